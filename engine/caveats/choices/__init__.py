@@ -1,0 +1,1 @@
+"""What a user can choose, one table for each kind; it makes nothing until asked."""

@@ -1,0 +1,30 @@
+"""The one error that bad input raises, and the search for what the person meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ConfigError", "nearest", "visible"]
+
+
+class ConfigError(ValueError):
+    """Bad input, said in one sentence: the file, the key, the value, and the nearest valid one."""
+
+
+def visible(text: object) -> str:
+    """Text of unknown origin with every control character shown as an escape, so that it cannot
+    move a cursor: ``"a\\x1b[2J"`` becomes ``"a\\\\x1b[2J"``."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )
+
+
+def nearest(wrong: str, valid: Iterable[str]) -> str:
+    """How a sentence about an unknown name ends: the closest valid name, or all of them."""
+    names = list(valid)
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"valid are {', '.join(names)}"

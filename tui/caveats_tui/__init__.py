@@ -1,0 +1,1 @@
+"""The terminal program. It imports caveats; caveats never imports it."""
