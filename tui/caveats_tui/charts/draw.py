@@ -1,0 +1,244 @@
+"""Draws a chart with plotext and reads the cells back as rows. Runs in the drawing process.
+
+plotext only ever gets numbers between 0 and 1, on a grid of its own pixels: a NaN aborts the whole
+process there, its log axis ignores explicit limits once ticks are set (6.1.0), and a far outlier
+makes it interpolate a line of as many points as pixels lie between. So scaling, logs, ticks and
+clipping are done here, and plotext places, joins and merges.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import plotext
+
+from caveats_tui.charts.series import Limits, clean, limits, ticks
+from caveats_tui.charts.spec import Chart, Charset, Curve, Floats, Row, Rows, Run
+
+__all__ = ["draw"]
+
+# plotext's marker, its pixels a cell (across, down), the pixels between two dots of a dotted line,
+# and the characters for a point, for what left above (not finite) and below (0 on a log axis)
+_LOOK: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
+    "braille": ("braille", 2, 4, 3, "•", "×", "▾"),
+    "block": ("hd", 2, 2, 3, "•", "×", "▾"),
+    "ascii": ("*", 1, 1, 2, "o", "x", "v"),
+}
+_ASCII = str.maketrans("│─└┴┬┤├┼┈┊", "|-++++++.:")
+# without axes below these sizes: labels would leave no room for the curve
+_LEAST_WIDTH, _LEAST_HEIGHT, _LINE_HEIGHT = 20, 5, 9
+_SGR = re.compile(r"\x1b\[([0-9;]*)m([^\x1b]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """One axis: values to pixels. ``pixels`` = cells × pixels a cell."""
+
+    low: float
+    high: float
+    cells: int
+    pixels: int
+    log: bool = False
+
+    def unit(self, values: Floats) -> Floats:
+        """Where values lie, 0 to 1 on the canvas, centred in their pixel; what lies outside stays
+        outside, at most one canvas away."""
+        low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        v = np.log10(values) if self.log else values
+        u = np.clip((v / 2 - low / 2) / (high / 2 - low / 2), -1.0, 2.0)
+        n = self.pixels
+        centred = (np.minimum(np.floor(u * n), n - 1) + 0.5) / n
+        return np.where((u >= 0) & (u <= 1), centred, u)
+
+    def cell(self, value: float) -> int | None:
+        """The cell of one value, from the axis' low end; None outside."""
+        u = float(self.unit(np.array([value]))[0])
+        return int(u * self.cells) if 0 <= u <= 1 else None
+
+
+def draw(chart: Chart) -> Rows:
+    """The chart as exactly ``chart.height`` rows of exactly ``chart.width`` cells. Any numbers are
+    accepted; what cannot be drawn is left out and flagged at the canvas' edge."""
+    if chart.width < 1 or chart.height < 1:
+        return ()
+    _, across, down, *_ = _LOOK[chart.charset]
+    x_axis, y_axis = _x_limits(chart), _y_limits(chart)
+    framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
+    lined = framed and chart.height >= _LINE_HEIGHT
+    rows = chart.height - framed - lined
+    y_ticks = ticks(y_axis, max(2, min(6, rows // 3 + 1)), log=chart.log_y) if framed else ()
+    margin = max(4, len(chart.x_label), *(len(t) for _, t in y_ticks)) if y_ticks else 0
+    columns = chart.width - margin - framed
+    x = _Scale(*x_axis, columns, columns * across)
+    y = _Scale(*y_axis, rows, rows * down, chart.log_y)
+
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(chart.width, chart.height)
+    figure.canvas("default")
+    figure.legend(False)
+    figure.axes(False)
+    for side, scale in (("x", x), ("y", y)):
+        figure.ruler(side).alignment(lim="edge").lim(0, 1).pixel(chart.axis_colour)
+        figure.ruler(side).ticks([])
+    if framed:
+        figure.axes(True, pixel=chart.axis_colour, axis="y", side="left")
+        figure.axes(lined, pixel=chart.axis_colour, axis="x", side="lower")
+        _set_ticks("y", y, tuple((v, t.rjust(margin)) for v, t in y_ticks))
+        _set_ticks("x", x, _x_ticks(chart, x))
+    for value, colour in chart.levels:
+        if (cell := y.cell(value)) is not None:
+            figure.line((cell + 0.5) / rows, orientation=0, pixel=colour, style="dotted")
+    for mark in chart.marks:
+        if (cell := x.cell(mark.x)) is not None:
+            figure.line((cell + 0.5) / columns, orientation=1, pixel=mark.colour, style="dotted")
+    for curve in chart.curves:
+        _add(curve, chart, x, y)
+    matrix = figure.build()
+    for mark in chart.marks:
+        if (cell := x.cell(mark.x)) is not None and mark.label:
+            at = margin + framed + cell + 1
+            room = chart.width - at
+            if room >= len(mark.label):
+                matrix.insert(at, 0, plotext.colorize(mark.label).fill(mark.colour))
+    if framed and chart.x_label:
+        label = chart.x_label[:margin].rjust(margin)
+        matrix.insert(0, chart.height - 1, plotext.colorize(label).fill(chart.axis_colour))
+    text = matrix.string()
+    return _rows(text.translate(_ASCII) if chart.charset == "ascii" else text)
+
+
+def _x_limits(chart: Chart) -> Limits:
+    low, high = chart.x_limits
+    if math.isfinite(low) and math.isfinite(high) and low < high:
+        return low, high
+    return (low, low + 1.0) if math.isfinite(low) and low + 1.0 > low else (0.0, 1.0)
+
+
+def _y_limits(chart: Chart) -> Limits:
+    if chart.y_limits is not None:
+        low, high = chart.y_limits
+        if math.isfinite(low) and math.isfinite(high) and low < high and (low > 0 or not chart.log_y):
+            return low, high
+    values = [
+        part
+        for curve in chart.curves
+        for _, part in clean(curve.x, curve.y, log=chart.log_y).segments
+    ]
+    if not values:
+        return (1e-3, 1.0) if chart.log_y else (0.0, 1.0)
+    joined = np.concatenate(values)
+    return limits(float(joined.min()), float(joined.max()), log=chart.log_y)
+
+
+def _x_ticks(chart: Chart, scale: _Scale) -> tuple[tuple[float, str], ...]:
+    if chart.x_ticks is None:
+        return ticks((scale.low, scale.high), max(2, min(8, scale.cells // 9)))
+    shown, free = [], -1  # the first column that no label has taken
+    for value, label in chart.x_ticks:
+        cell = scale.cell(value)
+        if cell is None or cell - len(label) // 2 < free:
+            continue
+        shown.append((value, label))
+        free = cell + len(label) // 2 + 2
+    return tuple(shown)
+
+
+def _set_ticks(axis: str, scale: _Scale, marks: tuple[tuple[float, str], ...]) -> None:
+    placed = {cell: label for value, label in marks if (cell := scale.cell(value)) is not None}
+    positions = [(cell + 0.5) / scale.cells for cell in placed]
+    plotext.figure.ruler(axis).ticks(positions, list(placed.values()))
+
+
+def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
+    line, _, _, pitch, point, above, below = _LOOK[chart.charset]
+    cleaned = clean(curve.x, curve.y, log=chart.log_y)
+    parts = [(x.unit(px), y.unit(py)) for px, py in cleaned.segments]
+    if curve.style == "dots":
+        _scatter([_dotted(px, py, x.pixels, pitch) for px, py in parts], line, curve.colour)
+    elif curve.style == "points":
+        _scatter(parts, point, curve.colour)
+    elif curve.style == "stems":
+        foot = 0.5 / y.pixels
+        _join([(np.repeat(px, 2), _interleave(foot, py)) for px, py in parts], line, curve.colour, 2)
+    else:
+        _join([_bends(px, py) for px, py in parts], line, curve.colour)
+    for side, symbol, height in (("above", above, 1 - 0.5 / y.cells), ("below", below, 0.5 / y.cells)):
+        at = np.array([value for value, where in cleaned.flags if where == side])
+        if at.size:
+            _scatter([(x.unit(at), np.full(at.size, height))], symbol, curve.colour)
+
+
+def _interleave(foot: float, heights: Floats) -> Floats:
+    return np.stack([np.full(heights.size, foot), heights], axis=1).ravel()
+
+
+def _bends(px: Floats, py: Floats) -> tuple[Floats, Floats]:
+    """Without the inner points of level stretches: the same pixels from fewer points (plotext's
+    cost is linear in points)."""
+    if px.size < 3:
+        return px, py
+    level = (py[1:-1] == py[:-2]) & (py[1:-1] == py[2:])
+    keep = np.concatenate([[True], ~level, [True]])
+    return px[keep], py[keep]
+
+
+def _dotted(px: Floats, py: Floats, pixels: int, pitch: int) -> tuple[Floats, Floats]:
+    """A dot at every ``pitch``-th pixel column, the columns fixed to the canvas: a dotted line that
+    does not crawl as the curve grows. A stretch between two such columns keeps its first point."""
+    columns = (np.arange(0, pixels, pitch) + 0.5) / pixels
+    columns = columns[(columns >= px[0]) & (columns <= px[-1])]
+    if columns.size == 0:
+        return px[:1], py[:1]
+    return columns, np.interp(columns, px, py)
+
+
+def _scatter(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> None:
+    if parts:
+        px, py = np.concatenate([p for p, _ in parts]), np.concatenate([p for _, p in parts])
+        marker = plotext.marker(symbol, pixel=colour)
+        figure = plotext.figure
+        figure.draw(figure.signal(px.tolist(), py.tolist(), marker=marker))
+
+
+def _join(
+    parts: list[tuple[Floats, Floats]], symbol: str, colour: int, every: int | None = None
+) -> None:
+    """Lines through each part, none between parts; with ``every``, a new line after that many."""
+    if not parts:
+        return
+    px, py = np.concatenate([p for p, _ in parts]), np.concatenate([p for _, p in parts])
+    figure = plotext.figure
+    signal = figure.signal(px.tolist(), py.tolist(), marker=plotext.marker(symbol, pixel=colour))
+    signal.lines(True)
+    breaks = np.cumsum([0] + [p.size for p, _ in parts[:-1]]).tolist()
+    for index in range(0, px.size, every) if every else breaks:
+        signal.line(index, False)
+    figure.draw(signal)
+
+
+def _rows(text: str) -> Rows:
+    """plotext's coloured text as runs. Only its foreground colours are used. Blanks join the run
+    before them whatever its colour: fewer runs, fewer bytes to the terminal."""
+    return tuple(_row(line) for line in text.removesuffix("\n").split("\n"))
+
+
+def _row(line: str) -> Row:
+    runs: list[Run] = []
+    colour: int | None = None
+    for codes, text in _SGR.findall(line):
+        if codes == "0":
+            colour = None
+        elif codes.startswith("38;5;"):
+            colour = int(codes[5:])
+        if not text:
+            continue
+        if runs and (runs[-1][1] == colour or text.isspace()):
+            runs[-1] = (runs[-1][0] + text, runs[-1][1], None, False)
+        else:
+            runs.append((text, None if text.isspace() else colour, None, False))
+    return tuple(runs)

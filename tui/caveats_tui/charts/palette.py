@@ -1,0 +1,68 @@
+"""The colours of charts: an ordered palette over layers and a few named series. Knows no chart.
+
+Every colour is an index of the xterm-256 cube (16 to 255): tmux and plain SSH terminals show these
+as they are and grey or shift any other. The layer palette runs violet to yellow with rising
+lightness, as viridis does (Smith and van der Walt, 2015), so that the order of layers is read from
+lightness alone by a colour-blind reader or in a grey print.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["SERIES", "Series", "dim_layer_colour", "layer_colour", "rgb", "series_colour"]
+
+Series = Literal["loss", "accuracy", "loss_dim", "accuracy_dim", "theory", "mark", "axis"]
+
+# Stops hand-picked near viridis by lightness, hue and contrast (OKLab). Dark ones keep 3:1 against
+# #1e1e1e, light ones 2.5:1 against #e0e0e0: there viridis ends at ochre, since yellow would vanish.
+_DARK = (97, 99, 69, 74, 43, 78, 113, 149, 191, 227)
+_LIGHT = (53, 54, 55, 25, 30, 64, 100, 136)
+_DARK_DIM = (60, 60, 24, 24, 23, 29, 58, 58, 100, 100)
+_LIGHT_DIM = (139, 139, 140, 110, 109, 143, 144, 144)
+
+# name: (on dark, on light)
+SERIES: dict[Series, tuple[int, int]] = {
+    "loss": (215, 130),
+    "accuracy": (81, 25),
+    "loss_dim": (95, 180),
+    "accuracy_dim": (24, 110),
+    "theory": (252, 236),
+    "mark": (246, 242),
+    "axis": (245, 242),
+}
+
+
+def _stop(stops: tuple[int, ...], index: int, count: int) -> int:
+    if not 0 <= index < count:
+        raise ValueError(f"layer {index} of {count}")
+    if count == 1:
+        return stops[len(stops) // 2]
+    return stops[round(index * (len(stops) - 1) / (count - 1))]
+
+
+def layer_colour(index: int, count: int, *, dark: bool = True) -> int:
+    """The xterm-256 index for layer ``index`` (from 0) of ``count``, on a dark or a light theme."""
+    return _stop(_DARK if dark else _LIGHT, index, count)
+
+
+def dim_layer_colour(index: int, count: int, *, dark: bool = True) -> int:
+    """The same layer in the ghost of an earlier run: nearer to the background, hue kept."""
+    return _stop(_DARK_DIM if dark else _LIGHT_DIM, index, count)
+
+
+def series_colour(name: Series, *, dark: bool = True) -> int:
+    """The xterm-256 index of a series that is no layer."""
+    return SERIES[name][0 if dark else 1]
+
+
+def rgb(index: int) -> tuple[int, int, int]:
+    """The red, green and blue that xterm gives to a cube or grey index (16 to 255)."""
+    if not 16 <= index <= 255:
+        raise ValueError(f"{index} is no fixed xterm-256 colour")
+    if index >= 232:
+        grey = 8 + 10 * (index - 232)
+        return grey, grey, grey
+    levels = (0, 95, 135, 175, 215, 255)
+    cube = index - 16
+    return levels[cube // 36], levels[cube // 6 % 6], levels[cube % 6]
