@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotext
 
-from caveats_tui.charts.series import Limits, clean, limits, ticks
+from caveats_tui.charts.series import Limits, clean, decimate, limits, ticks
 from caveats_tui.charts.spec import Chart, Charset, Curve, Floats, Row, Rows, Run
 
 __all__ = ["draw"]
@@ -156,7 +157,8 @@ def _set_ticks(axis: str, scale: _Scale, marks: tuple[tuple[float, str], ...]) -
 
 def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
     line, _, _, pitch, point, above, below = _LOOK[chart.charset]
-    cleaned = clean(curve.x, curve.y, log=chart.log_y)
+    thin = decimate(curve.x, curve.y, x.cells, (x.low, x.high), log=chart.log_y)
+    cleaned = clean(*thin, log=chart.log_y)
     parts = [(x.unit(px), y.unit(py)) for px, py in cleaned.segments]
     if curve.style == "dots":
         _scatter([_dotted(px, py, x.pixels, pitch) for px, py in parts], line, curve.colour)
@@ -201,8 +203,7 @@ def _scatter(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> No
     if parts:
         px, py = np.concatenate([p for p, _ in parts]), np.concatenate([p for _, p in parts])
         marker = plotext.marker(symbol, pixel=colour)
-        figure = plotext.figure
-        figure.draw(figure.signal(px.tolist(), py.tolist(), marker=marker))
+        _draw_signal(plotext.figure.signal(px.tolist(), py.tolist(), marker=marker))
 
 
 def _join(
@@ -212,13 +213,20 @@ def _join(
     if not parts:
         return
     px, py = np.concatenate([p for p, _ in parts]), np.concatenate([p for _, p in parts])
-    figure = plotext.figure
-    signal = figure.signal(px.tolist(), py.tolist(), marker=plotext.marker(symbol, pixel=colour))
+    marker = plotext.marker(symbol, pixel=colour)
+    signal = plotext.figure.signal(px.tolist(), py.tolist(), marker=marker)
     signal.lines(True)
     breaks = np.cumsum([0] + [p.size for p, _ in parts[:-1]]).tolist()
     for index in range(0, px.size, every) if every else breaks:
         signal.line(index, False)
-    figure.draw(signal)
+    _draw_signal(signal)
+
+
+def _draw_signal(signal: Any) -> None:
+    # plotext looks through every point for colours that its automatic palette should then avoid:
+    # half of all the time, for a palette that is never asked here
+    signal._get_unique_pixels = list
+    plotext.figure.draw(signal)
 
 
 def _rows(text: str) -> Rows:

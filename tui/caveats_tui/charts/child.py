@@ -1,0 +1,52 @@
+"""The drawing process: charts in on stdin, rows out on stdout. Knows no app.
+
+Run as ``python -m caveats_tui.charts.child PARENT_PID``. Ends by itself when the app does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+from caveats_tui.charts.pipe import receive, send
+from caveats_tui.charts.spec import Drawn
+
+__all__ = ["serve"]
+
+
+def serve(source: int, sink: int, parent: int) -> None:
+    """Draw until ``source`` closes or process ``parent`` is gone. A request is ``(key, chart)``,
+    its answer a `Drawn` (with seconds of CPU), or a sentence when the chart could not be drawn."""
+    from caveats_tui.charts.draw import draw
+
+    while True:
+        try:
+            key, chart = receive(source, patience=5)
+        except TimeoutError:
+            # a process that the app forked may hold the pipe open after the app was killed
+            if os.getppid() != parent:
+                return
+            continue
+        begun = time.process_time()
+        try:
+            rows = draw(chart)
+        except Exception as error:
+            send(sink, f"{type(error).__name__}: {error}")
+        else:
+            send(sink, Drawn(key, rows, time.process_time() - begun))
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(5)  # the network in training comes first
+    sink = os.dup(1)
+    os.dup2(2, 1)  # plotext prints its notes: they must not fall among the answers
+    with contextlib.suppress(EOFError, OSError):
+        serve(0, sink, int(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    main()
