@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from caveats.errors import ConfigError, nearest, visible
@@ -94,8 +93,8 @@ class Option:
 class Choice:
     """One thing that a user can choose.
 
-    ``maker`` is where the function or class that makes it stands ("torch.nn:ReLU"), ``fixed`` what is always
-    passed to that maker, ``options`` what the user may set.
+    ``maker`` is where the function or class that makes it stands ("torch.nn:ReLU"), ``fixed``
+    what is always passed to that maker, ``options`` what the user may set.
     """
 
     name: str
@@ -103,7 +102,7 @@ class Choice:
     sentence: str
     source: str
     options: tuple[Option, ...] = ()
-    fixed: Mapping[str, Any] = MappingProxyType({})
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self, *args: Any, **settings: Any) -> Any:
         """Call the maker with the fixed settings, then ``settings``."""

@@ -1,0 +1,81 @@
+"""What a data set is once it is loaded, and how raw inputs become it. It does not know where they
+came from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from caveats.choices.datasets import Task
+
+__all__ = ["Dataset", "prepared"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Rows to learn from, complete and in memory. Its arrays become read-only.
+
+    ``x`` is (rows, features) float32. With ``classes`` = k, ``y`` is (rows,) int64 from 0 to
+    k - 1; with None it is (rows, targets) float32, for regression. ``torch.from_numpy`` warns of
+    arrays that cannot be written to: take ``torch.tensor``, which copies.
+    """
+
+    name: str
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    classes: int | None
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        self.x.flags.writeable = False
+        self.y.flags.writeable = False
+
+    @property
+    def task(self) -> Task:
+        return "regression" if self.classes is None else "classification"
+
+    @property
+    def rows(self) -> int:
+        return len(self.x)
+
+    @property
+    def features(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def outputs(self) -> int:
+        """Units of the output layer that this data needs: one a class, or one a target."""
+        return int(self.y.shape[1]) if self.classes is None else self.classes
+
+
+def prepared(x: Array, *, standardize: bool) -> npt.NDArray[np.float32]:
+    """Inputs as a network takes them: (rows, features) float32, C-contiguous, a copy.
+
+    With ``standardize`` each feature has mean 0 and standard deviation 1 over all rows (the
+    population's, divided by n); a feature that never changes becomes 0.
+    """
+    if not standardize:
+        return np.array(x, dtype=np.float32, order="C")
+    out = np.empty(x.shape, dtype=np.float32)
+    # A column at a time: whole-array temporaries would be five times the data in float64.
+    for index in range(x.shape[1]):
+        out[:, index] = standardized(x[:, index].astype(np.float64))
+    return out
+
+
+def standardized(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:  # (rows,)
+    if column.min() == column.max():
+        return np.zeros_like(column)
+    centred: npt.NDArray[np.float64] = column - column.mean()
+    # Twice, and scaled to 1 before squaring: the mean of large numbers that hardly differ is off
+    # by as much as they differ, and the square of 1e-200 is 0.
+    centred -= centred.mean()
+    centred /= np.abs(centred).max()
+    centred /= centred.std()
+    return centred

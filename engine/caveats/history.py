@@ -1,0 +1,186 @@
+"""A bounded series of records: the one thing that screens and verdicts read.
+
+It knows columns and steps, not how they were measured nor who looks. One thread writes, any
+number read, without locks: rows below ``count`` never change, and the one assignment that
+publishes a new block is atomic, so a reader always sees whole rows and the writer never waits.
+
+When it is full, every second record of the older half goes, save the first and those that hold
+an extreme of some column or a number that is not finite: the newest half stays whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caveats.measures import LAYER_MEASURES, SCALARS
+
+__all__ = ["Event", "History", "Snapshot"]
+
+Floats = NDArray[np.float64]
+States = tuple[NDArray[np.uint8], ...]
+
+CAPACITY = 2000
+# States are one byte a unit: 64 MiB of them at most, whatever the width of the network.
+STATE_BYTES = 64 * 2**20
+
+_SCALAR = {name: column for column, name in enumerate(SCALARS)}
+_LAYER = {name: column for column, name in enumerate(LAYER_MEASURES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at a step: a change while running, a divergence, a failure."""
+
+    step: int
+    kind: str
+    text: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An unchanging view of a history; arrays are read-only views, not copies.
+
+    ``steps`` is (records,), a scalar is (records,), a layer measure (records, layers).
+    """
+
+    steps: NDArray[np.int64]
+    table: Floats  # (records, scalars)
+    cube: Floats  # (records, measures, layers)
+    states: tuple[States, ...]
+    events: tuple[Event, ...]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def scalar(self, name: str) -> Floats:
+        """One scalar over the records, (records,)."""
+        return self.table[:, _SCALAR[name]]
+
+    def layers(self, name: str) -> Floats:
+        """One layer measure over the records, (records, layers)."""
+        return self.cube[:, _LAYER[name]]
+
+
+class _Block:
+    """Preallocated columns for ``capacity`` records, and how many are filled."""
+
+    def __init__(self, capacity: int, layers: int) -> None:
+        self.steps = np.zeros(capacity, np.int64)
+        self.table = np.full((capacity, len(SCALARS)), np.nan)
+        self.cube = np.full((capacity, len(LAYER_MEASURES), layers), np.nan)
+        self.states: list[States] = []
+        self.count = 0
+
+    @property
+    def capacity(self) -> int:
+        return len(self.steps)
+
+
+class History:
+    """The records of one run, at most ``capacity`` of them.
+
+    ``layers`` are the layers' names, first to last, the output layer included.
+    """
+
+    def __init__(self, layers: tuple[str, ...], capacity: int = CAPACITY) -> None:
+        if capacity < 8:
+            raise ValueError(f"a history needs room for 8 records, not {capacity}")
+        self.layers = layers
+        self._capacity = capacity
+        self._block = _Block(min(64, capacity), len(layers))
+        self._events: tuple[Event, ...] = ()
+
+    def __len__(self) -> int:
+        return self._block.count
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Changes whenever there is something new to read: the newest step and the events."""
+        block = self._block
+        newest = int(block.steps[block.count - 1]) if block.count else -1
+        return newest, len(self._events)
+
+    def append(
+        self,
+        step: int,
+        scalars: Mapping[str, float],
+        layers: Mapping[str, Floats],
+        states: States = (),
+    ) -> None:
+        """Add a record; a second one for the newest step replaces nothing and is dropped."""
+        block = self._block
+        if block.count and block.steps[block.count - 1] >= step:
+            return
+        if block.count == block.capacity:
+            block = self._make_room(block)
+        row = block.count
+        block.steps[row] = step
+        for name, value in scalars.items():
+            block.table[row, _SCALAR[name]] = value
+        for name, values in layers.items():
+            block.cube[row, _LAYER[name]] = values
+        if row and same(block.states[row - 1], states):
+            states = block.states[row - 1]  # most records repeat the states before them
+        block.states.append(states)
+        block.count = row + 1  # publishes the row: readers look below count only
+        self._block = block
+
+    def note(self, event: Event) -> None:
+        """Add an event; events are few and are all kept."""
+        self._events = (*self._events, event)
+
+    def snapshot(self) -> Snapshot:
+        block = self._block
+        count = block.count
+        views = [block.steps[:count], block.table[:count], block.cube[:count]]
+        for view in views:
+            view.flags.writeable = False
+        return Snapshot(*views, tuple(block.states[:count]), self._events)  # type: ignore[arg-type]
+
+    def _make_room(self, full: _Block) -> _Block:
+        widest = sum(len(s) for s in full.states[-1])
+        most = min(self._capacity, max(8, STATE_BYTES // max(1, widest)))
+        if full.capacity < most:
+            keep = np.arange(full.count)
+            block = _Block(min(most, 2 * full.capacity), len(self.layers))
+        else:
+            keep = thinned(full)
+            block = _Block(full.capacity, len(self.layers))
+        count = len(keep)
+        block.steps[:count] = full.steps[keep]
+        block.table[:count] = full.table[keep]
+        block.cube[:count] = full.cube[keep]
+        block.states = [full.states[i] for i in keep]
+        block.count = count
+        return block
+
+
+def same(before: States, after: States) -> bool:
+    return len(before) == len(after) and all(map(np.array_equal, before, after))
+
+
+def thinned(block: _Block) -> NDArray[np.int64]:
+    """Which records stay: the newest half, every second of the older half, and its extremes."""
+    count, half = block.count, block.count // 2
+    keep = np.zeros(count, bool)
+    keep[half:] = True
+    keep[0:half:2] = True
+    # One column a scalar and, over layers, the largest and the smallest of each measure.
+    with np.errstate(invalid="ignore"):
+        highest = np.fmax.reduce(block.cube, axis=2, initial=-np.inf)
+        lowest = np.fmin.reduce(block.cube, axis=2, initial=np.inf)
+    columns = np.concatenate((block.table, highest, lowest), axis=1)
+    finite = np.isfinite(columns)
+    keep[np.where(finite, columns, -np.inf).argmax(0)] = True
+    keep[np.where(finite, columns, np.inf).argmin(0)] = True
+    broken = np.flatnonzero(~np.isfinite(block.table[:half, _SCALAR["loss"]]))
+    keep[broken[:1]] = True
+    if keep.all():  # only a tiny history: let the second-oldest go rather than not fit
+        keep[1] = False
+    return np.flatnonzero(keep)

@@ -1,0 +1,131 @@
+"""Fills one nn.Linear by one rule, from torch.nn.init wherever torch has the rule.
+
+It knows one layer and its settings. Lengths in comments: weight (units, fan_in), bias (units,).
+The bias is left at 0 by every rule but `torch_default` and `randomized_asymmetric`, which draw it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "constant",
+    "fan_in_normal",
+    "fan_in_uniform",
+    "normal",
+    "orthogonal",
+    "randomized_asymmetric",
+    "scale_to_unit_variance",
+    "sparse",
+    "torch_default",
+    "truncated_normal",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+]
+
+
+def constant(linear: nn.Linear, value: float) -> None:
+    nn.init.constant_(linear.weight, value)
+    nn.init.zeros_(linear.bias)
+
+
+def normal(linear: nn.Linear, std: float) -> None:
+    nn.init.normal_(linear.weight, std=std)
+    nn.init.zeros_(linear.bias)
+
+
+def uniform(linear: nn.Linear, low: float, high: float) -> None:
+    nn.init.uniform_(linear.weight, low, high)
+    nn.init.zeros_(linear.bias)
+
+
+def truncated_normal(linear: nn.Linear, std: float) -> None:
+    nn.init.trunc_normal_(linear.weight, std=std, a=-2 * std, b=2 * std)
+    nn.init.zeros_(linear.bias)
+
+
+def fan_in_normal(linear: nn.Linear, scale: float) -> None:
+    """Variance scale/fan_in: scale 1 is LeCun et al. 1998, scale 2 is He et al. 2015 (eq. 10)."""
+    nn.init.normal_(linear.weight, std=(scale / linear.in_features) ** 0.5)
+    nn.init.zeros_(linear.bias)
+
+
+def fan_in_uniform(linear: nn.Linear, scale: float) -> None:
+    """Uniform on ±√(3 scale/fan_in), so that the variance is scale/fan_in."""
+    bound = (3 * scale / linear.in_features) ** 0.5
+    nn.init.uniform_(linear.weight, -bound, bound)
+    nn.init.zeros_(linear.bias)
+
+
+def xavier_normal(linear: nn.Linear, gain: float) -> None:
+    nn.init.xavier_normal_(linear.weight, gain)
+    nn.init.zeros_(linear.bias)
+
+
+def xavier_uniform(linear: nn.Linear, gain: float) -> None:
+    nn.init.xavier_uniform_(linear.weight, gain)
+    nn.init.zeros_(linear.bias)
+
+
+def orthogonal(linear: nn.Linear, gain: float) -> None:
+    nn.init.orthogonal_(linear.weight, gain)
+    nn.init.zeros_(linear.bias)
+
+
+def sparse(linear: nn.Linear, sparsity: float, std: float) -> None:
+    # torch zeroes a share of each column; transposed, so that each unit keeps a few inputs.
+    nn.init.sparse_(linear.weight.T, sparsity, std)
+    nn.init.zeros_(linear.bias)
+
+
+def torch_default(linear: nn.Linear) -> None:
+    linear.reset_parameters()
+
+
+# Lu et al. 2019, section 4.2: with one Beta(2, 1) entry in each row, this standard deviation of
+# the others keeps the second moment of a ReLU layer's output at 1.
+RAI_STD = 0.6007
+
+
+def randomized_asymmetric(linear: nn.Linear) -> None:
+    """Rows of [W, b] ~ N(0, .6007²/fan_in) with one entry of each drawn from Beta(2, 1) instead
+    (Lu et al. 2019, section 4.2 and its program)."""
+    units, fan_in = linear.weight.shape
+    rows = torch.randn(units, fan_in + 1) * RAI_STD / fan_in**0.5  # (units, fan_in + 1)
+    chosen = torch.randint(fan_in + 1, (units,))
+    # The larger of two uniform draws has density 2x on (0, 1): that is Beta(2, 1).
+    rows[torch.arange(units), chosen] = torch.rand(2, units).amax(0)
+    with torch.no_grad():
+        linear.weight.copy_(rows[:, :-1])
+        linear.bias.copy_(rows[:, -1])
+
+
+@torch.no_grad()
+def scale_to_unit_variance(
+    network: nn.Module, x: Tensor, tolerance: float = 0.1, rounds: int = 10
+) -> None:
+    """Layer-sequential unit variance (Mishkin & Matas 2016, algorithm 1) on the rows x.
+
+    Each Linear in turn, first to last, is divided by the standard deviation of its own output
+    until that lies within ``tolerance`` of 1. A layer whose output is constant is left alone.
+    """
+    linears = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    seen: list[Tensor] = []
+
+    def keep(module: nn.Module, inputs: object, z: Tensor) -> None:
+        seen.append(z)
+
+    for linear in linears:
+        handle = linear.register_forward_hook(keep)
+        try:
+            for _ in range(rounds):
+                seen.clear()
+                network(x)
+                deviation = float(seen[0].std())
+                if deviation == 0 or abs(deviation - 1) <= tolerance:
+                    break
+                linear.weight /= deviation
+        finally:
+            handle.remove()

@@ -1,0 +1,70 @@
+"""The table of what is measured: names, units and meanings of every number in a record.
+
+It computes nothing: `caveats.probe` fills these columns, `caveats.history` keeps them, screens
+and verdicts read them by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["LAYER_MEASURES", "SCALARS", "STATES", "Measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One column: ``counts`` units where True, else a real number."""
+
+    name: str
+    meaning: str
+    counts: bool = False
+
+
+SCALARS: dict[str, Measure] = {
+    m.name: m
+    for m in (
+        Measure("loss", "the run's loss on the probe set, mean over rows"),
+        Measure("accuracy", "share of probe rows whose largest output is their class; NaN without"),
+        Measure("batch_loss", "mean of the minibatch losses since the record before"),
+        Measure("lr", "learning rate of the next step"),
+        Measure("seconds", "time spent training and measuring so far"),
+    )
+}
+
+LAYER_MEASURES: dict[str, Measure] = {
+    m.name: m
+    for m in (
+        Measure("units", "units of the layer", counts=True),
+        Measure("dead", "units that are flat (slope 0) on every probe row", counts=True),
+        Measure("born_dead", "dead units that were dead at step 0 already", counts=True),
+        Measure("confirmed_dead", "units that are flat on every training row", counts=True),
+        Measure(
+            "dormant",
+            "units whose mean |a| is at most 0.025 of the layer's (Sokar et al. 2023)",
+            counts=True,
+        ),
+        Measure(
+            "saturated",
+            "units with a slope below 5 % of its maximum on at least 95 % of the rows",
+            counts=True,
+        ),
+        Measure(
+            "silent", "units that fired in none of the last minibatches looked at", counts=True
+        ),
+        Measure("activation_mean", "mean of a over rows and units"),
+        Measure("activation_std", "standard deviation of a over rows and units"),
+        Measure("delta_rms", "√ mean over rows and units of (dLoss of that row/dz)²"),
+        Measure("grad_norm", "‖dLoss/dW‖ of the mean loss"),
+        Measure("bias_grad_norm", "‖dLoss/db‖ of the mean loss"),
+        Measure("weight_norm", "‖W‖"),
+        Measure("update_ratio", "‖ΔW‖/‖W‖ of the step that led here"),
+        Measure("distinct", "units whose row of [W, b] differs from every other", counts=True),
+        Measure("mean_fraction", "|E x|²/E|x|² of what feeds the layer: 1 is all mean, 0 centred"),
+        Measure("sign_coherence", "mean over units of |Σ g|/Σ|g| of the incoming gradient"),
+        Measure("spread", "largest distance between two units' rows of [W, b]"),
+        Measure("effective_rank", "exp(entropy of the normalised singular values) of W"),
+    )
+}
+
+# What a unit can be, from best to worst; the index is the code in a record's state arrays.
+STATES: tuple[str, ...] = ("alive", "silent", "saturated", "dead", "unobserved")

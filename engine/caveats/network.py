@@ -1,0 +1,92 @@
+"""Builds the multilayer perceptron that a config describes, and changes its parts in place.
+
+It knows modules and initialisers; it knows neither optimizers nor data beyond their widths.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from caveats.choices.activations import ACTIVATIONS
+from caveats.choices.initializers import INITIALIZERS
+from caveats.choices.normalizations import NORMALIZATIONS
+from caveats.config import NetworkConfig
+from caveats.initialization import scale_to_unit_variance
+from caveats.modules import Residual
+
+__all__ = ["build", "layer_name", "linears", "swap_activations", "swap_dropout"]
+
+
+def layer_name(index: int, hidden: int) -> str:
+    """What layer ``index`` (from 0) of a network with ``hidden`` hidden layers is called."""
+    return f"layer {index + 1}" if index < hidden else "output"
+
+
+def build(
+    config: NetworkConfig, features: int, outputs: int, seed: int, rows: Tensor | None = None
+) -> nn.Sequential:
+    """A fresh network from (rows, features) to (rows, outputs), on the CPU.
+
+    The global random number generator is left as it was. ``rows`` (rows, features) are needed by
+    data-dependent initialisers alone (lsuv).
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = assemble(config, features, outputs)
+        initialise(network, config, rows)
+    return network
+
+
+def assemble(config: NetworkConfig, features: int, outputs: int) -> nn.Sequential:
+    blocks: list[nn.Module] = []
+    fan_in = features
+    for width, activation in zip(config.widths, config.activations, strict=True):
+        parts: OrderedDict[str, nn.Module] = OrderedDict(linear=nn.Linear(fan_in, width))
+        if config.normalization != "none":
+            parts["normalization"] = NORMALIZATIONS[config.normalization].make(width)
+        parts["activation"] = ACTIVATIONS[activation].make()
+        # Always there, so that dropout can be switched on later; at p = 0 it returns its input.
+        parts["dropout"] = nn.Dropout(config.dropout)
+        block = nn.Sequential(parts)
+        blocks.append(Residual(block) if config.residual and fan_in == width else block)
+        fan_in = width
+    return nn.Sequential(*blocks, nn.Linear(fan_in, outputs))
+
+
+def linears(network: nn.Module) -> list[nn.Linear]:
+    return [module for module in network.modules() if isinstance(module, nn.Linear)]
+
+
+def initialise(network: nn.Sequential, config: NetworkConfig, rows: Tensor | None) -> None:
+    choice = INITIALIZERS[config.init.name]
+    for linear in linears(network):
+        choice.make(linear, **config.init.options)
+    if choice.sees_data:
+        if rows is None:
+            raise ValueError(f"the initialiser {choice.name} needs rows of data")
+        scale_to_unit_variance(network, rows)
+    if config.bias:
+        with torch.no_grad():
+            for linear in linears(network)[:-1]:
+                linear.bias.add_(config.bias)
+
+
+def hidden_blocks(network: nn.Sequential) -> list[nn.Sequential]:
+    blocks = [b.block if isinstance(b, Residual) else b for b in list(network)[:-1]]
+    return [block for block in blocks if isinstance(block, nn.Sequential)]
+
+
+def swap_activations(network: nn.Sequential, activations: tuple[str, ...]) -> None:
+    """Give each hidden layer its activation anew; every weight stays."""
+    device = next(network.parameters()).device
+    for block, name in zip(hidden_blocks(network), activations, strict=True):
+        block.activation = ACTIVATIONS[name].make().to(device)
+
+
+def swap_dropout(network: nn.Sequential, share: float) -> None:
+    for block in hidden_blocks(network):
+        assert isinstance(block.dropout, nn.Dropout)
+        block.dropout.p = share

@@ -1,0 +1,198 @@
+"""The worker thread: takes commands, trains a run, and never waits for anyone who looks.
+
+It knows `caveats.run` and a queue. Whoever looks reads ``session.run.history`` and
+``session.status`` at its own pace; both are replaced whole, never changed in place.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, visible
+
+if TYPE_CHECKING:
+    from caveats.run import Run
+
+__all__ = ["Session", "Status"]
+
+State = Literal["loading", "paused", "running", "finished", "diverged", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the worker is doing: ``speed`` in steps a second (0 unless running), ``problem`` the
+    sentence about what went wrong, ``run_number`` counting the runs of this session from 1."""
+
+    state: State = "loading"
+    step: int = 0
+    speed: float = 0.0
+    run_number: int = 0
+    device: str = ""
+    problem: str = ""
+
+
+class Session:
+    """Trains in a thread of its own. Commands return at once and are obeyed between two steps.
+
+    torch is imported by the thread, so that a screen can be painted before (1.5-3 s). Leaving
+    the ``with`` block, or `stop`, ends the thread.
+    """
+
+    def __init__(self, config: RunConfig, every: int | None = None) -> None:
+        self.status = Status()
+        self.run: Run | None = None
+        self._config = config
+        self._every = every
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._running = False
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, name="caveats-training", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def play(self) -> None:
+        """Train on until paused or finished."""
+        self._commands.put(self._play)
+
+    def pause(self) -> None:
+        self._commands.put(self._pause)
+
+    def single_step(self) -> None:
+        """Make one step and measure it; pauses a running run."""
+        self._commands.put(self._single_step)
+
+    def change(self, config: RunConfig) -> None:
+        """Go on under ``config``: in place where its changes are live, else as a new run, paused
+        or running as before."""
+        self._commands.put(lambda: self._change(config))
+
+    def restart(self, config: RunConfig | None = None, play: bool = False) -> None:
+        """Begin anew from step 0, with ``config`` or the present one."""
+        self._commands.put(lambda: self._restart(config or self._config, play))
+
+    def stop(self, timeout: float | None = 10.0) -> None:
+        """End the thread after the step that it is in; ``run`` stays readable."""
+        self._commands.put(self._stop)
+        self._thread.join(timeout)
+
+    def settled(self, timeout: float = 60.0) -> bool:
+        """Wait until every command given so far was obeyed; False where that took too long."""
+        done = threading.Event()
+        self._commands.put(done.set)
+        return done.wait(timeout)
+
+    # Everything below runs in the worker thread.
+
+    def _work(self) -> None:
+        self._guarded(lambda: self._restart(self._config, play=False))
+        while not self._stopped:
+            try:
+                command = self._commands.get(block=not self._running)
+            except queue.Empty:
+                self._guarded(self._advance)
+            else:
+                self._guarded(command)
+        self._tell("stopped")
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Do it; whatever fails is said in the status, and the thread lives on."""
+        try:
+            action()
+        except ConfigError as error:
+            self._running = False
+            self._tell("failed", problem=str(error))
+        except Exception as error:  # out of memory is a RuntimeError of torch's, or a MemoryError
+            self._running = False
+            self._tell("failed", problem=sentence(error))
+
+    def _advance(self) -> None:
+        assert self.run is not None
+        run = self.run
+        run.advance()
+        if run.finished:
+            self._running = False
+            self._tell_settled()
+        elif run.step % 16 == 0 or run.seconds < 1:
+            self._tell("running")
+
+    def _play(self) -> None:
+        if self.run is not None and not self.run.finished and self.status.state != "failed":
+            self._running = True
+            self._tell("running")
+
+    def _pause(self) -> None:
+        if self.run is not None and self._running:
+            self._running = False
+            self.run.record()
+            self._tell_settled()
+
+    def _single_step(self) -> None:
+        self._running = False
+        if self.run is None or self.status.state == "failed":
+            return
+        if not self.run.finished:
+            self.run.advance()
+            self.run.record()
+        self._tell_settled()
+
+    def _change(self, config: RunConfig) -> None:
+        if self.run is None or self._config.restarts(config) or self.status.state == "failed":
+            self._restart(config, play=self._running)
+            return
+        was_finished = self.run.finished
+        self.run.change(config)
+        self._config = config
+        if was_finished or not self._running:
+            self._tell_settled()
+
+    def _restart(self, config: RunConfig, play: bool) -> None:
+        from caveats.run import Run
+
+        self._running = False
+        self._config = config
+        self.run = None
+        self.status = Status("loading", run_number=self.status.run_number + 1)
+        self.run = Run(config, every=self._every)
+        self._tell_settled()
+        if play:
+            self._play()
+
+    def _stop(self) -> None:
+        self._running = False
+        self._stopped = True
+
+    def _tell_settled(self) -> None:
+        """Say the state of a run that is not moving."""
+        assert self.run is not None
+        if self.run.divergence is not None:
+            where = f"{self.run.divergence.where}, at step {self.run.divergence.step}"
+            self._tell("diverged", problem=f"first number that is not finite: {where}")
+        else:
+            self._tell("finished" if self.run.finished else "paused")
+
+    def _tell(self, state: State, problem: str = "") -> None:
+        run = self.run
+        if run is None:
+            self.status = replace(self.status, state=state, problem=problem)
+            return
+        speed = run.speed if state == "running" else 0.0
+        number, device = self.status.run_number, str(run.trainer.device)
+        self.status = Status(state, run.step, speed, number, device, problem)
+
+
+def sentence(error: Exception) -> str:
+    """The first line of an error, with its kind, safe to show."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+    if isinstance(error, MemoryError) or "out of memory" in first or "can't allocate" in first:
+        return f"out of memory: make widths or batch_size smaller ({visible(first)[:200]})"
+    return f"{type(error).__name__}: {visible(first)[:200]}"
