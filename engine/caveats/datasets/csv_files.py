@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from caveats.datasets.dataset import Dataset, prepared
-from caveats.datasets.targets import FLOAT32_MAX, classes_or_numbers
+from caveats.datasets.dataset import FLOAT32_MAX, Dataset, prepared
+from caveats.datasets.targets import classes_or_numbers
 from caveats.errors import ConfigError, nearest, visible
 
 __all__ = ["MAX_VALUES", "read_csv"]
@@ -69,7 +69,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
         if len(features) > MAX_VALUES:
             raise ConfigError(f"{shown} holds more than {MAX_VALUES:,} values: use fewer rows")
     if len(targets) < 2:
-        raise ConfigError(f"{shown} has {len(targets)} rows of values: two are the least")
+        raise ConfigError(f"{shown} has fewer than two lines of values")
     x = np.frombuffer(features, dtype=np.float64).reshape(len(targets), -1)
     values = typed(targets)
     # "NA" among words is a word; among numbers it is a gap, and no class of its own.

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from caveats.choices.datasets import Task
 
-__all__ = ["Dataset", "prepared"]
+__all__ = ["FLOAT32_MAX", "Dataset", "fits_float32", "prepared"]
 
 Array = npt.NDArray[Any]
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +54,13 @@ class Dataset:
     def outputs(self) -> int:
         """Units of the output layer that this data needs: one a class, or one a target."""
         return int(self.y.shape[1]) if self.classes is None else self.classes
+
+
+def fits_float32(values: Array) -> bool:
+    """Whether every number is finite as float32; ``values`` is not empty."""
+    # min and max need no temporary, and a NaN makes both comparisons false. As Python floats:
+    # float16 would overflow on the limit.
+    return float(values.min()) >= -FLOAT32_MAX and float(values.max()) <= FLOAT32_MAX
 
 
 def prepared(x: Array, *, standardize: bool) -> npt.NDArray[np.float32]:

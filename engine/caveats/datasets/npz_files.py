@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from caveats.datasets.dataset import Dataset, prepared
-from caveats.datasets.targets import FLOAT32_MAX, classes_or_numbers
+from caveats.datasets.dataset import FLOAT32_MAX, Dataset, fits_float32, prepared
+from caveats.datasets.targets import classes_or_numbers
 from caveats.errors import ConfigError, nearest, visible
 
 __all__ = ["MAX_BYTES", "read_npz"]
@@ -91,8 +91,7 @@ def member(path: Path, key: str) -> Array:
 
 
 def check_finite(x: Array, shown: str) -> None:
-    # min and max need no temporary, and a NaN makes both comparisons false.
-    if x.dtype.kind == "f" and not (x.min() >= -FLOAT32_MAX and x.max() <= FLOAT32_MAX):
+    if not fits_float32(x):
         wrong = ~(np.abs(x) <= FLOAT32_MAX)
         row, column = (int(index) for index in np.argwhere(wrong)[0])
         raise ConfigError(

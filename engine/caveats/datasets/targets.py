@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from caveats.datasets.dataset import fits_float32
 from caveats.errors import ConfigError
 
-__all__ = ["FLOAT32_MAX", "MAX_CLASSES", "classes_or_numbers"]
+__all__ = ["MAX_CLASSES", "classes_or_numbers"]
 
 MAX_CLASSES = 100
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 Target = tuple[npt.NDArray[np.int64] | npt.NDArray[np.float32], int | None]
 
@@ -45,6 +45,6 @@ def classes_or_numbers(values: npt.NDArray[Any], where: str) -> Target:
                 f"{MAX_CLASSES}, and a target of numbers holds nothing but numbers"
             )
     numbers = values.reshape(len(values), -1)
-    if not (numbers.min() >= -FLOAT32_MAX and numbers.max() <= FLOAT32_MAX):
+    if not fits_float32(numbers):
         raise ConfigError(f"{where} holds a value that is not finite as float32")
     return numbers.astype(np.float32, order="C"), None
