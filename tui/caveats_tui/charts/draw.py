@@ -17,7 +17,7 @@ import numpy as np
 import plotext
 
 from caveats_tui.charts.series import Limits, clean, decimate, limits, ticks
-from caveats_tui.charts.spec import Chart, Charset, Curve, Floats, Row, Rows, Run
+from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Run
 
 __all__ = ["draw"]
 
@@ -47,7 +47,9 @@ class _Scale:
     def unit(self, values: Floats) -> Floats:
         """Where values lie, 0 to 1 on the canvas, centred in their pixel; what lies outside stays
         outside, at most one canvas away."""
-        low, high = (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        low, high = (
+            (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
+        )
         v = np.log10(values) if self.log else values
         u = np.clip((v / 2 - low / 2) / (high / 2 - low / 2), -1.0, 2.0)
         n = self.pixels
@@ -70,7 +72,7 @@ def draw(chart: Chart) -> Rows:
     framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
     lined = framed and chart.height >= _LINE_HEIGHT
     rows = chart.height - framed - lined
-    y_ticks = ticks(y_axis, max(2, min(6, rows // 3 + 1)), log=chart.log_y) if framed else ()
+    y_ticks = ticks(y_axis, max(2, min(6, rows // 2)), log=chart.log_y) if framed else ()
     margin = max(4, len(chart.x_label), *(len(t) for _, t in y_ticks)) if y_ticks else 0
     columns = chart.width - margin - framed
     x = _Scale(*x_axis, columns, columns * across)
@@ -83,7 +85,7 @@ def draw(chart: Chart) -> Rows:
     figure.canvas("default")
     figure.legend(False)
     figure.axes(False)
-    for side, scale in (("x", x), ("y", y)):
+    for side in ("x", "y"):
         figure.ruler(side).alignment(lim="edge").lim(0, 1).pixel(chart.axis_colour)
         figure.ruler(side).ticks([])
     if framed:
@@ -123,7 +125,12 @@ def _x_limits(chart: Chart) -> Limits:
 def _y_limits(chart: Chart) -> Limits:
     if chart.y_limits is not None:
         low, high = chart.y_limits
-        if math.isfinite(low) and math.isfinite(high) and low < high and (low > 0 or not chart.log_y):
+        if (
+            math.isfinite(low)
+            and math.isfinite(high)
+            and low < high
+            and (low > 0 or not chart.log_y)
+        ):
             return low, high
     values = [
         part
@@ -166,10 +173,15 @@ def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
         _scatter(parts, point, curve.colour)
     elif curve.style == "stems":
         foot = 0.5 / y.pixels
-        _join([(np.repeat(px, 2), _interleave(foot, py)) for px, py in parts], line, curve.colour, 2)
+        _join(
+            [(np.repeat(px, 2), _interleave(foot, py)) for px, py in parts], line, curve.colour, 2
+        )
     else:
         _join([_bends(px, py) for px, py in parts], line, curve.colour)
-    for side, symbol, height in (("above", above, 1 - 0.5 / y.cells), ("below", below, 0.5 / y.cells)):
+    for side, symbol, height in (
+        ("above", above, 1 - 0.5 / y.cells),
+        ("below", below, 0.5 / y.cells),
+    ):
         at = np.array([value for value, where in cleaned.flags if where == side])
         if at.size:
             _scatter([(x.unit(at), np.full(at.size, height))], symbol, curve.colour)

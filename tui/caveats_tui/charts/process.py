@@ -136,7 +136,9 @@ class ChartProcess:
             self._child = None
             if isinstance(error, TimeoutError):
                 return f"drawing took more than {_SLOW:g} s, so its process was ended"
-            return f"the drawing process died (exit {child.returncode}); the next chart has a new one"
+            return (
+                f"the drawing process died (exit {child.returncode}); the next chart has a new one"
+            )
 
     def _living(self) -> subprocess.Popen[bytes]:
         with self._wake:

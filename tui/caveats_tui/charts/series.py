@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -46,7 +47,7 @@ def clean(x: Floats, y: Floats, *, log: bool = False) -> Clean:
     bounds = [0, *edges.tolist(), good.size]
     segments = []
     flags: list[Flag] = []
-    for start, stop in zip(bounds, bounds[1:], strict=False):
+    for start, stop in itertools.pairwise(bounds):
         if start == stop:
             continue
         if good[start]:
@@ -183,7 +184,7 @@ def _decimals(step: float) -> int:
 
 
 def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, str], ...]:
-    """At most ``most`` (value, short label) inside ``axis``; on a log axis whole decades, ``1e-5``."""
+    """At most ``most`` pairs (value, short label) inside ``axis``; with ``log`` whole decades."""
     low, high = axis
     if most < 1 or not high > low:
         return ()

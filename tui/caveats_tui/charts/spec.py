@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Chart", "Charset", "Curve", "Drawn", "Floats", "Mark", "Row", "Rows", "Run", "Style"]
+__all__ = ["Charset", "Chart", "Curve", "Drawn", "Floats", "Mark", "Row", "Rows", "Run", "Style"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Charset: TypeAlias = Literal["braille", "block", "ascii"]
