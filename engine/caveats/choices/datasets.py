@@ -18,12 +18,14 @@ Task = Literal["classification", "regression"]
 class DatasetChoice(Choice):
     """A data set and what its targets are.
 
-    ``classes`` is how many there are unless they are an option, None where targets are numbers.
+    ``classes`` is how many there are unless they are an option, None where targets are numbers;
+    ``pixels`` are standardized with one mean and deviation over all of them.
     The maker takes every option by name except ``shift``, which `caveats.datasets.load` adds, and
     returns x (rows, features) and y (rows,) of classes or (rows, targets) of numbers.
     """
 
     classes: int | None = 2
+    pixels: bool = False
 
     @property
     def task(self) -> Task:
@@ -139,5 +141,6 @@ DATASETS: Table[DatasetChoice] = Table(
             SHIFT,
         ),
         classes=10,
+        pixels=True,
     ),
 )  # fmt: skip

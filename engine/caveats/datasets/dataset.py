@@ -63,18 +63,30 @@ def fits_float32(values: Array) -> bool:
     return float(values.min()) >= -FLOAT32_MAX and float(values.max()) <= FLOAT32_MAX
 
 
-def prepared(x: Array, *, standardize: bool) -> npt.NDArray[np.float32]:
+def prepared(x: Array, *, standardize: bool, pixels: bool = False) -> npt.NDArray[np.float32]:
     """Inputs as a network takes them: (rows, features) float32, C-contiguous, a copy.
 
     With ``standardize`` each feature has mean 0 and standard deviation 1 over all rows (the
-    population's, divided by n); a feature that never changes becomes 0.
+    population's, divided by n); a feature that never changes becomes 0. ``pixels`` share one mean
+    and one deviation over all features, as is usual for images: a pixel that is lit in one image
+    of a thousand would otherwise reach 40 deviations.
     """
     if not standardize:
         return np.array(x, dtype=np.float32, order="C")
+    if pixels:
+        return one_scale(x)
     out = np.empty(x.shape, dtype=np.float32)
     # A column at a time: whole-array temporaries would be five times the data in float64.
     for index in range(x.shape[1]):
         out[:, index] = standardized(x[:, index].astype(np.float64))
+    return out
+
+
+def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)
+    out = np.subtract(x, x.mean(dtype=np.float64), dtype=np.float32, casting="unsafe", order="C")
+    spread = float(np.sqrt(np.einsum("rp,rp->", out, out, dtype=np.float64) / out.size))
+    if spread:
+        out /= spread
     return out
 
 

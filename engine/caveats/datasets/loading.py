@@ -38,7 +38,7 @@ def load(settings: Mapping[str, Any]) -> Dataset:
     check_classes(options)
     shift = options.pop("shift")
     x, y = choice.make(**options)
-    x = prepared(x + shift, standardize=standardize)
+    x = prepared(x + shift, standardize=standardize, pixels=choice.pixels)
     # Ten for the first three digits too: the network's shape follows the settings, not the draw.
     classes = options.get("classes", choice.classes)
     return Dataset(choice.name, x, y if classes else y.astype(np.float32), classes)

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 def read_npz(path: Path, *, standardize: bool) -> Dataset:
     """``x`` (rows, features), or images (rows, height, width, ...) whose pixels are flattened in C
-    order; ``y`` (rows,) or (rows, targets), taken by the rule of `caveats.datasets.targets`.
+    order and standardized on one scale; ``y`` (rows,) or (rows, targets), taken by the rule of `caveats.datasets.targets`.
 
     Raises:
         ConfigError: for a broken file, an absent array, and a wrong shape, type, size or value.
@@ -38,6 +38,7 @@ def read_npz(path: Path, *, standardize: bool) -> Dataset:
         raise ConfigError(f"{shown}: x is of type {visible(x.dtype)}, and should be numbers")
     if x.ndim < 2:
         raise ConfigError(f"{shown}: x has shape {x.shape}, and should be (rows, features)")
+    images = x.ndim > 2
     x = x.reshape(len(x), math.prod(x.shape[1:]))
     if x.shape[0] < 2 or x.shape[1] < 1:
         raise ConfigError(f"{shown}: x has shape {x.shape}: two rows and a feature are the least")
@@ -55,7 +56,8 @@ def read_npz(path: Path, *, standardize: bool) -> Dataset:
         raise ConfigError(f"{shown}: x has {len(x):,} rows and y has {len(y):,}")
     check_finite(x, shown)
     labels, classes = classes_or_numbers(y, f"{shown}: y")
-    return Dataset(visible(path.name), prepared(x, standardize=standardize), labels, classes)
+    inputs = prepared(x, standardize=standardize, pixels=images)
+    return Dataset(visible(path.name), inputs, labels, classes)
 
 
 def member(path: Path, key: str) -> Array:
