@@ -93,9 +93,10 @@ def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)
 def standardized(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:  # (rows,)
     if column.min() == column.max():
         return np.zeros_like(column)
-    centred: npt.NDArray[np.float64] = column - column.mean()
-    # Twice, and scaled to 1 before squaring: the mean of large numbers that hardly differ is off
-    # by as much as they differ, and the square of 1e-200 is 0.
+    # Scaled to 1 first: half of the smallest number is 0, and so is the square of 1e-200.
+    centred: npt.NDArray[np.float64] = column / np.abs(column).max()
+    # Twice: the mean of large numbers that hardly differ is off by as much as they differ.
+    centred -= centred.mean()
     centred -= centred.mean()
     centred /= np.abs(centred).max()
     centred /= centred.std()
