@@ -12,14 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from math import nan
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from caveats.measures import LAYER_MEASURES, SCALARS
 
-__all__ = ["Event", "History", "Snapshot"]
+if TYPE_CHECKING:
+    from caveats.config import RunConfig
+
+__all__ = ["Event", "Facts", "History", "Snapshot"]
 
 Floats = NDArray[np.float64]
 States = tuple[NDArray[np.uint8], ...]
@@ -40,6 +44,20 @@ class Event:
     kind: str
     text: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What does not change from record to record and judges them.
+
+    ``baseline`` is the loss of the best network that ignores its input, NaN where unknown;
+    ``steps`` the length that is planned, 0 where unknown; ``config`` None for a user's own
+    training.
+    """
+
+    baseline: float = nan
+    steps: int = 0
+    config: RunConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +103,17 @@ class _Block:
 class History:
     """The records of one run, at most ``capacity`` of them.
 
-    ``layers`` are the layers' names, first to last, the output layer included.
+    ``layers`` are the layers' names, first to last, the output layer included. ``facts`` is
+    replaced whole when the run's config changes.
     """
 
-    def __init__(self, layers: tuple[str, ...], capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, layers: tuple[str, ...], capacity: int = CAPACITY, facts: Facts | None = None
+    ) -> None:
         if capacity < 8:
             raise ValueError(f"a history needs room for 8 records, not {capacity}")
         self.layers = layers
+        self.facts = facts or Facts()
         self._capacity = capacity
         self._block = _Block(min(64, capacity), len(layers))
         self._events: tuple[Event, ...] = ()

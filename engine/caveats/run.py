@@ -19,7 +19,7 @@ from caveats.capture import capture
 from caveats.config import RunConfig
 from caveats.datasets import Dataset, load
 from caveats.firing import LISTEN_EVERY, Firing
-from caveats.history import Event, History
+from caveats.history import Event, Facts, History
 from caveats.network import layer_name, linears
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
@@ -79,7 +79,10 @@ class Run:
             [layer_name(i, hidden) for i in range(hidden + 1)],
         )
         self.baseline = constant_loss(self.probe.y, config.training.loss)
-        self.history = History(tuple(layer_name(i, hidden) for i in range(hidden + 1)))
+        self.history = History(
+            tuple(layer_name(i, hidden) for i in range(hidden + 1)),
+            facts=Facts(self.baseline, config.training.steps, config),
+        )
         self.divergence: Divergence | None = None
         self.seconds = 0.0
         self.measuring_seconds = 0.0
@@ -180,6 +183,7 @@ class Run:
             key: after.get(key) for key in (*after, *before) if before.get(key) != after.get(key)
         }
         self.trainer.change(config)
+        self.history.facts = Facts(self.baseline, config.training.steps, config)
         if changes:
             text = ", ".join(f"{key} → {value}" for key, value in changes.items())
             self.history.note(Event(self.step, "change", text, changes))
