@@ -1,0 +1,1 @@
+"""What theory predicts for a network on its own data, before it trains."""

@@ -1,0 +1,45 @@
+"""What the loss hands back at step 0: residuals dLoss/dout for outputs drawn as theory says.
+
+It knows a loss and the outputs' covariance, and no layer. At infinite width every output of a row
+is a Gaussian with the output layer's covariance over rows, independent of the other outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from caveats.theory.response import Floats
+
+__all__ = ["Residuals", "residuals"]
+
+_DRAWS = 320  # outputs drawn in all: the mean over samples is good to 0.02 decades
+
+
+@dataclass(frozen=True, slots=True)
+class Residuals:
+    """Draws of dLoss/dout of each row's own loss, (samples, rows, outputs), and ``pull`` (rows,):
+    E[(out − mean)·dLoss/dout], how far the loss pulls at an output because of what it is."""
+
+    values: Floats
+    pull: Floats
+
+
+def residuals(cov: Floats, mean: float, target: Floats, loss: str) -> Residuals:
+    """Residuals for outputs ~ N(mean, cov), independent over outputs.
+
+    ``cov`` (rows, rows); ``target`` (rows, outputs), one-hot for classes; ``loss`` cross_entropy
+    or mse, with torch's reduction over outputs. The draws are the same at every call.
+    """
+    rows, outputs = target.shape
+    samples = max(32, _DRAWS // outputs)
+    values, vectors = np.linalg.eigh(cov)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))  # (rows, rows)
+    drawn = root @ np.random.default_rng(0).standard_normal((samples, rows, outputs))
+    if loss == "mse":
+        out = mean + drawn
+        return Residuals(2 * (out - target) / outputs, 2 * np.diagonal(cov).copy())
+    odds = np.exp(drawn - drawn.max(axis=2, keepdims=True))
+    p: Floats = odds / odds.sum(axis=2, keepdims=True)
+    return Residuals(p - target, (p * drawn).sum(2).mean(0))
