@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import plotext
 
-from caveats_tui.charts.series import Limits, clean, decimate, limits, ticks
+from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, ticks
 from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Run
 
 __all__ = ["draw"]
@@ -51,13 +51,16 @@ class _Scale:
             (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
         )
         v = np.log10(values) if self.log else values
-        u = np.clip((v / 2 - low / 2) / (high / 2 - low / 2), -1.0, 2.0)
+        with np.errstate(over="ignore"):  # infinitely far outside is clipped like the rest
+            u = np.clip((v - low) / (high - low), -1.0, 2.0)
         n = self.pixels
         centred = (np.minimum(np.floor(u * n), n - 1) + 0.5) / n
         return np.where((u >= 0) & (u <= 1), centred, u)
 
     def cell(self, value: float) -> int | None:
         """The cell of one value, from the axis' low end; None outside."""
+        if not math.isfinite(value) or (self.log and value <= 0):
+            return None
         u = float(self.unit(np.array([value]))[0])
         return int(u * self.cells) if 0 <= u <= 1 else None
 
@@ -116,22 +119,15 @@ def draw(chart: Chart) -> Rows:
 
 
 def _x_limits(chart: Chart) -> Limits:
-    low, high = chart.x_limits
-    if math.isfinite(low) and math.isfinite(high) and low < high:
-        return low, high
-    return (low, low + 1.0) if math.isfinite(low) and low + 1.0 > low else (0.0, 1.0)
+    if is_axis(chart.x_limits):
+        return chart.x_limits
+    low = chart.x_limits[0]
+    return (low, low + 1.0) if is_axis((low, low + 1.0)) else (0.0, 1.0)
 
 
 def _y_limits(chart: Chart) -> Limits:
-    if chart.y_limits is not None:
-        low, high = chart.y_limits
-        if (
-            math.isfinite(low)
-            and math.isfinite(high)
-            and low < high
-            and (low > 0 or not chart.log_y)
-        ):
-            return low, high
+    if chart.y_limits is not None and is_axis(chart.y_limits, log=chart.log_y):
+        return chart.y_limits
     values = [
         part
         for curve in chart.curves

@@ -11,9 +11,25 @@ import numpy as np
 
 from caveats_tui.charts.spec import Floats
 
-__all__ = ["Clean", "Flag", "Limits", "clean", "decimate", "limits", "ticks", "upper_step"]
+__all__ = [
+    "Clean",
+    "Flag",
+    "Limits",
+    "clean",
+    "decimate",
+    "is_axis",
+    "limits",
+    "ticks",
+    "upper_step",
+]
 
 Limits: TypeAlias = tuple[float, float]
+# Beyond this a value counts as not finite: differences of two such would overflow.
+_HUGE = 1e300
+# An axis shows at least this share of its values' size: the last digits of a loss that stands still
+# are noise, and would need labels of ten characters.
+_LEAST_SPAN = 0.02
+
 Flag: TypeAlias = tuple[float, Literal["above", "below"]]
 
 
@@ -29,7 +45,7 @@ class Clean:
 
 
 def _drawable(x: Floats, y: Floats, log: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    good = np.isfinite(x) & np.isfinite(y)
+    good = (np.abs(x) <= _HUGE) & (np.abs(y) <= _HUGE)  # False for NaN
     if log:
         good &= y > 0
     return good
@@ -52,10 +68,20 @@ def clean(x: Floats, y: Floats, *, log: bool = False) -> Clean:
             continue
         if good[start]:
             segments.append((x[start:stop], y[start:stop]))
-        elif math.isfinite(x[start]):
-            below = log and math.isfinite(y[start])
+        elif abs(x[start]) <= _HUGE:
+            below = log and abs(y[start]) <= _HUGE
             flags.append((float(x[start]), "below" if below else "above"))
     return Clean(tuple(segments), tuple(flags), flagged)
+
+
+def is_axis(axis: Limits, *, log: bool = False) -> bool:
+    """Whether floats can be placed between these limits: finite, rising by more than rounding, and
+    positive with ``log``."""
+    low, high = axis
+    size = max(abs(low), abs(high))
+    if not size <= 10 * _HUGE or (log and not low > 0):
+        return False
+    return low < high if log else high - low > max(1e-9 * size, 1 / _HUGE)
 
 
 def decimate(
@@ -72,7 +98,7 @@ def decimate(
     inside = ~((x < low) | (x > high))
     if not inside.all():
         x, y = x[inside], y[inside]
-    if x.size <= 2 * columns + 2 or columns < 1 or not high > low:
+    if x.size <= 2 * columns + 2 or columns < 1 or not is_axis(x_limits):
         return x, y
     if np.any(x[1:] < x[:-1]):
         order = np.argsort(x, kind="stable")
@@ -94,7 +120,7 @@ def _extremes(
     x: Floats, y: Floats, columns: int, low: float, high: float
 ) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Indices (rising) of each column's lowest and highest point, and of both ends."""
-    column = np.minimum(((x / 2 - low / 2) / (high / 2 - low / 2) * columns).astype(int), columns)
+    column = np.minimum(((x - low) / (high - low) * columns).astype(int), columns)
     starts = np.concatenate([[0], np.flatnonzero(np.diff(column)) + 1])
     counts = np.diff(np.append(starts, x.size))
     group = np.repeat(np.arange(starts.size), counts)
@@ -106,21 +132,16 @@ def _extremes(
     return np.unique(np.concatenate(keep))
 
 
-def _step(span: float, parts: int) -> float:
-    """The smallest of 1, 2, 5 × 10ⁿ that cuts ``span`` into at most ``parts``."""
-    raw = span / parts
-    if not raw > 0 or not math.isfinite(raw):
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(raw))
-    if power == 0.0:
-        return raw
-    return next((m * power for m in (1, 2, 5) if m * power >= raw * (1 - 1e-9)), 10 * power)
+def _step(least: float) -> float:
+    """The smallest of 1, 2, 5 × 10ⁿ that is at least ``least`` (> 0)."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next((m * power for m in (1, 2, 5) if m * power >= least * (1 - 1e-9)), 10 * power)
 
 
 def upper_step(value: float) -> float:
     """The smallest of 1, 2, 5 × 10ⁿ that is not below ``value``: an axis from 0 that grows with a
     run changes its scale a few times instead of at each frame."""
-    return max(_step(value, 1), value) if value > 0 else 1.0
+    return max(_step(value), value) if value > 0 else 1.0
 
 
 def limits(low: float, high: float, previous: Limits | None = None, *, log: bool = False) -> Limits:
@@ -128,10 +149,10 @@ def limits(low: float, high: float, previous: Limits | None = None, *, log: bool
 
     They move in steps (whole decades with ``log``, else multiples of 1, 2 or 5 × 10ⁿ) and shrink
     only when the data would fill less than two fifths of the old axis: a steady axis leaves most
-    cells of a chart as they were. Raises ValueError when a bound is not finite, or not positive
-    with ``log``.
+    cells of a chart as they were. Raises ValueError when a bound is beyond
+    ±1e300, NaN, or not positive with ``log``.
     """
-    if not (math.isfinite(low) and math.isfinite(high)) or low > high or (log and low <= 0):
+    if not -_HUGE <= low <= high <= _HUGE or (log and low <= 0):
         raise ValueError(f"no axis from {low} to {high}")
     fresh = _decades(low, high) if log else _multiples(low, high)
     if previous is None or not (previous[0] <= low and high <= previous[1]):
@@ -140,7 +161,7 @@ def limits(low: float, high: float, previous: Limits | None = None, *, log: bool
         held = math.log10(previous[1]) - math.log10(previous[0])
         used = math.log10(fresh[1]) - math.log10(fresh[0])
     else:
-        held, used = previous[1] / 2 - previous[0] / 2, fresh[1] / 2 - fresh[0] / 2
+        held, used = previous[1] - previous[0], fresh[1] - fresh[0]
     return fresh if used < 0.4 * held else previous
 
 
@@ -154,15 +175,13 @@ def _decades(low: float, high: float) -> Limits:
 
 
 def _multiples(low: float, high: float) -> Limits:
-    if high == low:
-        # a constant keeps room on both sides, but 0 stays the floor of what counts from 0
-        room = abs(high) / 2 or 1.0
-        low, high = (low if low == 0 else low - room), high + room
-    step = _step(high / 4 - low / 4, 1)
-    bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
-    if not (math.isfinite(bottom) and math.isfinite(top)):
-        return low, high
-    return min(bottom, low), max(top, high)
+    size = max(-low, high)
+    if size < 1 / _HUGE:
+        return min(low, 0.0), 1.0
+    if (missing := _LEAST_SPAN * size - (high - low)) > 0:
+        low, high = low - missing / 2, high + missing / 2
+    step = _step((high - low) / 4)
+    return min(math.floor(low / step) * step, low), max(math.ceil(high / step) * step, high)
 
 
 def _label(value: float, step: float) -> str:
@@ -180,13 +199,13 @@ def _label(value: float, step: float) -> str:
 
 
 def _decimals(step: float) -> int:
-    return max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    return min(6, max(0, -math.floor(math.log10(step) + 1e-9)))
 
 
 def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, str], ...]:
     """At most ``most`` pairs (value, short label) inside ``axis``; with ``log`` whole decades."""
     low, high = axis
-    if most < 1 or not high > low:
+    if most < 1 or not is_axis(axis, log=log):
         return ()
     if not log:
         step = _fit(low, high, most)
@@ -203,7 +222,7 @@ def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, s
 
 def _fit(low: float, high: float, most: int) -> float:
     """The smallest 1, 2, 5 × 10ⁿ step that puts at most ``most`` multiples into the axis."""
-    step = _step(high / most - low / most, 1)
+    step = _step((high - low) / most)
     while math.floor(high / step + 1e-9) - math.ceil(low / step - 1e-9) + 1 > most:
-        step = _step(step * 1.5, 1)
+        step = _step(step * 1.5)
     return step

@@ -1,0 +1,229 @@
+"""Claims about drawn charts, read back from the cells that would reach the terminal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from caveats_tui.charts.draw import draw
+from caveats_tui.charts.spec import Chart, Curve, Mark, Rows
+
+BRAILLE_BITS = {  # (column, row) of each dot of a braille cell, by Unicode's bit
+    0: (0, 0), 1: (0, 1), 2: (0, 2), 3: (1, 0), 4: (1, 1), 5: (1, 2), 6: (0, 3), 7: (1, 3),
+}  # fmt: skip
+
+
+def text(rows: Rows) -> list[str]:
+    return ["".join(run[0] for run in row) for row in rows]
+
+
+def colours(rows: Rows) -> set[int]:
+    return {run[1] for row in rows for run in row if run[1] is not None}
+
+
+def coloured(rows: Rows, colour: int) -> list[tuple[int, int, str]]:
+    """(row, column, character) of every cell of one colour that is not blank."""
+    cells = []
+    for y, row in enumerate(rows):
+        x = 0
+        for run_text, foreground, _, _ in row:
+            cells += [
+                (y, x + k, c) for k, c in enumerate(run_text) if foreground == colour and c != " "
+            ]
+            x += len(run_text)
+    return cells
+
+
+def dots(rows: Rows, colour: int) -> list[tuple[int, int]]:
+    """(dot row, dot column) of every braille dot of one colour."""
+    return [
+        (4 * y + dy, 2 * x + dx)
+        for y, x, char in coloured(rows, colour)
+        for bit, (dx, dy) in BRAILLE_BITS.items()
+        if 0x2800 <= ord(char) <= 0x28FF and (ord(char) - 0x2800) >> bit & 1
+    ]
+
+
+def chart(x, y, **other) -> Chart:
+    curve = Curve(np.asarray(x, float), np.asarray(y, float), 99)
+    options = {"width": 58, "height": 10, "x_limits": (0.0, 100.0), **other}
+    return Chart((curve,), **options)
+
+
+SIZES = [(58, 10), (38, 8), (100, 30), (20, 5), (10, 3), (200, 60), (1, 1), (5, 2)]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("charset", ["braille", "block", "ascii"])
+def test_a_chart_fills_exactly_its_cells(width, height, charset):
+    x = np.linspace(0, 100, 50)
+    rows = draw(
+        replace(chart(x, x**2, charset=charset), width=width, height=height, x_label="step")
+    )
+    assert [len(line) for line in text(rows)] == [width] * height
+
+
+def test_the_highest_point_is_in_the_top_dot_row_and_its_own_column():
+    # 58 wide: 4 cells of labels and one of axis leave 53 columns of 2 dots; 8 rows of 4 dots
+    x = np.arange(101.0)
+    y = np.where(x == 60, 1.0, 0.0)
+    found = dots(draw(chart(x, y, y_limits=(0.0, 1.0))), 99)
+    top = min(found)
+    assert top[0] == 0
+    assert abs((top[1] - 10) / 106 - 0.60) < 0.02
+    assert max(row for row, _ in found) == 31
+
+
+@settings(deadline=None, max_examples=40)
+@given(value=st.floats(0, 1), place=st.floats(0, 100))
+def test_a_single_point_lands_on_its_dot(value, place):
+    found = dots(draw(chart([place], [value], y_limits=(0.0, 1.0))), 99)
+    (row, column), *more = found
+    assert more == []
+    assert row == 31 - min(int(value * 32), 31)
+    assert column == 10 + min(int(place / 100 * 106), 105)
+
+
+def test_a_log_axis_gives_each_decade_the_same_height():
+    values = 10.0 ** -np.arange(8.0)
+    rows = draw(chart(np.arange(8.0) * 10, values, log_y=True, y_limits=(1e-8, 1.0)))
+    heights = {row // 4 for row, column in dots(rows, 99) if column == 10}
+    assert heights == {0}
+    # eight decades over eight rows: the label of 1e-k stands in the row that 1e-k begins
+    labels = {line[:4].strip(): k for k, line in enumerate(text(rows)) if line[:4].strip()}
+    assert len(labels) >= 3
+    for label, line in labels.items():
+        assert line == max(0, -round(math.log10(float(label))) - 1)
+
+
+def test_what_is_not_finite_leaves_a_gap_and_a_flag_where_it_began():
+    x = np.arange(101.0)
+    y = np.full(101, 0.5)
+    y[40:60] = math.nan
+    rows = draw(chart(x, y, y_limits=(0.0, 1.0)))
+    columns = {(column - 10) / 106 * 100 for _, column in dots(rows, 99)}
+    assert not any(41 < column < 59 for column in columns)
+    assert any(column < 41 for column in columns)
+    assert any(column > 59 for column in columns)
+    ((row, column, char),) = [cell for cell in coloured(rows, 99) if cell[2] in "×▾"]
+    assert (row, char) == (0, "×")
+    assert abs((column - 5) / 53 * 100 - 40) < 2
+
+
+def test_zero_on_a_log_axis_is_flagged_at_the_bottom():
+    rows = draw(chart([0, 50, 100], [1.0, 0.0, 1.0], log_y=True, y_limits=(0.1, 10.0)))
+    assert [(row, char) for row, _, char in coloured(rows, 99) if char in "×▾"] == [(7, "▾")]
+
+
+def test_a_value_far_above_the_axis_leaves_it_without_being_drawn_inside():
+    rows = draw(chart([0, 50, 100], [0.5, 1e300, 0.5], y_limits=(0.0, 1.0)))
+    assert not any(45 < (column - 10) / 106 * 100 < 55 for _, column in dots(rows, 99))
+
+
+def test_later_curves_lie_on_top():
+    x = np.linspace(0, 100, 50)
+    below, above = Curve(x, x, 60), Curve(x, x, 227)
+    assert colours(draw(replace(chart([], []), curves=(below, above)))) == {227, 245}
+
+
+def test_theory_is_dotted_where_the_run_is_drawn_through():
+    x = np.linspace(0, 100, 200)
+    solid = draw(chart(x, np.full(200, 0.5), y_limits=(0.0, 1.0)))
+    curve = Curve(x, np.full(200, 0.5), 99, "dots")
+    dotted = draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=(curve,)))
+    assert {row for row, _ in dots(dotted, 99)} == {row for row, _ in dots(solid, 99)}
+    assert len(dots(dotted, 99)) * 3 == pytest.approx(len(dots(solid, 99)), abs=3)
+
+
+def test_stems_stand_on_the_floor_and_points_on_their_value():
+    layers = np.arange(1.0, 5.0)
+    base = chart([], [], x_limits=(0.5, 4.5), y_limits=(0.0, 4.0))
+    stems = draw(replace(base, curves=(Curve(layers, layers, 99, "stems"),)))
+    heights = [len({row for row, c in dots(stems, 99) if c == column}) for column in
+               sorted({column for _, column in dots(stems, 99)})]  # fmt: skip
+    assert heights == [9, 17, 25, 32]
+    points = draw(replace(base, curves=(Curve(layers, layers, 99, "points"),)))
+    assert [char for *_, char in coloured(points, 99)] == ["•"] * 4
+
+
+def test_marks_levels_labels_and_named_ticks_are_shown():
+    rows = draw(
+        replace(
+            chart([0, 100], [0, 1], y_limits=(0.0, 1.0)),
+            marks=(Mark(50, "lr 0.1", 246),),
+            levels=((0.5, 240),),
+            x_label="layer",
+            x_ticks=((0.0, "in"), (50.0, "mid"), (100.0, "out")),
+        )
+    )
+    lines = text(rows)
+    assert "┊lr 0.1" in lines[0]
+    assert any("┈┈┈" in line for line in lines)
+    assert lines[-1].split() == ["layer", "in", "mid", "out"]
+
+
+def test_named_ticks_that_would_touch_are_left_out():
+    names = tuple((float(k), f"layer {k}") for k in range(0, 100, 4))
+    shown = text(draw(replace(chart([0, 100], [0, 1]), x_ticks=names)))[-1]
+    assert all(word.strip() in {n for _, n in names} for word in shown.split("  ") if word.strip())
+
+
+def test_ascii_is_ascii():
+    x = np.linspace(0, 100, 50)
+    full = replace(
+        chart(x, np.where(x > 50, np.nan, x), charset="ascii", x_label="step"),
+        marks=(Mark(50, "lr", 246),),
+        levels=((0.5, 240),),
+    )
+    assert all(line.isascii() for line in text(draw(full)))
+
+
+def test_the_same_chart_gives_the_same_rows():
+    busy = chart(np.arange(100.0), np.sin(np.arange(100.0)))
+    assert draw(busy) == draw(busy)
+
+
+numbers = st.one_of(
+    st.floats(width=64),
+    st.sampled_from([0.0, -0.0, 5e-324, 1.7e308, -1.7e308, math.nan, math.inf, -math.inf, 1.0]),
+)
+
+
+@st.composite
+def charts(draw_from) -> Chart:
+    curves = []
+    for _ in range(draw_from(st.integers(0, 3))):
+        n = draw_from(st.integers(0, 40))
+        y = draw_from(npst.arrays(float, n, elements=numbers))
+        x = draw_from(
+            st.one_of(st.just(np.arange(float(n))), npst.arrays(float, n, elements=numbers))
+        )
+        style = draw_from(st.sampled_from(["line", "dots", "points", "stems"]))
+        curves.append(Curve(x, y, draw_from(st.integers(16, 255)), style))
+    return Chart(
+        tuple(curves),
+        draw_from(st.integers(1, 120)),
+        draw_from(st.integers(1, 40)),
+        draw_from(st.tuples(numbers, numbers)),
+        draw_from(st.none() | st.tuples(numbers, numbers)),
+        draw_from(st.booleans()),
+        marks=tuple(Mark(x, "event", 246) for x in draw_from(st.lists(numbers, max_size=2))),
+        levels=tuple((y, 240) for y in draw_from(st.lists(numbers, max_size=2))),
+        x_label="step",
+        charset=draw_from(st.sampled_from(["braille", "block", "ascii"])),
+    )
+
+
+@settings(deadline=None, max_examples=100)
+@given(any_chart=charts())
+def test_no_chart_whatever_its_numbers_fails_or_leaves_its_frame(any_chart):
+    rows = draw(any_chart)
+    assert [len(line) for line in text(rows)] == [any_chart.width] * any_chart.height
+    given_colours = {c.colour for c in any_chart.curves} | {240, 245, 246}
+    assert colours(rows) <= given_colours

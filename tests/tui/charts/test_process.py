@@ -1,0 +1,192 @@
+"""Claims about the drawing process, with a real one: what comes back, and what death does."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from caveats_tui.charts.draw import draw
+from caveats_tui.charts.process import ChartProcess
+from caveats_tui.charts.spec import Chart, Curve, Drawn
+
+PATIENCE = 30.0
+
+
+def chart(height: float = 1.0) -> Chart:
+    x = np.arange(100.0)
+    return Chart((Curve(x, x * height, 99),), 40, 8, (0.0, 100.0), (0.0, 100.0))
+
+
+BROKEN = Chart((None,), 40, 8, (0.0, 1.0))  # type: ignore[arg-type]
+
+
+@dataclass
+class Desk:
+    """A process with what it told."""
+
+    ready: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    troubled: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    troubles: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.process = ChartProcess(self.ready.release, self.trouble)
+
+    def trouble(self, key: str, sentence: str) -> None:
+        self.troubles.append((key, sentence))
+        self.troubled.release()
+
+    def drawn(self) -> dict[str, Drawn]:
+        assert self.ready.acquire(timeout=PATIENCE)
+        return {one.key: one for one in self.process.poll()}
+
+    def pid(self) -> int:
+        pid = self.process.pid
+        assert pid is not None
+        return pid
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    desk.process.start()
+    yield desk
+    desk.process.stop()
+
+
+def ended(pid_fd: int) -> bool:
+    """Whether a process ends (its descriptor becomes readable when it does)."""
+    poll = select.poll()
+    poll.register(pid_fd, select.POLLIN)
+    return bool(poll.poll(PATIENCE * 1000))
+
+
+def test_rows_are_those_that_drawing_here_would_give(desk):
+    desk.process.submit("loss", chart())
+    drawn = desk.drawn()["loss"]
+    assert drawn.rows == draw(chart())
+    assert 0 < drawn.seconds < PATIENCE
+
+
+def test_of_several_waiting_the_newest_is_drawn_once():
+    desk = Desk()
+    for height in (0.1, 0.2, 0.5):
+        desk.process.submit("loss", chart(height))
+    desk.process.start()
+    assert desk.drawn()["loss"].rows == draw(chart(0.5))
+    desk.process.submit("other", chart())
+    assert set(desk.drawn()) == {"other"}
+    desk.process.stop()
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGABRT])
+def test_after_a_death_the_next_chart_arrives_and_it_is_told_once(desk, blow):
+    desk.process.submit("loss", chart())
+    desk.drawn()
+    first = desk.pid()
+    os.kill(first, blow)
+    # the death is noticed by the chart that was asked for then: that one is lost
+    desk.process.submit("loss", chart())
+    assert desk.troubled.acquire(timeout=PATIENCE)
+    desk.process.submit("loss", chart(0.5))
+    assert desk.drawn()["loss"].rows == draw(chart(0.5))
+    assert desk.pid() != first
+    assert [key for key, _ in desk.troubles] == ["loss"]
+    assert "died" in desk.troubles[0][1]
+
+
+def test_a_chart_that_keeps_failing_is_told_once_then_left_out_and_others_go_on(desk):
+    for _ in range(6):
+        desk.process.submit("bad", BROKEN)
+        desk.process.submit("good", chart())
+        assert set(desk.drawn()) == {"good"}
+    assert [key for key, _ in desk.troubles] == ["bad"]
+    # left out: what is asked for now under that key would draw, and is not drawn
+    desk.process.submit("bad", chart())
+    desk.process.submit("good", chart())
+    assert set(desk.drawn()) == {"good"}
+
+
+def test_a_success_forgives(desk):
+    for _ in range(4):
+        desk.process.submit("loss", BROKEN)
+        assert desk.troubled.acquire(timeout=PATIENCE)
+        desk.process.submit("loss", chart())
+        desk.drawn()
+    assert len(desk.troubles) == 4
+
+
+def test_ctrl_c_does_not_end_it(desk):
+    desk.process.submit("loss", chart())
+    desk.drawn()
+    pid = desk.pid()
+    os.kill(pid, signal.SIGINT)
+    desk.process.submit("loss", chart())
+    desk.drawn()
+    assert desk.pid() == pid
+    assert desk.troubles == []
+
+
+def test_stop_leaves_no_process_and_may_be_called_twice():
+    desk = Desk()
+    desk.process.start()
+    pid = desk.pid()
+    desk.process.submit("loss", chart())
+    desk.process.stop()
+    desk.process.stop()
+    assert desk.process.pid is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not any(thread.name == "charts" for thread in threading.enumerate())
+
+
+def test_stop_without_start_does_nothing():
+    ChartProcess().stop()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs pidfd_open (Linux)")
+def test_it_ends_when_the_app_is_killed():
+    app = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time\n"
+            "from caveats_tui.charts.process import ChartProcess\n"
+            "charts = ChartProcess()\n"
+            "charts.start()\n"
+            "print(charts.pid, flush=True)\n"
+            "time.sleep(600)\n",
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert app.stdout is not None
+    with app, app.stdout:
+        child = os.pidfd_open(int(app.stdout.readline()))
+        app.kill()
+    assert ended(child)
+    os.close(child)
+
+
+def test_neither_side_loads_what_it_does_not_need():
+    probe = (
+        "import sys\n"
+        "import caveats_tui.charts.{0}\n"
+        "print([name for name in {1} if name in sys.modules])\n"
+    )
+    for module, unwanted in (
+        ("child, caveats_tui.charts.draw", ["torch", "textual", "rich"]),
+        ("process", ["torch", "textual", "plotext"]),
+        ("widget", ["torch", "plotext"]),
+    ):
+        out = subprocess.run(
+            [sys.executable, "-c", probe.format(module, unwanted)], capture_output=True, check=True
+        )
+        assert out.stdout == b"[]\n", module
