@@ -1,0 +1,72 @@
+"""Whether theory speaks about a config, and the layers it speaks about; it computes nothing.
+
+What is left out is left out with a sentence: a line drawn where its assumptions fail would teach
+something wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from caveats.choices.base import Value
+from caveats.choices.initializers import INITIALIZERS
+from caveats.config import NetworkConfig
+from caveats.theory.gram import Layer
+from caveats.theory.response import Response
+
+__all__ = ["MIN_WIDTH", "layers_of", "why_not"]
+
+MIN_WIDTH = 20  # below, single networks differ by more than theory's band (Hanin and Nica 2018)
+
+
+def why_not(network: NetworkConfig) -> str:
+    """One sentence on why theory does not apply to such a network when fresh; "" if it does."""
+    init = network.init
+    choice = INITIALIZERS[init.name]
+    if network.normalization != "none":
+        return f"theory leaves out {network.normalization} normalization: it ties rows or units"
+    if network.dropout > 0:
+        return "theory leaves out dropout: its masks are no part of the recursion"
+    if network.residual:
+        return "theory leaves out residual connections"
+    if any(width < MIN_WIDTH for width in network.widths):
+        return (
+            f"theory needs layers of at least {MIN_WIDTH} units: "
+            f"in one of {min(network.widths)} chance decides"
+        )
+    if choice.sees_data:
+        return f"theory needs weights drawn without looking at data: {init.name} looks"
+    if choice.variance is None:
+        return f"theory needs independent weights of mean 0: {init.name} draws others"
+    if _offset(init.options) != 0.0:
+        return f"theory needs weights of mean 0: here it is {_offset(init.options):g}"
+    if choice.variance(64, 64, init.options) == 0.0:
+        return "theory has nothing to say: every weight is 0"
+    return ""
+
+
+def layers_of(network: NetworkConfig, features: int, outputs: int) -> list[Layer]:
+    """The layers of a fresh network for which `why_not` has no objection, output layer last."""
+    choice = INITIALIZERS[network.init.name]
+    assert choice.variance is not None
+    sizes = [features, *network.widths, outputs]
+    names = [*network.activations, None]
+    return [
+        Layer(
+            fan_in,
+            units,
+            choice.variance(fan_in, units, network.init.options),
+            choice.bias_variance(fan_in),
+            0.0 if name is None else network.bias,  # only hidden layers get network.bias
+            None if name is None else Response.of(name),
+        )
+        for fan_in, units, name in zip(sizes[:-1], sizes[1:], names, strict=True)
+    ]
+
+
+def _offset(options: Mapping[str, Value]) -> float:
+    """The mean of a uniform initialiser's weights; 0 for all others."""
+    low, high = options.get("low", 0.0), options.get("high", 0.0)
+    assert isinstance(low, (int, float))
+    assert isinstance(high, (int, float))
+    return (low + high) / 2
