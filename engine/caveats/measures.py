@@ -28,6 +28,7 @@ SCALARS: dict[str, Measure] = {
         Measure("batch_loss", "mean of the minibatch losses since the record before"),
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),
+        Measure("sharpness", "largest eigenvalue of the Hessian on the probe set; NaN if untaken"),
     )
 }
 

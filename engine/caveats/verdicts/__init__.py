@@ -1,0 +1,21 @@
+"""Judges a run: which caveats it shows, how bad they are, why, and what to do next.
+
+`judge` reads a finished history, a `Judge` follows a growing one. Neither knows how the numbers
+were measured, and neither needs torch.
+"""
+
+from caveats.verdicts.catalogue import CAVEATS
+from caveats.verdicts.judge import Judge, judge
+from caveats.verdicts.verdict import SEVERITIES, Caveat, Finding, Remedy, Severity, Verdict
+
+__all__ = [
+    "CAVEATS",
+    "SEVERITIES",
+    "Caveat",
+    "Finding",
+    "Judge",
+    "Remedy",
+    "Severity",
+    "Verdict",
+    "judge",
+]

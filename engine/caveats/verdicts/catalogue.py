@@ -1,0 +1,38 @@
+"""The caveats, in the order in which they explain one another: a cause before what it brings about.
+
+It holds the list alone; each caveat's words, rule and remedies stand in a file of their own.
+"""
+
+from __future__ import annotations
+
+from caveats.verdicts.dormant import DORMANT
+from caveats.verdicts.dying_relu import DYING_RELU
+from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
+from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
+from caveats.verdicts.plateau import PLATEAU
+from caveats.verdicts.ravine import RAVINE
+from caveats.verdicts.saturation import SATURATION
+from caveats.verdicts.step_too_large import STEP_TOO_LARGE
+from caveats.verdicts.step_too_small import STEP_TOO_SMALL
+from caveats.verdicts.symmetry import SYMMETRY
+from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
+from caveats.verdicts.verdict import Caveat
+
+__all__ = ["CAVEATS"]
+
+CAVEATS: dict[str, Caveat] = {
+    caveat.name: caveat
+    for caveat in (
+        SYMMETRY,
+        DYING_RELU,
+        EXPLODING_GRADIENT,
+        SATURATION,
+        VANISHING_GRADIENT,
+        STEP_TOO_LARGE,
+        STEP_TOO_SMALL,
+        NOT_ZERO_CENTRED,
+        RAVINE,
+        PLATEAU,
+        DORMANT,
+    )
+}

@@ -1,0 +1,138 @@
+"""Dying ReLU: units whose slope is 0 on every row, so that no gradient ever reaches them again."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["DYING_RELU"]
+
+WORTH_SAYING = 0.25  # of a layer
+HALF = 0.5
+BORN = 0.8  # of a layer wide enough that chance does not do it
+WIDE = 16
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not e.finite or not e.hidden:
+        return None
+    units = e.now("units")[: e.hidden]
+    share = np.nan_to_num(e.dead_share)
+    # Where the bounded side is what is flat (hard_tanh), the unit is saturated, not dead.
+    share = np.where(np.nan_to_num(e.now("saturated")[: e.hidden]) >= share * units, 0, share)
+    worst = float(share.max())
+    if worst < WORTH_SAYING:
+        return None
+    gone = np.flatnonzero(share >= 1)
+    cut = len(gone) > 0 and not (e.config is not None and e.config.network.residual)
+    p = e.progress
+    severity: Severity
+    if cut or (worst >= HALF and p.stuck):
+        severity = "critical"
+    elif worst >= HALF and (p.stalled or (e.step == 0 and born_in_bulk(share, units))):
+        severity = "warning"
+    else:
+        severity = "note"
+    # Every layer above one that is wholly dead has a constant input: it is starved, and one
+    # below it gets no gradient. The first of them is the one to blame.
+    culprit = int(gone[0]) if cut else int(share.argmax())
+    dead = round(float(share[culprit] * units[culprit]))
+    born = int(np.nan_to_num(e.now("born_dead")[culprit]))
+    starved = int(units[gone[gone > culprit]].sum()) if cut else 0
+    count = int(units[culprit])
+    what = f"{e.layer(culprit)}: {dead} of {count} units dead"
+    died = dead - born
+    if e.step and born and died > 0:
+        what += f", {born} of them born dead, {died} died since"
+    elif e.step and born:
+        what += ", all of them at birth"
+    elif e.step:
+        what += f", all alive at step 0 (seen {e.during()})"
+    else:
+        what += " at step 0"
+    others = int(np.count_nonzero(share >= HALF)) - 1
+    if others > 0:
+        what += f"; {others} more layers at least half dead"
+    layers = tuple(int(i) for i in np.flatnonzero(share >= (HALF if worst >= HALF else worst)))
+    evidence = {
+        "dead": dead,
+        "units": count,
+        "born_dead": born,
+        "died": max(0, died),
+        "starved": starved,
+        "dead_of_network": float((share * units).sum() / units.sum()),
+    }
+    return Finding(severity, what, why(born, dead, bool(cut)), layers, evidence)
+
+
+def born_in_bulk(share: np.ndarray, units: np.ndarray) -> bool:
+    return bool(np.any((share >= BORN) & (units >= WIDE)))
+
+
+def why(born: int, dead: int, cut: bool) -> str:
+    how = (
+        "they started below zero on every row"
+        if born >= dead / 2
+        else "one step threw their weights so far that they are below zero on every row"
+    )
+    tail = "; behind a wholly dead layer the output is one constant" if cut else ""
+    return (
+        f"ReLU's slope is 0 for z ≤ 0, and dL/dW = Σ δ·φ'(z)·x: {how}, so their gradient is 0 "
+        f"for ever{tail} (Lu et al. 2019)."
+    )
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    born = finding.evidence["born_dead"] >= 0.5 * finding.evidence["dead"]
+    customary = cure.customary_lr(c.optimizer.name)
+    slower = cure.lr(
+        c,
+        min(customary, c.optimizer.lr / 10) if cure.lr_is_high(c) else c.optimizer.lr / 10,
+        "smaller steps do not throw a whole layer below zero",
+    )
+    inputs = cure.combined(
+        c,
+        cure.bias_zero(c),
+        cure.standardize(c),
+        cure.centred_target(c),
+        cure.matched_init(c) if born else None,
+        slower if cure.lr_is_high(c) else None,
+    )
+    first = inputs if inputs is not None else (None if born else slower)
+    wider = None
+    if c.network.widths and min(c.network.widths) < 8:
+        wider = Remedy(
+            {"network.widths": [max(w, 16) for w in c.network.widths]},
+            "a layer of N units is wholly dead with probability 2⁻ᴺ for a row: width is what "
+            "protects",
+        )
+    soft = cure.leaky(c, "elu")
+    return cure.ranked(
+        c,
+        (
+            first,
+            wider,
+            cure.combined(c, inputs, soft),
+            cure.combined(c, slower, soft, cure.normalization(c)),
+            cure.sound(c),
+        ),
+    )
+
+
+DYING_RELU = Caveat(
+    "dying_relu",
+    "dying ReLU",
+    "A unit is dead when its slope is exactly 0 on every row of the probe set, not when it is "
+    "silent on some: a healthy ReLU layer is half zeros. Dead at step 0 is born dead; a layer "
+    "behind a wholly dead one is starved.",
+    "φ'(z) = 0 for z ≤ 0, so dL/dw = 0",
+    "Lu et al. 2019, Dying ReLU and Initialization",
+    "Leaky ReLU cures neither a learning rate that is too large nor a bias of −3 within the same "
+    "budget; narrow layers (5 units and fewer) are often half dead and learn all the same.",
+    rule,
+    remedies,
+)

@@ -1,0 +1,154 @@
+"""One record and everything before it, as the rules read it: numbers by name, and progress.
+
+It draws no conclusion; the rules do. Everything here reads a history's snapshot and its facts.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caveats.choices.activations import ACTIVATIONS
+from caveats.config import RunConfig
+from caveats.history import Event, Facts, Snapshot
+from caveats.verdicts.progress import Progress, progress
+
+__all__ = ["ADAPTIVE", "Evidence"]
+
+Floats = NDArray[np.float64]
+
+# These divide each gradient by its own size: how small it is does not slow them.
+ADAPTIVE = frozenset({"rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax", "muon"})
+
+
+class Evidence:
+    """Record ``index`` of a snapshot, with the records before it.
+
+    Layer arrays are (layers,), the output layer last; NaN is "not observable", never 0.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, index: int, layers: tuple[str, ...], facts: Facts
+    ) -> None:
+        self.snapshot, self.index = snapshot, index
+        self.names = layers
+        self.config: RunConfig | None = facts.config
+        self.facts = facts
+
+    @property
+    def step(self) -> int:
+        return int(self.snapshot.steps[self.index])
+
+    @property
+    def hidden(self) -> int:
+        """How many layers stand before the output."""
+        return len(self.names) - 1
+
+    def now(self, measure: str) -> Floats:
+        """A layer measure in this record, (layers,)."""
+        values: Floats = self.snapshot.layers(measure)[self.index]
+        return values
+
+    def first(self, measure: str) -> Floats:
+        """A layer measure in the run's first record, (layers,)."""
+        values: Floats = self.snapshot.layers(measure)[0]
+        return values
+
+    def newest(self, measure: str) -> Floats:
+        """The newest record in which anything of a measure was taken, (layers,): some are costly
+        and skipped; NaN where it never was."""
+        column = self.snapshot.layers(measure)[: self.index + 1]
+        taken = np.flatnonzero(np.isfinite(column).any(axis=1))
+        return column[taken[-1]] if len(taken) else np.full(len(self.names), math.nan)
+
+    def recent(self, measure: str, records: int = 5) -> Floats:
+        """The last records of a layer measure, (records, layers)."""
+        return self.snapshot.layers(measure)[max(0, self.index + 1 - records) : self.index + 1]
+
+    @cached_property
+    def steps(self) -> NDArray[np.int64]:
+        return self.snapshot.steps[: self.index + 1]
+
+    @cached_property
+    def losses(self) -> Floats:
+        return self.snapshot.scalar("loss")[: self.index + 1]
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses[-1])
+
+    def scalar(self, name: str) -> float:
+        return float(self.snapshot.scalar(name)[self.index])
+
+    @cached_property
+    def progress(self) -> Progress:
+        finite = np.isfinite(self.losses)
+        steps, losses = self.steps, self.losses
+        if not finite.all():
+            steps, losses = steps[finite], losses[finite]
+        if not len(steps):
+            steps, losses = self.steps[-1:], np.array([math.inf])
+        accuracy = self.scalar("accuracy")
+        return progress(steps, losses, accuracy, self.facts.baseline, self.facts.steps)
+
+    @cached_property
+    def divergence(self) -> Event | None:
+        """The event of the first number that was not finite, if it came by now."""
+        for event in self.snapshot.events:
+            if event.kind == "diverged" and event.step <= self.step:
+                return event
+        return None
+
+    @cached_property
+    def finite(self) -> bool:
+        return self.divergence is None and math.isfinite(self.loss)
+
+    @cached_property
+    def copies(self) -> Floats:
+        """Per hidden layer the share of units that are exact copies of another, (hidden,)."""
+        units = self.now("units")[: self.hidden]
+        return 1 - self.now("distinct")[: self.hidden] / units
+
+    @cached_property
+    def dead_share(self) -> Floats:
+        """Dead units of each hidden layer as a share, (hidden,). Where the whole training set was
+        looked at, only what is dead there counts."""
+        dead = np.fmin(self.now("dead"), self.now("confirmed_dead"))
+        return dead[: self.hidden] / self.now("units")[: self.hidden]
+
+    @cached_property
+    def delta_ratio(self) -> float:
+        """Smallest delta of the first layers over that at the output: below 1 it fades on its way
+        down. NaN without a hidden layer or where deltas were not seen."""
+        return ratio(self.now("delta_rms"))
+
+    @cached_property
+    def first_delta_ratio(self) -> float:
+        return ratio(self.first("delta_rms"))
+
+    @property
+    def saturating(self) -> bool:
+        """Whether the activations are bounded ones (or unknown), which saturate rather than die."""
+        if self.config is None:
+            return True
+        return any(ACTIVATIONS[name].can_saturate for name in self.config.network.activations)
+
+    @property
+    def adaptive(self) -> bool:
+        return self.config is not None and self.config.optimizer.name in ADAPTIVE
+
+    def layer(self, index: int) -> str:
+        return self.names[index]
+
+    def during(self) -> str:
+        """ "at step 0" or "by step 120"."""
+        return "at step 0" if self.step == 0 else f"by step {self.step}"
+
+
+def ratio(delta: Floats) -> float:
+    if len(delta) < 2 or not math.isfinite(delta[-1]) or delta[-1] <= 0:
+        return math.nan
+    return float(delta[0] / delta[-1])

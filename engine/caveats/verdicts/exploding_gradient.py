@@ -1,0 +1,143 @@
+"""Exploding gradient: the error signal grows layer by layer, or a number is no longer finite."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["EXPLODING_GRADIENT"]
+
+# 12 of 15 healthy small networks cross a ratio of 70 (AUTOTRAINER's limit) at some time.
+GROWN = 100.0
+OVERFLOWING = 1e6
+ASTRONOMIC = 1e3  # loss over that of the constant predictor
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not e.finite:
+        return diverged(e)
+    p = e.progress
+    r, first = e.delta_ratio, e.first_delta_ratio
+    high = e.loss / p.baseline if p.baseline > 0 else math.nan
+    grows = first >= GROWN and e.hidden >= 2
+    worse = p.gain < -0.5 and not p.improving
+    if e.step == 0:
+        severity: Severity
+        if high >= ASTRONOMIC and forward_growth(e) >= GROWN:
+            severity = "warning"
+        elif grows:
+            severity = "warning" if first >= OVERFLOWING else "note"
+        else:
+            return None
+    elif grows and not p.finished and (p.stuck or worse):
+        severity = "critical"
+    elif grows and not p.finished and p.stalled:
+        severity = "warning"
+    elif high >= ASTRONOMIC and (forward_growth(e) >= GROWN or grows):
+        severity = "critical" if p.stuck or worse else "warning"
+    elif grows and not p.finished:
+        severity = "note"
+    else:
+        return None
+    factor = first ** (1 / e.hidden) if first > 0 and e.hidden else math.nan
+    evidence = {
+        "delta_ratio": r,
+        "delta_ratio_at_start": first,
+        "factor_per_layer": factor,
+        "activation_growth": forward_growth(e),
+        "loss": e.loss,
+    }
+    if grows:
+        what = (
+            f"delta at {e.layer(0)} is {first:.3g} times that at the output at step 0: about "
+            f"×{factor:.2g} a layer"
+        )
+    else:
+        what = (
+            f"activations grow {forward_growth(e):.2g} times over the layers: loss {e.loss:.3g}, "
+            f"{high:.2g} times that of a constant"
+        )
+    return Finding(severity, what, why(factor, e.hidden), tuple(range(e.hidden)), evidence)
+
+
+def diverged(e: Evidence) -> Finding:
+    event = e.divergence
+    where = event.text if event is not None else "the loss"
+    step = event.step if event is not None else e.step
+    first = e.first_delta_ratio
+    layers = tuple(i for i, name in enumerate(e.names) if where.endswith(name))
+    evidence = {"step": step, "delta_ratio_at_start": first, "activation_growth": forward_growth(e)}
+    return Finding(
+        "critical",
+        f"no longer finite since step {step}: first in {where}",
+        "Each overshooting step makes the next gradient larger, and a product over layers "
+        "δˡ = φ'(zˡ)·Wᵀδˡ⁺¹ has no upper limit: the numbers overflow (Pascanu et al. 2013).",
+        layers,
+        evidence,
+    )
+
+
+def forward_growth(e: Evidence) -> float:
+    """Activation size of the last hidden layer over that of the first, in the first record."""
+    if e.hidden < 2:
+        return 1.0
+    size = np.hypot(e.first("activation_std"), e.first("activation_mean"))[: e.hidden]
+    return float(size[-1] / size[0]) if size[0] > 0 and math.isfinite(size[-1]) else math.nan
+
+
+def why(factor: float, layers: int) -> str:
+    return (
+        "Backpropagation multiplies by Wᵀ and the slope at every layer, δˡ = φ'(zˡ)·Wᵀδˡ⁺¹: "
+        f"weights too large make that a factor above 1, {layers} times over, and the first layers' "
+        "steps overshoot (Pascanu et al. 2013)."
+    )
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    init = cure.matched_init(c)
+    calm = None
+    if set(c.network.activations) & {"exp", "softplus"}:
+        calm = cure.activation(c, "relu", "ReLU grows no faster than its input")
+    high = cure.lr_is_high(c)
+    customary = min(cure.customary_lr(c.optimizer.name), c.optimizer.lr / 10)
+    slower = cure.lr(
+        c, customary if high else c.optimizer.lr / 10, "smaller steps do not overshoot"
+    )
+    own = cure.combined(
+        c,
+        calm or init,
+        cure.standardize(c),
+        cure.bias_zero(c),
+        cure.centred_target(c),
+        slower if high else None,
+    )
+    return cure.ranked(
+        c,
+        (
+            cure.combined(c, own, cure.deep_help(c)) if own else slower,
+            cure.combined(c, own, slower),
+            cure.combined(c, own, slower, cure.normalization(c)),
+            cure.combined(c, own, cure.clip(c)),
+            cure.sound(c),
+        ),
+    )
+
+
+EXPLODING_GRADIENT = Caveat(
+    "exploding_gradient",
+    "exploding gradient",
+    "The loss, a weight or a gradient is not finite; or delta grows at least a hundredfold from "
+    "the output down to the first layer and training suffers.",
+    "δˡ = φ'(zˡ) · (Wˡ⁺¹)ᵀ δˡ⁺¹",
+    "Pascanu, Mikolov & Bengio 2013",
+    "A large ratio alone is no explosion: healthy small networks reach 70 and more. Clipping "
+    "keeps the numbers finite; it does not repair weights that are too large.",
+    rule,
+    remedies,
+)

@@ -1,0 +1,103 @@
+"""Judges a history: which caveats it shows, since when, and which are over.
+
+It knows no rule itself: it runs every caveat's rule over each new record, keeps when a verdict was
+first seen, and withdraws it once its rule no longer finds it.
+"""
+
+from __future__ import annotations
+
+from caveats.history import History
+from caveats.verdicts.catalogue import CAVEATS
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import SEVERITIES, Finding, Verdict, frozen
+
+__all__ = ["Judge", "judge"]
+
+# A verdict goes when its rule was silent for this many records: one lucky batch is no cure.
+PATIENCE = 2
+
+
+class Judge:
+    """Follows one history. Call `look` as often as wanted: only new records are judged.
+
+    ``first_flagged`` holds, for each caveat ever found at warning or critical, the step at which
+    it first was.
+    """
+
+    def __init__(self) -> None:
+        self.verdicts: tuple[Verdict, ...] = ()
+        self.first_flagged: dict[str, int] = {}
+        self._since: dict[str, int] = {}
+        self._quiet: dict[str, int] = {}
+        self._findings: dict[str, Finding] = {}
+        self._judged = -1
+        self._version: tuple[int, int] | None = None
+
+    def look(self, history: History) -> tuple[Verdict, ...]:
+        """The verdicts that hold now, worst first. Under 1 ms for each new record of 20 layers."""
+        if history.version == self._version:
+            return self.verdicts
+        version, snapshot = history.version, history.snapshot()
+        new = [i for i in range(len(snapshot)) if snapshot.steps[i] > self._judged]
+        if not new and len(snapshot):
+            new = [len(snapshot) - 1]  # an event came after the newest record
+        evidence = None
+        for index in new:
+            evidence = Evidence(snapshot, index, history.layers, history.facts)
+            self._judge(evidence)
+            self._judged = int(snapshot.steps[index])
+        self._version = version
+        if evidence is not None:
+            self.verdicts = self._worded(evidence)
+        return self.verdicts
+
+    def _judge(self, evidence: Evidence) -> None:
+        for name, caveat in CAVEATS.items():
+            finding = caveat.rule(evidence)
+            if finding is not None:
+                self._since.setdefault(name, evidence.step)
+                self._quiet[name] = 0
+                self._findings[name] = finding
+                if finding.severity != "note":
+                    self.first_flagged.setdefault(name, evidence.step)
+            elif name in self._findings:
+                self._quiet[name] += 1
+                if self._quiet[name] >= PATIENCE:
+                    del self._findings[name], self._since[name]
+
+    def _worded(self, evidence: Evidence) -> tuple[Verdict, ...]:
+        order = {name: place for place, name in enumerate(CAVEATS)}
+        found = sorted(
+            self._findings.items(),
+            key=lambda item: (-SEVERITIES.index(item[1].severity), order[item[0]]),
+        )
+        before = {verdict.caveat: verdict for verdict in self.verdicts}
+        return tuple(
+            self._verdict(name, finding, evidence, before.get(name)) for name, finding in found
+        )
+
+    def _verdict(
+        self, name: str, finding: Finding, evidence: Evidence, before: Verdict | None
+    ) -> Verdict:
+        caveat = CAVEATS[name]
+        config = evidence.config
+        if before is not None and (before.severity, before.why) == (finding.severity, finding.why):
+            remedies = before.next  # weighing changes of config costs more than all the rules
+        else:
+            remedies = caveat.remedies(evidence, finding, config) if config is not None else ()
+        return Verdict(
+            name,
+            caveat.title,
+            finding.severity,
+            self._since[name],
+            tuple(evidence.names[i] for i in finding.layers),
+            finding.what,
+            frozen(finding.evidence),
+            finding.why,
+            remedies,
+        )
+
+
+def judge(history: History) -> tuple[Verdict, ...]:
+    """The verdicts that hold at the end of a history, worst first."""
+    return Judge().look(history)

@@ -1,0 +1,90 @@
+"""Not zero-centred: inputs of a layer that share a sign make all its weights move together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["NOT_ZERO_CENTRED"]
+
+MEAN = 0.8
+# Half of a ReLU layer's outputs are 0 and none is negative, and ReLU networks train well: their
+# mean is information, not an alarm. So is that of its smooth relatives.
+RECTIFIERS = frozenset(
+    ("relu", "leaky_relu", "prelu", "relu6", "gelu", "silu", "mish", "elu", "selu", "celu")
+)
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not e.hidden or not e.finite or e.step == 0:
+        return None
+    rho = np.nan_to_num(e.now("mean_fraction"))
+    if rho.max() <= MEAN:
+        return None
+    p = e.progress
+    names = e.config.network.activations if e.config is not None else ()
+    # mean_fraction[l] is of what feeds layer l: the data for the first, else the layer before.
+    blamed = [
+        layer
+        for layer in range(len(rho))
+        if rho[layer] > MEAN and (layer == 0 or (names and names[layer - 1] not in RECTIFIERS))
+    ]
+    if not blamed or not p.old_enough or p.finished:
+        return None
+    coherence = e.now("sign_coherence")
+    worst = max(blamed, key=lambda layer: rho[layer])
+    slow = p.stalled or p.gain < 0.5
+    severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
+    source = "the data" if worst == 0 else e.layer(worst - 1)
+    what = (
+        f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
+        f"gradients of a unit agree in sign to {coherence[worst]:.0%}"
+    )
+    evidence = {
+        "mean_fraction": float(rho[worst]),
+        "sign_coherence": float(coherence[worst]),
+        "gain": p.gain,
+    }
+    why = (
+        "For inputs x of one sign all of dL/dw = Σ δ·x share the sign of δ, and the Hessian "
+        "E[x·xᵀ] gets one eigenvalue of n·E[x]² that limits the step for all others "
+        "(LeCun et al. 1998, Efficient BackProp)."
+    )
+    return Finding(severity, what, why, tuple(blamed), evidence)
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    data = cure.standardize(c) if finding.layers[0] == 0 else None
+    uncentred = set(c.network.activations) & {"sigmoid", "hard_sigmoid", "softplus"}
+    swap = None
+    if uncentred or "tanh_plus_one" in c.network.activations:
+        swap = cure.activation(c, "tanh", "tanh has the same bend around a mean of 0")
+    own = cure.combined(c, data, swap)
+    return cure.ranked(
+        c,
+        (
+            own,
+            cure.combined(c, own, cure.matched_init(c)),
+            cure.combined(c, own, cure.normalization(c)),
+            cure.combined(c, own, cure.adam(c)),
+            cure.sound(c),
+        ),
+    )
+
+
+NOT_ZERO_CENTRED = Caveat(
+    "not_zero_centred",
+    "not zero-centred",
+    "More than 80 % of the square of what feeds a layer is the square of its mean, and learning "
+    "is slow.",
+    "ρ = |E x|² / E|x|²",
+    "LeCun et al. 1998, Efficient BackProp",
+    "ReLU networks always show gradients of one sign (about 0.86) and train well: the sign alone "
+    "is no fault. Adam softens the one large eigenvalue, it does not remove it.",
+    rule,
+    remedies,
+)

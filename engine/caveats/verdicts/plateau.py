@@ -1,0 +1,79 @@
+"""Plateau or saddle: the loss is flat at what a constant achieves, and no layer is to blame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import cut_off
+from caveats.verdicts.step_too_large import LARGE_UPDATE, largest_update
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["PLATEAU"]
+
+FLAT = 0.05  # of the constant predictor's loss
+
+
+def rule(e: Evidence) -> Finding | None:
+    p = e.progress
+    if not e.finite or not e.hidden or not p.old_enough or not p.stuck:
+        return None
+    if abs(p.gain) > FLAT or cut_off(e) or largest_update(e) > LARGE_UPDATE:
+        return None
+    severity: Severity = "critical"
+    gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))
+    weights = float(np.sqrt(np.nansum(e.now("weight_norm") ** 2)))
+    what = (
+        f"loss {e.loss:.4g} is flat at that of a constant ({p.baseline:.4g}); gradient "
+        f"{gradient:.1e}"
+    )
+    evidence = {
+        "gain": p.gain,
+        "fall": p.fall,
+        "grad_norm": gradient,
+        "grad_to_weight": gradient / weights if weights else 0.0,
+    }
+    why = (
+        "Near a saddle the gradient is about H·(w − w*), tiny in every direction, and along the "
+        "way out, of curvature −|λ|, the distance grows by only 1 + lr·|λ| a step "
+        "(Dauphin et al. 2014)."
+    )
+    return Finding(severity, what, why, (), evidence)
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    data = cure.combined(c, cure.standardize(c), cure.centred_target(c), cure.bias_zero(c))
+    init = cure.matched_init(c)
+    quick = cure.adam(c, 0.01 if len(c.network.widths) <= 3 else 0.003)
+    swap = None
+    if set(c.network.activations) & {"sigmoid", "hard_sigmoid"}:
+        swap = cure.activation(c, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
+    faster = cure.lr(
+        c, max(cure.customary_lr(c.optimizer.name), 10 * c.optimizer.lr), "longer steps"
+    )
+    return cure.ranked(
+        c,
+        (
+            cure.combined(c, quick or (faster if cure.lr_is_low(c) else None), swap, data),
+            cure.combined(c, swap or init, quick, data),
+            cure.combined(c, init, faster, data),
+            cure.combined(c, init, cure.normalization(c), data),
+            cure.sound(c),
+        ),
+    )
+
+
+PLATEAU = Caveat(
+    "plateau",
+    "plateau or saddle",
+    "The loss stays within 5 % of what the best constant achieves, and no layer is dead, copied, "
+    "saturated or cut off.",
+    "w ← w − lr·H·(w − w*), growing by 1 + lr·|λ| along the way out",
+    "Dauphin et al. 2014; Saxe et al. 2014",
+    "It is not the same as finished: that is flat far below the constant's loss. Waiting helps at "
+    "a saddle, though for long.",
+    rule,
+    remedies,
+)

@@ -1,0 +1,80 @@
+"""Tells from the loss alone how training goes: learning, finished, stalled, stuck or worse.
+
+It knows no caveat. The yardstick is the loss of the best constant predictor (Breiman's "null
+model"): a flat loss below it is a network that has finished, a flat loss at it one that is stuck.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Progress", "progress"]
+
+FINISHED = 0.9  # of the way from the constant predictor to loss 0
+ACCURATE = 0.95
+STUCK = 0.05
+FALLING = 0.03  # share of the loss that half a run should take away
+EARLIEST = 10  # steps before a flat loss means anything
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``gain`` is 1 at loss 0, 0 at the constant predictor, negative where worse than it. ``fall``
+    is the share of the loss that the newest half of the steps took away. ``level`` is the recent
+    loss, the median of up to three records; ``share`` the part of the planned steps made."""
+
+    step: int
+    share: float
+    level: float
+    baseline: float
+    gain: float
+    fall: float
+    accuracy: float
+    old_enough: bool
+
+    @property
+    def finished(self) -> bool:
+        return self.gain >= FINISHED or self.accuracy >= ACCURATE
+
+    @property
+    def improving(self) -> bool:
+        return self.fall >= FALLING
+
+    @property
+    def stuck(self) -> bool:
+        """No better than a constant, and not getting there."""
+        if not self.old_enough or self.finished or self.gain >= STUCK:
+            return False
+        # Down to the constant predictor is not learning: it takes the output's biases alone.
+        return not self.improving or (self.gain > -0.02 and self.fall < 0.1)
+
+    @property
+    def stalled(self) -> bool:
+        """Not finished, and not getting better."""
+        return self.old_enough and not self.finished and not self.improving
+
+
+def progress(
+    steps: NDArray[np.int64],
+    losses: NDArray[np.float64],
+    accuracy: float,
+    baseline: float,
+    planned: int,
+) -> Progress:
+    """How training stands at the last of ``steps`` (records,) with ``losses`` (records,)."""
+    step = int(steps[-1])
+    level = float(np.median(losses[-min(3, len(losses)) :]))
+    if not (math.isfinite(baseline) and baseline > 0):
+        baseline = float(losses[0])
+    middle = int(np.searchsorted(steps, step // 2, side="right"))
+    before = float(np.median(losses[max(0, middle - 3) : max(1, middle)]))
+    gain = (baseline - level) / baseline if baseline > 0 else 1.0
+    fall = (before - level) / before if before > 0 else 0.0
+    earliest = max(EARLIEST, 0.03 * planned)
+    share = step / planned if planned else math.nan
+    old = step >= earliest and len(steps) >= 6
+    return Progress(step, share, level, baseline, gain, fall, accuracy, old)

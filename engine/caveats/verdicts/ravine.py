@@ -1,0 +1,73 @@
+"""Ravine: plain gradient descent falls steadily and slowly along the floor of a narrow valley."""
+
+from __future__ import annotations
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import cut_off, falls_steadily, projected_gain
+from caveats.verdicts.step_too_large import largest_update, newest_sharpness, stability_limit
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["RAVINE"]
+
+FAR = 0.5  # gain that the run will not reach at this pace
+PLAIN = frozenset({"sgd"})
+
+
+def rule(e: Evidence) -> Finding | None:
+    p = e.progress
+    if not e.finite or not e.hidden or not p.old_enough or p.finished:
+        return None
+    if e.config is None or e.config.optimizer.name not in PLAIN or cut_off(e):
+        return None
+    if not p.gain >= 0.02 or not falls_steadily(e):
+        return None
+    projected = projected_gain(e)
+    if projected >= FAR:
+        return None
+    update = largest_update(e)
+    severity: Severity = "warning"
+    share = newest_sharpness(e) / stability_limit(e.config)
+    what = (
+        f"loss {e.loss:.3g} falls steadily but slowly: at this pace the run ends at "
+        f"{1 - projected:.0%} of a constant's loss"
+    )
+    evidence = {"gain": p.gain, "projected_gain": projected, "fall": p.fall, "update_ratio": update}
+    if share == share:
+        evidence["share_of_limit"] = share
+    why = (
+        "The steepest direction limits the learning rate to 2/λ_max, and along the flattest the "
+        "error then shrinks by only (κ−1)/(κ+1) a step, κ = λ_max/λ_min; momentum makes that "
+        "(√κ−1)/(√κ+1) (Polyak 1964)."
+    )
+    return Finding(severity, what, why, (), evidence)
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    data = cure.combined(c, cure.standardize(c), cure.centred_target(c))
+    roll = cure.momentum(c)
+    return cure.ranked(
+        c,
+        (
+            cure.combined(c, roll, data),
+            cure.combined(c, cure.adam(c), data),
+            cure.combined(c, cure.adam(c, 0.01), data, cure.matched_init(c)),
+            cure.combined(c, roll, data, cure.normalization(c)),
+            cure.sound(c),
+        ),
+    )
+
+
+RAVINE = Caveat(
+    "ravine",
+    "vanilla SGD in a ravine",
+    "Plain SGD on a sound network whose loss falls steadily, yet too slowly to get anywhere within "
+    "the planned steps.",
+    "rate (κ−1)/(κ+1) a step; with momentum (√κ−1)/(√κ+1)",
+    "Polyak 1964; Sutskever et al. 2013",
+    "A larger learning rate helps only until lr = 2/λ_max. The sign of successive minibatch "
+    "gradients says nothing: they are opposed in healthy runs too.",
+    rule,
+    remedies,
+)

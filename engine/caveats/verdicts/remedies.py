@@ -1,0 +1,251 @@
+"""The changes of config that cure: what each one sets, and the reason that is shown with it.
+
+It knows configs and what is customary in them, not how a run went: the caveats choose and rank.
+Every function gives a Remedy, or None where the config has it already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError
+from caveats.verdicts.verdict import Remedy
+
+__all__ = [
+    "activation",
+    "adam",
+    "bias_zero",
+    "centred_target",
+    "clip",
+    "combined",
+    "customary_lr",
+    "deep_help",
+    "leaky",
+    "lr",
+    "lr_is_high",
+    "lr_is_low",
+    "matched_init",
+    "momentum",
+    "normalization",
+    "ranked",
+    "residual",
+    "sound",
+    "standardize",
+]
+
+# Initialisers whose variance keeps signal and gradient from layer to layer, by activation
+# (He et al. 2015; Glorot & Bengio 2010; Klambauer et al. 2017).
+XAVIER = frozenset(
+    ("tanh", "tanh_plus_one", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "sin", "identity")
+)
+
+# Learning rates that train small networks well, and how far one may stray before it is suspect.
+CUSTOMARY = {
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "adagrad": 0.02,
+    "adadelta": 1.0,
+    "muon": 0.01,
+}
+ADAM_LIKE = 0.003
+
+
+def matching(name: str) -> str:
+    if name == "selu":
+        return "lecun_normal"
+    return "xavier_normal" if name in XAVIER else "he_normal"
+
+
+def common_activation(config: RunConfig) -> str:
+    names = config.network.activations
+    return names[0] if names else "identity"
+
+
+def customary_lr(optimizer: str) -> float:
+    return CUSTOMARY.get(optimizer, ADAM_LIKE)
+
+
+def lr_is_high(config: RunConfig) -> bool:
+    """More than three times what is customary for the optimizer."""
+    return config.optimizer.lr > 3 * customary_lr(config.optimizer.name)
+
+
+def lr_is_low(config: RunConfig) -> bool:
+    """Less than a tenth of what is customary for the optimizer."""
+    return config.optimizer.lr < 0.1 * customary_lr(config.optimizer.name)
+
+
+def lr(config: RunConfig, value: float, reason: str) -> Remedy | None:
+    if math.isclose(value, config.optimizer.lr, rel_tol=1e-6):
+        return None
+    return Remedy({"optimizer.lr": float(f"{value:.2g}")}, reason)
+
+
+def matched_init(config: RunConfig) -> Remedy | None:
+    """The initialiser whose variance suits the activation, unless the present one does."""
+    name = matching(common_activation(config))
+    chosen = config.network.init
+    gain = float(chosen.options.get("gain", 1.0))  # type: ignore[arg-type]
+    suits = chosen.name in (name, name.replace("normal", "uniform"), "orthogonal", "lsuv")
+    if suits and abs(gain - 1) < 0.5:
+        return None
+    factor = "2/fan_in" if name == "he_normal" else "1/fan_in"
+    return Remedy(
+        {"network.init": name},
+        f"weights of variance {factor} keep the size of signal and gradient from layer to layer "
+        f"under {common_activation(config)}, and no two units start alike",
+    )
+
+
+def activation(config: RunConfig, name: str, reason: str) -> Remedy | None:
+    """Another activation, with the initialiser that goes with it."""
+    if set(config.network.activations) == {name}:
+        return None
+    change: dict[str, Any] = {"network.activation": name}
+    if config.network.init.name != matching(name):
+        change["network.init"] = matching(name)
+    return Remedy(change, reason)
+
+
+def leaky(config: RunConfig, name: str = "leaky_relu") -> Remedy | None:
+    slope = "slope 0.01" if name == "leaky_relu" else "a slope above 0"
+    return activation(config, name, f"{slope} on the left lets a unit that went silent come back")
+
+
+def momentum(config: RunConfig) -> Remedy | None:
+    if config.optimizer.name != "sgd":
+        return None
+    return Remedy(
+        {"optimizer.name": "momentum", "optimizer.lr": config.optimizer.lr},
+        "momentum 0.9 adds up steps along the floor of a ravine and cancels those across it: "
+        "(√κ−1)/(√κ+1) a step in place of (κ−1)/(κ+1)",
+    )
+
+
+def adam(config: RunConfig, value: float = ADAM_LIKE) -> Remedy | None:
+    if config.optimizer.name in ("adam", "adamw", "nadam", "radam"):
+        return None
+    return Remedy(
+        {"optimizer.name": "adam", "optimizer.lr": value},
+        "Adam divides each gradient by its own size, so that small ones move their weights too",
+    )
+
+
+def normalization(config: RunConfig, name: str = "batch") -> Remedy | None:
+    if config.network.normalization != "none":
+        return None
+    batch = config.training.batch_size
+    if name == "batch" and 0 < batch < 8:
+        name = "layer"  # the statistics of a few rows are mostly noise
+    return Remedy(
+        {"network.normalization": name},
+        f"{name} normalization gives every layer inputs of mean 0 and variance 1 again",
+    )
+
+
+def residual(config: RunConfig) -> Remedy | None:
+    widths = config.network.widths
+    if config.network.residual or len(widths) < 3 or len(set(widths)) > 1:
+        return None
+    return Remedy(
+        {"network.residual": True},
+        "x + layer(x) gives the gradient a path around every layer",
+    )
+
+
+def deep_help(config: RunConfig) -> Remedy | None:
+    """Normalization, for depths at which a matched initialiser alone seldom is enough."""
+    return normalization(config) if len(config.network.widths) >= 15 else None
+
+
+def clip(config: RunConfig) -> Remedy | None:
+    if config.optimizer.clip_norm:
+        return None
+    return Remedy({"optimizer.clip_norm": 1.0}, "a gradient longer than 1 is scaled down to it")
+
+
+def standardize(config: RunConfig) -> Remedy | None:
+    if config.data.standardize:
+        return None
+    return Remedy(
+        {"data.standardize": True},
+        "inputs of mean 0 and variance 1: the layers' variance rules assume them, and the large "
+        "eigenvalue that a mean makes in the Hessian goes",
+    )
+
+
+def bias_zero(config: RunConfig) -> Remedy | None:
+    if config.network.bias == 0:
+        return None
+    return Remedy(
+        {"network.bias": 0.0}, "biases of 0 let each unit fire on about half of the rows at first"
+    )
+
+
+def centred_target(config: RunConfig) -> Remedy | None:
+    if not config.data.options.get("offset"):
+        return None
+    return Remedy(
+        {"data.offset": 0.0},
+        "a target around 0 is where the network starts; else the first steps are all made to "
+        "reach its mean",
+    )
+
+
+def sound(config: RunConfig) -> Remedy | None:
+    """Everything customary at once, where no single change was enough."""
+    deep = len(config.network.widths) >= 6
+    change: dict[str, Any] = {
+        "network.activation": "relu" if not deep else "elu",
+        "network.init": "he_normal",
+        "optimizer.name": "adam",
+        "optimizer.lr": 0.002 if deep else 0.005,
+    }
+    if deep:
+        change["network.normalization"] = "layer"
+        if len(set(config.network.widths)) == 1:
+            change["network.residual"] = True
+    if config.network.bias:
+        change["network.bias"] = 0.0
+    if not config.data.standardize:
+        change["data.standardize"] = True
+    if config.optimizer.clip_norm:
+        change["optimizer.clip_norm"] = 0.0
+    if config.network.dropout:
+        change["network.dropout"] = 0.0
+    return Remedy(change, "where several things are wrong at once, start from a sound network")
+
+
+def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
+    """One remedy that makes several changes; None where there are none to make."""
+    found = [r for r in remedies if r is not None]
+    if not found:
+        return None
+    change: dict[str, Any] = {}
+    for remedy in found:
+        change.update(remedy.change)
+    return Remedy(change, "; ".join(r.reason for r in found))
+
+
+def ranked(config: RunConfig, remedies: Iterable[Remedy | None]) -> tuple[Remedy, ...]:
+    """Those that change something and are valid, each once, in their order, at most five."""
+    kept: list[Remedy] = []
+    seen: list[Mapping[str, Any]] = []
+    present = config.flat()
+    for remedy in remedies:
+        if remedy is None:
+            continue
+        change = {k: v for k, v in remedy.change.items() if present.get(k) != v}
+        if not change or change in seen:
+            continue
+        try:
+            config.changed(change)
+        except ConfigError:
+            continue
+        seen.append(change)
+        kept.append(Remedy(change, remedy.reason))
+    return tuple(kept[:5])

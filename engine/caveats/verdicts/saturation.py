@@ -1,0 +1,99 @@
+"""Saturation: units pushed to the flat ends of a bounded activation, where slopes are nearly 0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["SATURATION"]
+
+HALF = 0.5
+HIGH_START = 2.0  # loss at step 0 over that of the constant predictor
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not e.hidden or not e.saturating or not e.finite:
+        return None
+    units = e.now("units")[: e.hidden]
+    share = np.nan_to_num(e.now("saturated")[: e.hidden] / units)
+    worst = int(share.argmax())
+    if not share[worst] >= HALF:
+        return None
+    p = e.progress
+    start = float(e.losses[0] / p.baseline) if p.baseline > 0 else 1.0
+    severity: Severity
+    if p.finished:
+        severity = "note"
+    elif p.stuck:
+        severity = "critical"
+    elif p.stalled or (e.step < 10 and start >= HIGH_START):
+        severity = "warning"
+    else:
+        severity = "note"
+    count, dull = int(units[worst]), round(float(share[worst] * units[worst]))
+    layers = np.flatnonzero(share >= HALF)
+    what = f"{e.layer(worst)}: {dull} of {count} units saturated {e.during()}"
+    if e.step < 10 and start >= HIGH_START:
+        what += f", and the loss starts {start:.1f} times above that of a constant"
+    evidence = {
+        "saturated": dull,
+        "units": count,
+        "layers": len(layers),
+        "loss_at_start_to_constant": start,
+        "gain": p.gain,
+    }
+    why = (
+        "At the flat ends of a bounded activation the slope is below 5 % of its maximum, "
+        "tanh'(z) = 1 − tanh²(z), and δ = φ'(z)·Wᵀδ passes next to nothing to the weights "
+        "(Glorot & Bengio 2010)."
+    )
+    return Finding(severity, what, why, tuple(map(int, layers)), evidence)
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    init = cure.matched_init(c)
+    customary = cure.customary_lr(c.optimizer.name)
+    slower = cure.lr(
+        c,
+        min(customary, c.optimizer.lr / 10) if cure.lr_is_high(c) else c.optimizer.lr / 10,
+        "smaller steps keep the units out of their tails",
+    )
+    swap = None
+    if set(c.network.activations) & {"sigmoid", "hard_sigmoid"}:
+        swap = cure.activation(c, "tanh", "tanh is centred: its units start where the slope is 1")
+    own = cure.combined(
+        c,
+        swap or init,
+        cure.standardize(c),
+        cure.bias_zero(c),
+        slower if cure.lr_is_high(c) else None,
+    )
+    relu = cure.activation(c, "relu", "ReLU has no upper end to saturate at")
+    return cure.ranked(
+        c,
+        (
+            own or slower,
+            cure.combined(c, own, slower),
+            cure.combined(c, own, cure.normalization(c)),
+            cure.combined(c, own, slower, relu),
+            cure.sound(c),
+        ),
+    )
+
+
+SATURATION = Caveat(
+    "saturation",
+    "saturation",
+    "At least half of a layer's units have a slope below 5 % of its maximum on at least 95 % of "
+    "the rows, and training suffers.",
+    "tanh'(z) = 1 − tanh²(z), σ'(z) = σ(z)(1 − σ(z))",
+    "Glorot & Bengio 2010",
+    "A linear output layer cannot saturate; a trained network may hold saturated units that are "
+    "sure of their answer, which is a note.",
+    rule,
+    remedies,
+)

@@ -1,0 +1,45 @@
+"""What the caveats of plain gradient descent share: is the network itself sound, how does it fall.
+
+A slow loss is blamed on the step only where no layer is dead, copied, saturated or out of reach.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from caveats.verdicts.evidence import Evidence
+
+__all__ = ["cut_off", "falls_steadily", "projected_gain"]
+
+
+def cut_off(e: Evidence) -> bool:
+    """Whether a fault of the network, not of the step, holds the loss up."""
+    share = np.nan_to_num(e.dead_share)
+    saturated = np.nan_to_num(e.now("saturated")[: e.hidden] / e.now("units")[: e.hidden])
+    return bool(
+        np.any(share >= 0.8)
+        or np.any(e.copies > 0.5)
+        or np.any(saturated >= 0.5)
+        or e.delta_ratio <= 1e-3
+    )
+
+
+def falls_steadily(e: Evidence) -> bool:
+    """Whether the loss fell in most of the newest ten records, and over them."""
+    losses = e.losses[-11:]
+    losses = losses[np.isfinite(losses)]
+    if len(losses) < 4:
+        return False
+    return bool(np.mean(np.diff(losses) < 0) >= 0.6 and losses[-1] < losses[0])
+
+
+def projected_gain(e: Evidence) -> float:
+    """The gain that the run would end with if the loss went on falling as over its newest half:
+    as much again in each doubling of the steps (a straight line over log steps)."""
+    p = e.progress
+    planned = e.facts.steps
+    if not planned or e.step == 0:
+        return p.gain
+    doublings = np.log2(max(1.0, planned / e.step))
+    fell = p.fall / max(1e-9, 1 - p.fall) * p.level  # loss taken away by the last doubling
+    return float(p.gain + doublings * fell / max(p.baseline, 1e-12))

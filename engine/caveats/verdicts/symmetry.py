@@ -1,0 +1,106 @@
+"""Hard to break symmetry: units that start as copies get equal gradients and stay copies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["SYMMETRY"]
+
+MOSTLY = 0.5  # of a layer's units are copies
+# Largest distance between two units over the length of one: rounding in wide matrix products
+# parts exact copies by about 1e-7 a step.
+NEARLY = 1e-3
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not e.hidden:
+        return None
+    units = e.now("units")[: e.hidden]
+    if np.isnan(units).any():
+        return None
+    distinct = e.now("distinct")[: e.hidden]
+    lengths = e.now("weight_norm")[: e.hidden] / np.sqrt(units)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = e.newest("spread")[: e.hidden] / lengths
+    near = (apart <= NEARLY) & (lengths > 0)
+    copies = np.where(near, units - 1, units - distinct)
+    found = np.flatnonzero((units >= 2) & (copies >= MOSTLY * units))
+    if not len(found):
+        return None
+    worst = int(found[np.argmax(copies[found] / units[found])])
+    count, kinds = int(units[worst]), int(units[worst] - copies[worst])
+    silent = bool(np.all(e.now("grad_norm")[: e.hidden][found] == 0))
+    p = e.progress
+    dropout = e.config is not None and e.config.network.dropout > 0
+    severity: Severity
+    if p.finished or (dropout and e.step == 0):
+        severity = "note"
+    elif silent or p.stuck or not e.finite:
+        severity = "critical"
+    elif p.old_enough and p.improving and dropout:
+        severity = "note"
+    else:
+        severity = "warning"
+    kinds = max(1, kinds)
+    what = f"{e.layer(worst)}: {kinds} distinct of {count} units"
+    if silent:
+        what += ", and every gradient of its weights is exactly 0"
+    if len(found) > 1:
+        what += f"; {len(found) - 1} more layers likewise"
+    evidence = {
+        "distinct": kinds,
+        "units": count,
+        "spread": float(apart[worst]) if math.isfinite(apart[worst]) else 0.0,
+        "layers": len(found),
+    }
+    words = (
+        "copies get copies' gradients, dL/dw_i = Σ δ_i·x with δ_i = δ_j whenever w_i = w_j: "
+        "neither noise in the batches nor Adam tells them apart, so the layer is as good as "
+        f"{kinds} unit{'s' if kinds > 1 else ''} wide (Goodfellow et al. 2016, section 8.4)."
+    )
+    return Finding(severity, what, words[0].upper() + words[1:], tuple(map(int, found)), evidence)
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    random = cure.matched_init(c)
+    high = cure.lr_is_high(c) or cure.lr_is_low(c)
+    rate = cure.lr(c, cure.customary_lr(c.optimizer.name), "a customary learning rate goes with it")
+    first = cure.combined(
+        c,
+        random,
+        cure.bias_zero(c),
+        cure.standardize(c),
+        rate if high else None,
+        cure.deep_help(c),
+    )
+    return cure.ranked(
+        c,
+        (
+            first,
+            random,
+            Remedy({"network.init": "orthogonal"}, "orthogonal rows are as different as can be"),
+            cure.combined(c, random, cure.adam(c)),
+            cure.sound(c),
+        ),
+    )
+
+
+SYMMETRY = Caveat(
+    "symmetry",
+    "hard to break symmetry",
+    "Units of one layer whose weights are equal compute the same, get the same gradient and stay "
+    "equal: the layer has only as many units as there are distinct ones.",
+    "w_i = w_j ⇒ dL/dw_i = dL/dw_j",
+    "Goodfellow et al. 2016, Deep Learning, section 8.4",
+    "Adam, momentum and minibatch noise never part exact copies; dropout does. A random output "
+    "layer parts only the units of the layer below it.",
+    rule,
+    remedies,
+)

@@ -1,0 +1,109 @@
+"""Vanishing gradient: the error signal fades layer by layer on its way down.
+
+Judged by delta = dLoss/dz, not by weight gradients: ‖dW‖ is delta times activation, and where both
+fade their products are alike in all layers, so the usual ratio of first to last ‖dW‖ sees nothing
+(1.13 in a tanh network of 10 layers whose delta ratio is 1.4e-10).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.verdicts import remedies as cure
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+
+__all__ = ["VANISHING_GRADIENT"]
+
+FADED = 1e-3
+HOPELESS = 1e-6  # at step 0, for plain gradient descent
+
+
+def rule(e: Evidence) -> Finding | None:
+    if e.hidden < 2 or not e.finite:
+        return None
+    if np.any(np.nan_to_num(e.dead_share) >= 1) or np.any(e.copies > 0.5):
+        return None  # the signal does not fade there: it is cut, or all weights are one
+    now, first = e.delta_ratio, e.first_delta_ratio
+    p = e.progress
+    # A network that has learned may well have small deltas at the bottom: only one that starts so,
+    # or stands still so, is held back by them.
+    if not (now <= FADED or (first <= FADED and not p.improving)):
+        return None
+    if p.finished:
+        return None
+    severity: Severity
+    if p.stuck:
+        severity = "critical"
+    elif p.stalled or (e.step < 10 and first <= FADED and not e.adaptive):
+        severity = "warning"
+    else:
+        severity = "note"
+    r = min(now, first) if math.isfinite(first) else now
+    factor = max(r, 1e-300) ** (1 / e.hidden)
+    delta = e.now("delta_rms")
+    faded = np.flatnonzero(delta[: e.hidden] <= FADED * delta[-1])
+    layers = tuple(map(int, faded)) or (0,)
+    what = f"delta at {e.layer(0)} is {r:.1e} of that at the output: about ×{factor:.2g} a layer"
+    weight = e.now("weight_norm")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        relative = e.now("grad_norm") / weight
+    evidence = {
+        "delta_ratio": now,
+        "delta_ratio_at_start": first,
+        "factor_per_layer": factor,
+        "grad_ratio": float(e.now("grad_norm")[0] / max(e.now("grad_norm")[-1], 1e-300)),
+        "first_gradient_to_weight": float(relative[0]),
+        "gain": p.gain,
+    }
+    why = (
+        "Backpropagation multiplies by Wᵀ and the slope at every layer, δˡ = φ'(zˡ)·Wᵀδˡ⁺¹: with "
+        f"a factor of {factor:.2g} each, {e.hidden} layers leave {r:.0e} of it "
+        "(Hochreiter 1991; Glorot & Bengio 2010)."
+    )
+    return Finding(severity, what, why, layers, evidence)
+
+
+def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
+    names = set(c.network.activations)
+    saturates = names & {"sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"}
+    deep = len(c.network.widths) >= 6
+    rate = None
+    if cure.lr_is_high(c) or cure.lr_is_low(c):
+        rate = cure.lr(
+            c, cure.customary_lr(c.optimizer.name), "a customary learning rate goes with it"
+        )
+    swap = cure.activation(
+        c, "relu", "ReLU's slope is 1 where it fires (sigmoid's is at most 1/4), and He's "
+        "variance 2/fan_in makes up for the half that it cuts",
+    ) if saturates else None  # fmt: skip
+    init = cure.matched_init(c)
+    extra = (cure.standardize(c), cure.bias_zero(c), rate)
+    helped = cure.deep_help(c) if deep else None
+    return cure.ranked(
+        c,
+        (
+            cure.combined(c, swap or init, *extra, helped),
+            cure.combined(c, swap or init, *extra),
+            cure.combined(c, cure.normalization(c), *extra),
+            cure.combined(c, swap or init, cure.residual(c), *extra),
+            cure.sound(c),
+        ),
+    )
+
+
+VANISHING_GRADIENT = Caveat(
+    "vanishing_gradient",
+    "vanishing gradient",
+    "delta = dLoss/dz of the first layer is at most a thousandth of that at the output, and "
+    "training suffers: the first layers hardly move.",
+    "δˡ = φ'(zˡ) · (Wˡ⁺¹)ᵀ δˡ⁺¹",
+    "Hochreiter 1991; Glorot & Bengio 2010; He et al. 2015",
+    "A larger learning rate makes the last layers jump before the first ones move; more steps "
+    "do not help where the forward signal has faded too.",
+    rule,
+    remedies,
+)

@@ -1,0 +1,84 @@
+"""What a verdict is: a caveat found in a run, how bad it is, why it happens and what to do next.
+
+It holds words and numbers only; the rules that reach verdicts are one file a caveat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from caveats.config import RunConfig
+    from caveats.verdicts.evidence import Evidence
+
+__all__ = ["SEVERITIES", "Caveat", "Finding", "Remedy", "Severity", "Verdict"]
+
+# note: true, and training makes progress all the same. warning: it slows or cripples a part of the
+# network. critical: training stands still, or has diverged.
+Severity = Literal["note", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("note", "warning", "critical")
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A change of config, dotted key to value, and why it should help.
+
+    ``change`` is empty where there is no config to change (a user's own training).
+    """
+
+    change: Mapping[str, Any]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says about one record. ``layers`` are indices, first to last."""
+
+    severity: Severity
+    what: str
+    why: str
+    layers: tuple[int, ...] = ()
+    evidence: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A caveat found in a run. ``step`` is where it was first seen, ``layers`` are names, ``what``
+    is one line with this run's numbers, ``why`` one sentence with a formula and a source, and
+    ``next`` the remedies, the likeliest first."""
+
+    caveat: str
+    title: str
+    severity: Severity
+    step: int
+    layers: tuple[str, ...]
+    what: str
+    evidence: Mapping[str, float]
+    why: str
+    next: tuple[Remedy, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """A known way to fail: its words, its rule and its remedies.
+
+    ``rule`` judges one record and everything before it. ``remedies`` gives the changes worth
+    trying, likeliest first, for a finding of that rule. ``limits`` says what does not cure it or
+    what the rule cannot see.
+    """
+
+    name: str
+    title: str
+    definition: str
+    formula: str
+    source: str
+    limits: str
+    rule: Callable[[Evidence], Finding | None]
+    remedies: Callable[[Evidence, Finding, RunConfig], tuple[Remedy, ...]]
+
+
+def frozen(numbers: Mapping[str, float]) -> Mapping[str, float]:
+    return MappingProxyType(dict(numbers))
