@@ -10,7 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, visible
@@ -80,6 +80,11 @@ class Session:
         """Begin anew from step 0, with ``config`` or the present one."""
         self._commands.put(lambda: self._restart(config or self._config, play))
 
+    def ask(self, question: Callable[[Run], Any], then: Callable[[Any], None]) -> None:
+        """Have ``question`` answered by the worker between two steps; ``then`` takes the answer,
+        on the worker's thread. The question must leave the run as it is."""
+        self._commands.put(lambda: self._ask(question, then))
+
     def stop(self, timeout: float | None = 10.0) -> None:
         """End the thread after the step that it is in; ``run`` stays readable."""
         self._commands.put(self._stop)
@@ -146,7 +151,12 @@ class Session:
         self._tell_settled()
 
     def _change(self, config: RunConfig) -> None:
-        if self.run is None or self._config.restarts(config) or self.status.state == "failed":
+        if (
+            self.run is None
+            or self.run.step == 0  # what was measured at step 0 belongs to the old config
+            or self._config.restarts(config)
+            or self.status.state == "failed"
+        ):
             self._restart(config, play=self._running)
             return
         was_finished = self.run.finished
@@ -166,6 +176,10 @@ class Session:
         self._tell_settled()
         if play:
             self._play()
+
+    def _ask(self, question: Callable[[Run], Any], then: Callable[[Any], None]) -> None:
+        if self.run is not None:
+            then(question(self.run))
 
     def _stop(self) -> None:
         self._running = False

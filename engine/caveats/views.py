@@ -1,0 +1,88 @@
+"""What a network says over the whole of a small input space: the plane of two inputs, the line of
+one. It measures nothing about training and changes nothing in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from caveats.run import Run
+
+__all__ = ["Line", "Plane", "line", "plane"]
+
+MOST_POINTS = 300  # more than a panel has cells for
+MARGIN = 0.08  # of the range, around the data
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """The class of each point of a grid over two inputs, and some rows of the data on it.
+
+    ``classes`` (height, width) top row first; ``points`` (n, 2) in 0..1 from the lower left,
+    ``truth`` (n,) their classes, ``right`` (n,) whether the network says so.
+    """
+
+    classes: NDArray[np.int64]
+    points: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    right: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a network of one input and one output says: ``grid`` and ``output`` (m,), beside some
+    rows of the data, ``x`` and ``y`` (n,)."""
+
+    grid: NDArray[np.float64]
+    output: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+
+@torch.no_grad()
+def plane(run: Run, width: int, height: int) -> Plane:
+    """The decision regions on a grid of ``width`` × ``height``; for two inputs and classes."""
+    data = run.dataset
+    x = data.x.astype(np.float64)
+    low, high = x.min(0), x.max(0)
+    pad = MARGIN * np.maximum(high - low, 1e-12)
+    low, high = low - pad, high + pad
+    across = low[0] + (np.arange(width) + 0.5) / width * (high[0] - low[0])
+    down = high[1] - (np.arange(height) + 0.5) / height * (high[1] - low[1])
+    grid = np.stack(np.broadcast_arrays(across[None, :], down[:, None]), -1).reshape(-1, 2)
+    chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
+    rows = np.concatenate((grid, x[chosen]))
+    said = answer(run, rows).argmax(-1)
+    truth = np.asarray(data.y)[chosen].astype(np.int64)
+    return Plane(
+        said[: len(grid)].reshape(height, width),
+        (x[chosen] - low) / (high - low),
+        truth,
+        said[len(grid) :] == truth,
+    )
+
+
+@torch.no_grad()
+def line(run: Run, width: int) -> Line:
+    """The fitted function at ``width`` points; for one input and one target."""
+    x = run.dataset.x[:, 0].astype(np.float64)
+    grid = np.linspace(x.min(), x.max(), width)
+    chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
+    chosen = chosen[np.argsort(x[chosen])]
+    y = np.asarray(run.dataset.y, dtype=np.float64)[chosen, 0]
+    return Line(grid, answer(run, grid[:, None])[:, 0], x[chosen], y)
+
+
+def answer(run: Run, rows: NDArray[np.float64]) -> NDArray[np.float64]:  # (rows, outputs)
+    network = run.trainer.network
+    network.eval()  # no dropout, and a batch norm's averages instead of the grid's
+    try:
+        output = network(torch.tensor(rows, dtype=torch.float32, device=run.trainer.device))
+    finally:
+        network.train()
+    said: NDArray[np.float64] = output.double().cpu().numpy()
+    return said

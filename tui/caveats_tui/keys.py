@@ -1,0 +1,151 @@
+"""The table of keys: what each does, in words. It knows names of actions, not how they act.
+
+Dispatch, footer, help, command palette and the README's table are all made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+__all__ = ["GROUPS", "KEYS", "Key", "bindings", "table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: ``keys`` as Textual names them, ``shown`` as a person reads them.
+
+    ``action`` is the method ``action_...`` of the screen named by ``where``; ``footer`` keys are
+    shown at the bottom of the screen.
+    """
+
+    id: str
+    keys: str
+    shown: str
+    action: str
+    label: str
+    sentence: str
+    group: str
+    footer: bool = False
+    palette: bool = True
+
+
+GROUPS: tuple[str, ...] = ("set up", "run", "look", "program")
+
+KEYS: tuple[Key, ...] = (
+    Key(
+        "activation", "a", "a", "pick('network.activation')", "activation",
+        "Choose the activation; type to filter, enter takes, escape leaves.", "set up",
+    ),
+    Key(
+        "init", "i", "i", "pick('network.init')", "init",
+        "Choose the initialiser.", "set up",
+    ),
+    Key(
+        "optimizer", "o", "o", "pick('optimizer.name')", "optimizer",
+        "Choose the optimizer.", "set up",
+    ),
+    Key(
+        "data", "d", "d", "pick('data.name')", "data",
+        "Choose the data set.", "set up",
+    ),
+    Key(
+        "previous", "left", "←", "nudge(-1)", "less",
+        "In the setup list: the choice before, or a smaller number.", "set up", palette=False,
+    ),
+    Key(
+        "next", "right", "→", "nudge(1)", "more",
+        "In the setup list: the choice after, or a larger number.", "set up", palette=False,
+    ),
+    Key(
+        "edit", "enter", "enter", "edit", "edit",
+        "In the setup list: type a value, or open the picker.", "set up", palette=False,
+    ),
+    Key(
+        "undo", "u", "u", "undo", "undo",
+        "Take the last change of the setup back.", "set up", footer=True,
+    ),
+    Key(
+        "play", "space", "space", "play", "run/pause",
+        "Train, or pause.", "run", footer=True,
+    ),
+    Key(
+        "step", "s", "s", "step", "step",
+        "Make one training step.", "run", footer=True,
+    ),
+    Key(
+        "restart", "r", "r", "restart", "restart",
+        "Begin again from step 0 with the same seed.", "run", footer=True,
+    ),
+    Key(
+        "ghost", "g", "g", "ghost", "ghost",
+        "Pin this run's curves, dim, behind the runs to come; again lets them go.", "look",
+        footer=True,
+    ),
+    Key(
+        "chart", "1,2,3,4", "1-4", "chart", "chart",
+        "Focus a chart; on a small screen, show it. 4 again turns to its next view.", "look",
+        palette=False,
+    ),
+    Key(
+        "view", "v", "v", "view", "view",
+        "Next view of chart 4: neurons, boundary or fit, activations, update/weight.", "look",
+    ),
+    Key(
+        "focus_next", "tab", "tab", "focus_next_part", "next",
+        "Go to the next chart, or back to the setup list.", "look", palette=False,
+    ),
+    Key(
+        "zoom", "z", "z", "zoom", "zoom",
+        "Show the focused chart alone; again shows all.", "look", footer=True,
+    ),
+    Key(
+        "scale", "y", "y", "scale", "log/linear",
+        "Change the focused chart between a logarithmic and a linear axis.", "look",
+    ),
+    Key(
+        "setup_pane", "left_square_bracket", "[", "setup_pane", "setup pane",
+        "Show or hide the setup list.", "look",
+    ),
+    Key(
+        "notes_pane", "right_square_bracket", "]", "notes_pane", "notes pane",
+        "Show or hide the notes: what happened in this run, and when.", "look",
+    ),
+    Key(
+        "palette", "ctrl+p", "ctrl+p", "palette", "commands",
+        "Search all commands, themes among them.", "program", palette=False,
+    ),
+    Key(
+        "picture", "ctrl+s", "ctrl+s", "picture", "screenshot",
+        "Save the screen as an SVG picture in the present folder.", "program",
+    ),
+    Key(
+        "help", "question_mark,f1", "?", "help", "help",
+        "Show all keys, and what the charts mean.", "program", footer=True,
+    ),
+    Key(
+        "quit", "q,ctrl+q", "q", "leave", "quit",
+        "Leave; asks first while a run is going.", "program", footer=True,
+    ),
+)  # fmt: skip
+
+
+def bindings() -> list[Binding]:
+    """The table as Textual's bindings; the footer is drawn by the lab, not by Textual."""
+    made = []
+    for key in KEYS:
+        for one in key.keys.split(","):
+            action = f"chart({one})" if key.action == "chart" else key.action
+            made.append(
+                Binding(one, action, key.label, show=False, id=f"{key.id}.{one}",
+                        tooltip=key.sentence)
+            )  # fmt: skip
+    return made
+
+
+def table() -> Iterator[tuple[str, list[Key]]]:
+    """The keys by group, in order."""
+    for group in GROUPS:
+        yield group, [key for key in KEYS if key.group == group]

@@ -1,0 +1,211 @@
+"""The small windows over the lab: pick from a table, type a value, answer a question.
+
+Each is told what to show and gives back what the person chose, None where they left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option as ListItem
+
+from caveats.choices.base import Choice, Table
+from caveats.errors import ConfigError
+
+__all__ = ["Ask", "Edit", "Picker", "matches"]
+
+
+def matches(typed: str, choice: Choice) -> int | None:
+    """How well a choice fits what was typed, lower is better; None where it does not fit.
+
+    0 begins with it, 1 holds it, 2 has its letters in order, 3 its sentence holds it.
+    """
+    word = typed.strip().lower().replace(" ", "_")
+    if choice.name.startswith(word):
+        return 0
+    if word in choice.name:
+        return 1
+    letters = iter(choice.name)
+    if all(letter in letters for letter in word):
+        return 2
+    return 3 if typed.strip().lower() in choice.sentence.lower() else None
+
+
+class Picker(ModalScreen[str | None]):
+    """A table of choices with a filter: type, move with the arrows, enter takes."""
+
+    DEFAULT_CSS = """
+    Picker { align: center middle; }
+    Picker > Vertical {
+        width: 90%; max-width: 100; height: 90%; max-height: 40;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    Picker Input { border: none; height: 1; padding: 0; background: $panel; }
+    Picker OptionList { border: none; height: 1fr; padding: 0; margin-top: 1; }
+    Picker Static { height: 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("down", "move(1)", "down", priority=True),
+        Binding("up", "move(-1)", "up", priority=True),
+        Binding("pagedown", "move(5)", "down", priority=True),
+        Binding("pageup", "move(-5)", "up", priority=True),
+    ]
+
+    def __init__(self, table: Table[Choice], current: str | None) -> None:
+        super().__init__()
+        self._table = table
+        self._current = current
+        self._names: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"choose: {self._table.kind}"
+            yield Input(placeholder="type to filter", id="filter")
+            yield OptionList(id="choices")
+            yield Static("↑ ↓ move · enter takes · escape leaves")
+
+    def on_mount(self) -> None:
+        self._fill("")
+        self.query_one(Input).focus()
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self._fill(event.value)
+
+    def _fill(self, typed: str) -> None:
+        ranked = sorted(
+            (rank, order, choice)
+            for order, choice in enumerate(self._table.values())
+            if (rank := matches(typed, choice)) is not None
+        ) if typed.strip() else [(0, i, c) for i, c in enumerate(self._table.values())]  # fmt: skip
+        self._names = [choice.name for _, _, choice in ranked]
+        choices = self.query_one("#choices", OptionList)
+        choices.clear_options()
+        choices.add_options(
+            [ListItem(self._prompt(choice)) for _, _, choice in ranked]
+            or [ListItem(f"no {self._table.kind} fits; ctrl+u clears the filter", disabled=True)]
+        )
+        if self._names:
+            here = self._current in self._names and not typed.strip()
+            choices.highlighted = self._names.index(str(self._current)) if here else 0
+
+    def _prompt(self, choice: Choice) -> Text:
+        text = Text(overflow="fold")
+        mark = "● " if choice.name == self._current else "  "
+        text.append(mark + choice.name, style="bold")
+        text.append(f"   {choice.source}\n", style="dim italic")
+        text.append(f"    {choice.sentence}")
+        return text
+
+    def action_move(self, lines: int) -> None:
+        choices = self.query_one("#choices", OptionList)
+        if self._names:
+            at = (choices.highlighted or 0) + lines
+            choices.highlighted = max(0, min(len(self._names) - 1, at))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    def _take(self) -> None:
+        at = self.query_one("#choices", OptionList).highlighted
+        if self._names and at is not None:
+            self.dismiss(self._names[at])
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._names[event.option_index])
+
+
+class Edit(ModalScreen[str | None]):
+    """One line of text; ``check`` raises ConfigError for what is not valid, shown at once."""
+
+    DEFAULT_CSS = """
+    Edit { align: center middle; }
+    Edit > Vertical {
+        width: 60; max-width: 95%; height: auto;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    Edit Input { border: none; height: 1; padding: 0; background: $panel; margin: 1 0; }
+    Edit #problem { color: $error; height: auto; }
+    Edit #sentence { color: $text-muted; height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+
+    def __init__(
+        self, title: str, sentence: str, value: str, check: Callable[[str], object]
+    ) -> None:
+        super().__init__()
+        self._title, self._sentence, self._value, self._check = title, sentence, value, check
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = self._title
+            yield Static(self._sentence, id="sentence", markup=False)
+            yield Input(self._value, select_on_focus=True)
+            yield Static("enter takes · escape leaves", id="problem-hint")
+            yield Static("", id="problem", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def _problem(self, text: str) -> str:
+        try:
+            self._check(text)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        self.query_one("#problem", Static).update(self._problem(event.value))
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        if not self._problem(event.value):
+            self.dismiss(event.value)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class Ask(ModalScreen[str | None]):
+    """A question with a few answers, each with its own key; escape answers None."""
+
+    DEFAULT_CSS = """
+    Ask { align: center middle; }
+    Ask > Vertical {
+        width: 50; max-width: 95%; height: auto;
+        border: round $warning; background: $surface; padding: 1 2;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+
+    def __init__(self, question: str, answers: dict[str, str]) -> None:
+        """``answers`` maps a key to its words."""
+        super().__init__()
+        self._question, self._answers = question, answers
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(self._question + "\n", markup=False)
+            for key, words in self._answers.items():
+                yield Static(f"[b]{key}[/b]  {words}")
+            yield Static("[b]escape[/b]  go on as before")
+
+    def on_key(self, event: object) -> None:
+        key = getattr(event, "key", "")
+        if key in self._answers:
+            self.dismiss(key)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,235 @@
+"""What each chart of the lab shows: from a run's records to a `Chart`. Pure; draws nothing.
+
+Layers take the ordered palette, first to last; the ghost comes first and dim, so that the present
+run lies on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from caveats.history import Snapshot
+from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.series import Limits, limits, upper_step
+from caveats_tui.charts.spec import Charset, Chart, Curve, Mark
+
+if TYPE_CHECKING:
+    from caveats.views import Line
+
+__all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "fit"]
+
+Floats = npt.NDArray[np.float64]
+
+MOST_CURVES = 10  # more lines than this in a dozen rows are a blot, and each costs 10 ms to draw
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A run as charts need it: its records, the names of its layers, how long it will be."""
+
+    snapshot: Snapshot
+    layers: tuple[str, ...]
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to draw: the size in cells, the theme's brightness, what the terminal can show."""
+
+    width: int
+    height: int
+    dark: bool = True
+    log: bool = False
+    charset: Charset = "braille"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart of the lab: its title and what it makes of a run and its ghost."""
+
+    title: str
+    make: Callable[[Trace, Trace | None, Look, Limits | None], Chart]
+    log: bool = False
+
+
+def curves_drawn(count: int) -> list[int]:
+    """Which of ``count`` layers get a curve: all, or ten evenly spaced, first and last among
+    them."""
+    if count <= MOST_CURVES:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (MOST_CURVES - 1)) for i in range(MOST_CURVES)})
+
+
+def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool) -> list[Curve]:
+    values = trace.snapshot.layers(measure)  # (records, layers)
+    count = values.shape[1] - hidden
+    colour = dim_layer_colour if dim else layer_colour
+    x = trace.snapshot.steps.astype(float)
+    return [
+        Curve(x, values[:, i], colour(i, count, dark=look.dark), label=trace.layers[i])
+        for i in curves_drawn(count)
+    ]
+
+
+def span(traces: list[Trace]) -> Limits:
+    """The x axis: from 0, growing in steps up to the length of the longest run."""
+    newest = max((int(t.snapshot.steps[-1]) for t in traces if len(t.snapshot)), default=0)
+    longest = max(t.steps for t in traces)
+    return 0.0, float(min(longest, upper_step(max(newest, 10))))
+
+
+def fitted(curves: list[Curve], log: bool, previous: Limits | None) -> Limits | None:
+    """Limits around what can be drawn, kept from frame to frame while they serve."""
+    values = np.concatenate([c.y for c in curves]) if curves else np.empty(0)
+    values = values[np.isfinite(values)]
+    if log:
+        values = values[values > 0]
+    if not values.size:
+        return None
+    return limits(float(values.min()), float(values.max()), previous, log=log)
+
+
+def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
+    colour = series_colour("mark", dark=look.dark)
+    labels = {"change": "change", "diverged": "diverged"}
+    return tuple(
+        Mark(float(e.step), labels[e.kind], colour)
+        for e in trace.snapshot.events
+        if e.kind in labels
+    )
+
+
+def chart(
+    trace: Trace, ghost: Trace | None, look: Look, curves: list[Curve], y: Limits | None
+) -> Chart:
+    return Chart(
+        tuple(curves),
+        look.width,
+        look.height,
+        span([trace, *([ghost] if ghost else [])]),
+        y,
+        log_y=look.log,
+        marks=marks(trace, look),
+        charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )
+
+
+def dead(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    curves = [
+        curve
+        for one, dim in ((ghost, True), (trace, False))
+        if one is not None
+        for curve in by_layer(one, "dead", look, hidden=True, dim=dim)
+    ]
+    if look.log:
+        return chart(trace, ghost, look, curves, fitted(curves, True, previous))
+    most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
+    top = float(np.nanmax(most, initial=1.0))
+    return chart(trace, ghost, look, curves, (0.0, max(4.0, upper_step(top))))
+
+
+def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
+    """A figure with one curve a layer of a measure, the output layer's too."""
+
+    def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+        curves = [
+            curve
+            for one, dim in ((ghost, True), (trace, False))
+            if one is not None
+            for curve in by_layer(one, measure, look, hidden=False, dim=dim)
+        ]
+        return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+
+    return make
+
+
+def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    """Loss on the axis; accuracy laid over it, 0 at the bottom and 1 at the top."""
+    losses: list[Curve] = []
+    for one, dim in ((ghost, True), (trace, False)):
+        if one is not None:
+            colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
+            x = one.snapshot.steps.astype(float)
+            losses.append(Curve(x, one.snapshot.scalar("loss"), colour, label="loss"))
+    y = fitted(losses, look.log, previous)
+    if y is not None and not look.log:
+        y = (min(0.0, y[0]), y[1])
+    curves = list(losses)
+    for one, dim in ((ghost, True), (trace, False)):
+        if one is not None and y is not None:
+            accuracy = one.snapshot.scalar("accuracy")
+            if np.isfinite(accuracy).any():
+                colour = series_colour("accuracy_dim" if dim else "accuracy", dark=look.dark)
+                x = one.snapshot.steps.astype(float)
+                curves.append(Curve(x, laid_over(accuracy, y, look.log), colour, label="accuracy"))
+    return chart(trace, ghost, look, curves, y)
+
+
+def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
+    """A share from 0 to 1 as heights on another axis: its bottom is 0, its top is 1."""
+    low, high = y
+    if log:
+        heights: Floats = low * (high / low) ** share
+    else:
+        heights = low + (high - low) * share
+    return heights
+
+
+def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    """Mean of each hidden layer's activation, layer by layer, with one standard deviation around
+    it; the newest record, the first one dim behind it."""
+    curves: list[Curve] = []
+    snapshot = trace.snapshot
+    count = len(trace.layers) - 1
+    x = np.arange(1, count + 1, dtype=float)
+    for record, dim in ((0, True), (-1, False)):
+        if not len(snapshot):
+            continue
+        mean = snapshot.layers("activation_mean")[record, :count]
+        std = snapshot.layers("activation_std")[record, :count]
+        colour = series_colour("loss_dim" if dim else "theory", dark=look.dark)
+        curves += [
+            Curve(x, mean - std, colour, "dots", "mean - std"),
+            Curve(x, mean + std, colour, "dots", "mean + std"),
+        ]
+        if dim:
+            curves.append(Curve(x, mean, colour, "line", "at step 0"))
+        else:
+            paint = series_colour("accuracy", dark=look.dark)
+            curves.append(Curve(x, mean, paint, "line", "mean"))
+    y = fitted(curves, look.log, previous)
+    every = max(1, count // 8)
+    ticks = tuple((float(i), str(i)) for i in range(1, count + 1, every))
+    return Chart(
+        tuple(curves), look.width, look.height, (0.5, count + 0.5), y, log_y=look.log,
+        x_ticks=ticks, x_label="layer", charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )  # fmt: skip
+
+
+def fit(seen: Line, look: Look) -> Chart:
+    """A regression on one input: the targets as points, what the network says as a line."""
+    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
+    colour = series_colour("accuracy", dark=look.dark)
+    line = Curve(seen.grid, seen.output, colour, "line", "network")
+    low, high = float(seen.grid.min()), float(seen.grid.max())
+    return Chart(
+        (points, line), look.width, look.height, (low, high),
+        fitted([points, line], False, None), charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )  # fmt: skip
+
+
+FIGURES: dict[str, Figure] = {
+    "dead": Figure("dead neurons by layer", dead),
+    "gradient": Figure("gradient norm by layer", layerwise("grad_norm"), log=True),
+    "loss": Figure("loss · accuracy", loss),
+    "activations": Figure("activation mean ± std by layer", activations),
+    "update": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
+}

@@ -1,0 +1,109 @@
+"""One framed chart of the lab: which views it has, how each is scaled, what was last drawn in it.
+
+It shows rows that others make; what a view shows is `caveats_tui.lab.figures` and `grids`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from caveats.history import Snapshot
+from caveats_tui.charts.palette import layer_colour, rgb
+from caveats_tui.charts.series import Limits
+from caveats_tui.charts.widget import RowsView
+from caveats_tui.lab.figures import FIGURES, curves_drawn
+
+__all__ = ["VIEWS", "Panel"]
+
+# The views that are no `Figure`: pictures of cells, and the fit of a one-input regression.
+_GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
+
+VIEWS: tuple[tuple[str, ...], ...] = (
+    ("dead",),
+    ("gradient",),
+    ("loss",),
+    ("neurons", "boundary", "fit", "activations", "update"),
+)
+
+BY_LAYER = ("dead", "gradient", "update")
+
+
+class Panel(RowsView, can_focus=True):
+    """Chart ``number`` (from 1)."""
+
+    DEFAULT_CSS = """
+    Panel { border: round $border-blurred; background: $background; }
+    Panel:focus { border: round $primary; }
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__("waiting for the first record", id=f"chart-{number}")
+        self.number = number
+        self.views = VIEWS[number - 1]
+        self.view = self.views[0]
+        self.limits: Limits | None = None
+        self.drawn: object = None  # what the rows shown, or asked for, were made from
+        self._linear: dict[str, bool] = {}
+
+    @property
+    def log_axis(self) -> bool:
+        figure = FIGURES.get(self.view)
+        return figure is not None and self._linear.get(self.view, False) != figure.log
+
+    def toggle_log(self) -> None:
+        self._linear[self.view] = not self._linear.get(self.view, False)
+        self.limits = None
+
+    def turn(self, available: tuple[str, ...]) -> None:
+        """Go to the next of the ``available`` views."""
+        names = [view for view in self.views if view in available]
+        if not names:
+            return
+        at = names.index(self.view) if self.view in names else -1
+        self.view = names[(at + 1) % len(names)]
+        self.limits = None
+        self.drawn = None
+        self.wait("drawing")
+
+    def head(self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool) -> None:
+        """Write the frame: number, what is shown, its newest value, and which colour is which."""
+        title = FIGURES[self.view].title if self.view in FIGURES else _GRIDS[self.view]
+        value = "" if snapshot is None or not len(snapshot) else readout(self.view, snapshot)
+        scale = " (log)" if self.log_axis else ""
+        title = f"{self.number} {title}{scale}" + (f": {value}" if value else "")
+        legend = self._legend(layers, dark) if self.view in BY_LAYER else ""
+        if self.border_title != title:
+            self.border_title = title
+        if self.border_subtitle != legend:
+            self.border_subtitle = legend
+
+    def _legend(self, layers: tuple[str, ...], dark: bool) -> str:
+        count = len(layers) - (self.view == "dead")
+        parts = []
+        for index in curves_drawn(count):
+            red, green, blue = rgb(layer_colour(index, count, dark=dark))
+            name = layers[index].removeprefix("layer ").replace("output", "out")
+            parts.append(f"[#{red:02x}{green:02x}{blue:02x}]{name}[/]")
+        return "layer " + " ".join(parts) if parts else ""
+
+
+def readout(view: str, snapshot: Snapshot) -> str:
+    """The newest value of a view in a few characters."""
+    if view in ("dead", "neurons"):
+        dead = snapshot.layers("dead")[-1, :-1]
+        units = snapshot.layers("units")[-1, :-1]
+        if not len(units):
+            return "no hidden layer"
+        if not math.isfinite(float(dead.sum())):
+            return "not observable"
+        return f"{int(dead.sum())} of {int(units.sum())}" + (" dead" if view == "neurons" else "")
+    if view == "loss":
+        accuracy = float(snapshot.scalar("accuracy")[-1])
+        text = f"{float(snapshot.scalar('loss')[-1]):.3g}"
+        return text if math.isnan(accuracy) else f"{text} · {accuracy:.1%}"
+    if view in ("gradient", "update"):
+        column = "grad_norm" if view == "gradient" else "update_ratio"
+        values = snapshot.layers(column)[-1]
+        first, last = float(values[0]), float(values[-1])
+        return f"{first:.1e} … {last:.1e}" if math.isfinite(first + last) else "not finite"
+    return ""
