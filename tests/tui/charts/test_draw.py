@@ -168,6 +168,26 @@ def test_marks_levels_labels_and_named_ticks_are_shown():
     assert lines[-1].split() == ["layer", "in", "mid", "out"]
 
 
+def test_curves_are_named_where_they_end_and_names_never_cover_each_other():
+    x = np.linspace(0, 50, 50)
+    curves = tuple(
+        Curve(x, np.full(50, height), colour, label=name)
+        for name, height, colour in (("1", 0.0, 99), ("2", 0.0, 69), ("3", 1.0, 227))
+    )
+    rows = draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=curves))
+    lines = text(rows)
+    end = 5 + 53 // 2 + 1  # the cell after x = 50
+    assert lines[7][end : end + 2] == "12"
+    assert lines[0][end] == "3"
+    assert (7, end, "1") in coloured(rows, 99)
+    assert (7, end + 1, "2") in coloured(rows, 69)
+
+
+def test_a_curve_that_fills_the_axis_is_named_on_its_last_cell():
+    curve = Curve(np.array([0.0, 100.0]), np.array([0.0, 1.0]), 99, label="out")
+    assert text(draw(replace(chart([], []), curves=(curve,))))[0].endswith("out")
+
+
 def test_named_ticks_that_would_touch_are_left_out():
     names = tuple((float(k), f"layer {k}") for k in range(0, 100, 4))
     shown = text(draw(replace(chart([0, 100], [0, 1]), x_ticks=names)))[-1]
@@ -182,6 +202,18 @@ def test_ascii_is_ascii():
         levels=((0.5, 240),),
     )
     assert all(line.isascii() for line in text(draw(full)))
+
+
+def test_ascii_draws_each_named_curve_with_its_own_character():
+    x = np.linspace(0, 100, 50)
+    curves = tuple(
+        Curve(x, np.full(50, height), 99, label=name)
+        for name, height in (("loss", 0.0), ("12", 1.0))
+    )
+    flat = chart([], [], y_limits=(0.0, 1.0), charset="ascii")
+    lines = text(draw(replace(flat, curves=curves)))
+    assert lines[0].count("2") > 45
+    assert lines[7].count("l") > 45
 
 
 def test_the_same_chart_gives_the_same_rows():
@@ -205,7 +237,8 @@ def charts(draw_from) -> Chart:
             st.one_of(st.just(np.arange(float(n))), npst.arrays(float, n, elements=numbers))
         )
         style = draw_from(st.sampled_from(["line", "dots", "points", "stems"]))
-        curves.append(Curve(x, y, draw_from(st.integers(16, 255)), style))
+        label = draw_from(st.sampled_from(["", "7", "layer 12"]))
+        curves.append(Curve(x, y, draw_from(st.integers(16, 255)), style, label))
     return Chart(
         tuple(curves),
         draw_from(st.integers(1, 120)),

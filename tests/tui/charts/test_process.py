@@ -87,6 +87,25 @@ def test_of_several_waiting_the_newest_is_drawn_once():
     desk.process.stop()
 
 
+def test_a_batch_is_told_once_when_all_of_it_is_there():
+    desk = Desk()
+    for key in "abcd":
+        desk.process.submit(key, chart())
+    desk.process.start()
+    assert set(desk.drawn()) == set("abcd")
+    desk.process.stop()
+    assert not desk.ready.acquire(blocking=False)
+
+
+def test_a_batch_whose_last_chart_fails_is_told_all_the_same():
+    desk = Desk()
+    desk.process.submit("good", chart())
+    desk.process.submit("bad", BROKEN)
+    desk.process.start()
+    assert set(desk.drawn()) == {"good"}
+    desk.process.stop()
+
+
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGABRT])
 def test_after_a_death_the_next_chart_arrives_and_it_is_told_once(desk, blow):
     desk.process.submit("loss", chart())

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.strip import Strip
 
-from caveats_tui.charts.spec import Rows
-from caveats_tui.charts.widget import RowsView
+from caveats_tui.charts.spec import Row, Rows
+from caveats_tui.charts.widget import RowsView, changed_span
 
 
 class Watched(RowsView):
@@ -24,7 +27,10 @@ class Watched(RowsView):
 
 
 class Shown(App[None]):
-    CSS = "#view { width: 20; height: 7; border: round white; }"  # 18 x 5 inside
+    CSS = """
+    #view { width: 20; height: 7; border: round white; }  /* 18 x 5 inside */
+    .alarm { background: red; }
+    """
 
     def compose(self) -> ComposeResult:
         yield Watched()
@@ -128,3 +134,45 @@ def test_a_new_theme_reaches_cells_without_a_colour_of_their_own():
         assert after != before
 
     in_app(claims)
+
+
+def test_a_new_background_behind_the_widget_reaches_its_cells():
+    async def claims(app, pilot, view):
+        view.show(((("ab", None, None, False),),))
+        await pilot.pause()
+        app.screen.add_class("alarm")
+        await pilot.pause()
+        assert next(iter(view.render_line(0))).style.bgcolor.triplet == (255, 0, 0)
+
+    in_app(claims)
+
+
+def run(text: str, colour: int = 99) -> tuple[str, int, None, bool]:
+    return text, colour, None, False
+
+
+cells = st.lists(st.tuples(st.sampled_from("ab "), st.sampled_from([1, 2])), max_size=12)
+
+
+def row_of(looks: list[tuple[str, int]]) -> Row:
+    return tuple(
+        run("".join(char for char, _ in group), colour)
+        for colour, group in itertools.groupby(looks, key=lambda look: look[1])
+    )
+
+
+@given(before=cells, after=cells)
+def test_outside_the_changed_span_two_rows_look_the_same(before, after):
+    start, stop = changed_span(row_of(before), row_of(after))
+    assert 0 <= start <= stop <= max(len(before), len(after))
+    if len(before) == len(after):
+        assert before[:start] == after[:start]
+        assert before[stop:] == after[stop:]
+    else:
+        assert (start, stop) == (0, max(len(before), len(after)))
+
+
+def test_a_curve_that_grows_by_a_cell_repaints_that_cell():
+    before = (run("1 |", 245), run("----"), run("    ", 245))
+    after = (run("1 |", 245), run("-----"), run("   ", 245))
+    assert changed_span(before, after) == (7, 8)

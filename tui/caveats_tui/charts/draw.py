@@ -104,18 +104,51 @@ def draw(chart: Chart) -> Rows:
             figure.line((cell + 0.5) / columns, orientation=1, pixel=mark.colour, style="dotted")
     for curve in chart.curves:
         _add(curve, chart, x, y)
-    matrix = figure.build()
+    notes = _Notes(figure.build(), margin + framed, columns)
     for mark in chart.marks:
-        if (cell := x.cell(mark.x)) is not None and mark.label:
-            at = margin + framed + cell + 1
-            room = chart.width - at
-            if room >= len(mark.label):
-                matrix.insert(at, 0, plotext.colorize(mark.label).fill(mark.colour))
+        if (cell := x.cell(mark.x)) is not None:
+            notes.write(0, cell + 1, mark.label, mark.colour)
+    for curve in chart.curves:
+        if curve.label and (end := _end(curve, chart, x, y)) is not None:
+            row, column = end
+            notes.write(row, min(column + 1, columns - len(curve.label)), curve.label, curve.colour)
+    matrix = notes.matrix
     if framed and chart.x_label:
         label = chart.x_label[:margin].rjust(margin)
         matrix.insert(0, chart.height - 1, plotext.colorize(label).fill(chart.axis_colour))
     text = matrix.string()
     return _rows(text.translate(_ASCII) if chart.charset == "ascii" else text)
+
+
+class _Notes:
+    """Words on the canvas of a built chart, none over another."""
+
+    def __init__(self, matrix: Any, left: int, columns: int) -> None:
+        self.matrix = matrix
+        self._left = left
+        self._columns = columns
+        self._taken: set[tuple[int, int]] = set()
+
+    def write(self, row: int, column: int, text: str, colour: int) -> None:
+        """Write at a cell of the canvas, or the next free one to its right; nothing where the
+        canvas ends first."""
+        length = len(text)
+        for start in range(max(0, column), self._columns - length + 1):
+            cells = {(row, start + k) for k in range(length)}
+            if cells and not cells & self._taken:
+                self._taken |= cells
+                word = plotext.colorize(text).fill(colour)
+                self.matrix.insert(self._left + start, row, word)
+                return
+
+
+def _end(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> tuple[int, int] | None:
+    """The cell (row from the top, column) in which a curve ends."""
+    good = clean(curve.x, curve.y, log=chart.log_y).segments
+    if not good:
+        return None
+    column, height = x.cell(float(good[-1][0][-1])), y.cell(float(good[-1][1][-1]))
+    return None if column is None or height is None else (y.cells - 1 - height, column)
 
 
 def _x_limits(chart: Chart) -> Limits:
@@ -160,6 +193,8 @@ def _set_ticks(axis: str, scale: _Scale, marks: tuple[tuple[float, str], ...]) -
 
 def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
     line, _, _, pitch, point, above, below = _LOOK[chart.charset]
+    if chart.charset == "ascii" and curve.style == "line":
+        line = _letter(curve.label) or line
     thin = decimate(curve.x, curve.y, x.cells, (x.low, x.high), log=chart.log_y)
     cleaned = clean(*thin, log=chart.log_y)
     parts = [(x.unit(px), y.unit(py)) for px, py in cleaned.segments]
@@ -181,6 +216,13 @@ def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
         at = np.array([value for value, where in cleaned.flags if where == side])
         if at.size:
             _scatter([(x.unit(at), np.full(at.size, height))], symbol, curve.colour)
+
+
+def _letter(label: str) -> str:
+    """The character that draws a named curve in ascii, where shape has to stand in for colour:
+    the last digit of a layer, the first letter of a word."""
+    letter = label[-1:] if label[-1:].isdigit() else label[:1]
+    return letter if letter.isascii() else ""
 
 
 def _interleave(foot: float, heights: Floats) -> Floats:

@@ -29,7 +29,7 @@ def _nothing(*_: object) -> None:
 class ChartProcess:
     """Draws charts in a process of its own.
 
-    ``on_ready()`` is called when `poll` has something after having had nothing, and
+    ``on_ready()`` is called once all that was asked for is drawn, then not before the next `poll`;
     ``on_trouble(key, sentence)`` once for each chart that fails, until it succeeds again. Both are
     called on the thread of this object: hand over with ``loop.call_soon_threadsafe``.
     """
@@ -44,6 +44,7 @@ class ChartProcess:
         self._wake = threading.Condition()
         self._waiting: dict[str, Chart] = {}
         self._drawn: dict[str, Drawn] = {}
+        self._told = False
         self._strikes: Counter[str] = Counter()
         self._stopping = False
         self._child: subprocess.Popen[bytes] | None = None
@@ -73,6 +74,7 @@ class ChartProcess:
         with self._wake:
             drawn = tuple(self._drawn.values())
             self._drawn.clear()
+            self._told = False
         return drawn
 
     def stop(self) -> None:
@@ -156,14 +158,18 @@ class ChartProcess:
         return answer
 
     def _settle(self, key: str, answer: Drawn | str) -> None:
-        if isinstance(answer, str):
-            self._strikes[key] += 1
-            if self._strikes[key] == 1:
-                self._on_trouble(key, answer)
-            return
         with self._wake:
-            self._strikes[key] = 0
-            first = not self._drawn
-            self._drawn[key] = answer
-        if first:
+            again = key in self._drawn
+            if isinstance(answer, Drawn):
+                self._strikes[key] = 0
+                self._drawn[key] = answer
+            else:
+                self._strikes[key] += 1
+            # Told at the end of a batch, so that four charts cost the app one repaint and not four;
+            # or when a chart comes round again, so that a steady stream of requests shows too.
+            tell = bool(self._drawn) and not self._told and (again or not self._waiting)
+            self._told = self._told or tell
+        if isinstance(answer, str) and self._strikes[key] == 1:
+            self._on_trouble(key, answer)
+        if tell:
             self._on_ready()

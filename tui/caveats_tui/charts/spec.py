@@ -30,6 +30,8 @@ class Curve:
 
     ``style`` is ``line``, ``dots`` (theory: the same line, dotted), ``points`` (a marker on each
     point, joined by nothing) or ``stems`` (a vertical stroke from the lower limit to each point).
+    ``label`` is written where the curve ends, so that layers can be told apart without colours:
+    one or two characters.
     """
 
     x: Floats  # (n,), in rising order

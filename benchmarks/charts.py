@@ -1,0 +1,164 @@
+"""What four moving charts cost the app, drawn as the lab does and drawn naively, in one run.
+
+``python -m benchmarks.charts [--frames N]``. A real Textual app of 120×40 with a driver that counts
+bytes; 4 charts of 4 series × 1,000 points; CPU seconds are those of the app's process, all threads.
+
+- naive: plotext in the app, ``rich.text.Text.from_ansi``, one ``Static`` a chart
+- whole: drawn in the child process, the whole widget repainted
+- rows:  drawn in the child process, only the changed cells of rows repainted (what the lab does)
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import plotext
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.containers import Grid
+from textual.driver import Driver
+from textual.widgets import Static
+
+from caveats_tui.charts.palette import layer_colour
+from caveats_tui.charts.process import ChartProcess
+from caveats_tui.charts.series import upper_step
+from caveats_tui.charts.spec import Chart, Curve, Drawn
+from caveats_tui.charts.widget import RowsView
+
+CHARTS, SERIES, POINTS = 4, 4, 1000
+SIZE = (120, 40)
+SETTLED = 0.1  # seconds of quiet after a frame; sleeping costs no CPU
+
+
+class Counter(Driver):
+    """A terminal that only counts what it is sent."""
+
+    sent = 0
+
+    def write(self, data: str) -> None:
+        Counter.sent += len(data.encode())
+
+    def start_application_mode(self) -> None:
+        """Nothing to start."""
+
+    def disable_input(self) -> None:
+        """Nothing to disable."""
+
+    def stop_application_mode(self) -> None:
+        """Nothing to stop."""
+
+
+def series(frame: int) -> list[list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]]:
+    """A run that has gone 20 steps further each frame, thinned to as many points as ever."""
+    x = np.linspace(0, 2000 + 20 * frame, POINTS)
+    rng = np.random.default_rng(0)  # the same noise each frame: the past of a run stands still
+    noise = rng.standard_normal((CHARTS, SERIES, 400))
+    return [
+        [
+            (x, np.exp(-x / 900) + k + 0.1 * np.interp(x / 10, np.arange(400), noise[c, k]))
+            for k in range(SERIES)
+        ]
+        for c in range(CHARTS)
+    ]
+
+
+class Bench(App[dict[str, tuple[float, float]]]):
+    CSS = """
+    Grid { grid-size: 2 2; }
+    RowsView, Static { border: round white; height: 1fr; }
+    """
+
+    def __init__(self, kind: str, frames: int) -> None:
+        super().__init__(driver_class=Counter)
+        self._kind = kind
+        self._frames = frames
+        self._process = ChartProcess(self._hand_over)
+        self._arrived = asyncio.Event()
+
+    def _hand_over(self) -> None:
+        self._home.call_soon_threadsafe(self._arrived.set)
+
+    def compose(self) -> ComposeResult:
+        view: Callable[[], Static | RowsView] = Static if self._kind == "naive" else RowsView
+        with Grid():
+            for _ in range(CHARTS):
+                yield view()
+
+    def on_mount(self) -> None:
+        self.run_worker(self._measure())
+
+    async def _measure(self) -> None:
+        self._home = asyncio.get_running_loop()
+        self._process.start()
+        await asyncio.sleep(0.5)
+        cpu, sent = [], []
+        for frame in range(self._frames + 2):
+            data = series(frame)
+            cpu_before, sent_before = time.process_time(), Counter.sent
+            await (self._naive(data) if self._kind == "naive" else self._child(data))
+            await asyncio.sleep(SETTLED)
+            cpu.append(time.process_time() - cpu_before)
+            sent.append(Counter.sent - sent_before)
+        self._process.stop()
+        self.exit({self._kind: (median(cpu[2:]), median(sent[2:]))})
+
+    async def _naive(self, data: list[list[tuple[Any, Any]]]) -> None:
+        for view, curves in zip(self.query(Static), data, strict=True):
+            figure = plotext.figure
+            figure.clear()
+            figure.plot_size(*view.content_size)
+            figure.canvas("default")
+            for k, (x, y) in enumerate(curves):
+                marker = plotext.marker("braille", pixel=layer_colour(k, SERIES))
+                figure.draw(figure.signal(x.tolist(), y.tolist(), marker=marker).lines(True))
+            view.update(Text.from_ansi(figure.build().string()))
+
+    async def _child(self, data: list[list[tuple[Any, Any]]]) -> None:
+        views = list(self.query(RowsView))
+        for number, (view, curves) in enumerate(zip(views, data, strict=True)):
+            drawn = tuple(Curve(x, y, layer_colour(k, SERIES)) for k, (x, y) in enumerate(curves))
+            limits = (0.0, upper_step(float(curves[0][0][-1])))
+            chart = Chart(drawn, *view.size, limits, (0.0, 5.0), x_label="step")
+            self._process.submit(str(number), chart)
+        missing = CHARTS
+        while missing:
+            await self._arrived.wait()
+            self._arrived.clear()
+            for one in self._process.poll():
+                self._show(views, one)
+                missing -= 1
+
+    def _show(self, views: list[RowsView], one: Drawn) -> None:
+        view = views[int(one.key)]
+        if self._kind == "whole":
+            view.show(())
+        view.show(one.rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--frames", type=int, default=20)
+    frames = parser.parse_args().frames
+    measured: dict[str, tuple[float, float]] = {}
+    plotext.terminal.limit(False, False)
+    for kind in ("naive", "whole", "rows"):
+        result = asyncio.run(Bench(kind, frames).run_async(size=SIZE))
+        assert result is not None
+        measured |= result
+    cost, size = measured["rows"]
+    print(f"{'':8}{'app CPU a frame':>18}{'ratio':>8}{'bytes a frame':>16}{'ratio':>8}")
+    for kind, (seconds, sent) in measured.items():
+        cpu = f"{seconds * 1e3:>15.1f} ms{seconds / cost:>8.1f}"
+        print(f"{kind:8}{cpu}{sent:>16,.0f}{sent / size:>8.1f}")
+
+
+if __name__ == "__main__":
+    main()
