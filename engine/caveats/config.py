@@ -47,7 +47,7 @@ class DataConfig:
     file: str | None = None
     target: str | None = None
     standardize: bool = True
-    options: Options = field(default_factory=dict)
+    options: Options = field(default_factory=lambda: DATASETS["digits"].defaults())
 
     def settings(self) -> dict[str, Any]:
         """The section as plain TOML values, the form that `caveats.datasets.load` takes."""
@@ -110,7 +110,7 @@ class OptimizerConfig:
     lr: float = 0.1
     clip_norm: float = 0.0
     schedule: str = "constant"
-    options: Options = field(default_factory=dict)
+    options: Options = field(default_factory=lambda: OPTIMIZERS["sgd"].defaults())
 
     def settings(self) -> dict[str, Any]:
         return {

@@ -5,9 +5,10 @@ a run goes on. It knows no run and holds no values; `caveats.config` does.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from caveats.choices.activations import ACTIVATIONS
-from caveats.choices.base import Choice, Option, Table, Value
+from caveats.choices.base import Option, Table, Value
 from caveats.choices.datasets import DATASETS
 from caveats.choices.initializers import INITIALIZERS
 from caveats.choices.losses import LOSSES
@@ -30,7 +31,7 @@ class Setting:
     sentence: str
     default: Value | tuple[int, ...] | None
     option: Option | None = None
-    table: Table[Choice] | None = None
+    table: Table[Any] | None = None
     live: bool = False
 
     @property
@@ -60,19 +61,15 @@ def number(
 
 
 def choice(
-    key: str, label: str, default: str, sentence: str, table: Table, *, live: bool = False
+    key: str, label: str, default: str, sentence: str, table: Table[Any], *, live: bool = False
 ) -> Setting:
     return Setting(key, label, sentence, default, table=table, live=live)
 
 
+# In the order in which a person meets them: the lab's list starts with what matters most.
 SETTINGS: dict[str, Setting] = {
     setting.key: setting
     for setting in (
-        choice("data.name", "data", "digits", "what the network learns", DATASETS),
-        Setting("data.file", "file", "your own .npz (x, y) or .csv in place of data.name", None),
-        Setting("data.target", "target column", "which column of a csv is the target", None),
-        number("data.standardize", "standardize", True, "every input to mean 0 and variance 1"),
-        Setting("network.widths", "widths", "units of each hidden layer", (64, 64, 64)),
         choice(
             "network.activation",
             "activation",
@@ -82,6 +79,21 @@ SETTINGS: dict[str, Setting] = {
             live=True,
         ),
         choice("network.init", "init", "he_normal", "how weights are drawn", INITIALIZERS),
+        choice("optimizer.name", "optimizer", "sgd", "how a step is made", OPTIMIZERS, live=True),
+        number(
+            "optimizer.lr",
+            "learning rate",
+            0.1,
+            "the size of a step",
+            low=0.0,
+            open_low=True,
+            live=True,
+        ),
+        Setting("network.widths", "widths", "units of each hidden layer", (64, 64, 64)),
+        choice("data.name", "data", "digits", "what the network learns", DATASETS),
+        Setting("data.file", "file", "your own .npz (x, y) or .csv in place of data.name", None),
+        Setting("data.target", "target column", "which column of a csv is the target", None),
+        number("data.standardize", "standardize", True, "every input to mean 0 and variance 1"),
         number("network.bias", "bias", 0.0, "added to every hidden bias at the start"),
         choice(
             "network.normalization",
@@ -99,16 +111,6 @@ SETTINGS: dict[str, Setting] = {
             low=0.0,
             high=1.0,
             open_high=True,
-            live=True,
-        ),
-        choice("optimizer.name", "optimizer", "sgd", "how a step is made", OPTIMIZERS, live=True),
-        number(
-            "optimizer.lr",
-            "learning rate",
-            0.1,
-            "the size of a step",
-            low=0.0,
-            open_low=True,
             live=True,
         ),
         number(
@@ -144,4 +146,4 @@ SETTINGS: dict[str, Setting] = {
     )
 }
 
-SECTIONS: tuple[str, ...] = tuple(dict.fromkeys(s.section for s in SETTINGS.values()))
+SECTIONS: tuple[str, ...] = ("data", "network", "optimizer", "training")
