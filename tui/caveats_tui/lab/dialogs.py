@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -69,7 +71,7 @@ class Picker(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = f"choose: {self._table.kind}"
-            yield Input(placeholder="type to filter", id="filter")
+            yield Input(placeholder="type to filter", id="filter", compact=True)
             yield OptionList(id="choices")
             yield Static("↑ ↓ move · enter takes · escape leaves")
 
@@ -98,13 +100,11 @@ class Picker(ModalScreen[str | None]):
             here = self._current in self._names and not typed.strip()
             choices.highlighted = self._names.index(str(self._current)) if here else 0
 
-    def _prompt(self, choice: Choice) -> Text:
-        text = Text(overflow="fold")
-        mark = "● " if choice.name == self._current else "  "
-        text.append(mark + choice.name, style="bold")
-        text.append(f"   {choice.source}\n", style="dim italic")
-        text.append(f"    {choice.sentence}")
-        return text
+    def _prompt(self, choice: Choice) -> Group:
+        head = Text("● " if choice.name == self._current else "  ", no_wrap=True)
+        head.append(choice.name, style="bold")
+        head.append(f"   {choice.source}", style="dim italic")
+        return Group(head, Padding(choice.sentence, (0, 0, 0, 4)))
 
     def action_move(self, lines: int) -> None:
         choices = self.query_one("#choices", OptionList)
@@ -151,7 +151,7 @@ class Edit(ModalScreen[str | None]):
         with Vertical() as box:
             box.border_title = self._title
             yield Static(self._sentence, id="sentence", markup=False)
-            yield Input(self._value, select_on_focus=True)
+            yield Input(self._value, select_on_focus=True, compact=True)
             yield Static("enter takes · escape leaves", id="problem-hint")
             yield Static("", id="problem", markup=False)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,24 +20,38 @@ from caveats_tui.keys import table
 __all__ = ["Help", "help_text"]
 
 
-def help_text() -> Text:
+COLOURS = (
+    "Layers are coloured first to last from violet to yellow; the ghost is dim. "
+    "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis."
+)
+
+
+def help_text() -> Group:
     """Keys by group, then what each number means."""
-    text = Text()
+    parts: list[RenderableType] = []
     for group, keys in table():
-        text.append(f"{group}\n", style="bold underline")
-        for key in keys:
-            text.append(f"  {key.shown:<8}", style="bold")
-            text.append(f"{key.sentence}\n")
-        text.append("\n")
-    text.append("what is measured\n", style="bold underline")
-    for measure in (*SCALARS.values(), *LAYER_MEASURES.values()):
-        text.append(f"  {measure.name:<17}", style="bold")
-        text.append(f"{measure.meaning}\n")
-    text.append(
-        "\nLayers are coloured first to last from violet to yellow; the ghost is dim. "
-        "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis.\n"
-    )
-    return text
+        parts += [heading(group), two_columns([(k.shown, k.sentence) for k in keys])]
+    measures = (*SCALARS.values(), *LAYER_MEASURES.values())
+    parts += [
+        heading("what is measured"),
+        two_columns([(m.name, m.meaning) for m in measures]),
+        heading("what colours and marks mean"),
+        Padding(COLOURS, (0, 0, 0, 2)),
+    ]
+    return Group(*parts)
+
+
+def heading(text: str) -> Padding:
+    return Padding(Text(text, style="bold underline"), (1, 0, 0, 0))
+
+
+def two_columns(rows: list[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=max(len(left) for left, _ in rows) + 2, no_wrap=True)
+    grid.add_column(ratio=1)
+    for left, right in rows:
+        grid.add_row(Text(f"  {left}", style="bold"), right)
+    return grid
 
 
 class Help(ModalScreen[None]):
@@ -53,7 +70,7 @@ class Help(ModalScreen[None]):
         with VerticalScroll() as box:
             box.border_title = "help"
             box.border_subtitle = "arrows scroll · escape leaves"
-            yield Static(help_text(), markup=False)
+            yield Static(help_text())
 
     def on_mount(self) -> None:
         self.query_one(VerticalScroll).focus()
