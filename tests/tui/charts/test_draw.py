@@ -248,7 +248,7 @@ def charts(draw_from) -> Chart:
         draw_from(st.booleans()),
         marks=tuple(Mark(x, "event", 246) for x in draw_from(st.lists(numbers, max_size=2))),
         levels=tuple((y, 240) for y in draw_from(st.lists(numbers, max_size=2))),
-        x_label="step",
+        x_label=draw_from(st.sampled_from(["", "step", "an axis title far too long"])),
         charset=draw_from(st.sampled_from(["braille", "block", "ascii"])),
     )
 

@@ -31,6 +31,7 @@ _LOOK: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
 _ASCII = str.maketrans("│─└┴┬┤├┼┈┊", "|-++++++.:")
 # without axes below these sizes: labels would leave no room for the curve
 _LEAST_WIDTH, _LEAST_HEIGHT, _LINE_HEIGHT = 20, 5, 9
+_LONGEST_TITLE = 8  # the axis title stands in the corner below the y labels
 _SGR = re.compile(r"\x1b\[([0-9;]*)m([^\x1b]*)")
 
 
@@ -76,25 +77,17 @@ def draw(chart: Chart) -> Rows:
     lined = framed and chart.height >= _LINE_HEIGHT
     rows = chart.height - framed - lined
     y_ticks = ticks(y_axis, max(2, min(6, rows // 2)), log=chart.log_y) if framed else ()
-    margin = max(4, len(chart.x_label), *(len(t) for _, t in y_ticks)) if y_ticks else 0
+    title = chart.x_label[:_LONGEST_TITLE] if framed else ""
+    margin = max(4, len(title), *(len(label) for _, label in y_ticks)) if framed else 0
     columns = chart.width - margin - framed
     x = _Scale(*x_axis, columns, columns * across)
     y = _Scale(*y_axis, rows, rows * down, chart.log_y)
 
-    plotext.terminal.limit(False, False)
-    figure = plotext.figure
-    figure.clear()
-    figure.plot_size(chart.width, chart.height)
-    figure.canvas("default")
-    figure.legend(False)
-    figure.axes(False)
-    for side in ("x", "y"):
-        figure.ruler(side).alignment(lim="edge").lim(0, 1).pixel(chart.axis_colour)
-        figure.ruler(side).ticks([])
+    figure = _blank(chart)
     if framed:
         figure.axes(True, pixel=chart.axis_colour, axis="y", side="left")
         figure.axes(lined, pixel=chart.axis_colour, axis="x", side="lower")
-        _set_ticks("y", y, tuple((v, t.rjust(margin)) for v, t in y_ticks))
+        _set_ticks("y", y, tuple((value, label.rjust(margin)) for value, label in y_ticks))
         _set_ticks("x", x, _x_ticks(chart, x))
     for value, colour in chart.levels:
         if (cell := y.cell(value)) is not None:
@@ -104,27 +97,46 @@ def draw(chart: Chart) -> Rows:
             figure.line((cell + 0.5) / columns, orientation=1, pixel=mark.colour, style="dotted")
     for curve in chart.curves:
         _add(curve, chart, x, y)
-    notes = _Notes(figure.build(), margin + framed, columns)
+    matrix = figure.build()
+    _annotate(chart, x, y, _Notes(matrix, margin + framed, columns))
+    if title:
+        word = plotext.colorize(title.rjust(margin)).fill(chart.axis_colour)
+        matrix.insert(0, chart.height - 1, word)
+    text = matrix.string()
+    return _rows(text.translate(_ASCII) if chart.charset == "ascii" else text)
+
+
+def _blank(chart: Chart) -> Any:
+    """plotext's one figure, emptied, of the chart's size, its axes from 0 to 1 and hidden."""
+    plotext.terminal.limit(False, False)
+    figure = plotext.figure
+    figure.clear()
+    figure.plot_size(chart.width, chart.height)
+    figure.canvas("default")
+    figure.legend(False)
+    figure.axes(False)
+    for axis in ("x", "y"):
+        figure.ruler(axis).alignment(lim="edge").lim(0, 1).pixel(chart.axis_colour).ticks([])
+    return figure
+
+
+def _annotate(chart: Chart, x: _Scale, y: _Scale, notes: _Notes) -> None:
+    """Name the marks at their top and the curves where they end."""
     for mark in chart.marks:
         if (cell := x.cell(mark.x)) is not None:
             notes.write(0, cell + 1, mark.label, mark.colour)
     for curve in chart.curves:
         if curve.label and (end := _end(curve, chart, x, y)) is not None:
             row, column = end
-            notes.write(row, min(column + 1, columns - len(curve.label)), curve.label, curve.colour)
-    matrix = notes.matrix
-    if framed and chart.x_label:
-        label = chart.x_label[:margin].rjust(margin)
-        matrix.insert(0, chart.height - 1, plotext.colorize(label).fill(chart.axis_colour))
-    text = matrix.string()
-    return _rows(text.translate(_ASCII) if chart.charset == "ascii" else text)
+            column = min(column + 1, x.cells - len(curve.label))
+            notes.write(row, column, curve.label, curve.colour)
 
 
 class _Notes:
     """Words on the canvas of a built chart, none over another."""
 
     def __init__(self, matrix: Any, left: int, columns: int) -> None:
-        self.matrix = matrix
+        self._matrix = matrix
         self._left = left
         self._columns = columns
         self._taken: set[tuple[int, int]] = set()
@@ -138,7 +150,7 @@ class _Notes:
             if cells and not cells & self._taken:
                 self._taken |= cells
                 word = plotext.colorize(text).fill(colour)
-                self.matrix.insert(self._left + start, row, word)
+                self._matrix.insert(self._left + start, row, word)
                 return
 
 
