@@ -160,10 +160,10 @@ class History:
     def snapshot(self) -> Snapshot:
         block = self._block
         count = block.count
-        views = [block.steps[:count], block.table[:count], block.cube[:count]]
-        for view in views:
+        steps, table, cube = block.steps[:count], block.table[:count], block.cube[:count]
+        for view in (steps, table, cube):
             view.flags.writeable = False
-        return Snapshot(*views, tuple(block.states[:count]), self._events)  # type: ignore[arg-type]
+        return Snapshot(steps, table, cube, tuple(block.states[:count]), self._events)
 
     def _make_room(self, full: _Block) -> _Block:
         widest = sum(len(s) for s in full.states[-1])

@@ -40,4 +40,5 @@ class Residual(nn.Module):
         self.block = block
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.block(x)
+        moved: Tensor = self.block(x)
+        return x + moved

@@ -1,9 +1,8 @@
 """Measures the layers of any nn.Module on a fixed set of rows; never changes what training does.
 
 It owns the definitions of SCIENCE's measurements: dead, dormant, saturated, delta, norms,
-distinct units. It knows nothing of runs, of time, or of how numbers are shown. Layers of one
-shape are stacked, so that a measure costs one kernel for all of them: on 8 layers of 64 units
-that is a third of the time of one after another.
+distinct units. It knows nothing of runs, of time, or of how numbers are shown. The device reduces
+over rows (`caveats.reductions`); the host finishes the one number a unit that is left.
 """
 
 from __future__ import annotations
@@ -17,14 +16,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from caveats.capture import LAYERS, Layer, Site, by_unit, capture, flat_units, undisturbed
+from caveats.capture import LAYERS, Layer, Site, by_unit, capture, undisturbed
 from caveats.measures import LAYER_MEASURES, STATES
+from caveats.reductions import (
+    fetch,
+    fingerprints,
+    flat_units,
+    moments,
+    slopes_by_group,
+    stacked,
+    tail_share,
+    unit_rows,
+)
 
 __all__ = ["DORMANT_SHARE", "Measurement", "Probe"]
 
 DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
 SATURATED_ROWS = 0.95
 PROBE_ROWS = 512
+# Singular values of 1,024 × 1,024 take about half a second, and eight times that for twice it.
+LARGEST_SPECTRUM = 1024
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -68,8 +79,9 @@ class Probe:
             zip(layers, names or (n or "layer" for n in layers.values()), strict=True)
         )
         self.layer_names: tuple[str, ...] = ()
-        self._born_dead: list[NDArray[np.bool_]] | None = None
-        self._projections: dict[torch.Size, Tensor] = {}
+        self._born_dead: dict[int, NDArray[np.bool_]] | None = None
+        self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
+        self._input_fraction: float | None = None
         self._weights_before: tuple[list[Tensor], list[Tensor]] | None = None
 
     def remember(self) -> None:
@@ -80,249 +92,262 @@ class Probe:
     def measure(self, silent: Sequence[Tensor] | None = None, deep: bool = False) -> Measurement:
         """Measure now, in one forward and one backward pass over the probe rows.
 
-        ``silent`` marks units, one bool tensor (units,) for each hidden layer, that the training
-        steps have not seen firing. ``deep`` adds what costs more than all the rest: spread and
+        ``silent`` marks units, one bool tensor (units,) for each layer, that the training steps
+        have not seen firing. ``deep`` adds what costs more than all the rest: spread and
         effective rank.
         """
-        updates = self._updates()
         with undisturbed(self.network, self.x.device), torch.enable_grad():
             with capture(self.network, self.names) as sites:
                 output = self.network(self.x)
             loss = self.loss_function(output, self.y)
-            weights = [site.module.weight for site in sites]
-            biases = [s.module.bias for s in sites if s.module.bias is not None]
-            wanted = [p for p in (*weights, *biases) if p.requires_grad]
-            grads = dict(
-                zip(wanted, torch.autograd.grad(loss, wanted, allow_unused=True), strict=True)
-                if wanted and loss.requires_grad
-                else ()
-            )
+            grads = gradients(loss, sites)
         self.layer_names = tuple(site.name for site in sites)
+        table = Columns(len(sites))
         with torch.no_grad():
-            empty = torch.full((len(sites),), math.nan, dtype=torch.float64, device=self.x.device)
-            columns = {name: empty.clone() for name in LAYER_MEASURES}
-            unit_flags = self._activations(sites, columns)
-            self._deltas(sites, columns)
-            self._weights(sites, grads, columns)
-            if updates is not None:
-                columns["update_ratio"] = torch.stack([updates[site.module] for site in sites])
+            self._norms(sites, grads, table)
+            self._rows_of_weights(sites, grads, table)
+            self._activations(sites, table)
+            dead, saturated = self._slopes(sites, table)
             if deep:
-                self._deep(sites, columns)
-            hits = (
-                (output.argmax(-1) == self.y).double().mean()
-                if not self.y.is_floating_point()
-                else torch.tensor(math.nan, dtype=torch.float64)
-            )
-            # Everything crosses to the host at once: one wait on a GPU, not one for each number.
-            table = torch.stack(list(columns.values())).cpu().numpy()  # (measures, layers)
-            scalars = torch.stack([loss.detach().double(), hits.to(loss.device)]).cpu().tolist()
-            flags = [None if f is None else f.cpu().numpy() for f in unit_flags]
-            quiet = None if silent is None else [s.cpu().numpy() for s in silent]
-        layers = dict(zip(columns, table, strict=True))
-        states = self._states(sites, flags, quiet, layers)
-        return Measurement(scalars[0], scalars[1], layers, states)
+                self._deep(sites, table)
+            said = fetch([loss.detach().double(), hit_rate(output, self.y).double()])
+            quiet = [] if silent is None else fetch(silent)
+        table["units"][:] = [len(site.module.weight) for site in sites]
+        states = self._states(table, dead, saturated, quiet)
+        return Measurement(float(said[0]), float(said[1]), dict(table), states)
 
     @torch.no_grad()
     def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
         """Units that are flat on every row of ``x`` (rows, ...), counted for each layer; (layers,),
         NaN where not observable. One forward pass, ``chunk`` rows at a time."""
-        flat: list[Tensor | None] = []
+        flat: dict[int, Tensor] = {}
+        layers = 0
         with undisturbed(self.network, self.x.device):
             for start in range(0, len(x), chunk):
-                with capture(self.network, self.names) as sites:
+                with capture(self.network, self.names, deltas=False) as sites:
                     self.network(x[start : start + chunk])
-                for index, site in enumerate(sites):
-                    if start == 0:
-                        flat.append(flat_units(site))
-                    elif (before := flat[index]) is not None and (
-                        now := flat_units(site)
-                    ) is not None:
-                        flat[index] = before & now
-        return np.array([math.nan if f is None else float(f.sum()) for f in flat])
+                layers = len(sites)
+                for indices, facts, pre in slopes_by_group(sites):
+                    for index, now in zip(indices, flat_units(facts, pre), strict=True):
+                        flat[index] = now & flat[index] if index in flat else now
+        return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
 
-    def _updates(self) -> dict[Layer, Tensor] | None:
-        """‖ΔW‖/‖W‖ since `remember`, float64 scalars."""
-        if self._weights_before is None:
-            return None
-        after, before = self._weights_before
-        self._weights_before = None
-        with torch.no_grad():
-            moved = torch._foreach_norm(torch._foreach_sub(after, before), 2, torch.float64)
-            sizes = torch._foreach_norm(before, 2, torch.float64)
-        return dict(zip(self.names, torch._foreach_div(moved, sizes), strict=True))
-
-    def _activations(self, sites: list[Site], columns: dict[str, Tensor]) -> list[Tensor | None]:
-        """Fill the columns about activations; returns per layer (2, units): dead, saturated."""
-        flags: list[Tensor | None] = [None] * len(sites)
-        for indices, pre in stacked([None if s.facts is None else s.pre for s in sites], sites):
-            facts = [sites[i].facts for i in indices]
-            # pre is (layers, rows, units); limits are (layers, 1, 1)
-            limits = torch.tensor(
-                [(*f.flat, *f.tails) for f in facts if f is not None],
-                dtype=pre.dtype, device=pre.device,
-            ).T[:, :, None, None]  # fmt: skip
-            low, high, tail_low, tail_high = limits
-            if all(f is not None and f.flat[1] == math.inf for f in facts):
-                dead = pre.amax(1) <= low[:, 0]  # (layers, units)
-            else:
-                dead = ((pre <= low) | (pre >= high)).all(1)
-            if any(f is not None and f.can_saturate for f in facts):
-                in_tail = (pre < tail_low) | (pre > tail_high)
-                saturated = in_tail.mean(1, dtype=pre.dtype) >= SATURATED_ROWS
-            else:
-                saturated = torch.zeros_like(dead)
-            columns["dead"][indices] = dead.sum(1).double()
-            columns["saturated"][indices] = saturated.sum(1).double()
-            for position, index in enumerate(indices):
-                flags[index] = torch.stack((dead[position], saturated[position]))
-        outs = [None if s.out is None else by_unit(s.out, s.module) for s in sites]
-        feeds = [by_unit(s.x, s.module) for s in sites]
-        of_outs, of_feeds = moments(outs, feeds)
-        for index, out in enumerate(of_outs):
-            if out is not None:
-                average = out.mean.mean()
-                variance = out.square.mean() - average.square()
-                dormant = out.size <= DORMANT_SHARE * out.size.mean()
-                columns["activation_mean"][index] = average
-                columns["activation_std"][index] = variance.clamp(min=0).sqrt()
-                columns["dormant"][index] = dormant.sum()
-        for index, feed in enumerate(of_feeds):
-            if feed is not None:
-                columns["mean_fraction"][index] = feed.mean.square().sum() / feed.square.sum()
-        return flags
-
-    def _deltas(self, sites: list[Site], columns: dict[str, Tensor]) -> None:
+    def _norms(self, sites: list[Site], grads: dict[Tensor, Tensor], table: Columns) -> None:
+        """‖W‖, ‖dLoss/dW‖, ‖dLoss/db‖, the size of delta, and ‖ΔW‖/‖W‖ since `remember`."""
+        norms = Norms()
         # The loss is a mean over rows: times the rows, delta is that of each row's own loss.
         rows = len(self.x)
-        found = {i: site.delta for i, site in enumerate(sites) if site.delta is not None}
-        for index, norm in zip(
-            found, torch._foreach_norm(list(found.values()), 2, torch.float64), strict=True
-        ):
-            columns["delta_rms"][index] = norm * rows / math.sqrt(found[index].numel())
+        for index, site in enumerate(sites):
+            norms.want("weight_norm", index, site.module.weight)
+            norms.want("grad_norm", index, grads.get(site.module.weight))
+            if site.module.bias is not None:
+                norms.want("bias_grad_norm", index, grads.get(site.module.bias))
+            if site.delta is not None:
+                norms.want("delta_rms", index, site.delta, rows / math.sqrt(site.delta.numel()))
+        if self._weights_before is not None:
+            after, before = self._weights_before
+            self._weights_before = None
+            moved = dict(zip(self.names, torch._foreach_sub(after, before), strict=True))
+            start = dict(zip(self.names, before, strict=True))
+            for index, site in enumerate(sites):
+                norms.want("update_ratio", index, moved[site.module])
+                norms.want("before", index, start[site.module])
+        found = norms.compute(len(sites))
+        if "before" in found:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found["update_ratio"] /= found.pop("before")
+        table.update(found)
 
-    def _weights(
-        self, sites: list[Site], grads: dict[Tensor, Tensor], columns: dict[str, Tensor]
+    def _rows_of_weights(
+        self, sites: list[Site], grads: dict[Tensor, Tensor], table: Columns
     ) -> None:
-        device = self.x.device
-        weights = [site.module.weight for site in sites]
-        columns["weight_norm"] = torch.stack(torch._foreach_norm(weights, 2, torch.float64))
-        columns["units"] = torch.tensor(
-            [w.shape[0] for w in weights], dtype=torch.float64, device=device
-        )
-        for column, parameter in (("grad_norm", "weight"), ("bias_grad_norm", "bias")):
-            found = {
-                i: grad
-                for i, site in enumerate(sites)
-                if (grad := grads.get(getattr(site.module, parameter))) is not None
-            }
-            if found:
-                norms = torch._foreach_norm(list(found.values()), 2, torch.float64)
-                columns[column][list(found)] = torch.stack(norms)
+        """What compares the units of a layer by their rows: distinct, sign coherence."""
+        groups = stacked([unit_rows(site.module) for site in sites])
+        prints = fetch([fingerprints(rows, self._multipliers) for _, rows in groups])
+        for (indices, _), of_layers in zip(groups, prints, strict=True):
+            ordered = np.sort(of_layers, axis=1)
+            table["distinct"][indices] = 1 + (np.diff(ordered, axis=1) != 0).sum(1)
         flat_grads = [
-            None if (g := grads.get(w)) is None else g.reshape(len(w), -1) for w in weights
+            None if (g := grads.get(site.module.weight)) is None else g.reshape(len(g), -1)
+            for site in sites
         ]
-        for indices, grad in stacked(flat_grads):  # (layers, units, fan_in)
-            coherence = grad.sum(2).abs() / grad.abs().sum(2)
-            columns["sign_coherence"][indices] = coherence.nanmean(1).double()
-        for indices, rows in stacked([unit_rows(site.module) for site in sites]):
-            # Equal rows have equal projections to the bit; unequal ones never meet by chance.
-            projected = (rows.double() * self._projection(rows)).sum(2).sort(1).values
-            columns["distinct"][indices] = 1 + (projected.diff(dim=1) != 0).sum(1).double()
+        groups = stacked(flat_grads)  # (group, units, fan_in)
+        sums = fetch([torch.stack((g.sum(2).abs(), g.abs().sum(2))) for _, g in groups])
+        for (indices, _), (sum_size, size_sum) in zip(groups, sums, strict=True):
+            moved = size_sum > 0  # a unit without gradient has no signs
+            with np.errstate(invalid="ignore"):
+                coherence = np.where(moved, sum_size / np.where(moved, size_sum, 1), 0).sum(1)
+                table["sign_coherence"][indices] = coherence / moved.sum(1)
 
-    def _projection(self, rows: Tensor) -> Tensor:
-        size = rows.shape[2:]
-        if size not in self._projections:
-            generator = torch.Generator().manual_seed(0)
-            direction = torch.randn(size, generator=generator, dtype=torch.float64)
-            self._projections[size] = direction.to(rows.device)
-        return self._projections[size]
+    def _activations(self, sites: list[Site], table: Columns) -> None:
+        """Fill in what leaves and what feeds each layer. What leaves one layer is mostly what
+        feeds the next: it is reduced once."""
+        outs = [None if s.out is None else by_unit(s.out, s.module) for s in sites]
+        own_rows = place(by_unit(self.x, sites[0].module)) if sites else None
+        feeds = [by_unit(s.x, s.module) for s in sites]
+        known = [self._input_fraction is not None and place(f) == own_rows for f in feeds]
+        tensors = {
+            place(t): t
+            for t in (*outs, *(f for f, k in zip(feeds, known, strict=True) if not k))
+            if t is not None
+        }
+        keys = list(tensors)
+        groups = stacked(list(tensors.values()))
+        found: dict[tuple[int, torch.Size], Summary] = {}
+        reduced = fetch([moments(group) for _, group in groups])
+        for (indices, _), of_units in zip(groups, reduced, strict=True):
+            for index, summary in zip(indices, summaries(of_units), strict=True):
+                found[keys[index]] = summary
+        for index, (out, feed) in enumerate(zip(outs, feeds, strict=True)):
+            if out is not None:
+                summary = found[place(out)]
+                table["activation_mean"][index] = summary.mean
+                table["activation_std"][index] = summary.std
+                table["dormant"][index] = summary.dormant
+            if known[index]:
+                assert self._input_fraction is not None
+                table["mean_fraction"][index] = self._input_fraction
+            else:
+                table["mean_fraction"][index] = found[place(feed)].fraction
+                if place(feed) == own_rows:  # the probe rows never change
+                    self._input_fraction = found[place(feed)].fraction
 
-    def _deep(self, sites: list[Site], columns: dict[str, Tensor]) -> None:
+    def _slopes(
+        self, sites: list[Site], table: Columns
+    ) -> tuple[dict[int, NDArray[np.bool_]], dict[int, NDArray[np.bool_]]]:
+        """Fill in dead and saturated; returns for each observed layer which units, (units,)."""
+        groups = slopes_by_group(sites)
+        flat = fetch([flat_units(facts, pre) for _, facts, pre in groups])
+        shares = [tail_share(facts, pre) for _, facts, pre in groups]
+        in_tail = iter(fetch([share for share in shares if share is not None]))
+        dead: dict[int, NDArray[np.bool_]] = {}
+        saturated: dict[int, NDArray[np.bool_]] = {}
+        for (indices, _, _), of_flat, share in zip(groups, flat, shares, strict=True):
+            of_tail = of_flat & False if share is None else next(in_tail) >= SATURATED_ROWS
+            table["dead"][indices] = of_flat.sum(1)
+            table["saturated"][indices] = of_tail.sum(1)
+            dead.update(zip(indices, of_flat, strict=True))
+            saturated.update(zip(indices, of_tail, strict=True))
+        return dead, saturated
+
+    def _deep(self, sites: list[Site], table: Columns) -> None:
         for index, site in enumerate(sites):
             rows = unit_rows(site.module)  # (units, fan_in + 1)
             if not bool(rows.isfinite().all()):
                 continue
-            columns["spread"][index] = torch.cdist(rows, rows).max().double()
+            # From the first row on, so that copies are at 0 and near copies are not rounded away.
+            away = (rows - rows[0]).float()
+            table["spread"][index] = float(torch.cdist(away, away).max())
             weight = site.module.weight.reshape(len(rows), -1)
-            singular = torch.linalg.svdvals(weight).double()
-            share = singular / singular.sum()
-            columns["effective_rank"][index] = torch.special.entr(share).sum().exp()
+            if min(weight.shape) <= LARGEST_SPECTRUM:
+                singular = torch.linalg.svdvals(weight.float()).double()
+                share = singular / singular.sum()
+                table["effective_rank"][index] = float(torch.special.entr(share).sum().exp())
 
     def _states(
         self,
-        sites: list[Site],
-        flags: list[NDArray[np.bool_] | None],
-        quiet: list[NDArray[np.bool_]] | None,
-        layers: dict[str, NDArray[np.float64]],
+        table: Columns,
+        dead: dict[int, NDArray[np.bool_]],
+        saturated: dict[int, NDArray[np.bool_]],
+        quiet: list[NDArray[np.bool_]],
     ) -> tuple[NDArray[np.uint8], ...]:
-        if self._born_dead is None or len(self._born_dead) != len(sites):
-            self._born_dead = [np.zeros(0, bool) if f is None else f[0] for f in flags]
+        """The state of every unit, and the columns that follow from it: born dead, silent."""
+        if self._born_dead is None:
+            self._born_dead = dead
         states = []
-        for index, flag in enumerate(flags):
-            if flag is None:
-                units = int(layers["units"][index])
-                states.append(np.full(units, UNOBSERVED, np.uint8))
+        for index, units in enumerate(table["units"]):
+            if index not in dead:
+                states.append(np.full(int(units), UNOBSERVED, np.uint8))
                 continue
-            dead, saturated = flag
-            state = np.zeros(len(dead), np.uint8)
-            if quiet is not None and index < len(quiet):
+            state = np.zeros(int(units), np.uint8)
+            if index < len(quiet) and len(quiet[index]) == len(state):
                 state[quiet[index]] = SILENT
-                layers["silent"][index] = np.count_nonzero(quiet[index])
-            state[saturated] = SATURATED
-            state[dead] = DEAD
-            layers["born_dead"][index] = np.count_nonzero(dead & self._born_dead[index])
+                table["silent"][index] = np.count_nonzero(quiet[index])
+            state[saturated[index]] = SATURATED
+            state[dead[index]] = DEAD
+            if index in self._born_dead:
+                born = dead[index] & self._born_dead[index]
+                table["born_dead"][index] = np.count_nonzero(born)
             states.append(state)
         return tuple(states)
 
 
+class Columns(dict[str, NDArray[np.float64]]):
+    """One column for each layer measure, (layers,) of NaN until it is filled in."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__({name: np.full(layers, math.nan) for name in LAYER_MEASURES})
+
+
+class Norms:
+    """Euclidean norms of many tensors in one call, accumulated in float64: the squares of a
+    vanishing delta are below the smallest float32."""
+
+    def __init__(self) -> None:
+        self._wanted: list[tuple[str, int, float]] = []
+        self._tensors: list[Tensor] = []
+
+    def want(self, column: str, layer: int, tensor: Tensor | None, factor: float = 1.0) -> None:
+        if tensor is not None:
+            self._wanted.append((column, layer, factor))
+            self._tensors.append(tensor)
+
+    def compute(self, layers: int) -> dict[str, NDArray[np.float64]]:
+        """Each column as (layers,), NaN where no tensor was given."""
+        found: dict[str, NDArray[np.float64]] = {}
+        if self._tensors:
+            norms = torch.stack(torch._foreach_norm(self._tensors, 2, torch.float64)).cpu().tolist()
+            for (column, layer, factor), norm in zip(self._wanted, norms, strict=True):
+                if column not in found:
+                    found[column] = np.full(layers, math.nan)
+                found[column][layer] = norm * factor
+        return found
+
+
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """Of each unit over the rows: E a, E a² and E |a|, all (units,) float64."""
+class Summary:
+    """One tensor (rows, units) in numbers: mean and standard deviation of all of it, how many
+    units are dormant, and which fraction |E a|²/E|a|² of it is mean."""
 
-    mean: Tensor
-    square: Tensor
-    size: Tensor
+    mean: float
+    std: float
+    dormant: int
+    fraction: float
 
 
-def moments(*lists: Sequence[Tensor | None]) -> tuple[list[Moments | None], ...]:
-    """The moments of every tensor (rows, units); one that is met twice is computed once, as what
-    leaves a layer is mostly what feeds the next."""
-    distinct = {place(t): t for tensors in lists for t in tensors if t is not None}
-    computed: dict[tuple[int, torch.Size], Moments] = {}
-    keys = list(distinct)
-    for indices, group in stacked(list(distinct.values())):
-        # float64: the variance of a collapsed layer is the small difference of two large numbers.
-        group = group.double()  # (group, rows, units)
-        parts = group.mean(1), (group * group).mean(1), group.abs().mean(1)
-        for index, *of_one in zip(indices, *parts, strict=True):
-            computed[keys[index]] = Moments(*of_one)
-    return tuple([None if t is None else computed[place(t)] for t in ts] for ts in lists)
+def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
+    """The summaries of a group of tensors from their `moments`, (3, group, units)."""
+    mean, variance, size = of_units.astype(np.float64)  # (group, units)
+    std = np.sqrt(variance.mean(1) + mean.var(1))
+    dormant = (size <= DORMANT_SHARE * size.mean(1, keepdims=True)).sum(1)
+    of_mean = (mean**2).sum(1)
+    with np.errstate(invalid="ignore"):
+        fraction = of_mean / (of_mean + variance.sum(1))
+    columns = mean.mean(1).tolist(), std.tolist(), dormant.tolist(), fraction.tolist()
+    return [Summary(*one) for one in zip(*columns, strict=True)]
+
+
+def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
+    """dLoss/dW and dLoss/db of every layer that takes part; ``.grad`` stays as it is."""
+    modules = [site.module for site in sites]
+    parameters = [m.weight for m in modules] + [m.bias for m in modules if m.bias is not None]
+    wanted = [p for p in dict.fromkeys(parameters) if p.requires_grad]
+    if not wanted or not loss.requires_grad:
+        return {}
+    found = torch.autograd.grad(loss, wanted, allow_unused=True)
+    return {p: grad for p, grad in zip(wanted, found, strict=True) if grad is not None}
+
+
+def hit_rate(output: object, y: Tensor) -> Tensor:
+    """Share of rows whose largest output is their class, NaN where y holds no classes of it.
+    Classes stand along dimension 1, as torch's cross_entropy has them, or along the last."""
+    if isinstance(output, Tensor) and not y.is_floating_point() and output.ndim == y.ndim + 1:
+        for dim in (1, -1):
+            if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
+                return (output.argmax(dim) == y).double().mean()
+    return torch.tensor(math.nan, dtype=torch.float64)
 
 
 def place(tensor: Tensor) -> tuple[int, torch.Size]:
     """Where a tensor lies: an in-place or reshaping module hands on the same memory."""
     return tensor.data_ptr(), tensor.shape
-
-
-def unit_rows(module: Layer) -> Tensor:
-    """The rows of [W, b], (units, fan_in + 1); without a bias (units, fan_in)."""
-    weight = module.weight.detach().reshape(len(module.weight), -1)
-    if module.bias is None:
-        return weight
-    return torch.cat((weight, module.bias.detach()[:, None]), 1)
-
-
-def stacked(
-    tensors: Sequence[Tensor | None], sites: list[Site] | None = None
-) -> list[tuple[list[int], Tensor]]:
-    """Group tensors by shape: [(indices, (group, ...) tensor)]; with ``sites`` as (rows, units)."""
-    groups: dict[torch.Size, tuple[list[int], list[Tensor]]] = {}
-    for index, tensor in enumerate(tensors):
-        if tensor is None:
-            continue
-        if sites is not None:
-            tensor = by_unit(tensor, sites[index].module)
-        indices, members = groups.setdefault(tensor.shape, ([], []))
-        indices.append(index)
-        members.append(tensor)
-    return [(indices, torch.stack(members)) for indices, members in groups.values()]

@@ -123,7 +123,7 @@ class Run:
         if due:
             self.probe.remember()
         if step % LISTEN_EVERY == 0:
-            with capture(trainer.network, self.probe.names) as sites:
+            with capture(trainer.network, self.probe.names, deltas=False) as sites:
                 loss = trainer.train_step()
             self._firing.update(sites)
         else:
