@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from caveats.capture import LAYERS, Layer, Site, by_unit, capture, undisturbed
 from caveats.measures import LAYER_MEASURES, STATES
@@ -82,12 +83,13 @@ class Probe:
         self._born_dead: dict[int, NDArray[np.bool_]] | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
         self._input_fraction: float | None = None
-        self._weights_before: tuple[list[Tensor], list[Tensor]] | None = None
+        self._weights_before: list[Tensor] | None = None
 
     def remember(self) -> None:
         """Keep a copy of the weights, so that the next `measure` can tell how far a step moved."""
-        weights = [m.weight for m in self.names]
-        self._weights_before = (weights, [w.detach().clone() for w in weights])
+        # Reading a parametrized weight computes it, which may move buffers of its own.
+        with torch.no_grad(), undisturbed(self.network, self.x.device):
+            self._weights_before = [m.weight.detach().clone() for m in self.names]
 
     def measure(self, silent: Sequence[Tensor] | None = None, deep: bool = False) -> Measurement:
         """Measure now, in one forward and one backward pass over the probe rows.
@@ -96,23 +98,25 @@ class Probe:
         have not seen firing. ``deep`` adds what costs more than all the rest: spread and
         effective rank.
         """
-        with undisturbed(self.network, self.x.device), torch.enable_grad():
-            with capture(self.network, self.names) as sites:
+        # Cached, a parametrized weight (spectral norm) is one tensor for the whole of the pass.
+        with undisturbed(self.network, self.x.device), parametrize.cached():
+            with torch.enable_grad(), capture(self.network, self.names) as sites:
                 output = self.network(self.x)
-            loss = self.loss_function(output, self.y)
-            grads = gradients(loss, sites)
+            with torch.enable_grad():
+                loss = self.loss_function(output, self.y)
+                grads = gradients(loss, sites)
+            table = Columns(len(sites))
+            table["units"][:] = [len(site.module.weight) for site in sites]
+            with torch.no_grad():
+                self._norms(sites, grads, table)
+                self._rows_of_weights(sites, grads, table)
+                self._activations(sites, table)
+                dead, saturated = self._slopes(sites, table)
+                if deep:
+                    self._deep(sites, table)
+                said = fetch([loss.detach().double(), hit_rate(output, self.y).double()])
+                quiet = [] if silent is None else fetch(silent)
         self.layer_names = tuple(site.name for site in sites)
-        table = Columns(len(sites))
-        with torch.no_grad():
-            self._norms(sites, grads, table)
-            self._rows_of_weights(sites, grads, table)
-            self._activations(sites, table)
-            dead, saturated = self._slopes(sites, table)
-            if deep:
-                self._deep(sites, table)
-            said = fetch([loss.detach().double(), hit_rate(output, self.y).double()])
-            quiet = [] if silent is None else fetch(silent)
-        table["units"][:] = [len(site.module.weight) for site in sites]
         states = self._states(table, dead, saturated, quiet)
         return Measurement(float(said[0]), float(said[1]), dict(table), states)
 
@@ -145,8 +149,8 @@ class Probe:
             if site.delta is not None:
                 norms.want("delta_rms", index, site.delta, rows / math.sqrt(site.delta.numel()))
         if self._weights_before is not None:
-            after, before = self._weights_before
-            self._weights_before = None
+            before, self._weights_before = self._weights_before, None
+            after = [m.weight for m in self.names]
             moved = dict(zip(self.names, torch._foreach_sub(after, before), strict=True))
             start = dict(zip(self.names, before, strict=True))
             for index, site in enumerate(sites):
@@ -236,7 +240,7 @@ class Probe:
             if not bool(rows.isfinite().all()):
                 continue
             # From the first row on, so that copies are at 0 and near copies are not rounded away.
-            away = (rows - rows[0]).float()
+            away = (rows - rows[0]).double()
             table["spread"][index] = float(torch.cdist(away, away).max())
             weight = site.module.weight.reshape(len(rows), -1)
             if min(weight.shape) <= LARGEST_SPECTRUM:

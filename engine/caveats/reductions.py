@@ -127,6 +127,8 @@ def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) ->
 def fetch(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
     """The tensors as arrays on the host. From a GPU they cross as one for each dtype: one wait,
     not one for each tensor."""
+    # numpy has no bfloat16.
+    tensors = [t.float() if t.is_floating_point() and t.dtype.itemsize < 4 else t for t in tensors]
     if all(tensor.device.type == "cpu" for tensor in tensors):
         return [tensor.numpy() for tensor in tensors]
     arrays: list[NDArray[Any]] = [np.empty(0)] * len(tensors)
