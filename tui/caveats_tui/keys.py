@@ -60,10 +60,6 @@ KEYS: tuple[Key, ...] = (
         "In the setup list: the choice after, or a larger number.", "set up", palette=False,
     ),
     Key(
-        "edit", "enter", "enter", "edit", "edit",
-        "In the setup list: type a value, or open the picker.", "set up", palette=False,
-    ),
-    Key(
         "undo", "u", "u", "undo", "undo",
         "Take the last change of the setup back.", "set up", footer=True,
     ),
@@ -78,6 +74,20 @@ KEYS: tuple[Key, ...] = (
     Key(
         "restart", "r", "r", "restart", "restart",
         "Begin again from step 0 with the same seed.", "run", footer=True,
+    ),
+    Key(
+        "fix", "f", "f", "fix", "fix",
+        "Apply the first remedy of the worst verdict: same seed, the failed run stays as ghost.",
+        "run", footer=True,
+    ),
+    Key(
+        "remedies", "F", "F", "remedies", "all remedies",
+        "List the remedies of the worst verdict, and try one.", "run",
+    ),
+    Key(
+        "explain", "enter,x", "enter", "explain", "explain",
+        "On a chart: explain the verdicts. In the setup list: type a value, or open the picker "
+        "(x explains from anywhere).", "look",
     ),
     Key(
         "ghost", "g", "g", "ghost", "ghost",

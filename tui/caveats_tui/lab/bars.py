@@ -4,16 +4,22 @@ told and know no session.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.text import Text
 from textual.widgets import Static
 
 from caveats.config import RunConfig
-from caveats.errors import visible
 from caveats.session import Status
 from caveats_tui.keys import KEYS
-from caveats_tui.lab.setup import shown
+from caveats_tui.lab.explain import verdict_line
+from caveats_tui.lab.setup import describe
 
-__all__ = ["Footer", "Header", "describe"]
+if TYPE_CHECKING:
+    from caveats_tui.lab.figures import Trace
+    from caveats_tui.lab.workbench import Workbench
+
+__all__ = ["Footer", "Header", "message_line", "notes_text"]
 
 _STATES: dict[str, tuple[str, str]] = {
     "loading": ("◌", "loading torch"),
@@ -24,18 +30,6 @@ _STATES: dict[str, tuple[str, str]] = {
     "failed": ("✖", "failed"),
     "stopped": ("■", "stopped"),
 }
-
-
-def describe(config: RunConfig, outputs: int | None) -> str:
-    """A config in one line: digits · 64-64-64-10 · relu · he_normal · sgd 0.1."""
-    data = config.data.name or visible(config.data.file or "").rpartition("/")[2]
-    widths = [*config.network.widths, *([] if outputs is None else [outputs])]
-    activation = config.network.activation
-    name = activation if isinstance(activation, str) else "mixed"
-    optimizer = f"{config.optimizer.name} {shown(config.optimizer.lr)}"
-    return " · ".join(
-        (data, shown(widths) or "no layers", name, config.network.init.name, optimizer)
-    )
 
 
 class Header(Static):
@@ -108,3 +102,41 @@ class Footer(Static):
             text.append(f" {key.shown} ", style="bold")
             text.append(f"{key.label}  ")
         self.update(text)
+
+
+HINTS = {
+    "loading": "loading torch; everything can be set up meanwhile",
+    "paused": "space trains, a i o choose, ? shows all keys",
+    "finished": "the run is over and nothing is wrong with it: r begins again",
+}
+
+
+def message_line(bench: Workbench, plain: bool) -> Text:
+    """The one line that is always there: what the person should know first.
+
+    A notice about the last key, else a failure, else the worst verdict, else a hint.
+    """
+    if bench.notice:
+        return one_line(f" ! {bench.notice}", "bold")
+    verdicts = bench.verdicts()
+    outcome = bench.attempt.outcome if bench.attempt else ""
+    if outcome:
+        return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
+    if verdicts:
+        return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, plain)
+    if bench.status.problem:
+        return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
+    return one_line(f" {HINTS.get(bench.status.state, '')}", "dim")
+
+
+def one_line(text: str, style: str) -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def notes_text(bench: Workbench, trace: Trace | None) -> str:
+    """What there is to say about this run, newest first: verdicts, then events and notes."""
+    said = [f"{v.severity}: {v.title}: {v.what}" for v in bench.verdicts()]
+    events = [] if trace is None else trace.snapshot.events
+    said += [f"step {event.step:,}: {event.text}" for event in reversed(events)]
+    said += reversed(bench.notes)
+    return "\n".join(said) or "nothing to note"

@@ -1,7 +1,7 @@
 """The lab: setup, four charts, message and footer on one screen, driven by the table of keys.
 
-It owns what the person has set up and what is shown where. Training belongs to
-`caveats.session`, which it only sends commands to and reads at its own pace.
+It owns what is shown where and which key does what. What is being worked on belongs to
+`caveats_tui.lab.workbench`; training to `caveats.session`, which is read at the lab's own pace.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from caveats.config import RunConfig, parse_assignment
-from caveats.errors import ConfigError
-from caveats.session import Session
 from caveats.settings import SETTINGS
 from caveats_tui.charts.pace import Pace
 from caveats_tui.charts.spec import Charset
 from caveats_tui.keys import KEYS, bindings
-from caveats_tui.lab.bars import Footer, Header, describe
+from caveats_tui.lab.bars import Footer, Header, message_line, notes_text
 from caveats_tui.lab.dialogs import Ask, Edit, Picker
 from caveats_tui.lab.drawing import Drawing
-from caveats_tui.lab.figures import Trace
+from caveats_tui.lab.explain import Explain, Remedies
+from caveats_tui.lab.figures import Look, Trace
 from caveats_tui.lab.help import Help
 from caveats_tui.lab.panel import Panel
-from caveats_tui.lab.setup import Line, SetupList, nudged, shown
+from caveats_tui.lab.setup import SetupList, nudged, shown
+from caveats_tui.lab.workbench import Workbench
 
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
@@ -45,7 +45,7 @@ TICK = 0.05  # seconds between looks at whether a frame is due; a look costs som
 
 
 class LabScreen(Screen[None]):
-    """``session`` trains; ``charts`` draws; ``fps`` is the most frames a second."""
+    """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second."""
 
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
@@ -68,24 +68,22 @@ class LabScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
     def __init__(
-        self, config: RunConfig, charts: ChartProcess, *, every: int | None, fps: float,
+        self,
+        config: RunConfig,
+        charts: ChartProcess,
+        *,
+        every: int | None,
+        fps: float,
         charset: Charset,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
-        self.config = config
-        self.session: Session | None = None
-        self._every = every
+        self.bench = Workbench(config, every)
         self._charset: Charset = charset
         self._charts = charts
         self._pace = Pace(fps)
         self._drawing = Drawing(charts, charset)
-        self._past: list[RunConfig] = []  # for undo
-        self._ghost: tuple[str, Trace] | None = None
-        self._pinned = False
         self._zoomed = False
         self._current = 1  # the chart shown where there is room for one
-        self._notice = ""
-        self._notes: list[str] = []
 
     # Building and resizing
 
@@ -102,19 +100,18 @@ class LabScreen(Screen[None]):
         yield Static("", id="too-small", markup=False)
 
     def on_mount(self) -> None:
-        self.query_one(SetupList).show(self.config)
+        self.query_one(SetupList).show(self.bench.config)
         self.query_one(SetupList).focus()
         self._frame()
         # torch is imported by the session's thread: after the first paint, not before.
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        self.session = Session(self.config, self._every)
+        self.bench.begin()
         self.set_interval(TICK, self._tick)
 
     def on_unmount(self) -> None:
-        if self.session is not None:
-            self.session.stop()
+        self.bench.end()
 
     def on_resize(self, event: Resize) -> None:
         width, height = event.size
@@ -138,60 +135,36 @@ class LabScreen(Screen[None]):
     # Frames
 
     def _tick(self) -> None:
-        busy = self.session is not None and self.session.status.state == "running"
-        if self._pace.wait(busy=busy) <= 0:
+        if self._pace.wait(busy=self.bench.running) <= 0:
             self._frame()
 
     def _frame(self) -> None:
-        """Look at the session and ask for whatever has changed; write nothing else."""
+        """Look at the run and ask for whatever has changed; write nothing else."""
         start = time.perf_counter()
         self._pace.begin()
-        session = self.session
-        run = session.run if session is not None else None
-        trace = (
-            None
-            if run is None
-            else Trace(run.history.snapshot(), run.history.layers, run.config.training.steps)
-        )
-        ghost = self._ghost[1] if self._ghost else None
+        bench = self.bench
+        trace = bench.trace()
+        ghost = bench.ghost[1] if bench.ghost else None
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
-        self._drawing.frame(panels, trace, ghost, session, self.app.current_theme.dark)
+        self._drawing.frame(panels, trace, ghost, bench.session, self.app.current_theme.dark)
         self._say(trace)
         self._pace.spend(app=time.perf_counter() - start)
 
     def _say(self, trace: Trace | None) -> None:
-        """Header, setup title, message and notes."""
-        if self.session is None:
-            return
-        status, run = self.session.status, self.session.run
-        plain = self._charset == "ascii"
-        outputs = None if run is None else run.dataset.outputs
-        newest = trace is not None and len(trace.snapshot)
-        step = int(trace.snapshot.steps[-1]) if newest and trace is not None else 0
-        self.query_one(Header).show(self.config, status, outputs, step, plain)
+        """Header, setup list, message and notes."""
+        bench, plain = self.bench, self._charset == "ascii"
+        session = bench.session
+        outputs = None if session is None or session.run is None else session.run.dataset.outputs
+        step = int(trace.snapshot.steps[-1]) if trace is not None and len(trace.snapshot) else 0
+        self.query_one(Header).show(bench.config, bench.status, outputs, step, plain)
         setup = self.query_one(SetupList)
-        subtitle = f"ghost: {self._ghost[0]}" if self._ghost else ""
+        setup.show(bench.config)
+        subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
         if setup.border_subtitle != subtitle:
             setup.border_subtitle = subtitle
-        events = (
-            [] if trace is None else [f"step {e.step:,}: {e.text}" for e in trace.snapshot.events]
-        )
-        self._put(
-            "#notes", "\n".join(reversed([*self._notes, *events])) or "nothing has happened yet"
-        )
-        self._put("#message", self._message(status.state, status.problem))
-
-    def _message(self, state: str, problem: str) -> Text:
-        if self._notice:
-            return Text(f" ! {self._notice}", style="bold", no_wrap=True, overflow="ellipsis")
-        if problem:
-            return Text(f" ✖ {problem}", style="bold", no_wrap=True, overflow="ellipsis")
-        hint = {
-            "loading": "loading torch; everything can be set up meanwhile",
-            "paused": "space trains · a i o choose · ? shows all keys",
-            "finished": "the run is finished: r begins again, a change of the setup does too",
-        }.get(state, "")
-        return Text(f" {hint}", style="dim", no_wrap=True, overflow="ellipsis")
+        message, notes = message_line(bench, plain), notes_text(bench, trace)
+        self._put("#message", message)
+        self._put("#notes", notes)
 
     def _put(self, selector: str, content: str | Text) -> None:
         widget = self.query_one(selector, Static)
@@ -206,55 +179,24 @@ class LabScreen(Screen[None]):
         self._pace.spend(app=time.perf_counter() - start, child=spent)
 
     def chart_trouble(self, key: str, sentence: str) -> None:
-        self._note(f"{key}: {sentence}")
+        self.bench.notes.append(f"{key}: {sentence}")
 
     # Changing the setup
 
-    def apply(self, changes: dict[str, Any]) -> bool:
-        """Change the setup; False, with a sentence in the message line, where that is not valid."""
-        try:
-            config = self.config.changed(changes, "setup")
-        except ConfigError as error:
-            self._notice = str(error)
-            self._frame()
-            return False
-        self._take(config)
-        return True
-
-    def _take(self, config: RunConfig, undoing: bool = False) -> None:
-        self._notice = ""
-        if config == self.config:
-            return
-        if not undoing:
-            self._past.append(self.config)
-        if self.config.restarts(config):
-            self._leave_ghost()
-        self.config = config
-        self.query_one(SetupList).show(config)
-        if self.session is not None:
-            self.session.change(config)
+    def _changed(self, changes: dict[str, Any]) -> None:
+        self.bench.apply(changes)
         self._frame()
-
-    def _leave_ghost(self, pin: bool = False) -> None:
-        """Keep the present run's curves behind the next one, unless one is pinned already."""
-        if self.session is None or self.session.run is None or (self._pinned and not pin):
-            return
-        run = self.session.run
-        snapshot = run.history.snapshot()
-        if pin or (len(snapshot) and snapshot.steps[-1] > 0):
-            label = f"run {self.session.status.run_number}, {describe(run.config, None)}"
-            self._ghost = label, Trace(snapshot, run.history.layers, run.config.training.steps)
 
     def action_pick(self, key: str) -> None:
         table = SETTINGS[key].table
         assert table is not None
-        value = self.config.flat().get(key)
+        value = self.bench.config.flat().get(key)
         if isinstance(value, dict):
             value = value["name"]
 
         def took(name: str | None) -> None:
             if name is not None:
-                self.apply({key: name})
+                self._changed({key: name})
 
         self.app.push_screen(Picker(table, value if isinstance(value, str) else None), took)
 
@@ -265,31 +207,24 @@ class LabScreen(Screen[None]):
             return
         value = nudged(line, direction)
         if value != line.value:
-            self.apply({line.key: value})
-
-    def action_edit(self) -> None:
-        line = self.query_one(SetupList).current
-        if line is not None:
-            self._edit(line)
+            self._changed({line.key: value})
 
     @on(SetupList.Edit)
-    def _on_edit(self, event: SetupList.Edit) -> None:
-        self._edit(event.line)
-
-    def _edit(self, line: Line) -> None:
+    def _edit(self, event: SetupList.Edit) -> None:
+        line = event.line
         if line.table is not None:
             self.action_pick(line.key)
             return
         if isinstance(line.value, bool):
-            self.apply({line.key: not line.value})
+            self._changed({line.key: not line.value})
             return
 
         def check(text: str) -> None:
-            self.config.changed(dict([parse_assignment(f"{line.key}={text}")]), "setup")
+            self.bench.config.changed(dict([parse_assignment(f"{line.key}={text}")]), "setup")
 
         def took(text: str | None) -> None:
             if text is not None:
-                self.apply(dict([parse_assignment(f"{line.key}={text}")]))
+                self._changed(dict([parse_assignment(f"{line.key}={text}")]))
 
         value = shown(line.value)
         if isinstance(line.value, (tuple, list)) and line.key != "network.widths":
@@ -297,51 +232,57 @@ class LabScreen(Screen[None]):
         title = line.label.removeprefix("· ")
         self.app.push_screen(Edit(title, line.sentence, value, check), took)
 
+    def _do(self, act: Callable[[], None]) -> None:
+        act()
+        self._frame()
+
     def action_undo(self) -> None:
-        if not self._past:
-            self._notice = "nothing to undo"
-            self._frame()
-            return
-        self._take(self._past.pop(), undoing=True)
+        self._do(self.bench.undo)
 
-    # Running
-
-    def _commanded(self, command: Callable[[Session], None]) -> None:
-        self._notice = ""
-        if self.session is not None:
-            command(self.session)
+    # Running and curing
 
     def action_play(self) -> None:
-        if self.session is None:
-            return
-        state = self.session.status.state
-        if state in ("finished", "diverged"):
-            self._notice = "the run is over: r begins again from step 0"
-            self._frame()
-        elif state == "running":
-            self._commanded(Session.pause)
-        else:
-            self._commanded(Session.play)
+        self._do(self.bench.play_or_pause)
 
     def action_step(self) -> None:
-        self._commanded(Session.single_step)
+        self._do(self.bench.step)
 
     def action_restart(self) -> None:
-        self._leave_ghost()
-        playing = self.session is not None and self.session.status.state == "running"
-        self._commanded(lambda session: session.restart(self.config, play=playing))
+        self._do(self.bench.restart)
+
+    def action_fix(self) -> None:
+        verdict = self.bench.curable()
+        if verdict is not None:
+            self._do(lambda: self.bench.fix(verdict, verdict.next[0]))
+
+    def action_remedies(self) -> None:
+        verdict = self.bench.curable()
+        if verdict is None:
+            return
+
+        def took(place: int | None) -> None:
+            if place is not None:
+                self._do(lambda: self.bench.fix(verdict, verdict.next[place]))
+
+        self.app.push_screen(Remedies(verdict, self.bench.config), took)
+
+    def action_explain(self) -> None:
+        """Enter: explain the verdicts, unless the setup list has taken the key."""
+        verdicts, trace = self.bench.verdicts(), self.bench.trace()
+        if not verdicts or trace is None:
+            self._notice("nothing to explain: no caveat has been found in this run")
+            return
+        look = Look(0, 0, self.app.current_theme.dark, False, self._charset)
+        self.app.push_screen(Explain(verdicts, trace, self.bench.config, self._charts, look))
+
+    def _notice(self, sentence: str) -> None:
+        self.bench.notice = sentence
+        self._frame()
 
     # Looking
 
     def action_ghost(self) -> None:
-        if self._ghost is not None:
-            self._ghost, self._pinned = None, False
-        else:
-            self._leave_ghost(pin=True)
-            self._pinned = self._ghost is not None
-            if self._pinned:
-                self._note("this run's curves stay as the ghost; g lets them go")
-        self._frame()
+        self._do(self.bench.toggle_ghost)
 
     def action_chart(self, number: int) -> None:
         panel = self.query_one(f"#chart-{number}", Panel)
@@ -360,7 +301,7 @@ class LabScreen(Screen[None]):
 
     def action_view(self) -> None:
         panel = self.query_one("#chart-4", Panel)
-        panel.turn(self._drawing.available(self.session))
+        panel.turn(self._drawing.available(self.bench.session))
         if self._single and self._current != 4:
             self.action_chart(4)
         self._frame()
@@ -394,24 +335,19 @@ class LabScreen(Screen[None]):
         self.toggle_class("-notes")
         self._arrange()
 
-    def _note(self, text: str) -> None:
-        self._notes.append(text)
-
     # The program
 
     def action_palette(self) -> None:
         self.app.action_command_palette()
 
     def action_picture(self) -> None:
-        path = self.app.save_screenshot(path=".")
-        self._notice = f"saved {path}"
-        self._frame()
+        self._notice(f"saved {self.app.save_screenshot(path='.')}")
 
     def action_help(self) -> None:
         self.app.push_screen(Help())
 
     def action_leave(self) -> None:
-        if self.session is None or self.session.status.state != "running":
+        if not self.bench.running:
             self.app.exit()
             return
 
@@ -419,9 +355,8 @@ class LabScreen(Screen[None]):
             if key == "y":
                 self.app.exit()
 
-        self.app.push_screen(
-            Ask("A run is going. Stop it and quit?", {"y": "stop and quit"}), answered
-        )
+        question = "A run is going. Stop it and quit?"
+        self.app.push_screen(Ask(question, {"y": "stop and quit"}), answered)
 
     def commands(self) -> Iterable[SystemCommand]:
         """The table of keys as commands of the palette."""

@@ -24,7 +24,7 @@ from caveats.errors import visible
 from caveats.settings import SETTINGS
 from caveats_tui.keys import KEYS
 
-__all__ = ["Line", "SetupList", "lines", "nudged", "shown"]
+__all__ = ["Line", "SetupList", "describe", "lines", "nudged", "shown"]
 
 # Which letter opens the picker of a setting, from the table of keys.
 _LETTERS = {
@@ -93,6 +93,18 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(shown, value)) or "none"
     return "" if value is None else visible(value)
+
+
+def describe(config: RunConfig, outputs: int | None) -> str:
+    """A config in one line: digits · 64-64-64-10 · relu · he_normal · sgd 0.1."""
+    data = config.data.name or visible(config.data.file or "").rpartition("/")[2]
+    widths = [*config.network.widths, *([] if outputs is None else [outputs])]
+    activation = config.network.activation
+    name = activation if isinstance(activation, str) else "mixed"
+    optimizer = f"{config.optimizer.name} {shown(config.optimizer.lr)}"
+    return " · ".join(
+        (data, shown(widths) or "no layers", name, config.network.init.name, optimizer)
+    )
 
 
 def nudged(line: Line, direction: int) -> Any:

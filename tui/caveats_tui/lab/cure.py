@@ -1,0 +1,62 @@
+"""A cure being tried in the lab: what was changed against which verdict, and whether it helped.
+
+It compares two histories by the engine's own rule; it starts no run.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from caveats.config import RunConfig
+from caveats.errors import visible
+from caveats.history import History
+from caveats.verdicts import Remedy, Verdict
+from caveats_tui.lab.setup import shown
+
+__all__ = ["Attempt", "changes_shown"]
+
+
+def changes_shown(remedy: Remedy, config: RunConfig) -> str:
+    """What a remedy changes: "learning rate 0.3 → 0.003"."""
+    flat = config.flat()
+    parts = []
+    for key, value in remedy.change.items():
+        old = flat.get(key)
+        name = key.partition(".")[2]
+        parts.append(f"{visible(name)} {shown(old)} → {shown(value)}")
+    return ", ".join(parts)
+
+
+def clearly_better(before: float, after: float) -> bool:
+    """Whether a loss has fallen by a tenth or more, or is finite where it was not."""
+    return math.isfinite(after) and (not math.isfinite(before) or after <= 0.9 * before)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One remedy, tried with the same seed and data. ``outcome`` is the sentence afterwards, empty
+    until the new run is over."""
+
+    verdict: Verdict
+    change: str
+    before: History
+    outcome: str = ""
+
+    @property
+    def beginning(self) -> str:
+        return f"trying to cure {self.verdict.title}: {self.change}"
+
+    def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
+        """Say whether the run that is now over was cured."""
+        old = float(self.before.snapshot().scalar("loss")[-1])
+        new = float(after.snapshot().scalar("loss")[-1])
+        gone = not any(v.caveat == self.verdict.caveat and v.severity != "note" for v in verdicts)
+        better = clearly_better(old, new)
+        losses = f"loss {old:.3g} → {new:.3g}"
+        if gone and better:
+            self.outcome = f"cured: {self.change} ended {self.verdict.title} ({losses})"
+        elif gone:
+            self.outcome = f"not cured: {self.verdict.title} is gone, no better for it ({losses})"
+        else:
+            self.outcome = f"not cured: {self.change} left {self.verdict.title} ({losses})"
