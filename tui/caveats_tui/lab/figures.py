@@ -21,7 +21,7 @@ from caveats_tui.charts.spec import Charset, Chart, Curve, Mark
 if TYPE_CHECKING:
     from caveats.views import Line
 
-__all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "fit"]
+__all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "fit", "short"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -71,9 +71,14 @@ def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool)
     colour = dim_layer_colour if dim else layer_colour
     x = trace.snapshot.steps.astype(float)
     return [
-        Curve(x, values[:, i], colour(i, count, dark=look.dark), label=trace.layers[i])
+        Curve(x, values[:, i], colour(i, count, dark=look.dark), label=short(trace.layers[i]))
         for i in curves_drawn(count)
     ]
+
+
+def short(layer: str) -> str:
+    """A layer's name where there is room for a few letters: 3, out."""
+    return layer.removeprefix("layer ").replace("output", "out")
 
 
 def span(traces: list[Trace]) -> Limits:

@@ -11,7 +11,7 @@ from caveats.history import Snapshot
 from caveats_tui.charts.palette import layer_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.lab.figures import FIGURES, curves_drawn
+from caveats_tui.lab.figures import FIGURES, curves_drawn, short
 
 __all__ = ["VIEWS", "Panel"]
 
@@ -82,8 +82,7 @@ class Panel(RowsView, can_focus=True):
         parts = []
         for index in curves_drawn(count):
             red, green, blue = rgb(layer_colour(index, count, dark=dark))
-            name = layers[index].removeprefix("layer ").replace("output", "out")
-            parts.append(f"[#{red:02x}{green:02x}{blue:02x}]{name}[/]")
+            parts.append(f"[#{red:02x}{green:02x}{blue:02x}]{short(layers[index])}[/]")
         return "layer " + " ".join(parts) if parts else ""
 
 
