@@ -1,0 +1,135 @@
+"""What a finished run came to, as one JSON document.
+
+It reads a run and its history, has the history judged, and measures nothing itself. `result` gives
+plain dicts, lists and numbers, all finite: whatever writes JSON can write them in its strict form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from caveats.history import Snapshot
+from caveats.measures import LAYER_MEASURES
+from caveats.verdicts import Verdict, judge
+
+if TYPE_CHECKING:
+    from caveats.run import Run
+
+__all__ = ["LAYER_KEYS", "result"]
+
+LAYER_KEYS = (
+    "units",
+    "dead",
+    "born_dead",
+    "dormant",
+    "saturated",
+    "delta_rms",
+    "grad_norm",
+    "weight_norm",
+    "update_ratio",
+    "distinct",
+    "mean_fraction",
+    "sign_coherence",
+)
+
+
+def result(run: Run) -> dict[str, Any]:
+    """The run's config, length, last record, verdicts and divergence.
+
+    ``final`` holds the newest record: ``loss``, ``accuracy`` (None for regression) and one dict of
+    `LAYER_KEYS` a layer, meanings as in `caveats.measures`; counts are ints. A number that came
+    out infinite or NaN is None and its dotted path ("final.layers.0.grad_norm") stands in
+    ``nonfinite``; one that does not exist (the accuracy of a regression, a count of units that
+    nobody could observe, the update of a run without a step) is None and is not named.
+    ``run`` is the folder that a run was written to, None for one that was not.
+    """
+    snapshot = run.history.snapshot()
+    divergence = run.divergence
+    document = {
+        "run": None,
+        "config": run.config.to_dict(),
+        "steps": run.step,
+        "seconds": run.seconds,
+        "steps_per_second": run.step / run.seconds,
+        "final": {
+            "loss": float(snapshot.scalar("loss")[-1]),
+            "accuracy": (
+                None if run.dataset.classes is None else float(snapshot.scalar("accuracy")[-1])
+            ),
+            "layers": [
+                {"name": name, **layer(snapshot, index)}
+                for index, name in enumerate(run.history.layers)
+            ],
+        },
+        "verdicts": [verdict_words(verdict) for verdict in judge(run.history)],
+        "diverged": (
+            None if divergence is None else {"step": divergence.step, "where": divergence.where}
+        ),
+    }
+    return {**finite(document), "nonfinite": list(nonfinite(document))}
+
+
+def verdict_words(verdict: Verdict) -> dict[str, Any]:
+    """A verdict with its remedies; numbers as computed."""
+    return {
+        "caveat": verdict.caveat,
+        "severity": verdict.severity,
+        "step": verdict.step,
+        "layers": list(verdict.layers),
+        "what": verdict.what,
+        "evidence": plain(verdict.evidence),
+        "why": verdict.why,
+        "next": [
+            {"change": plain(remedy.change), "reason": remedy.reason} for remedy in verdict.next
+        ],
+    }
+
+
+def plain(tree: Any) -> Any:
+    """Mappings and sequences as dicts and lists, numbers of numpy as Python's."""
+    if isinstance(tree, Mapping):
+        return {key: plain(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [plain(value) for value in tree]
+    return tree.item() if isinstance(tree, np.generic) else tree
+
+
+def layer(snapshot: Snapshot, index: int) -> dict[str, int | float | None]:
+    """The newest record of one layer, as computed: infinities and NaN too."""
+    found: dict[str, int | float | None] = {}
+    for key in LAYER_KEYS:
+        value = float(snapshot.layers(key)[-1, index])
+        if LAYER_MEASURES[key].counts:
+            found[key] = int(value) if math.isfinite(value) else None
+        else:
+            found[key] = value
+    norm = float(snapshot.layers("weight_norm")[-1, index])
+    # A run that diverges between two records is measured without the weights of the step before.
+    # Where the weights are finite and not all zero, their ratio can be NaN for that reason alone.
+    stepped = snapshot.steps[-1] > 0 and not (math.isfinite(norm) and norm > 0)
+    if math.isnan(snapshot.layers("update_ratio")[-1, index]) and not stepped:
+        found["update_ratio"] = None
+    return found
+
+
+def nonfinite(tree: Any, path: str = "") -> Iterator[str]:
+    """The dotted paths of the numbers in nested dicts and lists that are infinite or NaN."""
+    if isinstance(tree, float) and not math.isfinite(tree):
+        yield path
+    elif isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, value in items:
+            yield from nonfinite(value, f"{path}.{key}" if path else str(key))
+
+
+def finite(tree: Any) -> Any:
+    """A copy of nested dicts and lists with None for each number that is infinite or NaN."""
+    if isinstance(tree, dict):
+        return {key: finite(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree

@@ -1,0 +1,77 @@
+"""The entry point: which commands there are, and what happens without one.
+
+Each command stands in a module of `caveats_tui.commands`; nothing here imports torch or Textual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from caveats_tui.commands.lab import open_lab
+from caveats_tui.commands.options import (
+    config_options,
+    every_option,
+    frames_per_second,
+    read_config,
+)
+from caveats_tui.commands.program import Program
+from caveats_tui.commands.run import run
+
+__all__ = ["cli", "main"]
+
+CHARSETS = ("auto", "braille", "block", "ascii")
+
+
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@config_options
+@every_option
+@click.option(
+    "--fps",
+    metavar="N",
+    default="10",
+    show_default=True,
+    callback=frames_per_second,
+    help="Redraw charts at most N times a second.",
+)
+@click.option(
+    "--charset",
+    type=click.Choice(CHARSETS),
+    default="auto",
+    help="What charts are drawn with; auto looks at the terminal.",
+)
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
+@click.option("--theme", metavar="NAME", help="The colours, as caveats-light.")
+@click.version_option(package_name="caveats-tui", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(
+    context: click.Context,
+    file: str | None,
+    assignments: Sequence[str],
+    device: str | None,
+    every: int | None,
+    fps: float,
+    charset: str,
+    no_mouse: bool,
+    theme: str | None,
+) -> None:
+    """See how deep networks fail quietly, and why, live in a terminal.
+
+    Without a command this opens the lab.
+    """
+    if context.invoked_subcommand is None:
+        config = read_config(file, assignments, device)
+        open_lab(config, every=every, fps=fps, charset=charset, mouse=not no_mouse, theme=theme)
+
+
+cli.add_command(run)
+
+
+def main() -> None:
+    """Run the program on the command line's arguments; ends in `SystemExit`."""
+    cli.main(prog_name="caveats-tui")

@@ -1,0 +1,56 @@
+"""`caveats-tui` without a command: looks at the terminal and opens the lab in it."""
+
+from __future__ import annotations
+
+import os
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, nearest, visible
+
+__all__ = ["open_lab"]
+
+
+def open_lab(
+    config: RunConfig,
+    *,
+    every: int | None,
+    fps: float,
+    charset: str,
+    mouse: bool,
+    theme: str | None,
+) -> None:
+    """Show the lab until it is left.
+
+    ``every`` is steps between two records, None for automatic; ``fps`` the fastest that charts are
+    redrawn; ``charset`` "auto", "braille", "block" or "ascii"; ``theme`` a name, None for the
+    usual one.
+
+    Raises:
+        ConfigError: for a terminal that cannot show it, and a name that is not known.
+    """
+    from caveats_tui.terminal import facts
+
+    streams = facts.streams()
+    characters = facts.charset(charset, os.environ, streams.encoding)
+    facts.check(streams, os.environ)
+
+    # Textual takes 0.2 s to import: not spent where the terminal is refused.
+    from caveats_tui.app import run_lab
+    from caveats_tui.themes import THEMES
+
+    if theme is None:
+        theme = THEMES[0].name
+    else:
+        check_theme(theme)
+    run_lab(config, every=every, fps=fps, charset=characters.name, mouse=mouse, theme=theme)
+
+
+def check_theme(name: str) -> None:
+    """Raises ConfigError for a theme that neither the program nor Textual has."""
+    from textual.theme import BUILTIN_THEMES
+
+    from caveats_tui.themes import THEMES
+
+    known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
+    if name not in known:
+        raise ConfigError(f"--theme {visible(repr(name))} is no theme: {nearest(name, known)}")

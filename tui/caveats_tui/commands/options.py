@@ -1,0 +1,87 @@
+"""The options that several commands share, and the config that they describe together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from caveats.config import RunConfig, parse_assignment
+
+__all__ = ["config_options", "every_option", "frames_per_second", "read_config"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FASTEST = 60  # frames a second: what terminals show at most
+
+
+def steps_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if value == "auto":
+        return None
+    try:
+        steps = int(value)
+    except ValueError:
+        steps = 0
+    if steps < 1:
+        raise click.BadParameter(f"{value!r} should be auto, or a number of steps, 1 or more.")
+    return steps
+
+
+def frames_per_second(context: click.Context, parameter: click.Parameter, value: str) -> float:
+    """What ``--fps`` says; a callback of its option."""
+    try:
+        fps = float(value)
+    except ValueError:
+        fps = math.nan
+    if not 0 < fps <= FASTEST:
+        raise click.BadParameter(f"{value!r} should be a number above 0 and at most {FASTEST}.")
+    return fps
+
+
+def every_option(command: F) -> F:
+    """Add ``--every``, passed on as ``every``: steps between two records, None for automatic."""
+    return click.option(
+        "--every",
+        metavar="N|auto",
+        default="auto",
+        callback=steps_or_auto,
+        help="Measure every N steps; auto (the default) spends at most 5 % of the time on it.",
+    )(command)
+
+
+def config_options(command: F) -> F:
+    """Add ``--config``, ``--set`` and ``--device``, passed on as `read_config` takes them."""
+    options = (
+        click.option("--config", "file", metavar="FILE", help="Read the config from a TOML file."),
+        click.option(
+            "--set",
+            "assignments",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Change one setting of it, as optimizer.lr=0.01; may be given again and again.",
+        ),
+        click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_config(file: str | None, assignments: Sequence[str], device: str | None) -> RunConfig:
+    """The config of a command line: the file's or the default one, changed by every ``--set``,
+    whatever their order, and by ``--device`` last.
+
+    Raises:
+        ConfigError: one sentence naming the file, "--set" or "--device", the key and the value.
+    """
+    config = RunConfig() if file is None else RunConfig.read(file)
+    parsed = [parse_assignment(text) for text in assignments]
+    # network.init before network.init.std: the name would else replace the setting given with it.
+    changes = dict(sorted(parsed, key=lambda change: change[0].count(".")))
+    if changes:
+        config = config.changed(changes, "--set")
+    if device is not None:
+        config = config.changed({"training.device": device}, "--device")
+    return config

@@ -1,0 +1,77 @@
+"""One line on a terminal's stderr that says how far a run has come. It knows no training: it is
+told the step, and is silent where nobody watches.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TextIO
+
+from caveats_tui.commands.charset import is_unicode
+
+__all__ = ["Progress", "clock", "line"]
+
+PAUSE = 0.2  # seconds between two updates
+BAR = 20  # columns
+
+
+def clock(seconds: float) -> str:
+    """A duration as "0:07" or "1:02:03"."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def line(step: int, steps: int, speed: float, loss: float, *, unicode: bool = True) -> str:
+    """The line itself; ``speed`` in steps a second, 0 where it is not known yet."""
+    full, empty = ("█", "░") if unicode else ("#", ".")
+    filled = BAR * step // steps
+    parts = [f"{full * filled}{empty * (BAR - filled)} step {step:,}/{steps:,}", f"loss {loss:.4g}"]
+    if speed:
+        parts[1:1] = [f"{speed:,.0f}/s"]
+        parts.append(f"{clock((steps - step) / speed)} left")
+    return "  ".join(parts)
+
+
+class Progress:
+    """Draws on ``stream`` if that is a terminal, at most five times a second; ``clear`` takes the
+    line away, so that what is printed next stands alone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._shown = stream.isatty()
+        self._unicode = is_unicode(stream)
+        self._drawn = 0  # columns of the line that stands there
+        self._next = 0.0
+
+    def due(self) -> bool:
+        return self._shown and time.monotonic() >= self._next
+
+    def update(self, step: int, steps: int, speed: float, loss: float) -> None:
+        self.say(line(step, steps, speed, loss, unicode=self._unicode))
+
+    def say(self, text: str) -> None:
+        """Show ``text`` in place of what stands there."""
+        if not self._shown:
+            return
+        # Spaces, not an escape sequence, take the old line away: a dumb terminal knows them too.
+        text = text[: self._columns() - 1]
+        self._write("\r" + text.ljust(self._drawn))
+        self._drawn = len(text)
+        self._next = time.monotonic() + PAUSE
+
+    def clear(self) -> None:
+        if self._drawn:
+            self._write("\r" + " " * self._drawn + "\r")
+            self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80

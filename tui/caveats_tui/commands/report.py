@@ -1,0 +1,145 @@
+"""A finished run as a table for people: pure text, no wider than 80 columns, no colours.
+
+It reads the document of `caveats.results`, and knows neither streams nor how anything was
+measured. Its own words are ASCII; those of the document are printed as they come.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from caveats.errors import visible
+
+__all__ = ["COLUMNS", "report"]
+
+WIDTH = 80
+
+# Key in the document, heading in two rows.
+COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("name", "", "layer"),
+    ("units", "", "units"),
+    ("dead", "", "dead"),
+    ("born_dead", "born", "dead"),
+    ("dormant", "", "dormant"),
+    ("saturated", "", "saturated"),
+    ("delta_rms", "delta", "rms"),
+    ("grad_norm", "grad", "norm"),
+    ("update_ratio", "update", "/weight"),
+)
+
+
+def report(document: Mapping[str, Any], *, baseline: float, device: str, outputs: int) -> str:
+    """The table of one run, ending without a line break.
+
+    ``baseline`` is the loss of the best network that ignores its input, ``outputs`` the width of
+    the output layer.
+    """
+    blocks = [
+        described(document, device, outputs),
+        layers_table(document),
+        outcome(document, baseline),
+        *map(verdict, document["verdicts"]),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def described(document: Mapping[str, Any], device: str, outputs: int) -> list[str]:
+    config = document["config"]
+    data, network, optimizer = config["data"], config["network"], config["optimizer"]
+    activation, init = network["activation"], network["init"]
+    activations = [activation] if isinstance(activation, str) else activation
+    steps, planned = document["steps"], config["training"]["steps"]
+    made = f"{steps:,}" if steps == planned else f"{steps:,} of {planned:,}"
+    pairs = (
+        ("data", data.get("name") or visible(data["file"])),
+        ("network", f"{repeated(network['widths'], '-')}-{outputs}".lstrip("-")),
+        ("", f"{repeated(activations, ', ')}; {init if isinstance(init, str) else init['name']}"),
+        ("optimizer", f"{optimizer['name']}, learning rate {optimizer['lr']:g}"),
+        ("steps", f"{made} in {document['seconds']:.2f} s on {device}"),
+        ("speed", f"{document['steps_per_second']:,.0f} steps/s, measuring included"),
+    )
+    return [cut(f"{name:<10} {value}") for name, value in pairs]
+
+
+def repeated(items: Sequence[object], separator: str) -> str:
+    """The items joined, more than four equal ones in a row as "64x30"."""
+    parts: list[str] = []
+    for item, group in groupby(items):
+        count = len(list(group))
+        parts += [f"{item}x{count}"] if count > 4 else [str(item)] * count
+    return separator.join(parts)
+
+
+def layers_table(document: Mapping[str, Any]) -> list[str]:
+    broken = set(document["nonfinite"])
+    rows = [
+        [shown(layer[key], f"final.layers.{index}.{key}" in broken) for key, _, _ in COLUMNS]
+        for index, layer in enumerate(document["final"]["layers"])
+    ]
+    table = [[upper for _, upper, _ in COLUMNS], [lower for _, _, lower in COLUMNS], *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    # One space does where counts have seven digits: 80 columns hold that too.
+    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= WIDTH else " "
+    lines = [
+        gap.join(
+            cell.ljust(width) if position == 0 else cell.rjust(width)
+            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    ]
+    rule = "-" * len(lines[0])
+    return [line.rstrip() for line in (*lines[:2], rule, *lines[2:])]
+
+
+def outcome(document: Mapping[str, Any], baseline: float) -> list[str]:
+    final, broken = document["final"], set(document["nonfinite"])
+    loss = shown(final["loss"], "final.loss" in broken)
+    lines = [f"{'loss':<10} {loss}  (the best constant answer gets {number(baseline)})"]
+    if final["accuracy"] is not None:
+        lines.append(f"{'accuracy':<10} {100 * final['accuracy']:.1f} %")
+    if document["diverged"] is not None:
+        where = document["diverged"]
+        lines.append(
+            f"{'diverged':<10} at step {where['step']:,} (first not finite: {where['where']})"
+        )
+    return [cut(line) for line in lines]
+
+
+def verdict(found: Mapping[str, Any]) -> list[str]:
+    """What, why and the likeliest remedy, as a paragraph."""
+    head = f"{found['severity']}: {found['caveat']}, since step {found['step']:,}"
+    lines = [head, *folded("what", found["what"]), *folded("why", found["why"])]
+    if found["next"]:
+        remedy = found["next"][0]
+        change = ", ".join(f"{key} = {value}" for key, value in remedy["change"].items())
+        lines += folded("next", f"{change}: {remedy['reason']}")
+    return lines
+
+
+def folded(name: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"  {name:<6}",
+        subsequent_indent=" " * 8,
+        break_on_hyphens=False,
+    )
+
+
+def shown(value: object, broken: bool) -> str:
+    """A cell: "inf/nan" for a number that came out infinite or NaN, "-" for one there is not."""
+    if value is None:
+        return "inf/nan" if broken else "-"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def number(value: float) -> str:
+    """Three digits: 0.123, 12.3, 4.56e-05."""
+    return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def cut(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."
