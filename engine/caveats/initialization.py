@@ -6,6 +6,8 @@ The bias is left at 0 by every rule but `torch_default` and `randomized_asymmetr
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -75,7 +77,10 @@ def orthogonal(linear: nn.Linear, gain: float) -> None:
 
 
 def sparse(linear: nn.Linear, sparsity: float, std: float) -> None:
-    # torch zeroes a share of each column; transposed, so that each unit keeps a few inputs.
+    # torch zeroes a share of each column; transposed, so that each unit keeps a few inputs. It
+    # rounds up, which would leave a unit of few inputs none at all: one stays.
+    fan_in = linear.in_features
+    sparsity = min(sparsity, (fan_in - 1.5) / fan_in) if fan_in > 1 else 0.0
     nn.init.sparse_(linear.weight.T, sparsity, std)
     nn.init.zeros_(linear.bias)
 
@@ -109,7 +114,8 @@ def scale_to_unit_variance(
     """Layer-sequential unit variance (Mishkin & Matas 2016, algorithm 1) on the rows x.
 
     Each Linear in turn, first to last, is divided by the standard deviation of its own output
-    until that lies within ``tolerance`` of 1. A layer whose output is constant is left alone.
+    until that lies within ``tolerance`` of 1. A layer whose output is constant, or not finite, is
+    left alone.
     """
     linears = [module for module in network.modules() if isinstance(module, nn.Linear)]
     seen: list[Tensor] = []
@@ -124,7 +130,8 @@ def scale_to_unit_variance(
                 seen.clear()
                 network(x)
                 deviation = float(seen[0].std())
-                if deviation == 0 or abs(deviation - 1) <= tolerance:
+                usable = deviation > 0 and math.isfinite(deviation)
+                if not usable or abs(deviation - 1) <= tolerance:
                     break
                 linear.weight /= deviation
         finally:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
+from caveats.capture import undisturbed
 from caveats.choices.activations import ACTIVATIONS
 from caveats.choices.initializers import INITIALIZERS
 from caveats.choices.normalizations import NORMALIZATIONS
@@ -34,7 +35,8 @@ def build(
     data-dependent initialisers alone (lsuv).
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # Not torch.manual_seed, which would seed every GPU's generator too.
+        torch.default_generator.manual_seed(seed)
         network = assemble(config, features, outputs)
         initialise(network, config, rows)
     return network
@@ -67,7 +69,8 @@ def initialise(network: nn.Sequential, config: NetworkConfig, rows: Tensor | Non
     if choice.sees_data:
         if rows is None:
             raise ValueError(f"the initialiser {choice.name} needs rows of data")
-        scale_to_unit_variance(network, rows)
+        with undisturbed(network, torch.device("cpu")):
+            scale_to_unit_variance(network, rows)
     if config.bias:
         with torch.no_grad():
             for linear in linears(network)[:-1]:
@@ -79,11 +82,15 @@ def hidden_blocks(network: nn.Sequential) -> list[nn.Sequential]:
     return [block for block in blocks if isinstance(block, nn.Sequential)]
 
 
-def swap_activations(network: nn.Sequential, activations: tuple[str, ...]) -> None:
-    """Give each hidden layer its activation anew; every weight stays."""
+def swap_activations(
+    network: nn.Sequential, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    """Give each hidden layer whose activation changes the new one; every weight stays, the learned
+    slopes of a PReLU that stays too."""
     device = next(network.parameters()).device
-    for block, name in zip(hidden_blocks(network), activations, strict=True):
-        block.activation = ACTIVATIONS[name].make().to(device)
+    for block, old, new in zip(hidden_blocks(network), before, after, strict=True):
+        if old != new:
+            block.activation = ACTIVATIONS[new].make().to(device)
 
 
 def swap_dropout(network: nn.Sequential, share: float) -> None:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from caveats.cadence import Cadence
-from caveats.capture import capture
+from caveats.capture import capture, undisturbed
 from caveats.config import RunConfig
 from caveats.datasets import Dataset, load
+from caveats.divergence import Divergence, locate
 from caveats.firing import LISTEN_EVERY, Firing
 from caveats.history import Event, Facts, History
-from caveats.network import layer_name, linears
+from caveats.network import layer_name
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
 
@@ -45,14 +45,6 @@ def constant_loss(y: Tensor, loss: str) -> float:
     if loss == "mse":
         return float((share * (1 - share)).mean())
     return float(torch.special.entr(share).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """The first number that was not finite: after ``step`` updates, and where."""
-
-    step: int
-    where: str
 
 
 class Run:
@@ -90,11 +82,11 @@ class Run:
         self._speed_since = (0, 0.0)  # step, seconds
         self._cadence = Cadence(every)
         self._firing = Firing()
-        self._losses = torch.zeros((), dtype=torch.float64, device=self.trainer.device)
+        self._losses: float | Tensor = 0.0
         self._losses_since = 0
         self._deep_cost = 0.0
         self._confirmed_dead = -1.0
-        self._checks_each_step = self.trainer.device.type == "cpu"
+        self._on_cpu = self.trainer.device.type == "cpu"
         self.record()
 
     @property
@@ -128,12 +120,15 @@ class Run:
             self._firing.update(sites)
         else:
             loss = trainer.train_step()
-        self._losses += loss
-        self._losses_since += 1
-        # Reading the loss costs 1 µs on the CPU; on a GPU it would wait, so the next record does.
-        if self._checks_each_step and not math.isfinite(loss.item()):
-            self._diverge(step)
+        if trainer.stuck:
+            with trainer.own_dropout():  # the mask that the failing pass had
+                where = locate(trainer.network, self.probe.names, trainer.last_x)
+            self._diverge(where)
             due = True
+        else:
+            # On the CPU a float, which costs less than a tensor; on a GPU a float would wait.
+            self._losses += loss.item() if self._on_cpu else loss.double()
+            self._losses_since += 1
         self.seconds += time.perf_counter() - start
         if due:
             self.record()
@@ -144,8 +139,8 @@ class Run:
 
     def record(self) -> None:
         """Measure now, unless this very step was."""
-        snapshot = self.history.snapshot()
-        if len(snapshot) and snapshot.steps[-1] == self.step:
+        newest = self.history.version[0]
+        if newest == self.step:
             return
         start = time.perf_counter()
         deep = self.step == 0 or self.finished or self._affords_deep()
@@ -153,8 +148,9 @@ class Run:
         if deep:
             self._confirm(measurement)
             self._deep_cost = time.perf_counter() - start
-        batch_loss = float(self._losses) / self._losses_since if self._losses_since else math.nan
-        self._losses.zero_()
+        made = self._losses_since
+        batch_loss = float(self._losses) / made if made else math.nan
+        self._losses = 0.0
         self._losses_since = 0
         cost = time.perf_counter() - start
         self.seconds += cost
@@ -172,9 +168,9 @@ class Run:
             measurement.layers,
             measurement.states,
         )
-        broken = not math.isfinite(measurement.loss) or math.isinf(batch_loss)
-        if self.divergence is None and (broken or (self.step and math.isnan(batch_loss))):
-            self._diverge(self.step)
+        broken = not math.isfinite(measurement.loss) or (made and not math.isfinite(batch_loss))
+        if self.divergence is None and broken:
+            self._diverge(self._place_on_probe_rows(newest))
 
     def change(self, config: RunConfig) -> None:
         """Go on under a config that differs in live keys alone, and note it as an event."""
@@ -185,7 +181,8 @@ class Run:
         self.trainer.change(config)
         self.history.facts = Facts(self.baseline, config.training.steps, config)
         if changes:
-            text = ", ".join(f"{key} → {value}" for key, value in changes.items())
+            # The settings of an optimizer that went are in ``changes`` as None, not in the text.
+            text = ", ".join(f"{key} → {after[key]}" for key in changes if key in after)
             self.history.note(Event(self.step, "change", text, changes))
 
     def _affords_deep(self) -> bool:
@@ -196,23 +193,20 @@ class Run:
         counted = float(np.nansum(measurement.layers["dead"]))
         if len(self.probe.x) == len(self.trainer.x):
             measurement.layers["confirmed_dead"][:] = measurement.layers["dead"]
-        elif counted != self._confirmed_dead:
+        elif counted != self._confirmed_dead or self.finished:
             measurement.layers["confirmed_dead"][:] = self.probe.confirm(self.trainer.x)
             self._confirmed_dead = counted
 
-    def _diverge(self, step: int) -> None:
-        self.divergence = Divergence(step, self._first_nonfinite())
-        self.history.note(Event(step, "diverged", self.divergence.where))
+    def _diverge(self, where: str) -> None:
+        self.divergence = Divergence(self.step, where)
+        self.history.note(Event(self.step, "diverged", where))
 
-    def _first_nonfinite(self) -> str:
-        """Where the first number that is not finite stands, in the order of computing."""
-        names = self.history.layers
-        for name, linear in zip(names, linears(self.trainer.network), strict=True):
-            if not bool(linear.weight.isfinite().all()):
-                return f"weights of {name}"
-        with torch.no_grad(), capture(self.trainer.network, self.probe.names) as sites:
-            output = self.trainer.network(self.trainer.x)
-        for site in sites:
-            if not bool(site.z.isfinite().all()):
-                return f"pre-activations of {site.name}"
-        return "the loss" if bool(output.isfinite().all()) else "the output"
+    def _place_on_probe_rows(self, since: int) -> str:
+        """Where a record found what is not finite. On a GPU nobody looked since the record at
+        ``since``, and one broken step breaks every weight: then only that much is known."""
+        network = self.trainer.network
+        with undisturbed(network, self.trainer.device):
+            where = locate(network, self.probe.names, self.probe.x)
+        if self._on_cpu or not where.startswith(("weights", "parameter")):
+            return where
+        return f"a loss or a gradient between the steps {since} and {self.step}"

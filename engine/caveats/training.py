@@ -6,6 +6,8 @@ threads; everything that it needs to go on bit for bit is in `Trainer.state`.
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -114,6 +116,9 @@ class Trainer:
         self.batches = Batches(self.x, self.y, config.training.batch_size, seed)
         self.optimizer = self._make_optimizer()
         self.step = 0
+        self.stuck = False
+        self.last_x = self.x[:0]
+        self._reads_losses = self.device.type == "cpu"
         self._dropout_state = self._first_dropout_state(seed)
 
     def _make_optimizer(self) -> Any:
@@ -130,21 +135,30 @@ class Trainer:
         return settings.lr * float(factor)
 
     def train_step(self) -> Tensor:
-        """Make one update; returns the minibatch loss, a scalar still on the device."""
+        """Make one update; returns the minibatch loss, a scalar still on the device.
+
+        On the CPU, where reading a loss costs 1 µs, one that is not finite makes no update: it
+        sets ``stuck``, and the weights that gave it on ``last_x`` stay. On a GPU reading would
+        wait for the device, so there the update is made.
+        """
         x, y = self.batches.next()
         settings = self.config.optimizer
         if settings.schedule != "constant":
             for group in self.optimizer.param_groups:
                 group["lr"] = self.lr
-        with self._own_dropout():
+        drawn = self._dropout_state
+        with self.own_dropout():
             loss = self.loss_function(self.network(x), y)
+        detached: Tensor = loss.detach()
+        if self._reads_losses and not math.isfinite(detached.item()):
+            self.stuck, self.last_x, self._dropout_state = True, x, drawn
+            return detached
         self.optimizer.zero_grad()
         loss.backward()
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm)
         self.optimizer.step()
         self.step += 1
-        detached: Tensor = loss.detach()
         return detached
 
     def change(self, config: RunConfig) -> None:
@@ -161,33 +175,34 @@ class Trainer:
             raise ValueError("these changes need a restart")
         check_fit(config, self.dataset)
         old, self.config = self.config, config
-        parameters = sum(1 for _ in self.network.parameters())
-        if config.network.activations != old.network.activations:
-            swap_activations(self.network, config.network.activations)
+        parameters = list(self.network.parameters())
+        swap_activations(self.network, old.network.activations, config.network.activations)
         swap_dropout(self.network, config.network.dropout)
         self.batches.resize(config.training.batch_size)
         before, after = old.optimizer, config.optimizer
-        if (before.name, before.options) != (after.name, after.options) or parameters != sum(
-            1 for _ in self.network.parameters()
-        ):
+        same_parameters = list(map(id, parameters)) == list(map(id, self.network.parameters()))
+        if (before.name, before.options) != (after.name, after.options) or not same_parameters:
             self.optimizer = self._make_optimizer()
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
 
     def state(self) -> dict[str, Any]:
-        """All that a bit-exact continuation needs beside the config and the data."""
-        return {
-            "step": self.step,
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "batches": self.batches.state(),
-            "dropout": self._dropout_state,
-        }
+        """All that a bit-exact continuation needs beside the config and the data; a copy, which
+        further steps leave as it is."""
+        return copy.deepcopy(
+            {
+                "step": self.step,
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "batches": self.batches.state(),
+                "dropout": self._dropout_state,
+            }
+        )
 
     def load(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self.batches.load(state["batches"])
         self._dropout_state = state["dropout"]
 
@@ -196,7 +211,7 @@ class Trainer:
         return generator.manual_seed(seed).get_state()
 
     @contextmanager
-    def _own_dropout(self) -> Iterator[None]:
+    def own_dropout(self) -> Iterator[None]:
         """Dropout draws from the global generator: lend it this run's state for one pass, so that
         neither another run in the process nor a probe can shift the masks."""
         if not self.config.network.dropout:
@@ -229,6 +244,11 @@ def check_fit(config: RunConfig, dataset: Dataset) -> None:
         raise ConfigError(
             f"training.batch_size = {size} is larger than the {rows} rows of {dataset.name}: "
             f"use at most {rows}, or 0 for all rows at once"
+        )
+    if config.network.normalization == "batch" and config.network.widths and (size or rows) == 1:
+        raise ConfigError(
+            "network.normalization = 'batch' has nothing to average over in batches of one row: "
+            "use training.batch_size = 2 or more, or 'layer'"
         )
     if LOSSES[config.training.loss].classes_only and dataset.classes is None:
         raise ConfigError(
