@@ -96,12 +96,13 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "chart", "1,2,3,4", "1-4", "chart", "chart",
-        "Focus a chart; on a small screen, show it. 4 again turns to its next view.", "look",
+        "Focus a chart; on a small screen, show it. Again: its next view, as v.", "look",
         palette=False,
     ),
     Key(
         "view", "v", "v", "view", "view",
-        "Next view of chart 4: neurons, boundary or fit, activations, update/weight.", "look",
+        "Next view of the focused chart: across layers with theory, delta; neurons, boundary or "
+        "fit, activations, update/weight.", "look",
     ),
     Key(
         "focus_next", "tab", "tab", "focus_next_part", "next",

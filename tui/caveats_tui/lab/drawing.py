@@ -64,7 +64,7 @@ class Drawing:
             look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
             newest = int(trace.snapshot.steps[-1]), len(trace.snapshot), len(trace.snapshot.events)
             number = 0 if session is None else session.status.run_number
-            wanted = panel.view, look, newest, number, id(ghost)
+            wanted = panel.view, look, newest, number, id(ghost), id(trace.prediction)
             if panel.drawn != wanted and size.width and size.height:
                 panel.drawn = wanted
                 self._draw(panel, trace, ghost, session, look)

@@ -19,6 +19,7 @@ from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Charset, Chart, Curve, Mark
 
 if TYPE_CHECKING:
+    from caveats.theory import Prediction
     from caveats.views import Line
 
 __all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "fit", "short"]
@@ -30,11 +31,13 @@ MOST_CURVES = 10  # more lines than this in a dozen rows are a blot, and each co
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run as charts need it: its records, the names of its layers, how long it will be."""
+    """A run as charts need it: its records, the names of its layers, how long it will be, and
+    what theory predicts for it at step 0 where that is known."""
 
     snapshot: Snapshot
     layers: tuple[str, ...]
     steps: int
+    prediction: Prediction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,34 @@ def fitted(curves: list[Curve], log: bool, previous: Limits | None) -> Limits | 
     return limits(float(values.min()), float(values.max()), previous, log=log)
 
 
+def predicted(trace: Trace, measure: str) -> Floats | None:
+    """What theory predicts of a measure at step 0, (layers,), None where it says nothing."""
+    said = trace.prediction
+    if said is None:
+        return None
+    if measure == "dead":
+        if said.dead_fraction is None or not len(trace.snapshot):
+            return None
+        units: Floats = said.dead_fraction * trace.snapshot.layers("units")[0]
+        return units
+    arrays = {"grad_norm": said.grad_norm, "delta_rms": said.delta_rms}
+    return arrays.get(measure)
+
+
+def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curve]:
+    """A dotted stub at the left edge for each layer: where theory puts it at step 0."""
+    values = predicted(trace, measure)
+    if values is None:
+        return []
+    count = len(trace.layers) - hidden
+    x = np.linspace(0.0, 0.08 * span([trace])[1], 9)
+    return [
+        Curve(x, np.full(9, values[i]), layer_colour(i, count, dark=look.dark), "dots")
+        for i in curves_drawn(count)
+        if np.isfinite(values[i])
+    ]
+
+
 def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
     colour = series_colour("mark", dark=look.dark)
     labels = {"change": "change", "diverged": "diverged"}
@@ -132,6 +163,7 @@ def dead(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
         if one is not None
         for curve in by_layer(one, "dead", look, hidden=True, dim=dim)
     ]
+    curves = theory(trace, "dead", look, hidden=True) + curves
     if look.log:
         return chart(trace, ghost, look, curves, fitted(curves, True, previous))
     most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
@@ -149,6 +181,7 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
             if one is not None
             for curve in by_layer(one, measure, look, hidden=False, dim=dim)
         ]
+        curves = theory(trace, measure, look, hidden=False) + curves
         return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
 
     return make
@@ -186,6 +219,48 @@ def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
     return heights
 
 
+def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
+    """A figure of a measure against the layer: now, at step 0 (dim), and what theory predicts of
+    step 0 (dotted, with the band that holds about 95 % of networks where it is known)."""
+
+    def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+        values = trace.snapshot.layers(measure)  # (records, layers)
+        count = len(trace.layers) - (measure == "dead")
+        x = np.arange(1, count + 1, dtype=float)
+        dotted = series_colour("theory", dark=look.dark)
+        curves = []
+        if trace.prediction is not None and measure == "grad_norm" and trace.prediction.band:
+            curves += [Curve(x, edge[:count], dotted, "dots") for edge in trace.prediction.band]
+        said = predicted(trace, measure)
+        if said is not None:
+            curves.append(Curve(x, said[:count], dotted, "dots", "theory"))
+        if len(trace.snapshot):
+            dim = series_colour("accuracy_dim", dark=look.dark)
+            now = series_colour("accuracy", dark=look.dark)
+            curves.append(Curve(x, values[0, :count], dim, "line", "step 0"))
+            curves.append(Curve(x, values[-1, :count], now, "line", "now"))
+        return across_layers(curves, count, look, fitted(curves, look.log, previous))
+
+    return make
+
+
+def across_layers(curves: list[Curve], count: int, look: Look, y: Limits | None) -> Chart:
+    every = max(1, -(-count // 8))
+    ticks = tuple((float(i), str(i)) for i in range(1, count + 1, every))
+    return Chart(
+        tuple(curves),
+        look.width,
+        look.height,
+        (0.5, count + 0.5),
+        y,
+        log_y=look.log,
+        x_ticks=ticks,
+        x_label="layer",
+        charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )
+
+
 def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
     """Mean of each hidden layer's activation, layer by layer, with one standard deviation around
     it; the newest record, the first one dim behind it."""
@@ -208,14 +283,7 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
         else:
             paint = series_colour("accuracy", dark=look.dark)
             curves.append(Curve(x, mean, paint, "line", "mean"))
-    y = fitted(curves, look.log, previous)
-    every = max(1, count // 8)
-    ticks = tuple((float(i), str(i)) for i in range(1, count + 1, every))
-    return Chart(
-        tuple(curves), look.width, look.height, (0.5, count + 0.5), y, log_y=look.log,
-        x_ticks=ticks, x_label="layer", charset=look.charset,
-        axis_colour=series_colour("axis", dark=look.dark),
-    )  # fmt: skip
+    return across_layers(curves, count, look, fitted(curves, look.log, previous))
 
 
 def fit(seen: Line, look: Look) -> Chart:
@@ -236,5 +304,9 @@ FIGURES: dict[str, Figure] = {
     "gradient": Figure("gradient norm by layer", layerwise("grad_norm"), log=True),
     "loss": Figure("loss · accuracy", loss),
     "activations": Figure("activation mean ± std by layer", activations),
+    "gradient_profile": Figure("gradient norm across layers", profile("grad_norm"), log=True),
+    "delta": Figure("delta by layer", layerwise("delta_rms"), log=True),
+    "delta_profile": Figure("delta across layers", profile("delta_rms"), log=True),
+    "dead_profile": Figure("dead neurons across layers", profile("dead")),
     "update": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
 }

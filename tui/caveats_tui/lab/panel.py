@@ -19,13 +19,13 @@ __all__ = ["VIEWS", "Panel"]
 _GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
 
 VIEWS: tuple[tuple[str, ...], ...] = (
-    ("dead",),
-    ("gradient",),
+    ("dead", "dead_profile"),
+    ("gradient", "gradient_profile", "delta", "delta_profile"),
     ("loss",),
     ("neurons", "boundary", "fit", "activations", "update"),
 )
 
-BY_LAYER = ("dead", "gradient", "update")
+BY_LAYER = ("dead", "gradient", "delta", "update")
 
 
 class Panel(RowsView, can_focus=True):
@@ -100,8 +100,8 @@ def readout(view: str, snapshot: Snapshot) -> str:
         accuracy = float(snapshot.scalar("accuracy")[-1])
         text = f"{float(snapshot.scalar('loss')[-1]):.3g}"
         return text if math.isnan(accuracy) else f"{text} · {accuracy:.1%}"
-    if view in ("gradient", "update"):
-        column = "grad_norm" if view == "gradient" else "update_ratio"
+    column = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}.get(view)
+    if column is not None:
         values = snapshot.layers(column)[-1]
         first, last = float(values[0]), float(values[-1])
         return f"{first:.1e} … {last:.1e}" if math.isfinite(first + last) else "not finite"

@@ -14,7 +14,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus, Resize
 from textual.screen import Screen
 from textual.widgets import Static
@@ -50,7 +50,8 @@ class LabScreen(Screen[None]):
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
     LabScreen #body { height: 1fr; }
-    LabScreen #setup { width: 30; }
+    LabScreen #left { width: 30; }
+    LabScreen #theory { height: auto; padding: 0 1; color: $text-muted; }
     LabScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
     LabScreen #notes { height: 6; border-top: solid $border-blurred; display: none; }
     LabScreen #message { height: 1; background: $surface; }
@@ -59,7 +60,7 @@ class LabScreen(Screen[None]):
     LabScreen.-single #charts { grid-size: 1 1; }
     LabScreen.-single Panel { display: none; }
     LabScreen.-single Panel.-current { display: block; }
-    LabScreen.-no-setup #setup { display: none; }
+    LabScreen.-no-setup #left { display: none; }
     LabScreen.-notes #notes { display: block; }
     LabScreen.-tiny #body, LabScreen.-tiny #header, LabScreen.-tiny #footer,
     LabScreen.-tiny #message, LabScreen.-tiny #notes { display: none; }
@@ -90,7 +91,9 @@ class LabScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield Header()
         with Horizontal(id="body"):
-            yield SetupList()
+            with Vertical(id="left"):
+                yield SetupList()
+                yield Static("", id="theory", markup=False)
             with Horizontal(id="charts"):
                 for number in (1, 2, 3, 4):
                     yield Panel(number)
@@ -164,6 +167,7 @@ class LabScreen(Screen[None]):
             setup.border_subtitle = subtitle
         message, notes = message_line(bench, plain), notes_text(bench, trace)
         self._put("#message", message)
+        self._put("#theory", bench.forecast.sentence if bench.forecast else "")
         self._put("#notes", notes)
 
     def _put(self, selector: str, content: str | Text) -> None:
@@ -300,10 +304,8 @@ class LabScreen(Screen[None]):
             self._arrange()
 
     def action_view(self) -> None:
-        panel = self.query_one("#chart-4", Panel)
+        panel = self.query_one(f"#chart-{self._current}", Panel)
         panel.turn(self._drawing.available(self.bench.session))
-        if self._single and self._current != 4:
-            self.action_chart(4)
         self._frame()
 
     def action_focus_next_part(self) -> None:

@@ -13,6 +13,7 @@ from caveats.session import Session, Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.lab.cure import Attempt, changes_shown
 from caveats_tui.lab.figures import Trace
+from caveats_tui.lab.forecast import Forecast, Forecaster
 from caveats_tui.lab.setup import describe
 
 __all__ = ["Workbench"]
@@ -29,6 +30,8 @@ class Workbench:
         self.notes: list[str] = []
         self.ghost: tuple[str, Trace] | None = None
         self.attempt: Attempt | None = None
+        self.forecast: Forecast | None = None
+        self._forecaster = Forecaster()
         self._every = every
         self._past: list[RunConfig] = []
         self._pinned = False
@@ -62,7 +65,10 @@ class Workbench:
         run = None if self.session is None else self.session.run
         if run is None:
             return None
-        return Trace(run.history.snapshot(), run.history.layers, run.config.training.steps)
+        self.forecast = self._forecaster.of(run)
+        prediction = self.forecast.prediction if self.forecast else None
+        snapshot, steps = run.history.snapshot(), run.config.training.steps
+        return Trace(snapshot, run.history.layers, steps, prediction)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What holds of the present run, worst first. Judges the records that are new."""

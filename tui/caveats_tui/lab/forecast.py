@@ -1,0 +1,61 @@
+"""What theory predicts for the config at hand, computed beside the app in a thread of its own.
+
+It knows no widget; the newest request wins, and what it gives belongs to one config.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from caveats.theory import Prediction, factor, predict
+
+if TYPE_CHECKING:
+    from caveats.run import Run
+
+__all__ = ["Forecast", "Forecaster"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``sentence`` is the factor a layer, at once; ``prediction`` comes some tenths of a second
+    later, None until then."""
+
+    sentence: str
+    prediction: Prediction | None = None
+
+
+class Forecaster:
+    """Ask `of` at each frame: it gives what is known and begins what is not."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Any, Forecast] | None = None
+        self._wanted: tuple[Any, Run] | None = None
+        self._thread: threading.Thread | None = None
+
+    def of(self, run: Run) -> Forecast | None:
+        """What theory says of a fresh run of this config, None while nothing is known yet."""
+        key = run.config.data, run.config.network, run.config.training.loss
+        if self._known is not None and self._known[0] == key:
+            return self._known[1]
+        if self._wanted is None or self._wanted[0] != key:
+            self._wanted = key, run
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._work, name="theory", daemon=True)
+                self._thread.start()
+        return None
+
+    def _work(self) -> None:
+        done = None
+        while True:
+            wanted = self._wanted
+            if wanted is None or wanted is done:
+                return
+            key, run = wanted
+            rows = run.probe.x.cpu().numpy()  # (rows, features)
+            sentence = factor(run.config, rows.shape[1], float((rows**2).mean())).sentence
+            self._known = key, Forecast(sentence)
+            prediction = predict(run.config, rows, run.probe.y.cpu().numpy(), run.dataset.outputs)
+            self._known = key, Forecast(sentence, prediction)
+            done = wanted
