@@ -32,8 +32,17 @@ def dead_fraction(cov: Floats, mean: float, flat: tuple[float, float]) -> float:
     size = float(np.diagonal(cov).mean()) ** 0.5
     if size == 0.0:
         return float(mean <= low or mean >= high)
-    # In units of the rows' own size; 1e-6 of independent noise makes every Gram matrix definite.
-    unit = cov / size**2 + 1e-6 * np.eye(len(cov))
-    z = np.linalg.cholesky(unit).astype(np.float32) @ _noise(len(cov))  # (rows, draws)
+    z = _root(cov / size**2).astype(np.float32) @ _noise(len(cov))  # (rows, draws)
     is_flat = (z <= (low - mean) / size) | (z >= (high - mean) / size)
     return float(is_flat.all(axis=0).mean())
+
+
+def _root(cov: Floats) -> Floats:
+    """A with A Aᵀ = ``cov`` of size about 1."""
+    try:
+        # 1e-6 of independent noise makes a singular Gram matrix definite.
+        return np.asarray(np.linalg.cholesky(cov + 1e-6 * np.eye(len(cov))), dtype=np.float64)
+    except np.linalg.LinAlgError:  # steep kinks: the recursion's own error reaches 1e-4
+        values, vectors = np.linalg.eigh(cov)
+        root: Floats = vectors * np.sqrt(np.maximum(values, 0.0))
+        return root

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caveats.theory.kernels import coupling_pairs, moments, pair_expectations, squared_pairs
-from caveats.theory.lengths import Step, log_mean, stray
+from caveats.theory.lengths import Lengths, Step, log_mean, stray
 from caveats.theory.residuals import Residuals
 from caveats.theory.response import Floats, Response
 
-__all__ = ["FLOAT32_MAX", "Gradients", "Layer", "Passed", "backward", "forward"]
+__all__ = ["FLOAT32_MAX", "Gradients", "Layer", "Passed", "backward", "forward", "stray_lengths"]
 
 # Networks run in float32, where an entry beyond this is inf; the recursion itself is float64.
 FLOAT32_MAX = 3.4028235e38
@@ -122,8 +122,26 @@ def forward(x: Floats, layers: Sequence[Layer]) -> tuple[list[Passed], int | Non
     return done, None
 
 
+def stray_lengths(passed: Sequence[Passed], layers: Sequence[Layer]) -> Lengths:
+    """Draws of how far networks of these widths stray from what ``forward`` left, on
+    ``few_rows``."""
+    few = few_rows(len(passed[0].cov))
+    steps = [
+        Step(
+            layer.response,
+            layer.bias_mean,
+            after.weight_variance * layer.units,
+            after.bias_variance,
+            here.noise,
+        )
+        for layer, after, here in zip(layers, layers[1:], passed, strict=False)
+        if layer.response is not None and here.noise is not None
+    ]
+    return stray(np.diagonal(passed[0].cov)[few], steps)
+
+
 def backward(
-    passed: Sequence[Passed], layers: Sequence[Layer], residuals: Residuals
+    passed: Sequence[Passed], layers: Sequence[Layer], residuals: Residuals, lengths: Lengths
 ) -> list[Gradients]:
     """Carry residuals dLoss/dout of each row's own loss back to every layer, output layer last.
 
@@ -140,15 +158,7 @@ def backward(
     pull = residuals.pull  # E[δ·z], (rows,)
     log_unit = 0.0
     back = np.zeros((len(few), len(few)))
-    lengths = stray(
-        np.diagonal(passed[0].cov)[few],
-        [
-            Step(layer.response, layer.bias_mean, after.weight_variance * layer.units,
-                 after.bias_variance, here.noise)
-            for layer, after, here in zip(layers, layers[1:], passed, strict=False)
-            if layer.response is not None and here.noise is not None
-        ],
-    )  # fmt: skip
+    sway = np.zeros((len(few), len(few)))
     strayed = np.zeros_like(lengths.inputs[0])  # of δ², (networks, few)
     weight = np.log(own[:, few].mean(0) + _TINY)
     out: list[Gradients] = []
@@ -161,6 +171,8 @@ def backward(
                 v = layers[index + 1].weight_variance
                 turned = _correlation(carried[np.ix_(few, few)])
                 back += (here.slope_pairs * (1 + 2 * aligned * turned**2) - 1) / layer.units
+                # ‖dW‖ adds rows up before it squares: its spread is that of rows that agree.
+                sway += (here.slope_pairs * (1 + 2 * turned**2) - 1) / layer.units
                 # W^l+1 is not independent of what comes back through it: the loss pulls at
                 # z = Wx, so Wᵀδ has a part along x, (δ·z/|x|²) x (Stein's lemma). It is of
                 # order 1/N, but of one sign, and counts where residuals of rows cancel. Layer by
@@ -192,7 +204,7 @@ def backward(
                 Gradients(
                     (np.log(square) + np.log(scale) + log_unit + shift) / 2,
                     (np.log(delta) + log_unit + shift_delta) / 2,
-                    float(of_norm.var()) + back_mean,
+                    float(of_norm.var()) + float(sway.mean()),
                 )
             )
     return out[::-1]

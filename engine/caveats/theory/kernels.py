@@ -132,12 +132,16 @@ def moments(response: Response, q: Floats, mean: float = 0.0) -> Moments:
         )
 
 
-def single_moments(response: Response, q: Floats, mean: float = 0.0) -> tuple[Floats, Floats]:
-    """E[φ²] and E[φ'²] of z ~ N(mean, q), each of the shape (rows,) of ``q``, by quadrature alone:
-    good to 1e-3, in one pass for many q. `moments` is exact."""
+def single_moments(
+    response: Response, q: Floats, mean: float = 0.0
+) -> tuple[Floats, Floats, Floats]:
+    """E[φ²], E[φ⁴] and E[φ'²] of z ~ N(mean, q), each of the shape (rows,) of ``q``, by quadrature
+    alone: good to 1e-3, in one pass for many q. `moments` is exact."""
     with np.errstate(all="ignore"):
         value, slope = response.both(mean + np.sqrt(q)[:, None] * _grid().t)
-        return np.square(value) @ _grid().weight, np.square(slope) @ _grid().weight
+        square = np.square(value)
+        weight = _grid().weight
+        return square @ weight, np.square(square) @ weight, np.square(slope) @ weight
 
 
 def coupling_pairs(response: Response, cov: Floats, mean: float = 0.0) -> Floats:

@@ -17,7 +17,7 @@ import numpy as np
 from caveats.theory.kernels import single_moments
 from caveats.theory.response import Floats, Response
 
-__all__ = ["Lengths", "Step", "log_mean", "stray"]
+__all__ = ["Lengths", "Step", "log_mean", "output_sizes", "stray"]
 
 _NETWORKS = 128
 _GRID = 96
@@ -57,9 +57,10 @@ def stray(q: Floats, steps: Sequence[Step]) -> Lengths:
     for index, step in enumerate(steps):
         low, high = min(drawn.min(), wide.min()), max(drawn.max(), wide.max())
         grid = np.linspace(low - 1e-3, high + 1e-3, _GRID)
-        square, slope_square = single_moments(step.response, np.exp(grid), step.mean)
+        square, fourth, slope_square = single_moments(step.response, np.exp(grid), step.mean)
         with np.errstate(all="ignore"):
             log_square, log_slope = np.log(square), np.log(slope_square)
+            own = np.nan_to_num(np.maximum(fourth / square**2 - 1, 0.0))
         slopes[index] = np.interp(drawn, grid, log_slope) - np.interp(wide, grid, log_slope)
         # Lognormal factors of mean 1. In pairs with their mirror image, so that the mean over
         # networks is exact.
@@ -69,13 +70,25 @@ def stray(q: Floats, steps: Sequence[Step]) -> Lengths:
         half = rng.standard_normal((_NETWORKS // 2, rows)) @ root.T
         exact = np.interp(wide, grid, log_square)
         length = np.interp(drawn, grid, log_square)
-        length += np.concatenate((half, -half)) - np.diagonal(covariance) / 2
+        # The noise is given at the wide network's q; a network that strayed has its own.
+        at_wide = np.maximum(np.interp(wide, grid, own), 1e-12)
+        times = np.sqrt(np.interp(drawn, grid, own) / at_wide)
+        length += times * np.stack((half, -half), axis=1).reshape(_NETWORKS, rows)
+        length -= np.square(times) * np.diagonal(covariance) / 2
         inputs[index + 1] = length - exact
         with np.errstate(all="ignore"):
             gain, offset = np.log(step.gain), np.log(step.offset)
         wide = np.logaddexp(gain + exact, offset)
         drawn = np.logaddexp(gain + length, offset)
     return Lengths(inputs, slopes)
+
+
+def output_sizes(lengths: Lengths, share: float) -> Floats:
+    """(networks,): how much larger each network's outputs are than at infinite width, where
+    ``share`` of their variance comes from the weights and the rest from biases."""
+    grown = np.exp(np.minimum(lengths.inputs[-1].mean(axis=1), 50.0))
+    sizes: Floats = np.sqrt(share * grown + 1 - share)
+    return sizes
 
 
 def log_mean(logs: Floats) -> Floats:

@@ -46,7 +46,7 @@ class FixedPoint:
     @property
     def chaotic(self) -> bool:
         """Whether nearby inputs part from one another with depth, and gradients explode."""
-        return self.chi > 1.0 + 1e-9
+        return self.chi > 1.0 + 1e-9 and self.c < 1.0
 
 
 def length_map(
@@ -105,7 +105,7 @@ def edge_of_chaos(
         return (float(at.square[0]) / float(at.slope_square[0]) + biases) / q - 1.0
 
     grid = np.geomspace(_LOW, _HIGH, 121)
-    square, slope_square = single_moments(response, grid, mean)
+    square, _, slope_square = single_moments(response, grid, mean)
     with np.errstate(all="ignore"):
         signs = (square / slope_square + biases) / grid - 1.0
     if np.abs(ratio(1.0)) < 1e-9:

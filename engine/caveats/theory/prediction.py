@@ -16,7 +16,16 @@ from caveats.choices.initializers import INITIALIZERS
 from caveats.config import RunConfig
 from caveats.theory.applies import layers_of, why_not
 from caveats.theory.dead import dead_fraction
-from caveats.theory.gram import FLOAT32_MAX, Gradients, Layer, Passed, backward, forward
+from caveats.theory.gram import (
+    FLOAT32_MAX,
+    Gradients,
+    Layer,
+    Passed,
+    backward,
+    forward,
+    stray_lengths,
+)
+from caveats.theory.lengths import output_sizes
 from caveats.theory.residuals import residuals
 from caveats.theory.response import Floats
 
@@ -78,8 +87,12 @@ def predict(
     if explodes_at is not None:
         note = f"explodes beyond float range at layer {explodes_at + 1}"
         return Prediction(None, None, dead, std, None, note, explodes_at)
-    draws = residuals(passed[-1].cov, passed[-1].mean, target, loss)
-    gradients = backward(passed, layers, draws)
+    lengths = stray_lengths(passed, layers)
+    last = passed[-1]
+    share = layers[-1].weight_variance * np.trace(last.inputs) / np.trace(last.cov)
+    sizes = output_sizes(lengths, float(share))
+    draws = residuals(last.cov, last.mean, target, loss, sizes)
+    gradients = backward(passed, layers, draws, lengths)
     return _assemble(config, layers, passed, gradients, dead, std)
 
 

@@ -26,17 +26,19 @@ class Residuals:
     pull: Floats
 
 
-def residuals(cov: Floats, mean: float, target: Floats, loss: str) -> Residuals:
-    """Residuals for outputs ~ N(mean, cov), independent over outputs.
+def residuals(cov: Floats, mean: float, target: Floats, loss: str, sizes: Floats) -> Residuals:
+    """Residuals for outputs ~ N(mean, size² cov), independent over outputs.
 
     ``cov`` (rows, rows); ``target`` (rows, outputs), one-hot for classes; ``loss`` cross_entropy
-    or mse, with torch's reduction over outputs. The draws are the same at every call.
+    or mse, with torch's reduction over outputs; ``sizes`` (networks,) how much larger than at
+    infinite width single networks' outputs are. The draws are the same at every call.
     """
     rows, outputs = target.shape
-    samples = max(32, _DRAWS // outputs)
+    samples = min(max(32, _DRAWS // outputs), len(sizes))
     values, vectors = np.linalg.eigh(cov)
     root = vectors * np.sqrt(np.maximum(values, 0.0))  # (rows, rows)
     drawn = root @ np.random.default_rng(0).standard_normal((samples, rows, outputs))
+    drawn *= sizes[:samples, None, None]
     if loss == "mse":
         out = mean + drawn
         return Residuals(2 * (out - target) / outputs, 2 * np.diagonal(cov).copy())

@@ -112,4 +112,6 @@ class Response:
         rest = float(high - low) - sum(by for _, by in self.kinks)
         if not math.isfinite(rest) or abs(rest) < 1e-6:
             return self.kinks
-        return (*self.kinks, (0.0, rest))
+        jumps = dict(self.kinks)
+        jumps[0.0] = jumps.get(0.0, 0.0) + rest
+        return tuple(sorted(jumps.items()))
