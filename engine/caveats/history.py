@@ -4,8 +4,8 @@ It knows columns and steps, not how they were measured nor who looks. One thread
 number read, without locks: rows below ``count`` never change, and the one assignment that
 publishes a new block is atomic, so a reader always sees whole rows and the writer never waits.
 
-When it is full, every second record of the older half goes, save the first and those that hold
-an extreme of some column or a number that is not finite: the newest half stays whole.
+When it is full, every second record of the older half goes, save the first, those that hold an
+extreme of some column, and the first whose loss is not finite: the newest half stays whole.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ Floats = NDArray[np.float64]
 States = tuple[NDArray[np.uint8], ...]
 
 CAPACITY = 2000
-# States are one byte a unit: 64 MiB of them at most, whatever the width of the network.
-STATE_BYTES = 64 * 2**20
+# Of numbers and of states each, whatever the depth and the width of the network.
+RECORD_BYTES = 64 * 2**20
 
 _SCALAR = {name: column for column, name in enumerate(SCALARS)}
 _LAYER = {name: column for column, name in enumerate(LAYER_MEASURES)}
@@ -115,7 +115,7 @@ class History:
         self.layers = layers
         self.facts = facts or Facts()
         self._capacity = capacity
-        self._block = _Block(min(64, capacity), len(layers))
+        self._block = _Block(min(64, self._most(())), len(layers))
         self._events: tuple[Event, ...] = ()
 
     def __len__(self) -> int:
@@ -139,8 +139,9 @@ class History:
         block = self._block
         if block.count and block.steps[block.count - 1] >= step:
             return
-        if block.count == block.capacity:
-            block = self._make_room(block)
+        most = self._most(states)
+        if block.count >= min(block.capacity, most):
+            block = self._make_room(block, most)
         row = block.count
         block.steps[row] = step
         for name, value in scalars.items():
@@ -165,9 +166,13 @@ class History:
             view.flags.writeable = False
         return Snapshot(steps, table, cube, tuple(block.states[:count]), self._events)
 
-    def _make_room(self, full: _Block) -> _Block:
-        widest = sum(len(s) for s in full.states[-1])
-        most = min(self._capacity, max(8, STATE_BYTES // max(1, widest)))
+    def _most(self, states: States) -> int:
+        """How many records there is room for, if all are as large as this one; at least 8."""
+        numbers = 8 * len(LAYER_MEASURES) * len(self.layers)
+        largest = max(1, numbers, sum(len(state) for state in states))
+        return min(self._capacity, max(8, RECORD_BYTES // largest))
+
+    def _make_room(self, full: _Block, most: int) -> _Block:
         if full.capacity < most:
             keep = np.arange(full.count)
             block = _Block(min(most, 2 * full.capacity), len(self.layers))

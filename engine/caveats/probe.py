@@ -91,6 +91,8 @@ class Probe:
         with torch.no_grad(), undisturbed(self.network, self.x.device):
             self._weights_before = [m.weight.detach().clone() for m in self.names]
 
+    # What is not finite is a finding here: numpy's warnings would only litter a terminal.
+    @np.errstate(all="ignore")
     def measure(self, silent: Sequence[Tensor] | None = None, deep: bool = False) -> Measurement:
         """Measure now, in one forward and one backward pass over the probe rows.
 
@@ -158,8 +160,7 @@ class Probe:
                 norms.want("before", index, start[site.module])
         found = norms.compute(len(sites))
         if "before" in found:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                found["update_ratio"] /= found.pop("before")
+            found["update_ratio"] /= found.pop("before")
         table.update(found)
 
     def _rows_of_weights(
@@ -179,9 +180,8 @@ class Probe:
         sums = fetch([torch.stack((g.sum(2).abs(), g.abs().sum(2))) for _, g in groups])
         for (indices, _), (sum_size, size_sum) in zip(groups, sums, strict=True):
             moved = size_sum > 0  # a unit without gradient has no signs
-            with np.errstate(invalid="ignore"):
-                coherence = np.where(moved, sum_size / np.where(moved, size_sum, 1), 0).sum(1)
-                table["sign_coherence"][indices] = coherence / moved.sum(1)
+            coherence = np.where(moved, sum_size / size_sum, 0).sum(1)
+            table["sign_coherence"][indices] = coherence / moved.sum(1)
 
     def _activations(self, sites: list[Site], table: Columns) -> None:
         """Fill in what leaves and what feeds each layer. What leaves one layer is mostly what
@@ -325,8 +325,7 @@ def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
     std = np.sqrt(variance.mean(1) + mean.var(1))
     dormant = (size <= DORMANT_SHARE * size.mean(1, keepdims=True)).sum(1)
     of_mean = (mean**2).sum(1)
-    with np.errstate(invalid="ignore"):
-        fraction = of_mean / (of_mean + variance.sum(1))
+    fraction = of_mean / (of_mean + variance.sum(1))
     columns = mean.mean(1).tolist(), std.tolist(), dormant.tolist(), fraction.tolist()
     return [Summary(*one) for one in zip(*columns, strict=True)]
 
