@@ -7,6 +7,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["DYING_RELU"]
@@ -33,7 +34,9 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity
     if cut or (worst >= HALF and p.stuck):
         severity = "critical"
-    elif worst >= HALF and (p.stalled or (e.step == 0 and born_in_bulk(share, units))):
+    elif worst >= HALF and (
+        p.stalled or (e.step == 0 and born_in_bulk(share, units)) or cripples(e, share, units)
+    ):
         severity = "warning"
     else:
         severity = "note"
@@ -71,6 +74,13 @@ def rule(e: Evidence) -> Finding | None:
 
 def born_in_bulk(share: np.ndarray, units: np.ndarray) -> bool:
     return bool(np.any((share >= BORN) & (units >= WIDE)))
+
+
+def cripples(e: Evidence, share: np.ndarray, units: np.ndarray) -> bool:
+    """Half of a wide layer died and the pace is too low to make up for it."""
+    p = e.progress
+    wide = bool(np.any((share >= HALF) & (units >= WIDE)))
+    return wide and p.old_enough and not p.finished and projected_gain(e) < 0.75
 
 
 def why(born: int, dead: int, cut: bool) -> str:

@@ -57,12 +57,19 @@ class Evidence:
         values: Floats = self.snapshot.layers(measure)[0]
         return values
 
-    def newest(self, measure: str) -> Floats:
-        """The newest record in which anything of a measure was taken, (layers,): some are costly
-        and skipped; NaN where it never was."""
-        column = self.snapshot.layers(measure)[: self.index + 1]
-        taken = np.flatnonzero(np.isfinite(column).any(axis=1))
-        return column[taken[-1]] if len(taken) else np.full(len(self.names), math.nan)
+    @cached_property
+    def apart(self) -> Floats:
+        """Largest distance between two units of a hidden layer, in lengths of one unit's weights,
+        in the newest record that measured it, (hidden,); NaN where none did."""
+        spread = self.snapshot.layers("spread")[: self.index + 1, : self.hidden]
+        taken = np.flatnonzero(np.isfinite(spread).any(axis=1))
+        if not len(taken):
+            return np.full(self.hidden, math.nan)
+        row = taken[-1]
+        units = self.snapshot.layers("units")[row, : self.hidden]
+        length = self.snapshot.layers("weight_norm")[row, : self.hidden] / np.sqrt(units)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(length > 0, spread[row] / length, math.nan)
 
     def recent(self, measure: str, records: int = 5) -> Floats:
         """The last records of a layer measure, (records, layers)."""

@@ -7,23 +7,24 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["NOT_ZERO_CENTRED"]
 
 MEAN = 0.8
-# Half of a ReLU layer's outputs are 0 and none is negative, and ReLU networks train well: their
-# mean is information, not an alarm. So is that of its smooth relatives.
-RECTIFIERS = frozenset(
-    ("relu", "leaky_relu", "prelu", "relu6", "gelu", "silu", "mish", "elu", "selu", "celu")
-)
+MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
+SOON = 0.75  # gain that the run is on its way to
+# These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
+# negative, and ReLU networks train well: their mean is information, not an alarm.
+OFF_CENTRE = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one", "exp"))
 
 
 def rule(e: Evidence) -> Finding | None:
     if not e.hidden or not e.finite or e.step == 0:
         return None
     rho = np.nan_to_num(e.now("mean_fraction"))
-    if rho.max() <= MEAN:
+    if rho.max() <= MEAN_OF_UNITS:
         return None
     p = e.progress
     names = e.config.network.activations if e.config is not None else ()
@@ -31,14 +32,17 @@ def rule(e: Evidence) -> Finding | None:
     blamed = [
         layer
         for layer in range(len(rho))
-        if rho[layer] > MEAN and (layer == 0 or (names and names[layer - 1] not in RECTIFIERS))
+        if (rho[layer] > MEAN if layer == 0 else rho[layer] > MEAN_OF_UNITS)
+        and (layer == 0 or (names and names[layer - 1] in OFF_CENTRE))
     ]
     if not blamed or not p.old_enough or p.finished:
         return None
     coherence = e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
-    slow = p.stalled or p.gain < 0.5
+    slow = p.stalled or projected_gain(e) < SOON
     severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
+    if 0 not in blamed and e.first_delta_ratio <= 1e-3:
+        severity = "note"  # what fades on the way down holds it up, whatever its mean
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (
         f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "

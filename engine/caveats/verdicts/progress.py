@@ -24,8 +24,10 @@ EARLIEST = 10  # steps before a flat loss means anything
 @dataclass(frozen=True, slots=True)
 class Progress:
     """``gain`` is 1 at loss 0, 0 at the constant predictor, negative where worse than it. ``fall``
-    is the share of the loss that the newest half of the steps took away. ``level`` is the recent
-    loss, the median of up to three records; ``share`` the part of the planned steps made."""
+    is the share of the loss that the newest half of the steps took away and ``noise`` how much of
+    it the newest losses scatter; ``learned`` is what of that fall lies below the constant
+    predictor, as a share of its loss. ``level`` is the recent loss, the median of up to three
+    records; ``share`` the part of the planned steps made."""
 
     step: int
     share: float
@@ -33,6 +35,8 @@ class Progress:
     baseline: float
     gain: float
     fall: float
+    learned: float
+    noise: float
     accuracy: float
     old_enough: bool
 
@@ -42,7 +46,7 @@ class Progress:
 
     @property
     def improving(self) -> bool:
-        return self.fall >= FALLING
+        return self.fall >= max(FALLING, self.noise)
 
     @property
     def stuck(self) -> bool:
@@ -50,7 +54,7 @@ class Progress:
         if not self.old_enough or self.finished or self.gain >= STUCK:
             return False
         # Down to the constant predictor is not learning: it takes the output's biases alone.
-        return not self.improving or (self.gain > -0.02 and self.fall < 0.1)
+        return not self.improving or (self.gain > -STUCK and self.learned < FALLING)
 
     @property
     def stalled(self) -> bool:
@@ -67,14 +71,26 @@ def progress(
 ) -> Progress:
     """How training stands at the last of ``steps`` (records,) with ``losses`` (records,)."""
     step = int(steps[-1])
-    level = float(np.median(losses[-min(3, len(losses)) :]))
+    level = median(losses[-3:])
     if not (math.isfinite(baseline) and baseline > 0):
         baseline = float(losses[0])
-    middle = int(np.searchsorted(steps, step // 2, side="right"))
-    before = float(np.median(losses[max(0, middle - 3) : max(1, middle)]))
+    quarter, half, late = np.searchsorted(steps, (step / 4, step / 2, 0.7 * step), side="right")
+    before = median(losses[max(0, min(quarter, half - 3)) : max(1, half)])
+    newest = losses[min(late, max(0, len(losses) - 3)) :]
+    now = median(newest)
     gain = (baseline - level) / baseline if baseline > 0 else 1.0
-    fall = (before - level) / before if before > 0 else 0.0
+    learned = (min(before, baseline) - now) / baseline if baseline > 0 else 0.0
+    fall = (before - now) / before if before > 0 else 0.0
+    noise = median(np.abs(newest - now)) / before if before > 0 else 0.0
     earliest = max(EARLIEST, 0.03 * planned)
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6
-    return Progress(step, share, level, baseline, gain, fall, accuracy, old)
+    return Progress(step, share, level, baseline, gain, fall, learned, noise, accuracy, old)
+
+
+def median(values: NDArray[np.float64]) -> float:
+    """numpy's own costs ten times as much on a few numbers."""
+    ordered = sorted(values.tolist())
+    half = len(ordered) // 2
+    middle = ordered[half] if len(ordered) % 2 else 0.5 * (ordered[half - 1] + ordered[half])
+    return float(middle)

@@ -7,11 +7,14 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["SATURATION"]
 
 HALF = 0.5
+FLAT = 0.15  # mean slope over its maximum: then about four in five values lie in the tails
+SOON = 0.8  # gain that the run is on its way to
 HIGH_START = 2.0  # loss at step 0 over that of the constant predictor
 
 
@@ -20,9 +23,11 @@ def rule(e: Evidence) -> Finding | None:
         return None
     units = e.now("units")[: e.hidden]
     share = np.nan_to_num(e.now("saturated")[: e.hidden] / units)
-    worst = int(share.argmax())
-    if not share[worst] >= HALF:
+    slope = mean_slope(e)
+    found = np.flatnonzero((share >= HALF) | (slope <= FLAT))
+    if not len(found):
         return None
+    worst = int(found[np.argmax(share[found])])
     p = e.progress
     start = float(e.losses[0] / p.baseline) if p.baseline > 0 else 1.0
     severity: Severity
@@ -30,19 +35,24 @@ def rule(e: Evidence) -> Finding | None:
         severity = "note"
     elif p.stuck:
         severity = "critical"
-    elif p.stalled or (e.step < 10 and start >= HIGH_START):
+    elif p.stalled or (start >= HIGH_START and (e.step < 10 or projected_gain(e) < SOON)):
         severity = "warning"
     else:
         severity = "note"
     count, dull = int(units[worst]), round(float(share[worst] * units[worst]))
-    layers = np.flatnonzero(share >= HALF)
     what = f"{e.layer(worst)}: {dull} of {count} units saturated {e.during()}"
+    if slope[worst] <= FLAT:
+        what = (
+            f"{e.layer(worst)}: the mean slope is {slope[worst]:.0%} of its maximum {e.during()}, "
+            f"{dull} of {count} units are saturated on nearly all rows"
+        )
     if e.step < 10 and start >= HIGH_START:
         what += f", and the loss starts {start:.1f} times above that of a constant"
     evidence = {
         "saturated": dull,
         "units": count,
-        "layers": len(layers),
+        "layers": len(found),
+        "mean_slope": float(slope[worst]),
         "loss_at_start_to_constant": start,
         "gain": p.gain,
     }
@@ -51,7 +61,19 @@ def rule(e: Evidence) -> Finding | None:
         "tanh'(z) = 1 − tanh²(z), and δ = φ'(z)·Wᵀδ passes next to nothing to the weights "
         "(Glorot & Bengio 2010)."
     )
-    return Finding(severity, what, why, tuple(map(int, layers)), evidence)
+    return Finding(severity, what, why, tuple(map(int, found)), evidence)
+
+
+def mean_slope(e: Evidence) -> np.ndarray:
+    """Mean of φ'(z) over rows and units as a share of its maximum, (hidden,), for activations whose
+    slope follows from the moments of a: tanh' = 1 - a², σ' = a - a². NaN for others."""
+    mean = e.now("activation_mean")[: e.hidden]
+    square = mean**2 + e.now("activation_std")[: e.hidden] ** 2
+    slopes = {"tanh": 1 - square, "sigmoid": 4 * (mean - square)}
+    slopes["tanh_plus_one"] = 2 * mean - square
+    unknown = np.full(e.hidden, np.nan)
+    names = e.config.network.activations if e.config is not None else ("",) * e.hidden
+    return np.array([slopes.get(name, unknown)[i] for i, name in enumerate(names)])
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

@@ -39,7 +39,7 @@ def rule(e: Evidence) -> Finding | None:
         return Finding("critical", what, why(e.config), layers, evidence)
     jumps, rise = bounce(e)
     evidence |= {"jumps": jumps, "rise": rise}
-    worse = p.gain < -0.1 and not p.improving and rise > 0
+    worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
     if p.finished:

@@ -20,17 +20,14 @@ NEARLY = 1e-3
 
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.hidden:
+    if not e.hidden or not e.finite:
         return None
     units = e.now("units")[: e.hidden]
     if np.isnan(units).any():
         return None
     distinct = e.now("distinct")[: e.hidden]
-    lengths = e.now("weight_norm")[: e.hidden] / np.sqrt(units)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = e.newest("spread")[: e.hidden] / lengths
-    near = (apart <= NEARLY) & (lengths > 0)
-    copies = np.where(near, units - 1, units - distinct)
+    apart = e.apart
+    copies = np.where(apart <= NEARLY, units - 1, units - distinct)
     found = np.flatnonzero((units >= 2) & (copies >= MOSTLY * units))
     if not len(found):
         return None
@@ -42,7 +39,7 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity
     if p.finished or (dropout and e.step == 0):
         severity = "note"
-    elif silent or p.stuck or not e.finite:
+    elif silent or p.stuck:
         severity = "critical"
     elif p.old_enough and p.improving and dropout:
         severity = "note"

@@ -31,7 +31,7 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     # A network that has learned may well have small deltas at the bottom: only one that starts so,
     # or stands still so, is held back by them.
-    if not (now <= FADED or (first <= FADED and not p.improving)):
+    if first >= 1 / FADED or not (now <= FADED or (first <= FADED and not p.improving)):
         return None
     if p.finished:
         return None

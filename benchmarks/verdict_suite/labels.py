@@ -1,0 +1,139 @@
+"""Says what is wrong with a trained network without the verdicts: by outcome, oracle, intervention.
+
+outcome: its loss against that of well-trained networks of the same shape on the same data; oracle:
+exact counts at the start and at the end; intervention: the caveat's own cure, alone, changes the
+outcome.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from caveats.config import RunConfig
+from verdict_suite.training import Outcome, Sample, Store
+
+__all__ = ["FAMILY", "Label", "label"]
+
+HEALTHY, FAULTY, LEARNABLE = 0.75, 0.5, 0.2
+FAMILY = ("step_too_large", "step_too_small", "ravine", "plateau")
+CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
+SOUND_LR = {
+    "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.002, "adagrad": 0.03,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Label:
+    """``kind`` is healthy, faulty, between or hopeless (nobody learns that data with that shape).
+    ``score`` is the way made from the constant predictor (0) to the reference (1)."""
+
+    kind: str
+    score: float
+    reference: float  # the best reference's gain
+    caveats: frozenset[str] = frozenset()
+    interventions: dict[str, float] = field(default_factory=dict)
+
+
+def gain(outcome: Outcome) -> float:
+    loss, baseline = outcome["loss"], outcome["baseline"]
+    return -math.inf if not math.isfinite(loss) else (baseline - loss) / baseline
+
+
+def matched(activation: str) -> str:
+    if activation == "selu":
+        return "lecun_normal"
+    return "xavier_normal" if activation in CENTRED else "he_normal"
+
+
+def references(config: RunConfig, store: Store) -> float:
+    """The best gain of well-trained networks of the same widths on the same data."""
+    deep = len(config.network.widths) >= 6
+    common: dict[str, Any] = {
+        "optimizer.name": "adam", "optimizer.lr": 0.003 if deep else 0.01,
+        "optimizer.clip_norm": 0.0, "network.bias": 0.0, "network.dropout": 0.0,
+        "data.standardize": True, "training.batch_size": 64, "training.seed": 0,
+        "network.normalization": "layer" if deep else "none", "network.residual": deep,
+    }  # fmt: skip
+    name = config.network.activations[0]
+    best = -math.inf
+    for activation in ("relu", name, "tanh"):
+        change = {**common, "network.activation": activation, "network.init": matched(activation)}
+        best = max(best, gain(store.changed(config, change)))
+        if best > 0.85:
+            break
+    return best
+
+
+def label(sample: Sample, store: Store) -> Label:
+    config = sample.config
+    reference = max(references(config, store), gain(sample.outcome))
+    if reference < LEARNABLE:
+        return Label("hopeless", math.nan, reference)
+    score = gain(sample.outcome) / reference
+    if score >= HEALTHY:
+        return Label("healthy", score, reference)
+    if score >= FAULTY:
+        return Label("between", score, reference)
+    tried = interventions(config, store, reference)
+
+    def heals(*names: str) -> bool:
+        """Clearly better: past half of the way, or a quarter of it further on."""
+        floor = max(score, 0.0)
+        return any(tried.get(n, -math.inf) >= max(FAULTY, floor + 0.25) for n in names)
+
+    caveats = set()
+    diverged = bool(sample.outcome["diverged"])
+    start, end = sample.start, sample.end
+    if end.dead >= 0.5 and not diverged:
+        caveats.add("dying_relu")
+    if end.copied >= 0.5 and not diverged:
+        caveats.add("symmetry")
+    if end.saturated >= 0.5 and not diverged:
+        caveats.add("saturation")
+    network = heals("init", "relu", "init_adam", "relu_adam", "normalized")
+    cut = start.dead >= 1 or start.copied >= 0.5
+    if start.delta_ratio <= 1e-3 and not cut and network:
+        caveats.add("vanishing_gradient")
+    if diverged or (start.delta_ratio >= 100 and network):
+        caveats.add("exploding_gradient")
+    if heals("lr/10", "lr/100"):
+        caveats.add("step_too_large")
+    if heals("lr*10", "lr*100"):
+        caveats.add("step_too_small")
+    if heals("momentum", "adam") and not heals("lr/10", "lr/100") and not cut:
+        caveats.add("plateau" if score < 0.05 else "ravine")
+    if heals("centred"):
+        caveats.add("not_zero_centred")
+    return Label("faulty", score, reference, frozenset(caveats), tried)
+
+
+def interventions(config: RunConfig, store: Store, reference: float) -> dict[str, float]:
+    """One change each, and the score it reaches."""
+    lr, name = config.optimizer.lr, config.network.activations[0]
+    init = {"network.init": matched(name)}
+    relu = {"network.activation": "relu", "network.init": "he_normal"}
+    adam = {"optimizer.name": "adam", "optimizer.lr": 0.003}
+    changes: dict[str, dict[str, Any]] = {
+        "lr/10": {"optimizer.lr": lr / 10},
+        "lr/100": {"optimizer.lr": lr / 100},
+        "lr*10": {"optimizer.lr": lr * 10},
+        "lr*100": {"optimizer.lr": lr * 100},
+        "init": init,
+        "relu": relu,
+        "init_adam": {**init, **adam},
+        "relu_adam": {**relu, **adam},
+        "normalized": {"network.normalization": "layer"},
+    }
+    if config.optimizer.name == "sgd":
+        changes["momentum"] = {"optimizer.name": "momentum", "optimizer.lr": lr}
+        changes["adam"] = adam
+    centred: dict[str, Any] = {}
+    if not config.data.standardize:
+        centred["data.standardize"] = True
+    if name in ("sigmoid", "tanh_plus_one", "softplus", "hard_sigmoid"):
+        centred |= {"network.activation": "tanh", "network.init": "xavier_normal"}
+    if centred:
+        changes["centred"] = centred
+    return {n: gain(store.changed(config, change)) / reference for n, change in changes.items()}

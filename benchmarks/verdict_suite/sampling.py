@@ -1,0 +1,128 @@
+"""Draws the configs that the verdicts are tried on, and splits them in two halves.
+
+It knows what people get wrong, not how verdicts are reached. A third of the networks are sound;
+the others have one to three choices drawn at random, most of which do harm and some of which do
+not. The seeds were fixed before any rule was tuned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from caveats.config import RunConfig
+
+__all__ = ["COUNT", "held_out", "sampled"]
+
+COUNT = 320
+SAMPLING_SEED = 71
+SPLIT_SEED = 1913
+STEPS = 300
+ROWS = 400
+
+DATA: tuple[dict[str, Any], ...] = (
+    {"name": "moons", "n": ROWS},
+    {"name": "circles", "n": ROWS},
+    {"name": "spirals", "n": ROWS, "turns": 1.0},
+    {"name": "xor", "n": ROWS},
+    {"name": "blobs", "n": ROWS, "classes": 5, "features": 4},
+    {"name": "gaussian_teacher", "n": ROWS},
+    {"name": "sine", "n": ROWS},
+    {"name": "abs", "n": ROWS},
+    {"name": "digits", "n": 600},
+    {"name": "digits", "n": 600},
+)
+MATCHED = {"selu": "lecun_normal"}
+CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
+ACTIVATIONS = (
+    *("relu",) * 6, *("tanh",) * 4, *("sigmoid",) * 3, "leaky_relu", "elu", "selu", "gelu", "silu",
+    "softsign", "hard_tanh", "softplus", "tanh_plus_one", "relu6", "mish",
+)  # fmt: skip
+INITS: tuple[Any, ...] = (
+    "torch_default", "torch_default", "xavier_normal", "xavier_uniform", "he_normal", "lecun_normal",
+    "orthogonal", {"name": "normal", "std": 0.01}, {"name": "normal", "std": 0.1},
+    {"name": "normal", "std": 1.0}, {"name": "normal", "std": 0.5}, {"name": "uniform"},
+    "zeros", {"name": "constant", "value": 0.5}, {"name": "constant", "value": 0.1}, "sparse",
+    {"name": "xavier_normal", "gain": 3.0},
+)  # fmt: skip
+SOUND_LR = {
+    "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.002, "adagrad": 0.03,
+    "adam": 0.003, "adamw": 0.003, "nadam": 0.003,
+}  # fmt: skip
+OPTIMIZERS = (
+    *("sgd",) * 6, *("adam",) * 4, "momentum", "momentum", "nesterov", "rmsprop", "adagrad",
+    "adamw", "nadam",
+)  # fmt: skip
+
+
+def sampled() -> list[RunConfig]:
+    """The configs, always the same ones."""
+    rng = np.random.default_rng(SAMPLING_SEED)
+    return [one(rng, seed) for seed in range(COUNT)]
+
+
+def held_out() -> set[int]:
+    """The half of the samples that rules may not be tuned on."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(COUNT)
+    return set(order[COUNT // 2 :].tolist())
+
+
+def one(rng: np.random.Generator, seed: int) -> RunConfig:
+    def pick(values: Any) -> Any:
+        return values[int(rng.integers(len(values)))]
+
+    data = dict(pick(DATA))
+    depth = round(float(np.exp(rng.uniform(0, np.log(30.4)))))
+    width = round(float(np.exp(rng.uniform(np.log(2), np.log(256)))))
+    if width * depth > 2500:
+        width = 2500 // depth
+    activation = pick(ACTIVATIONS)
+    optimizer = pick(OPTIMIZERS)
+    matched = "xavier_normal" if activation in CENTRED else MATCHED.get(activation, "he_normal")
+    network: dict[str, Any] = {
+        "widths": [width] * depth, "activation": activation, "init": matched,
+    }  # fmt: skip
+    lr = SOUND_LR[optimizer] * 10 ** rng.uniform(-0.4, 0.2)
+    if depth >= 10:
+        lr /= 3
+        network["normalization"] = pick(("none", "none", "layer", "batch"))
+        network["residual"] = bool(rng.random() < 0.3)
+    batch = pick((16, 32, 64, 64, 128, 0))
+    for fault in faults(rng):
+        if fault == "init":
+            network["init"] = pick(INITS)
+        elif fault == "lr_high":
+            lr *= 10 ** rng.uniform(0.7, 2.3)
+        elif fault == "lr_low":
+            lr *= 10 ** rng.uniform(-3, -0.7)
+        elif fault == "raw" and data["name"] == "digits":
+            data["standardize"] = False
+        elif fault == "raw":
+            data |= {"standardize": False, "shift": pick((3.0, 5.0, 10.0))}
+        elif fault == "bias":
+            network["bias"] = pick((-3.0, -1.0, 1.0))
+        elif fault == "optimizer":
+            optimizer = "sgd"
+            lr = 10 ** rng.uniform(-2.5, -0.5)
+        elif fault == "plain":
+            network["normalization"], network["residual"] = "none", False
+        elif fault == "dropout":
+            network["dropout"] = pick((0.1, 0.3))
+    return RunConfig.from_dict(
+        {
+            "data": data,
+            "network": network,
+            "optimizer": {"name": optimizer, "lr": float(f"{lr:.3g}")},
+            "training": {"steps": STEPS, "batch_size": batch, "seed": seed},
+        }
+    )
+
+
+def faults(rng: np.random.Generator) -> list[str]:
+    kinds = (
+        *("init",) * 5, *("lr_high",) * 3, *("lr_low",) * 2, "raw", "bias", "optimizer", "plain",
+        "dropout",
+    )  # fmt: skip
+    how_many = int(rng.choice([0, 1, 2, 3], p=[0.33, 0.37, 0.2, 0.1]))
+    return [str(kinds[int(i)]) for i in rng.choice(len(kinds), how_many, replace=False)]

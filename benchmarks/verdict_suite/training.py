@@ -1,0 +1,132 @@
+"""Trains the sampled configs and their variants once, and keeps the results on disk.
+
+It judges nothing. A sample keeps its whole history, so that changed rules can be tried without
+training again; a variant (a reference, an intervention, a remedy) keeps its outcome alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caveats.config import RunConfig
+from caveats.history import Event, History
+from caveats.history import Facts as RunFacts
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.run import Run
+from verdict_suite.oracle import Facts, facts
+
+__all__ = ["Sample", "Store"]
+
+Outcome = dict[str, float]
+
+
+class Sample:
+    """A trained config: its history, and what the oracle counted at the start and at the end."""
+
+    def __init__(self, path: Path, config: RunConfig) -> None:
+        with np.load(path) as arrays:
+            about = json.loads(str(arrays["about"]))
+            steps, table, cube = arrays["steps"], arrays["table"], arrays["cube"]
+        self.config = config
+        self.baseline = float(about["baseline"])
+        self.outcome: Outcome = about["outcome"]
+        self.start, self.end = Facts(**about["start"]), Facts(**about["end"])
+        run_facts = RunFacts(self.baseline, config.training.steps, config)
+        self.history = History(tuple(about["layers"]), facts=run_facts)
+        scalars, measures = about["scalars"], about["measures"]
+        for index, step in enumerate(steps):
+            self.history.append(
+                int(step),
+                {n: v for n, v in zip(scalars, table[index], strict=True) if n in SCALARS},
+                {n: v for n, v in zip(measures, cube[index], strict=True) if n in LAYER_MEASURES},
+            )
+        for step, kind, text in about["events"]:
+            self.history.note(Event(step, kind, text))
+
+
+class Store:
+    """Results by config, in a folder; nothing is trained twice."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._outcomes: dict[str, Outcome] = {}
+        self._log = folder / "outcomes.jsonl"
+        if self._log.exists():
+            for line in self._log.read_text().splitlines():
+                key, outcome = json.loads(line)
+                self._outcomes[key] = outcome
+
+    def sample(self, config: RunConfig) -> Sample:
+        path = self.folder / f"{key_of(config)}.npz"
+        if not path.exists():
+            self._train_sample(config, path)
+        return Sample(path, config)
+
+    def _train_sample(self, config: RunConfig, path: Path) -> None:
+        run = Run(config)
+        start = facts(run)
+        run.trainer.network.zero_grad(set_to_none=True)
+        while not run.finished:
+            run.advance()
+        end = facts(run)
+        snapshot = run.history.snapshot()
+        about = {
+            "layers": run.history.layers,
+            "baseline": run.baseline,
+            "outcome": outcome(run),
+            "start": asdict(start),
+            "end": asdict(end),
+            "scalars": list(SCALARS),
+            "measures": list(LAYER_MEASURES),
+            "events": [(e.step, e.kind, e.text) for e in snapshot.events],
+        }
+        np.savez_compressed(
+            path,
+            about=json.dumps(about),
+            steps=snapshot.steps,
+            table=snapshot.table,
+            cube=snapshot.cube,
+        )
+
+    def outcome(self, config: RunConfig) -> Outcome:
+        """The end of a run, measured there alone."""
+        key = key_of(config)
+        if key not in self._outcomes:
+            run = Run(config, every=config.training.steps)
+            while not run.finished:
+                run.advance()
+            self._outcomes[key] = outcome(run)
+            with self._log.open("a") as log:
+                log.write(json.dumps([key, self._outcomes[key]]) + "\n")
+        return self._outcomes[key]
+
+    def changed(self, config: RunConfig, change: dict[str, Any]) -> Outcome:
+        return self.outcome(config.changed(change))
+
+
+def outcome(run: Run) -> Outcome:
+    loss = float(run.history.snapshot().scalar("loss")[-1])
+    diverged = run.divergence is not None or not math.isfinite(loss)
+    return {
+        "loss": math.inf if diverged else loss,
+        "accuracy": float(run.history.snapshot().scalar("accuracy")[-1]),
+        "diverged": float(diverged),
+        "steps": run.step,
+        "baseline": run.baseline,
+    }
+
+
+def key_of(config: RunConfig) -> str:
+    return hashlib.sha256(config.to_toml().encode()).hexdigest()[:20]
+
+
+warnings.filterwarnings("ignore", category=UserWarning)

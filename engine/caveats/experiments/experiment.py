@@ -1,0 +1,91 @@
+"""Reads the experiments' TOML files. It does not train them, nor know how they are shown."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, nearest, visible
+
+__all__ = ["Experiment", "experiments", "find"]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A config that shows ``caveat``, and the change (dotted keys) that cures it.
+
+    Where ``cure`` is empty there is nothing to cure: the experiment is to be observed. ``sentence``
+    says what will happen, ``lesson`` what to learn from it, in two sentences.
+    """
+
+    name: str
+    group: str
+    caveat: str
+    sentence: str
+    lesson: str
+    config: RunConfig
+    cure: Mapping[str, Any]
+
+    @property
+    def cured(self) -> RunConfig:
+        """The config with its cure."""
+        return self.config.changed(self.cure, f"the cure of {self.name}")
+
+
+# As the gallery shows them; a file that is not named here comes last.
+GROUPS = (
+    "dying ReLU",
+    "vanishing gradient",
+    "exploding gradient",
+    "saturation",
+    "not zero-centred",
+    "hard to break symmetry",
+    "vanilla SGD",
+)
+
+
+@cache
+def experiments() -> Mapping[str, Experiment]:
+    """All of them by name, group by group.
+
+    Raises:
+        ConfigError: for a shipped file with a bad config, which the tests rule out.
+    """
+    found = [
+        read(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
+        for entry in files("caveats.experiments").iterdir()
+        if entry.name.endswith(".toml")
+    ]
+    found.sort(key=lambda e: (GROUPS.index(e.group), not e.cure, e.name))
+    return MappingProxyType({experiment.name: experiment for experiment in found})
+
+
+def find(name: str) -> Experiment:
+    """The experiment of that name.
+
+    Raises:
+        ConfigError: naming what was asked for and the nearest name.
+    """
+    known = experiments()
+    if name not in known:
+        raise ConfigError(f"{visible(name)!r} is no experiment: {nearest(name, known)}")
+    return known[name]
+
+
+def read(name: str, text: str) -> Experiment:
+    tree = tomllib.loads(text)
+    return Experiment(
+        name,
+        tree["group"],
+        tree["caveat"],
+        tree["sentence"],
+        tree["lesson"],
+        RunConfig.from_dict(tree["config"], f"{name}.toml"),
+        MappingProxyType(tree.get("cure", {})),
+    )
