@@ -123,12 +123,14 @@ class Session:
     def _advance(self) -> None:
         assert self.run is not None
         run = self.run
-        run.advance()
+        if not run.finished:  # it may be, since steps can change while it runs
+            run.advance()
         if run.finished:
             self._running = False
+            run.record()
             self._tell_settled()
         elif run.step % 16 == 0 or run.seconds < 1:
-            self._tell("running")
+            self._tell("running", problem=self.status.problem)
 
     def _play(self) -> None:
         if self.run is not None and not self.run.finished and self.status.state != "failed":
@@ -160,7 +162,12 @@ class Session:
             self._restart(config, play=self._running)
             return
         was_finished = self.run.finished
-        self.run.change(config)
+        try:
+            self.run.change(config)
+        except ConfigError as error:
+            # The run goes on as it was, and the sentence stays until the next command.
+            self._tell(self.status.state, problem=str(error))
+            return
         self._config = config
         if was_finished or not self._running:
             self._tell_settled()
