@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -12,13 +12,20 @@ from caveats.config import RunConfig
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.charts.spec import Charset
 from caveats_tui.lab.screen import LabScreen
+from caveats_tui.terminal.driver import driver_class
+from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.themes import THEMES
+
+if TYPE_CHECKING:
+    from caveats_tui.terminal.output import Output
 
 __all__ = ["CaveatsApp", "run_lab"]
 
 
 class CaveatsApp(App[None]):
-    """``charts`` must be running, or be started by the caller before `run`."""
+    """The caller starts ``charts`` before `run`, and stops it after. ``output`` tells how long the
+    terminal takes to swallow a frame.
+    """
 
     TITLE = "caveats"
     ENABLE_COMMAND_PALETTE = True
@@ -30,7 +37,8 @@ class CaveatsApp(App[None]):
         every: int | None = None,
         fps: float = 10.0,
         charset: Charset = "braille",
-        theme: str = "caveats-dark",
+        theme: str = THEMES[0].name,
+        output: Output | None = None,
         **textual: Any,
     ) -> None:
         super().__init__(**textual)
@@ -38,7 +46,9 @@ class CaveatsApp(App[None]):
             self.register_theme(own)
         self.theme = theme
         self.charts = ChartProcess(on_ready=self._charts_ready, on_trouble=self._chart_trouble)
-        self.lab = LabScreen(config, self.charts, every=every, fps=fps, charset=charset)
+        self.lab = LabScreen(
+            config, self.charts, every=every, fps=fps, charset=charset, output=output
+        )
         self._mounted = False
 
     def get_default_screen(self) -> Screen[Any]:
@@ -74,13 +84,25 @@ def run_lab(
     fps: float = 10.0,
     charset: Charset = "braille",
     mouse: bool = True,
-    theme: str = "caveats-dark",
-) -> None:
-    """Open the lab in the present terminal and return when the person leaves it."""
-    app = CaveatsApp(config, every=every, fps=fps, charset=charset, theme=theme)
-    # Before the app runs: Textual replaces stderr, which breaks starting processes later.
-    app.charts.start()
-    try:
-        app.run(mouse=mouse)
-    finally:
-        app.charts.stop()
+    theme: str = THEMES[0].name,
+) -> int:
+    """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` has found
+    fit; gives the exit code once the person has left it."""
+    encoding = "ascii" if charset == "ascii" else "utf-8"
+    with guarded_streams(encoding) as guard:
+        app = CaveatsApp(
+            config,
+            every=every,
+            fps=fps,
+            charset=charset,
+            theme=theme,
+            output=guard.output,
+            driver_class=driver_class(guard),
+        )
+        # Before the app runs: Textual replaces stderr, which breaks starting processes later.
+        app.charts.start()
+        try:
+            app.run(mouse=mouse)
+        finally:
+            app.charts.stop()
+    return app.return_code or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
@@ -42,7 +43,12 @@ def open_lab(
         theme = THEMES[0].name
     else:
         check_theme(theme)
-    run_lab(config, every=every, fps=fps, charset=characters.name, mouse=mouse, theme=theme)
+    code = run_lab(config, every=every, fps=fps, charset=characters.name, mouse=mouse, theme=theme)
+    # A thread that is inside torch (its import, one long step, a prediction) aborts the process
+    # when Python ends under it; the terminal has been given back by now, so end without it.
+    if threading.active_count() > 1:
+        os._exit(code)
+    raise SystemExit(code)
 
 
 def check_theme(name: str) -> None:

@@ -46,6 +46,10 @@ class Forecaster:
                 self._thread.start()
         return None
 
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._wanted = None
+
     def _work(self) -> None:
         done = None
         while True:

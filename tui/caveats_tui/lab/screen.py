@@ -33,14 +33,15 @@ from caveats_tui.lab.help import Help
 from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
 from caveats_tui.lab.workbench import Workbench
+from caveats_tui.terminal.facts import too_small
 
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
+    from caveats_tui.terminal.output import Output
 
 __all__ = ["LabScreen"]
 
 WIDE = (104, 26)  # from this size on all four charts are shown
-LEAST = (60, 16)
 TICK = 0.05  # seconds between looks at whether a frame is due; a look costs some 20 µs
 
 
@@ -76,12 +77,15 @@ class LabScreen(Screen[None]):
         every: int | None,
         fps: float,
         charset: Charset,
+        output: Output | None = None,
     ) -> None:
         super().__init__()
         self.bench = Workbench(config, every)
         self._charset: Charset = charset
         self._charts = charts
         self._pace = Pace(fps)
+        self._output = output
+        self._written = 0.0  # seconds that the terminal had taken when the last frame began
         self._drawing = Drawing(charts, charset)
         self._zoomed = False
         self._current = 1  # the chart shown where there is room for one
@@ -118,11 +122,9 @@ class LabScreen(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         width, height = event.size
-        tiny = width < LEAST[0] or height < LEAST[1]
-        self.set_class(tiny, "-tiny")
-        self.query_one("#too-small", Static).update(
-            f"caveats-tui needs {LEAST[0]}×{LEAST[1]} cells; this terminal has {width}×{height}."
-        )
+        sentence = too_small(width, height)
+        self.set_class(sentence is not None, "-tiny")
+        self.query_one("#too-small", Static).update(sentence or "")
         self._arrange()
 
     @property
@@ -144,6 +146,10 @@ class LabScreen(Screen[None]):
     def _frame(self) -> None:
         """Look at the run and ask for whatever has changed; write nothing else."""
         start = time.perf_counter()
+        if self._output is not None:
+            written = self._output.seconds
+            self._pace.spend(write=written - self._written)
+            self._written = written
         self._pace.begin()
         bench = self.bench
         trace = bench.trace()

@@ -43,8 +43,9 @@ class Workbench:
         self.session = Session(self.config, self._every)
 
     def end(self) -> None:
+        self._forecaster.stop()
         if self.session is not None:
-            self.session.stop()
+            self.session.stop(timeout=1.0)
 
     # Reading
 
