@@ -112,7 +112,7 @@ def forward(x: Floats, layers: Sequence[Layer]) -> tuple[list[Passed], int | Non
         )
         mean = float(near.mean[0])
         with np.errstate(all="ignore"):
-            variance = max(float(np.diagonal(value).mean()) - mean**2, 0.0)
+            variance = max(float(np.diagonal(value).mean() - np.square(near.mean[0])), 0.0)
             kept = float(np.log(near.square[1] / near.square[0]) / np.log(1.01))
             noise = (value_pairs - 1) / layer.units
             done.append(
@@ -170,9 +170,11 @@ def backward(
                 assert here.slope_pairs is not None
                 v = layers[index + 1].weight_variance
                 turned = _correlation(carried[np.ix_(few, few)])
-                back += (here.slope_pairs * (1 + 2 * aligned * turned**2) - 1) / layer.units
+                pairs = here.slope_pairs * (1 + 2 * aligned * turned**2)
+                back += np.log1p((pairs - 1) / layer.units)
                 # ‖dW‖ adds rows up before it squares: its spread is that of rows that agree.
-                sway += (here.slope_pairs * (1 + 2 * turned**2) - 1) / layer.units
+                pairs = here.slope_pairs * (1 + 2 * turned**2)
+                sway += np.log1p((pairs - 1) / layer.units)
                 # W^l+1 is not independent of what comes back through it: the loss pulls at
                 # z = Wx, so Wᵀδ has a part along x, (δ·z/|x|²) x (Stein's lemma). It is of
                 # order 1/N, but of one sign, and counts where residuals of rows cancel. Layer by

@@ -126,10 +126,10 @@ def critical_point(response: Response) -> tuple[float, float, float] | None:
     Both are 1 where E[φφ''] = 0; by Stein's lemma E[tφφ']/√q = E[φ'²] + E[φφ''] (Roberts, Yaida
     and Hanin 2022, section 5.3.4: GELU at q* = (3 + √17)/2).
     """
-    grid = np.geomspace(1e-2, 1e4, 121)
+    grid = np.geomspace(1e-2, 1e4, 25)
     signs = np.array([_bend(response, q) for q in grid])
     found = _sign_change(grid, signs)
-    if found is None:
+    if found is None or np.abs(signs).max() < 1e-6:  # 0 for ReLU at every q: φφ'' is 0
         return None
     q = _root(lambda q: _bend(response, q), *found)
     at = moments(response, np.array([q]))
