@@ -1,0 +1,1 @@
+"""Recordings of the program: written, replayed, and driven by scripts."""

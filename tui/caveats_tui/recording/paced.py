@@ -1,0 +1,101 @@
+"""A session that trains only as many steps as it is granted, so that a demo shows the same numbers
+at the same moments on any machine. It knows no script and no screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from caveats.cadence import Cadence
+from caveats.config import RunConfig
+from caveats.session import Session, Status
+from caveats_tui.lab.workbench import Workbench
+
+__all__ = ["PacedSession", "PacedWorkbench"]
+
+
+class Steady(Cadence):
+    """A cadence that looks at no clock: every N-th step, each record with all its measures."""
+
+    def affords(self, cost: float, seconds: float) -> bool:
+        return True
+
+
+class PacedSession(Session):
+    """``pace`` is the speed shown, in steps a second, and the caller's to keep by what it grants;
+    None lets training run as fast as it can, as any other session's."""
+
+    def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
+        self.pace = pace
+        self._fixed = every
+        super().__init__(config, every)
+
+    def grant(self, steps: int) -> None:
+        """Make this many steps of a running run, then wait."""
+        self._commands.put(lambda: self._make(steps))
+
+    def release(self) -> None:
+        """Wait for no more grants."""
+        self._commands.put(self._free)
+
+    async def done(self) -> None:
+        """Wait until every command given so far was obeyed."""
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(done.set)
+
+        self._commands.put(tell)
+        await done.wait()
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    @status.setter
+    def status(self, status: Status) -> None:
+        running = status.state == "running"
+        if running and self.pace is not None:  # the measured speed differs from machine to machine
+            status = replace(status, speed=self.pace)
+        self._status = status
+
+    # Everything below runs in the worker thread.
+
+    def _advance(self) -> None:
+        if self.pace is None:
+            super()._advance()
+        else:
+            self._commands.get()()
+
+    def _make(self, steps: int) -> None:
+        for _ in range(steps):
+            if not self._running:
+                return
+            super()._advance()
+        if self._running:
+            self._tell("running")
+
+    def _free(self) -> None:
+        self.pace = None
+
+    def _restart(self, config: RunConfig, play: bool) -> None:
+        super()._restart(config, play=False)
+        if self.run is not None:
+            self.run._cadence = Steady(self._fixed)
+        if play:
+            self._play()
+
+
+class PacedWorkbench(Workbench):
+    """A workbench whose session is paced. ``pace`` as `PacedSession`'s."""
+
+    session: PacedSession | None
+
+    def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
+        super().__init__(config, every)
+        self._fixed, self._pace = every, pace
+
+    def begin(self) -> None:
+        self.session = PacedSession(self.config, self._fixed, self._pace)
