@@ -52,6 +52,11 @@ KEYS: tuple[Key, ...] = (
         "Choose the data set.", "set up",
     ),
     Key(
+        "experiments", "e", "e", "experiments", "experiments",
+        "Open the gallery of experiments: each shows a caveat, and f cures it.", "set up",
+        footer=True,
+    ),
+    Key(
         "previous", "left", "←", "nudge(-1)", "less",
         "In the setup list: the choice before, or a smaller number.", "set up", palette=False,
     ),

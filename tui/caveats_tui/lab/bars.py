@@ -111,7 +111,7 @@ HINTS = {
 }
 
 
-def message_line(bench: Workbench, plain: bool) -> Text:
+def message_line(bench: Workbench, width: int, plain: bool) -> Text:
     """The one line that is always there: what the person should know first.
 
     A notice about the last key, else a failure, else the worst verdict, else a hint.
@@ -123,7 +123,7 @@ def message_line(bench: Workbench, plain: bool) -> Text:
     if outcome:
         return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
     if verdicts:
-        return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, plain)
+        return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, width, plain)
     if bench.status.problem:
         return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
     return one_line(f" {HINTS.get(bench.status.state, '')}", "dim")

@@ -8,24 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from caveats.config import RunConfig
-from caveats.errors import visible
 from caveats.history import History
-from caveats.verdicts import Remedy, Verdict
-from caveats_tui.lab.setup import shown
+from caveats.verdicts import Verdict
 
-__all__ = ["Attempt", "changes_shown"]
-
-
-def changes_shown(remedy: Remedy, config: RunConfig) -> str:
-    """What a remedy changes: "learning rate 0.3 → 0.003"."""
-    flat = config.flat()
-    parts = []
-    for key, value in remedy.change.items():
-        old = flat.get(key)
-        name = key.partition(".")[2]
-        parts.append(f"{visible(name)} {shown(old)} → {shown(value)}")
-    return ", ".join(parts)
+__all__ = ["Attempt"]
 
 
 def clearly_better(before: float, after: float) -> bool:

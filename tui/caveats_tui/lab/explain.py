@@ -21,9 +21,8 @@ from textual.widgets.option_list import Option as ListItem
 from caveats.config import RunConfig
 from caveats.verdicts import CAVEATS, Verdict
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.lab.cure import changes_shown
 from caveats_tui.lab.figures import Figure, Look, Trace, layerwise, loss
-from caveats_tui.lab.help import heading
+from caveats_tui.lab.words import changes_shown, heading, indented
 
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
@@ -32,9 +31,8 @@ __all__ = ["EVIDENCE", "SYMBOLS", "Explain", "Remedies", "verdict_line"]
 
 SYMBOLS = {"critical": "✖", "warning": "▲", "note": "·"}
 PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
-STYLES = {"critical": "bold", "warning": "bold", "note": ""}
 
-_LOSS = Figure("loss · accuracy", loss)
+_LOSS = Figure("loss · accuracy", loss, log=True)
 
 # Which measure shows a caveat best, over the steps.
 EVIDENCE: dict[str, Figure] = {
@@ -50,18 +48,21 @@ EVIDENCE: dict[str, Figure] = {
 }
 
 
-def verdict_line(verdict: Verdict, config: RunConfig, more: int, plain: bool) -> Text:
-    """✖ dying ReLU  layer 3: 61 of 64 units dead … next: f lr 0.3 → 0.003."""
+def verdict_line(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
+    """✖ dying ReLU  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003 (+1).
+
+    The remedy is always there; what was found is cut where the line is short.
+    """
     symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[verdict.severity]
-    style = STYLES[verdict.severity]
-    text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f" {symbol} {verdict.title}  ", style=style)
-    text.append(verdict.what)
-    if verdict.next and verdict.next[0].change:
-        text.append("   f ", style="bold")
-        text.append(changes_shown(verdict.next[0], config))
-    if more:
-        text.append(f"   (+{more})", style="dim")
+    change = verdict.next[0].change if verdict.next else {}
+    fix = f"  f: {changes_shown(change, config)}" if change else ""
+    others = f" (+{more})" if more else ""
+    room = max(12, width - len(fix) - len(others) - 1)
+    text = Text(f" {symbol} {verdict.title}  ", style="bold" * (verdict.severity != "note"))
+    text.append(verdict.what, style="not bold")
+    text.truncate(room, overflow="ellipsis")
+    text.append(fix, style="bold")
+    text.append(others, style="dim")
     return text
 
 
@@ -131,7 +132,7 @@ class Explain(ModalScreen[None]):
         ]
         lower: list[RenderableType] = [heading("what to try, the likeliest first")]
         for remedy in verdict.next:
-            change = changes_shown(remedy, self._config) if remedy.change else "no setting"
+            change = changes_shown(remedy.change, self._config) if remedy.change else "no setting"
             lower.append(indented(f"{change}: {remedy.reason}"))
         if not verdict.next:
             lower.append(indented("nothing in the setup would help more than patience"))
@@ -153,10 +154,6 @@ class Explain(ModalScreen[None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-def indented(text: str) -> Padding:
-    return Padding(Text(text), (0, 0, 0, 2))
 
 
 class Remedies(ModalScreen[int | None]):
@@ -184,7 +181,7 @@ class Remedies(ModalScreen[int | None]):
                 *(
                     ListItem(
                         Group(
-                            Text(changes_shown(remedy, self._config), style="bold"),
+                            Text(changes_shown(remedy.change, self._config), style="bold"),
                             Padding(Text(remedy.reason), (0, 0, 0, 4)),
                         )
                     )

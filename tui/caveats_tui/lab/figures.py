@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from caveats.theory import Prediction
     from caveats.views import Line
 
-__all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "fit", "short"]
+__all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "evenly", "fit", "short"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,12 +60,16 @@ class Figure:
     log: bool = False
 
 
-def curves_drawn(count: int) -> list[int]:
-    """Which of ``count`` layers get a curve: all, or ten evenly spaced, first and last among
-    them."""
-    if count <= MOST_CURVES:
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of ``count`` places, evenly spaced, the first and the last among them."""
+    if count <= most:
         return list(range(count))
-    return sorted({round(i * (count - 1) / (MOST_CURVES - 1)) for i in range(MOST_CURVES)})
+    return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(most)})
+
+
+def curves_drawn(count: int) -> list[int]:
+    """Which of ``count`` layers get a curve."""
+    return evenly(count, MOST_CURVES)
 
 
 def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool) -> list[Curve]:
@@ -274,9 +278,10 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
         mean = snapshot.layers("activation_mean")[record, :count]
         std = snapshot.layers("activation_std")[record, :count]
         colour = series_colour("loss_dim" if dim else "theory", dark=look.dark)
+        below, above = ("", "") if dim else ("mean - std", "mean + std")
         curves += [
-            Curve(x, mean - std, colour, "dots", "mean - std"),
-            Curve(x, mean + std, colour, "dots", "mean + std"),
+            Curve(x, mean - std, colour, "dots", below),
+            Curve(x, mean + std, colour, "dots", above),
         ]
         if dim:
             curves.append(Curve(x, mean, colour, "line", "at step 0"))
@@ -302,7 +307,7 @@ def fit(seen: Line, look: Look) -> Chart:
 FIGURES: dict[str, Figure] = {
     "dead": Figure("dead neurons by layer", dead),
     "gradient": Figure("gradient norm by layer", layerwise("grad_norm"), log=True),
-    "loss": Figure("loss · accuracy", loss),
+    "loss": Figure("loss · accuracy", loss, log=True),
     "activations": Figure("activation mean ± std by layer", activations),
     "gradient_profile": Figure("gradient norm across layers", profile("grad_norm"), log=True),
     "delta": Figure("delta by layer", layerwise("delta_rms"), log=True),

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from caveats.measures import STATES
 from caveats_tui.charts.palette import layer_colour, series_colour
 from caveats_tui.charts.spec import Charset, Row, Rows, Run
+from caveats_tui.lab.figures import evenly
 
 if TYPE_CHECKING:
     from caveats.views import Plane
@@ -25,7 +26,7 @@ States = Sequence[npt.NDArray[np.uint8]]
 
 # By the code in caveats.measures.STATES: alive, silent, saturated, dead, unobserved.
 _SHAPES: dict[bool, str] = {True: "■▪▣×?", False: "o.S#?"}
-# From codes to ranks, worst (dead) first, and back: the permutation is its own inverse.
+# The codes, worst (dead) first; also from codes to ranks: the permutation is its own inverse.
 _BADNESS = np.array([3, 2, 1, 0, 4])
 
 
@@ -38,36 +39,58 @@ def neuron_map(
     dark: bool = True,
     charset: Charset = "braille",
 ) -> Rows:
-    """One cell a neuron, one row a layer (wrapped where it is wide); a legend below.
+    """One cell a neuron, one row a layer (wrapped where it is wide); a legend below, worst first.
 
-    Where all neurons do not fit, several share a cell and the worst of them is shown.
+    Where all neurons do not fit, several share a cell and the worst of them is shown; where all
+    layers do not, evenly spaced ones are, the first and the last among them.
     """
     shapes = _SHAPES[charset != "ascii"]
+    grey = series_colour("axis", dark=dark)
     label = max((len(name) for name in names), default=0) + 1
     room = max(1, width - label)
-    rows_left = max(1, height - 1)
+    counts = np.bincount(np.concatenate([*states, np.zeros(0, np.uint8)]), minlength=len(STATES))
+    legend = [f"{shapes[code]} {STATES[code]} {counts[code]}" for code in _BADNESS if counts[code]]
+    rows_left = max(1, height - len(filled(legend, width, height)))
+    drawn = evenly(len(states), rows_left)
     shared = 1
-    while sum(-(-cells(len(s), shared) // room) for s in states) > rows_left and shared < 4096:
+    while shared < 4096 and wrapped([states[i] for i in drawn], shared, room) > rows_left:
         shared += 1
+    if len(drawn) < len(states):
+        legend.append(f"{len(drawn)} of {len(states)} layers")
+    if shared > 1:
+        legend.append(f"{shared} a cell, the worst shown")
+    below = filled(legend, width, height)
     rows: list[Row] = []
-    for index, (name, state) in enumerate(zip(names, states, strict=True)):
+    for index in drawn:
         colour = layer_colour(index, len(states), dark=dark)
-        codes = grouped(state, shared)
+        codes = grouped(states[index], shared)
         for start in range(0, len(codes), room):
-            head = name.ljust(label) if start == 0 else " " * label
-            runs: list[Run] = [(head, series_colour("axis", dark=dark), None, False)]
+            head = names[index].ljust(label) if start == 0 else " " * label
+            runs: list[Run] = [(head, grey, None, False)]
             runs += cells_of(codes[start : start + room], shapes, colour, dark)
             rows.append(tuple(runs))
+    rows_left = max(0, height - len(below))
     rows = rows[:rows_left]
     rows += [()] * (rows_left - len(rows))
-    counts = np.bincount(np.concatenate([*states, np.zeros(0, np.uint8)]), minlength=len(STATES))
-    legend = "  ".join(
-        f"{shapes[code]} {name} {counts[code]}" for code, name in enumerate(STATES) if counts[code]
-    )
-    if shared > 1:
-        legend += f"  ({shared} neurons a cell, the worst shown)"
-    rows.append(((legend[:width], series_colour("axis", dark=dark), None, False),))
+    rows += [((line, grey, None, False),) for line in below]
     return tuple(rows)
+
+
+def filled(parts: list[str], width: int, height: int) -> list[str]:
+    """The parts in one line, or in two where there is room for them; what then is too much goes."""
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}  {part}" if lines[-1] else part
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return [line[:width] for line in lines[: 1 if height < 8 else 2]]
+
+
+def wrapped(states: States, shared: int, room: int) -> int:
+    """The rows that layers take with ``shared`` neurons in each of ``room`` cells."""
+    return sum(-(-cells(len(state), shared) // room) for state in states)
 
 
 def cells(neurons: int, shared: int) -> int:

@@ -6,8 +6,6 @@ from typing import ClassVar
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -16,6 +14,7 @@ from textual.widgets import Static
 
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats_tui.keys import table
+from caveats_tui.lab.words import heading, two_columns
 
 __all__ = ["Help", "help_text"]
 
@@ -39,19 +38,6 @@ def help_text() -> Group:
         Padding(COLOURS, (0, 0, 0, 2)),
     ]
     return Group(*parts)
-
-
-def heading(text: str) -> Padding:
-    return Padding(Text(text, style="bold underline"), (1, 0, 0, 0))
-
-
-def two_columns(rows: list[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=max(len(left) for left, _ in rows) + 2, no_wrap=True)
-    grid.add_column(ratio=1)
-    for left, right in rows:
-        grid.add_row(Text(f"  {left}", style="bold"), right)
-    return grid
 
 
 class Help(ModalScreen[None]):

@@ -29,6 +29,7 @@ from caveats_tui.lab.dialogs import Ask, Edit, Picker
 from caveats_tui.lab.drawing import Drawing
 from caveats_tui.lab.explain import Explain, Remedies
 from caveats_tui.lab.figures import Look, Trace
+from caveats_tui.lab.gallery import Gallery
 from caveats_tui.lab.help import Help
 from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
@@ -36,6 +37,7 @@ from caveats_tui.lab.workbench import Workbench
 from caveats_tui.terminal.facts import too_small
 
 if TYPE_CHECKING:
+    from caveats.experiments import Experiment
     from caveats_tui.charts.process import ChartProcess
     from caveats_tui.terminal.output import Output
 
@@ -171,7 +173,7 @@ class LabScreen(Screen[None]):
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
         if setup.border_subtitle != subtitle:
             setup.border_subtitle = subtitle
-        message, notes = message_line(bench, plain), notes_text(bench, trace)
+        message, notes = message_line(bench, self.size.width, plain), notes_text(bench, trace)
         self._put("#message", message)
         self._put("#theory", bench.forecast.sentence if bench.forecast else "")
         self._put("#notes", notes)
@@ -275,6 +277,13 @@ class LabScreen(Screen[None]):
                 self._do(lambda: self.bench.fix(verdict, verdict.next[place]))
 
         self.app.push_screen(Remedies(verdict, self.bench.config), took)
+
+    def action_experiments(self) -> None:
+        def took(experiment: Experiment | None) -> None:
+            if experiment is not None:
+                self._do(lambda: self.bench.load(experiment))
+
+        self.app.push_screen(Gallery(plain=self._charset == "ascii"), took)
 
     def action_explain(self) -> None:
         """Enter: explain the verdicts, unless the setup list has taken the key."""

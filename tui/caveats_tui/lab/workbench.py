@@ -5,16 +5,19 @@ cure being tried. It knows no widget: every method answers with what there is to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
+from caveats.experiments import Experiment, experiments
 from caveats.session import Session, Status
 from caveats.verdicts import Judge, Remedy, Verdict
-from caveats_tui.lab.cure import Attempt, changes_shown
+from caveats_tui.lab.cure import Attempt
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.forecast import Forecast, Forecaster
 from caveats_tui.lab.setup import describe
+from caveats_tui.lab.words import changes_shown
 
 __all__ = ["Workbench"]
 
@@ -85,8 +88,14 @@ class Workbench:
         return verdicts
 
     def curable(self) -> Verdict | None:
-        """The worst verdict that has a remedy, None with a notice where there is none."""
+        """The worst verdict that has a remedy, None with a notice where there is none. An
+        experiment's own cure comes first among the remedies of the caveat that it shows."""
         for verdict in self.verdicts():
+            for experiment in experiments().values():
+                if experiment.config == self.config and experiment.caveat == verdict.caveat:
+                    own = Remedy(experiment.cure, f"the cure of {experiment.name}")
+                    others = tuple(r for r in verdict.next if r.change != own.change)
+                    verdict = replace(verdict, next=(own, *others) if own.change else others)
             if verdict.next and verdict.next[0].change:
                 return verdict
         self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
@@ -105,6 +114,16 @@ class Workbench:
             self._past.append(self.config)
             self._take(config)
         return True
+
+    def load(self, experiment: Experiment) -> None:
+        """Set the experiment up, paused at step 0."""
+        if experiment.config != self.config:
+            self._past.append(self.config)
+        self.notice, self.attempt, self.ghost, self._pinned = "", None, None, False
+        self.config = experiment.config
+        self.notes.append(f"{experiment.name}: {experiment.lesson}")
+        if self.session is not None:
+            self.session.restart(self.config)
 
     def undo(self) -> None:
         if self._past:
@@ -159,7 +178,7 @@ class Workbench:
             return
         self.notice = ""
         self.leave_ghost(force=True)
-        self.attempt = Attempt(verdict, changes_shown(remedy, self.config), run.history)
+        self.attempt = Attempt(verdict, changes_shown(remedy.change, self.config), run.history)
         self._past.append(self.config)
         self.config = config
         self.notes.append(self.attempt.beginning)
