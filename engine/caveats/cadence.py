@@ -7,6 +7,8 @@ beyond that as often as a share of the training time pays for, at most a few tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = ["Cadence"]
 
 FIRST_STEPS = 10
@@ -48,3 +50,16 @@ class Cadence:
         self._last = seconds
         if step >= self._mandatory * GROWTH:
             self._mandatory = float(step)
+
+    def state(self) -> dict[str, float]:
+        """What `load` needs to go on where this one stands."""
+        return {
+            "spent": self._spent,
+            "cost": self._cost,
+            "last": self._last,
+            "mandatory": self._mandatory,
+        }
+
+    def load(self, state: Mapping[str, float]) -> None:
+        self._spent, self._cost = state["spent"], state["cost"]
+        self._last, self._mandatory = state["last"], state["mandatory"]

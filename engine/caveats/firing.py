@@ -6,6 +6,8 @@ nothing of the probe set: "silent" is the cheap live sign of what the probe then
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -53,3 +55,13 @@ class Firing:
     def silent(self) -> list[Tensor]:
         """Per layer which units have been silent for long enough to be called so, (units,) bool."""
         return list(torch.split(self._quiet_for >= SILENT_AFTER, self._units))
+
+    def state(self, units: Sequence[int]) -> Tensor:
+        """The counters, int64, unit after unit of layers that have so many ``units``."""
+        if list(units) == self._units:
+            return self._quiet_for.clone()
+        return torch.zeros(sum(units), dtype=torch.int64)
+
+    def load(self, units: Sequence[int], quiet_for: Tensor, device: torch.device) -> None:
+        self._units = list(units)
+        self._quiet_for = quiet_for.to(device)

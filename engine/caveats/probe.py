@@ -60,6 +60,7 @@ class Probe:
     """Measures ``network`` on the fixed rows ``x`` (rows, ...), ``y`` (rows, ...).
 
     ``loss_function(output, y)`` must be the mean of losses that belong to one row each.
+    ``born_dead`` marks, by the layer's index, the units that the first measurement found dead.
     Layers are the Linear and Conv modules in the order in which they were registered, called by
     ``names`` or else as they are named in the network.
     """
@@ -80,7 +81,7 @@ class Probe:
             zip(layers, names or (n or "layer" for n in layers.values()), strict=True)
         )
         self.layer_names: tuple[str, ...] = ()
-        self._born_dead: dict[int, NDArray[np.bool_]] | None = None
+        self.born_dead: dict[int, NDArray[np.bool_]] | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
         self._input_fraction: float | None = None
         self._weights_before: list[Tensor] | None = None
@@ -256,8 +257,8 @@ class Probe:
         quiet: list[NDArray[np.bool_]],
     ) -> tuple[NDArray[np.uint8], ...]:
         """The state of every unit, and the columns that follow from it: born dead, silent."""
-        if self._born_dead is None:
-            self._born_dead = dead
+        if self.born_dead is None:
+            self.born_dead = dead
         states = []
         for index, units in enumerate(table["units"]):
             if index not in dead:
@@ -269,8 +270,8 @@ class Probe:
                 table["silent"][index] = np.count_nonzero(quiet[index])
             state[saturated[index]] = SATURATED
             state[dead[index]] = DEAD
-            if index in self._born_dead:
-                born = dead[index] & self._born_dead[index]
+            if index in self.born_dead:
+                born = dead[index] & self.born_dead[index]
                 table["born_dead"][index] = np.count_nonzero(born)
             states.append(state)
         return tuple(states)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from caveats.datasets import Dataset, load
 from caveats.divergence import Divergence, locate
 from caveats.firing import LISTEN_EVERY, Firing
 from caveats.history import Event, Facts, History
-from caveats.network import layer_name
+from caveats.network import layer_name, linears
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
 
@@ -96,6 +98,11 @@ class Run:
     @property
     def step(self) -> int:
         return self.trainer.step
+
+    @property
+    def units(self) -> list[int]:
+        """Units of each layer, the output layer last."""
+        return [len(linear.weight) for linear in linears(self.trainer.network)]
 
     @property
     def finished(self) -> bool:
@@ -184,6 +191,48 @@ class Run:
             # The settings of an optimizer that went are in ``changes`` as None, not in the text.
             text = ", ".join(f"{key} → {after[key]}" for key in changes if key in after)
             self.history.note(Event(self.step, "change", text, changes))
+
+    def state(self) -> dict[str, Any]:
+        """All that `load` needs to go on as if the run had never stopped: a copy, in nested dicts
+        whose shape depends on the config alone. The history is not in it."""
+        units = self.units
+        born = self.probe.born_dead or {}
+        return {
+            "trainer": self.trainer.state(),
+            "born_dead": torch.cat(
+                [
+                    torch.from_numpy(born[i]) if i in born else torch.zeros(n, dtype=torch.bool)
+                    for i, n in enumerate(units)
+                ]
+            ),
+            "quiet_for": self._firing.state(units),
+            "cadence": self._cadence.state(),
+            "losses": float(self._losses),
+            "losses_since": self._losses_since,
+            "seconds": self.seconds,
+            "measuring_seconds": self.measuring_seconds,
+            "deep_cost": self._deep_cost,
+            "confirmed_dead": self._confirmed_dead,
+        }
+
+    def load(self, state: Mapping[str, Any], history: History) -> None:
+        """Go on from a `state` of a run of the same config, its records in ``history``."""
+        self.trainer.load(state["trainer"])
+        units = self.units
+        born = state["born_dead"].split(units)
+        self.probe.born_dead = {i: layer.numpy() for i, layer in enumerate(born)}
+        self._firing.load(units, state["quiet_for"], self.trainer.device)
+        self._cadence.load(state["cadence"])
+        self._losses, self._losses_since = state["losses"], state["losses_since"]
+        self.seconds = state["seconds"]
+        self.measuring_seconds = state["measuring_seconds"]
+        self._deep_cost, self._confirmed_dead = state["deep_cost"], state["confirmed_dead"]
+        self._speed_since = self.step, self.seconds
+        self.history = history
+        history.facts = Facts(self.baseline, self.config.training.steps, self.config)
+        for event in history.snapshot().events:
+            if event.kind == "diverged":
+                self.divergence = Divergence(event.step, event.text)
 
     def _affords_deep(self) -> bool:
         return self._cadence.affords(4 * self._deep_cost, self.seconds)

@@ -1,0 +1,1 @@
+"""Runs that last: the folder that a run is kept in, written while it trains, read by anyone."""

@@ -1,0 +1,229 @@
+"""A run's state between two steps as one safetensors file, and back: tensors as tensors, the rest
+as JSON in the file's metadata.
+
+One file, so that no crash can leave tensors of one step beside numbers of another. Nothing in it
+can run code. It knows what `caveats.run.Run.state` holds; what is loaded must fit the run, name by
+name and shape by shape, or is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, visible
+from caveats.history import History
+from caveats.run import Run
+from caveats.runs.files import read_whole, replace_file
+from caveats.runs.manifest import rooted
+
+__all__ = ["CHECKPOINT", "Checkpoint", "encode", "load_into", "read", "take", "write"]
+
+CHECKPOINT = "checkpoint.safetensors"
+FORMAT = 1
+LARGEST = 64 * 2**30  # bytes; a file is also held against the size of its own run's state
+LARGEST_HEADER = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A state apart from the run that it was taken from: ``tensors`` are copies on the CPU, and
+    ``events`` says how many there had been."""
+
+    step: int
+    events: int
+    config: RunConfig
+    numbers: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+
+def take(run: Run) -> Checkpoint:
+    """Copy the state of a run, between two steps; 0.1 ms for three layers of 64."""
+    tensors, numbers = split(run.state())
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    return Checkpoint(run.step, run.history.version[1], rooted(run.config), numbers, tensors)
+
+
+def split(tree: Any, path: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The leaves of nested dicts and lists by their paths: the tensors, and all else."""
+    tensors: dict[str, Tensor] = {}
+    numbers: dict[str, Any] = {}
+    for name, leaf in leaves(tree, path):
+        (tensors if isinstance(leaf, Tensor) else numbers)[name] = leaf
+    return tensors, numbers
+
+
+def leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        for key, value in tree.items():
+            # The settings of an optimizer come from the config; here they would be a second truth.
+            if key != "param_groups":
+                yield from leaves(value, f"{path}/{key}" if path else str(key))
+    elif isinstance(tree, list | tuple):
+        for index, value in enumerate(tree):
+            yield from leaves(value, f"{path}/{index}")
+    else:
+        yield path, tree
+
+
+def encode(checkpoint: Checkpoint) -> bytes:
+    content = {
+        "format": FORMAT,
+        "step": checkpoint.step,
+        "events": checkpoint.events,
+        "config": checkpoint.config.to_dict(),
+        "numbers": {k: spelled(v) for k, v in checkpoint.numbers.items()},
+    }
+    return safetensors.torch.save(dict(checkpoint.tensors), {"caveats": json.dumps(content)})
+
+
+def spelled(value: Any) -> Any:
+    """Infinities and NaN as texts: they are no JSON."""
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write(folder: Path, encoded: bytes) -> None:
+    """Replace the checkpoint in ``folder``; raises OSError."""
+    replace_file(folder / CHECKPOINT, encoded)
+
+
+def read(folder: Path) -> Checkpoint:
+    """Read the checkpoint in ``folder``; `load_into` checks whether it fits a run.
+
+    Raises:
+        ConfigError: one sentence for whatever is wrong with it.
+    """
+    where = visible(folder / CHECKPOINT)
+    try:
+        data = read_whole(folder / CHECKPOINT, LARGEST)
+    except FileNotFoundError:
+        raise ConfigError(f"{where} is missing: this run cannot go on, only be looked at") from None
+    content = metadata(data, where)
+    try:
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError, KeyError, RuntimeError, TypeError):
+        raise ConfigError(f"{where} is cut short or damaged") from None
+    step, events = count(content, "step", where), count(content, "events", where)
+    numbers = content.get("numbers")
+    if not isinstance(numbers, dict) or not isinstance(content.get("config"), dict):
+        raise ConfigError(f"{where} lacks its config or its numbers")
+    try:
+        config = RunConfig.from_dict(content["config"], where)
+    except (TypeError, OverflowError) as error:
+        raise ConfigError(f"{where}: config cannot be read: {visible(error)}") from None
+    return Checkpoint(step, events, config, numbers, tensors)
+
+
+def count(content: Mapping[str, Any], key: str, where: str) -> int:
+    value = content.get(key)
+    if type(value) is not int or not 0 <= value <= 2**53:
+        raise ConfigError(f"{where}: {key} = {visible(repr(value))[:80]} is no count")
+    return value
+
+
+def metadata(data: bytes, where: str) -> dict[str, Any]:
+    """The JSON that `encode` put into the header: a length in 8 bytes, then the header's text."""
+    try:
+        (length,) = struct.unpack_from("<Q", data)
+        if length > min(LARGEST_HEADER, len(data) - 8):
+            raise ValueError
+        header = json.loads(data[8 : 8 + length])
+        content = json.loads(header["__metadata__"]["caveats"])
+    except (struct.error, ValueError, RecursionError, KeyError, TypeError):
+        raise ConfigError(f"{where} is no checkpoint of a run") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{where} is no checkpoint of a run")
+    version = content.get("format")
+    if type(version) is not int or version < 1:
+        raise ConfigError(f"{where} has no format version")
+    if version > FORMAT:
+        raise ConfigError(
+            f"{where} is of a newer caveats-tui, format {version}: this one reads up to {FORMAT}"
+        )
+    return content
+
+
+def load_into(run: Run, checkpoint: Checkpoint, history: History, where: str) -> None:
+    """Put a state into a fresh run of the checkpoint's own config, its records in ``history``.
+
+    Raises:
+        ConfigError: where a tensor or a number is missing, left over, or of another shape or kind
+            than this run's own; ``where`` names the file.
+    """
+    tensors, numbers = dict(checkpoint.tensors), dict(checkpoint.numbers)
+    try:
+        if any(name.startswith("trainer/optimizer/") for name in tensors):
+            dry_step(run)
+        state = fill(run.state(), "", tensors, numbers)
+        if tensors or numbers:
+            left = next(iter([*tensors, *numbers]))
+            raise MisfitError(f"it has {visible(left[:100])}, which this run does not")
+        if state["trainer"]["batches"]["offset"] > len(run.trainer.x):
+            raise MisfitError("its batches begin beyond the last row")
+        run.load(state, history)
+    except MisfitError as error:
+        raise ConfigError(f"{where} does not fit its config: {error}") from None
+    except (RuntimeError, ValueError, TypeError, KeyError, IndexError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(f"{where} cannot be loaded: {visible(said)[:200]}") from None
+
+
+def dry_step(run: Run) -> None:
+    """Have the optimizer make its buffers, so that the run's state has its full shape. The weights
+    may move: they are about to be replaced."""
+    for parameter in run.trainer.network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    run.trainer.optimizer.step()
+    run.trainer.optimizer.zero_grad()
+
+
+class MisfitError(ValueError):
+    """What of a checkpoint does not fit the run."""
+
+
+def fill(shape: Any, path: str, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> Any:
+    """``shape`` with its leaves taken out of ``tensors`` and ``numbers``."""
+    if isinstance(shape, Mapping):
+        return {
+            key: value
+            if key == "param_groups"
+            else fill(value, f"{path}/{key}" if path else str(key), tensors, numbers)
+            for key, value in shape.items()
+        }
+    if isinstance(shape, list | tuple):
+        return [fill(v, f"{path}/{i}", tensors, numbers) for i, v in enumerate(shape)]
+    if isinstance(shape, Tensor):
+        tensor = tensors.pop(path, None)
+        if tensor is None:
+            raise MisfitError(f"{path} is missing")
+        if tensor.shape != shape.shape or tensor.dtype != shape.dtype:
+            raise MisfitError(
+                f"{path} is {described(tensor)} where this run has {described(shape)}"
+            )
+        return tensor
+    if path not in numbers:
+        raise MisfitError(f"{path} is missing")
+    value = numbers.pop(path)
+    if isinstance(shape, float) and value in ("nan", "inf", "-inf"):
+        return float(value)
+    if isinstance(shape, float) and type(value) is int:
+        return float(value)
+    if type(value) is not type(shape) or (type(value) is int and not 0 <= value <= 2**53):
+        raise MisfitError(f"{path} = {visible(repr(value))[:80]}")
+    return value
+
+
+def described(tensor: Tensor) -> str:
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{'×'.join(map(str, tensor.shape)) or 'one'} {kind}"

@@ -1,0 +1,173 @@
+"""One line of a log: a record or an event as JSON, and back. It knows no files.
+
+Numbers have nine digits, which holds every float32 exactly. NaN (not observed, or no number) is
+null, infinities are 1e999: strict JSON that every reader takes for one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isnan, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caveats.errors import visible
+from caveats.history import Event, Snapshot, States
+from caveats.measures import LAYER_MEASURES, SCALARS, STATES
+
+__all__ = ["BadLineError", "Record", "event_line", "is_event", "parse", "record_line"]
+
+# Units beyond which a record carries no states: a neuron map of more cells shows nothing, and
+# each would cost a megabyte.
+MOST_STATES = 1_000_000
+LAST_STEP = 2**53
+LONGEST_TEXT = 500
+_ZERO = ord("0")
+_ALWAYS = ("loss", "accuracy", "batch_loss", "lr", "seconds")
+
+
+class BadLineError(ValueError):
+    """A line that is neither a record nor an event; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a line tells of one step. ``layers[name]`` is (layers,) float64; ``states`` is None
+    where the units are as in the record before."""
+
+    step: int
+    scalars: Mapping[str, float]
+    layers: Mapping[str, NDArray[np.float64]]
+    states: States | None = field(default=None)
+
+
+def number(value: float) -> str:
+    text = f"{value:.9g}"
+    return "null" if text == "nan" else text.replace("inf", "1e999")
+
+
+def numbers(values: NDArray[np.float64]) -> str:
+    text = ",".join([f"{value:.9g}" for value in values.tolist()])
+    return text.replace("nan", "null").replace("inf", "1e999") if "n" in text else text
+
+
+def record_line(snapshot: Snapshot, row: int, before: States | None = None) -> str:
+    """Record ``row`` of a snapshot, its states left out where they are ``before``, the very object
+    (a history shares it between records that agree)."""
+    parts = [f'{{"step":{snapshot.steps[row]}']
+    for name, value in zip(SCALARS, snapshot.table[row].tolist(), strict=True):
+        if name in _ALWAYS or not isnan(value):
+            parts.append(f'"{name}":{number(value)}')
+    cube = snapshot.cube[row]
+    seen = ~np.isnan(cube).all(1)
+    measures = ",".join(
+        f'"{name}":[{numbers(cube[column])}]'
+        for column, name in enumerate(LAYER_MEASURES)
+        if seen[column]
+    )
+    parts.append(f'"layers":{{{measures}}}')
+    states = snapshot.states[row]
+    if states is not before and sum(map(len, states)) <= MOST_STATES:
+        codes = ",".join(f'"{(s + _ZERO).tobytes().decode("ascii")}"' for s in states)
+        parts.append(f'"states":[{codes}]')
+    return ",".join(parts) + "}\n"
+
+
+def event_line(event: Event) -> str:
+    content: dict[str, Any] = {"event": event.kind, "step": event.step, "text": event.text}
+    if event.changes:
+        content["changes"] = dict(event.changes)
+    return json.dumps(content, separators=(",", ":"), default=str) + "\n"
+
+
+def is_event(line: bytes) -> bool:
+    """Whether a line is an event by its first bytes, as `event_line` writes them."""
+    return line.startswith(b'{"event":')
+
+
+def parse(line: bytes, units: tuple[int, ...]) -> Record | Event:
+    """Read one line of a run whose layers have these ``units``. Unknown keys are ignored.
+
+    Raises:
+        BadLineError: for anything that is no record and no event of such a run.
+    """
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadLineError("is no JSON") from None
+    if not isinstance(content, dict):
+        raise BadLineError("is no object")
+    step = content.get("step")
+    if type(step) is not int or not 0 <= step <= LAST_STEP:
+        raise BadLineError(f"has no step: {cut(step)}")
+    if "event" in content:
+        return Event(step, cut(content["event"]), cut(content.get("text", "")), changes(content))
+    if "loss" not in content:
+        raise BadLineError("has no loss")
+    scalars = {name: one(content[name], name) for name in SCALARS if name in content}
+    table = content.get("layers")
+    if not isinstance(table, dict):
+        raise BadLineError("has no layers")
+    layers = {
+        name: column(table[name], name, len(units)) for name in LAYER_MEASURES if name in table
+    }
+    states = content.get("states")
+    return Record(step, scalars, layers, None if states is None else codes(states, units))
+
+
+def cut(value: object) -> str:
+    text = visible(str(value)[:LONGEST_TEXT])
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+
+
+def one(value: object, name: str) -> float:
+    if value is None:
+        return nan
+    if type(value) is not float and type(value) is not int:
+        raise BadLineError(f"has no number as {name}: {cut(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise BadLineError(f"has too large a number as {name}") from None
+
+
+def column(values: object, name: str, layers: int) -> NDArray[np.float64]:
+    if not isinstance(values, list) or len(values) != layers:
+        raise BadLineError(f"has no list of {layers} numbers as {name}")
+    return np.array([one(value, name) for value in values])
+
+
+def codes(texts: object, units: tuple[int, ...]) -> States:
+    if not isinstance(texts, list) or len(texts) != len(units):
+        raise BadLineError(f"has no list of {len(units)} texts as states")
+    states = []
+    for text, expected in zip(texts, units, strict=True):
+        if not isinstance(text, str) or len(text) != expected or not text.isascii():
+            raise BadLineError(f"has no text of {expected} digits as states of a layer")
+        state = np.frombuffer(text.encode("ascii"), np.uint8) - np.uint8(_ZERO)
+        if len(state) and state.max() >= len(STATES):  # below "0" wraps around to above 200
+            raise BadLineError("has an unknown digit in states")
+        states.append(state)
+    return tuple(states)
+
+
+def changes(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The changes of an event, texts made visible; what is nested deeper than a list is text."""
+    given = content.get("changes")
+    if not isinstance(given, dict):
+        return {}
+    return {cut(key): plain(value) for key, value in list(given.items())[:100]}
+
+
+def plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) <= LAST_STEP else cut(value)
+    if isinstance(value, list):
+        return [v if isinstance(v, bool | int | float) else cut(v) for v in value[:1001]]
+    return cut(value)

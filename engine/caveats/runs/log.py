@@ -1,0 +1,185 @@
+"""The log of a run, log.jsonl, as a file that grows: whole lines only, of bounded size.
+
+It knows which lines are events and where a record's step and states stand, not what they mean.
+A log that grows too long is thinned as a history is: every second record of its older half goes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from caveats.errors import ConfigError
+from caveats.runs.files import opened, read_whole, replace_file
+from caveats.runs.lines import is_event
+
+__all__ = ["LARGEST", "LARGEST_READ", "LOG", "LONGEST_LINE", "Log", "Tail"]
+
+LOG = "log.jsonl"
+LARGEST = 64 * 2**20  # bytes; then it is thinned
+LARGEST_READ = 2 * LARGEST  # what no run of this program reaches
+LONGEST_LINE = 4 * 2**20  # a record of 1,000 layers and 1,000,000 units has 1.4 MB
+CHUNK = 2**20
+SEAL = 64  # bytes before the place read to, by which a replaced log is told
+
+_STEP = re.compile(rb'"step":\s*(\d{1,16})')
+
+
+class Log:
+    """Appends to the log in ``folder``, which only this object writes. Raises OSError."""
+
+    def __init__(self, folder: Path, largest: int = LARGEST) -> None:
+        self.path = folder / LOG
+        self._largest = largest
+        self._size: int | None = None
+
+    def append(self, lines: bytes) -> None:
+        """Add whole lines; after an error, as of a full disk, the log is as it was before."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(self.path, flags, 0o644)
+        try:
+            size = os.fstat(descriptor).st_size
+            if self._size is None:
+                self._size = whole(descriptor, size)
+            if size != self._size:
+                os.ftruncate(descriptor, self._size)  # what a write cut short has left
+            view = memoryview(lines)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        finally:
+            os.close(descriptor)
+        self._size += len(lines)
+        if self._size > self._largest:
+            self._rewrite(thinned)
+
+    def cut(self, step: int, events: int) -> None:
+        """Drop the records beyond ``step`` and all events but the first so many: what a run that
+        goes on from an earlier step will make anew."""
+
+        def kept(lines: list[bytes]) -> Iterable[bytes]:
+            left = events
+            for line in lines:
+                if is_event(line):
+                    left -= 1
+                    if left >= 0:
+                        yield line
+                elif (found := _STEP.search(line, 0, 64)) and int(found[1]) <= step:
+                    yield line
+
+        if self.path.is_symlink() or self.path.exists():
+            self._rewrite(kept)
+
+    def _rewrite(self, change: Callable[[list[bytes]], Iterable[bytes]]) -> None:
+        lines = read_whole(self.path, LARGEST_READ).split(b"\n")
+        lines.pop()  # what follows the last line break: nothing, or a torn line
+        data = b"".join(line + b"\n" for line in change(lines))
+        replace_file(self.path, data)
+        self._size = len(data)
+
+
+def whole(descriptor: int, size: int) -> int:
+    """Where the last whole line of a file ends: a crash may have torn what follows."""
+    end = size
+    while end:
+        start = max(0, end - CHUNK)
+        at = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if at >= 0:
+            return start + at + 1
+        end = start
+    return 0
+
+
+def thinned(lines: list[bytes]) -> Iterable[bytes]:
+    """All events, the first record, every second of the older half, and the newer half. A record
+    that is left takes over the states of those before it that went."""
+    records = sum(1 for line in lines if not is_event(line))
+    half = records // 2
+    states = b""
+    index = -1
+    for line in lines:
+        if is_event(line):
+            yield line
+            continue
+        index += 1
+        at = line.rfind(b',"states":')
+        if index < half and index % 2:
+            states = line[at:-1] if at >= 0 else states
+            continue
+        yield line[:-1] + states + b"}" if states and at < 0 else line
+        states = b""
+
+
+class Tail:
+    """Reads a log that may still grow, from where the last look ended, a bounded piece at a time.
+
+    A log that was replaced (thinned, or cut when its run was resumed) is begun anew: `look` says
+    so by calling ``begin`` before it hands on lines.
+    """
+
+    def __init__(self, folder: Path, begin: Callable[[int], None]) -> None:
+        self.path = folder / LOG
+        self.offset = 0
+        self.torn = 0  # bytes behind the last whole line
+        self.overlong = 0  # lines that were skipped for their length
+        self._begin = begin
+        self._seal = b""
+        self._seen: tuple[int, int, int] | None = None
+        self._skipping = False
+
+    def look(self, take: Callable[[bytes], None]) -> bool:
+        """Hand every new whole line on; False where there is nothing new.
+
+        Raises:
+            ConfigError: for a file that is no log of this program.
+        """
+        try:
+            with opened(self.path) as descriptor:
+                found = os.fstat(descriptor)
+                seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+                if seen == self._seen:
+                    return False
+                if found.st_size > LARGEST_READ:
+                    raise ConfigError(
+                        f"{LOG} has {found.st_size:,} bytes: no run of this program writes more "
+                        f"than {LARGEST_READ:,}"
+                    )
+                at = self.offset - len(self._seal)
+                if self._seen is None or os.pread(descriptor, len(self._seal), at) != self._seal:
+                    self.offset, self._seal, self._skipping = 0, b"", False
+                    self._begin(found.st_size)
+                before = self.offset
+                self._read(descriptor, found.st_size, take)
+                self._seen = seen
+                return self.offset != before
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise ConfigError(f"{LOG} cannot be read: {error.strerror}") from None
+
+    def _read(self, descriptor: int, size: int, take: Callable[[bytes], None]) -> None:
+        want = CHUNK
+        while self.offset < size:
+            data = os.pread(descriptor, min(want, size - self.offset), self.offset)
+            end = data.rfind(b"\n") + 1
+            if end:
+                lines = data[:end].split(b"\n")
+                lines.pop()
+                for line in lines[1:] if self._skipping else lines:
+                    take(line)
+                self._skipping, want = False, CHUNK
+                self._move(data, end)
+            elif len(data) < want or not data:
+                break  # a line that is being written, or was torn
+            elif want < LONGEST_LINE and not self._skipping:
+                want = LONGEST_LINE
+            else:
+                self.overlong += not self._skipping
+                self._skipping = True
+                self._move(data, len(data))
+        self.torn = size - self.offset
+
+    def _move(self, data: bytes, end: int) -> None:
+        self.offset += end
+        self._seal = (self._seal + data[max(0, end - SEAL) : end])[-SEAL:]

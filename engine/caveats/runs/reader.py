@@ -1,0 +1,220 @@
+"""Reads a run's folder into a history, once or while another process writes it.
+
+It trains nothing and loads no weights, so it needs no torch. What it reads may come from anywhere:
+bounded in memory, every text made visible, every oddity one sentence in ``problems``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, visible
+from caveats.history import CAPACITY, Event, Facts, History, States
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.runs.files import opened
+from caveats.runs.lines import BadLineError, Record, is_event, parse
+from caveats.runs.log import LOG, Tail
+from caveats.runs.manifest import LIVE, MANIFEST, Manifest
+from caveats.session import Status
+
+__all__ = ["SILENT_AFTER", "Follower", "Reader", "records"]
+
+SILENT_AFTER = 10.0  # seconds without a sign of life
+MOST_EVENTS = 10_000
+MOST_PROBLEMS = 5
+TABLES = 64 * 2**20  # bytes of records in memory: the full 2,000 for up to 220 layers
+# A longer log is read in part, every k-th record of all but its end: 2,000 records of 20 layers
+# take 0.3 s to read, and a history would thin more of them anyway.
+READ_WHOLE = 8 * 2**20
+READ_END = 2 * 2**20
+
+
+class Reader:
+    """One run's folder. `refresh` takes in what is new; ``history`` is replaced where the run was
+    resumed from an earlier step, else it grows.
+
+    Raises:
+        ConfigError: one sentence, where ``folder`` holds no run that this program can read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = Manifest.read(folder)
+        self.problems: tuple[str, ...] = ()
+        self.history = self._empty()
+        self._tail = Tail(folder, self._begin)
+        self._index = 0
+        self._every = 1
+        self._end = 0
+        self._states: States = ()
+        self._skipped_states = b""
+        self._beat_seen = time.monotonic() - self._age()
+        self._manifest_seen: tuple[int, int, int] | None = None
+        self.refresh()
+
+    @property
+    def config(self) -> RunConfig:
+        return self.manifest.config
+
+    @property
+    def silent(self) -> float:
+        """Seconds since the last sign of life of a run that is not over, else 0."""
+        if self.manifest.standing.state not in LIVE:
+            return 0.0
+        return max(0.0, time.monotonic() - self._beat_seen)
+
+    @property
+    def status(self) -> Status:
+        """How the run stands, in the words of `caveats.session`; its problem says when its process
+        has gone silent."""
+        now = self.manifest.standing
+        problem = now.problem
+        if self.silent >= SILENT_AFTER:
+            problem = f"no news for {self.silent:.0f} s: the process that trains it may be gone"
+        speed = 0.0 if self.silent >= SILENT_AFTER else now.speed
+        newest = max(now.step, self.history.version[0])
+        return Status(now.state, newest, speed, self.manifest.starts, self.manifest.device, problem)
+
+    def refresh(self) -> bool:
+        """Take in what was written since the last look; whether there was anything.
+
+        Raises:
+            ConfigError: where the folder is gone or no longer a run.
+        """
+        told = self._refresh_manifest()
+        grew = self._tail.look(self._take)
+        if self._tail.overlong:
+            self._complain(f"{LOG} has a line of more than 4 MB: it was left out")
+        if self._tail.torn and self.manifest.standing.state not in LIVE:
+            self._complain(f"the last line of {LOG} is torn: it was left out")
+        return told or grew
+
+    def _refresh_manifest(self) -> bool:
+        try:
+            with opened(self.folder / MANIFEST) as descriptor:
+                found = os.fstat(descriptor)
+        except FileNotFoundError:
+            raise ConfigError(f"{visible(self.folder)} is gone") from None
+        seen = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if seen == self._manifest_seen:
+            return False
+        first, self._manifest_seen = self._manifest_seen is None, seen
+        before, manifest = self.manifest, Manifest.read(self.folder)
+        if (manifest.layers, manifest.units) != (before.layers, before.units):
+            raise ConfigError(f"{visible(self.folder)} holds another run than before")
+        self.manifest = manifest
+        self.history.facts = self._facts()
+        beat, old = manifest.standing.beat, before.standing.beat
+        if not first and (beat, manifest.starts) != (old, before.starts):
+            self._beat_seen = time.monotonic()
+        return True
+
+    def _age(self) -> float:
+        return max(0.0, (datetime.now(UTC) - self.manifest.standing.time).total_seconds())
+
+    def _facts(self) -> Facts:
+        config = self.manifest.config
+        return Facts(self.manifest.baseline, config.training.steps, config)
+
+    def _empty(self) -> History:
+        row = 8 * (len(SCALARS) + len(LAYER_MEASURES) * len(self.manifest.layers))
+        return History(
+            self.manifest.layers, max(8, min(CAPACITY, TABLES // (2 * row))), self._facts()
+        )
+
+    def _begin(self, size: int) -> None:
+        if len(self.history):
+            self.history = self._empty()
+        self._index, self._states, self._skipped_states = 0, (), b""
+        self._every = -(-size // READ_WHOLE)
+        self._end = size - READ_END
+
+    def _take(self, line: bytes) -> None:
+        if not is_event(line):
+            self._index += 1
+            due = (self._index - 1) % self._every == 0 or self._tail.offset >= self._end
+            if self._every > 1 and not due:
+                if b'"states":' in line:
+                    self._skipped_states = line
+                return
+        try:
+            content = parse(line, self.manifest.units)
+            if isinstance(content, Event):
+                self._note(content)
+            else:
+                self._append(content)
+        except BadLineError as error:
+            self._complain(f"a line of {LOG} {error}: it was left out")
+
+    def _append(self, record: Record) -> None:
+        states = record.states
+        if states is None and self._skipped_states:
+            skipped, self._skipped_states = self._skipped_states, b""
+            last = parse(skipped, self.manifest.units)
+            states = last.states if isinstance(last, Record) else None
+        self._skipped_states = b""
+        if states is not None:
+            self._states = states
+        self.history.append(record.step, record.scalars, record.layers, self._states)
+
+    def _note(self, event: Event) -> None:
+        if self.history.version[1] < MOST_EVENTS:
+            self.history.note(event)
+        else:
+            self._complain(f"{LOG} has more than {MOST_EVENTS:,} events: the others were left out")
+
+    def _complain(self, sentence: str) -> None:
+        if sentence not in self.problems and len(self.problems) < MOST_PROBLEMS:
+            self.problems = (*self.problems, sentence)
+
+
+def records(folder: Path, manifest: Manifest) -> Iterator[Record | Event]:
+    """Every record and event of a log in order, one at a time; lines that are neither are left
+    out. Raises ConfigError as `Reader`."""
+    lines: list[bytes] = []
+    tail = Tail(folder, lambda size: None)
+    tail.look(lines.append)
+    lines.reverse()
+    while lines:
+        try:
+            yield parse(lines.pop(), manifest.units)
+        except BadLineError:
+            continue
+
+
+class Follower:
+    """Keeps a `Reader` fresh from a thread of its own, four times a second. ``reader.history`` and
+    ``reader.status`` are read as those of a session are; ``problem`` says why it stopped."""
+
+    PAUSE = 0.25  # seconds
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.problem = ""
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="caveats-following", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(10)
+
+    def __enter__(self) -> Follower:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def _work(self) -> None:
+        while not self._stopped.wait(self.PAUSE):
+            try:
+                self.reader.refresh()
+            except ConfigError as error:
+                self.problem = str(error)
+                return

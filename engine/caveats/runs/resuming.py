@@ -1,0 +1,117 @@
+"""Brings a kept run back: as a `caveats.run.Run` at its checkpoint, to go on with or to measure.
+
+It joins checkpoint, log and writer; nothing is written before the run is known to be sound and
+nobody else's.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from caveats.errors import ConfigError, visible
+from caveats.history import Event, History
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.run import Run
+from caveats.runs import checkpoint
+from caveats.runs.log import LOG
+from caveats.runs.manifest import LIVE, Manifest
+from caveats.runs.reader import Reader
+from caveats.runs.writer import BEAT, Writer
+from caveats.session import sentence
+
+__all__ = ["restore", "resume"]
+
+OVER = 60.0  # seconds without a sign of life after which no clock is so wrong that it is alive
+
+
+def restore(folder: Path, every: int | None = None) -> Run:
+    """The run in ``folder`` as it was at its checkpoint, bit for bit on the same machine, with its
+    records up to there. Nothing is written.
+
+    Raises:
+        ConfigError: one sentence, for a folder that is no run, data that changed since, and a
+            checkpoint that is missing, damaged, of a newer version or of another network.
+    """
+    manifest = Manifest.read(folder)
+    saved = checkpoint.read(folder)
+    where = visible(folder / checkpoint.CHECKPOINT)
+    try:
+        run = Run(saved.config, every=every)
+    except (MemoryError, RuntimeError) as error:
+        raise ConfigError(f"{where}: {sentence(error)}") from None
+    crc32 = zlib.crc32(run.dataset.y.tobytes(), zlib.crc32(run.dataset.x.tobytes()))
+    if crc32 != manifest.data_crc32:
+        raise ConfigError(
+            f"{visible(folder)} was trained on other data: {visible(run.dataset.name)} has changed "
+            "since"
+        )
+    history = until(Reader(folder).history, saved.step, saved.events)
+    if history.layers != run.history.layers:
+        raise ConfigError(f"{where} is of another network than {LOG}")
+    checkpoint.load_into(run, saved, history, where)
+    return run
+
+
+def until(history: History, step: int, events: int) -> History:
+    """The records up to ``step`` and the first so many ``events``."""
+    snapshot = history.snapshot()
+    kept = History(history.layers)
+    for row, at in enumerate(snapshot.steps):
+        if at <= step:
+            kept.append(
+                int(at),
+                dict(zip(SCALARS, snapshot.table[row], strict=True)),
+                dict(zip(LAYER_MEASURES, snapshot.cube[row], strict=True)),
+                snapshot.states[row],
+            )
+    for event in snapshot.events[:events]:
+        kept.note(event)
+    return kept
+
+
+def resume(folder: Path, every: int | None = None) -> tuple[Run, Writer]:
+    """Go on with the run in ``folder``: the run at its checkpoint, and the writer that keeps it in
+    the same folder. What was recorded beyond the checkpoint is dropped: it is made anew.
+
+    Raises:
+        ConfigError: as `restore`, and for a run that another process is still writing.
+    """
+    manifest = Manifest.read(folder)
+    refuse_if_alive(folder, manifest)
+    run = restore(folder, every)
+    writer = Writer(run, folder, resumed=manifest)
+    run.history.note(Event(run.step, "resumed", f"resumed at step {run.step:,}"))
+    return run, writer
+
+
+def refuse_if_alive(folder: Path, manifest: Manifest) -> None:
+    """Raises ConfigError where another process still writes the run. Locks are no help on a
+    network file system: a process that lives shows it in run.toml every two seconds."""
+    now = manifest.standing
+    if now.state not in LIVE:
+        return
+    if manifest.host == socket.gethostname() and manifest.pid != os.getpid():
+        try:
+            os.kill(manifest.pid, 0)
+        except ProcessLookupError:
+            return
+        except OSError:
+            pass  # it lives, and is somebody else's
+    if (datetime.now(UTC) - now.time).total_seconds() > OVER:
+        return
+    deadline = time.monotonic() + 2.5 * BEAT
+    while time.monotonic() < deadline:
+        time.sleep(BEAT / 4)
+        then = Manifest.read(folder)
+        if then.standing.state not in LIVE:
+            return
+        if (then.standing.beat, then.starts) != (now.beat, manifest.starts):
+            raise ConfigError(
+                f"{visible(folder)} is being trained by process {then.pid} on "
+                f"{visible(then.host)}: stop it first, or look with open"
+            )

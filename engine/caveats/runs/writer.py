@@ -1,0 +1,238 @@
+"""Keeps a run on disk while it trains: a thread that reads the run's history at its own pace.
+
+The trainer never waits for it: between two steps it looks at one flag, and about once a second
+copies its state (`caveats.runs.checkpoint.take`). Everything else, and every wait for the disk,
+happens in the thread. What goes wrong is said once, in ``problem``, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import socket
+import threading
+import time
+import zlib
+from collections import deque
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from caveats.errors import ConfigError, visible
+from caveats.history import States
+from caveats.runs.lines import event_line, record_line
+from caveats.runs.log import Log
+from caveats.runs.manifest import Manifest, Standing, State, curve, rooted
+
+if TYPE_CHECKING:
+    from caveats.run import Run
+    from caveats.runs.checkpoint import Checkpoint
+
+__all__ = ["Writer"]
+
+TICK = 0.25  # seconds between two looks at the history
+BEAT = 2.0  # seconds between two signs of life in run.toml
+CHECKPOINT_EVERY = 1.0  # seconds at least
+# A checkpoint may take this share of the time: what holds up the trainer, and what does not.
+SHARE_OF_TRAINER, SHARE_OF_DISK = 0.005, 0.1
+ROWS_AT_ONCE = 200  # of about 0.1 ms each: between them the trainer gets its turn
+PACKAGES = ("caveats-tui", "torch", "numpy")
+
+
+class Writer:
+    """Writes ``run`` into ``folder``, new or empty; a run that was resumed goes on in its own,
+    whose manifest is ``resumed``. Use it from the thread that trains: `between_steps` after each
+    step, `tell` when the run's state changes, `close` at the end.
+
+    Raises:
+        ConfigError: where the folder cannot be written to, or holds a run already.
+    """
+
+    def __init__(
+        self, run: Run, folder: Path, *, kind: str = "run", resumed: Manifest | None = None
+    ) -> None:
+        from caveats.runs import checkpoint
+
+        self.folder = folder
+        self.problem = ""
+        self._run = run
+        self._checkpoints = checkpoint
+        self._log = Log(folder)
+        self._states: States | None = None
+        self._written_step, self._written_events = -1, 0
+        self._wanted = False
+        self._taken: deque[Checkpoint] = deque(maxlen=1)  # from the trainer; the newest counts
+        self._taking_seconds = 0.0
+        self._next_checkpoint = self._next_beat = 0.0
+        self._state: State = "paused"
+        self._said = ""
+        self._told: tuple[State, str] | None = None  # what run.toml says
+        self._manifest = described(run, kind, resumed)
+        self._wake = threading.Event()
+        self._closing = False
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if resumed is None and any(folder.iterdir()):
+                raise ConfigError(f"{visible(folder)} is not empty: name a new folder")
+            if resumed is not None:
+                snapshot = run.history.snapshot()
+                self._written_events = len(snapshot.events)
+                self._written_step = int(snapshot.steps[-1]) if len(snapshot) else -1
+                self._log.cut(run.step, self._written_events)
+            # First, so that a folder that has a run.toml can always be resumed.
+            checkpoint.write(folder, checkpoint.encode(checkpoint.take(run)))
+            self._manifest.write(folder)
+        except OSError as error:
+            raise ConfigError(f"{visible(folder)} cannot be written: {error.strerror}") from None
+        self._thread = threading.Thread(target=self._work, name="caveats-keeping", daemon=True)
+        self._thread.start()
+
+    # Called by the thread that trains.
+
+    def between_steps(self) -> None:
+        """Copy the state if it is time; costs 30 ns where it is not."""
+        if self._wanted:
+            self._wanted = False
+            self._take()
+
+    def tell(self, state: State, problem: str = "") -> None:
+        """Say how the run stands. One that comes to rest is checkpointed at once."""
+        if (state, problem) == (self._state, self._said):
+            return
+        if state != "running":
+            self._take()
+        self._state, self._said = state, problem
+        self._wake.set()
+
+    def close(self, state: State, problem: str = "", timeout: float = 30.0) -> None:
+        """Write what is left and end the thread; waits for the disk up to ``timeout`` seconds."""
+        self.tell(state, problem)
+        self._closing = True
+        self._wake.set()
+        self._thread.join(timeout)
+
+    def _take(self) -> None:
+        start = time.perf_counter()
+        self._taken.append(self._checkpoints.take(self._run))
+        self._taking_seconds = time.perf_counter() - start
+
+    # Everything below runs in the writer's thread.
+
+    def _work(self) -> None:
+        self._next_beat = time.monotonic() + BEAT
+        while True:
+            closing = self._closing
+            if not closing:
+                self._wake.wait(TICK)
+                self._wake.clear()
+            try:
+                self._write(closing)
+                self.problem = ""
+            except Exception as error:  # the thread must live on, or nothing more is kept
+                # It is tried again at every look: a disk may get room again.
+                why = error.strerror if isinstance(error, OSError) else error
+                self.problem = (
+                    f"{visible(self.folder)} cannot be written ({visible(why)}): "
+                    "the run goes on, but is not kept"
+                )
+            if closing:
+                return
+
+    def _write(self, closing: bool) -> None:
+        now = time.monotonic()
+        self._write_log()
+        self._write_checkpoint(now)
+        say = (self._state, self._said)
+        if closing or say != self._told or now >= self._next_beat:
+            self._next_beat = now + BEAT
+            self._write_manifest(*say, closing=closing)
+            self._told = say
+
+    def _write_log(self) -> None:
+        snapshot = self._run.history.snapshot()
+        steps = snapshot.steps
+        row = int(np.searchsorted(steps, self._written_step, side="right"))
+        while row < len(steps) or self._written_events < len(snapshot.events):
+            parts: list[str] = []
+            states, events, step = self._states, self._written_events, self._written_step
+            while len(parts) < ROWS_AT_ONCE:
+                event = snapshot.events[events] if events < len(snapshot.events) else None
+                if row < len(steps) and (event is None or steps[row] <= event.step):
+                    parts.append(record_line(snapshot, row, states))
+                    states, step = snapshot.states[row], int(steps[row])
+                    row += 1
+                elif event is not None:
+                    parts.append(event_line(event))
+                    events += 1
+                else:
+                    break
+            self._log.append("".join(parts).encode())
+            self._states, self._written_events, self._written_step = states, events, step
+
+    def _write_checkpoint(self, now: float) -> None:
+        if not self._taken:
+            self._wanted = self._state == "running" and now >= self._next_checkpoint
+            return
+        start = time.perf_counter()
+        data = self._checkpoints.encode(self._taken.popleft())
+        held_up = self._taking_seconds + time.perf_counter() - start
+        self._checkpoints.write(self.folder, data)
+        spent = time.perf_counter() - start
+        pause = max(CHECKPOINT_EVERY, held_up / SHARE_OF_TRAINER, spent / SHARE_OF_DISK)
+        self._next_checkpoint = now + pause - TICK
+
+    def _write_manifest(self, state: State, said: str, *, closing: bool) -> None:
+        run = self._run
+        snapshot = run.history.snapshot()
+        losses = snapshot.scalar("loss")
+        newest = len(snapshot) - 1
+        verdicts = self._manifest.standing.verdicts
+        if closing:
+            from caveats.verdicts import judge
+
+            verdicts = tuple((v.caveat, v.severity) for v in judge(run.history))
+        standing = Standing(
+            state=state,
+            step=run.step,
+            speed=run.speed if state == "running" else 0.0,
+            seconds=run.seconds,
+            loss=float(losses[newest]) if newest >= 0 else math.nan,
+            accuracy=float(snapshot.scalar("accuracy")[newest]) if newest >= 0 else math.nan,
+            problem=said,
+            beat=self._manifest.standing.beat + 1,
+            time=datetime.now(UTC),
+            curve=curve(losses.tolist()),
+            verdicts=verdicts,
+        )
+        self._manifest = replace(self._manifest, config=rooted(run.config), standing=standing)
+        self._manifest.write(self.folder)
+
+
+def described(run: Run, kind: str, resumed: Manifest | None) -> Manifest:
+    data = zlib.crc32(run.dataset.y.tobytes(), zlib.crc32(run.dataset.x.tobytes()))
+    return Manifest(
+        config=rooted(run.config),
+        layers=run.history.layers,
+        units=tuple(run.units),
+        kind=resumed.kind if resumed else kind,
+        created=resumed.created if resumed else datetime.now(UTC),
+        baseline=run.baseline,
+        device=str(run.trainer.device),
+        data_crc32=data,
+        versions={"python": platform.python_version(), **{p: packaged(p) for p in PACKAGES}},
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        starts=resumed.starts + 1 if resumed else 1,
+    )
+
+
+def packaged(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # run from a folder of sources
+        return "unknown"
