@@ -1,0 +1,97 @@
+"""Textual's driver for Linux and macOS, drawing through a `Guard`. Knows no screen of the lab."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+from caveats_tui.terminal.guard import Guard
+
+__all__ = ["driver_class"]
+
+
+class _GuardedDriver(LinuxDriver):
+    guard: ClassVar[Guard]
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._file = self.guard.output  # type: ignore[assignment]  # write, flush and fileno
+        self._size = size or self._get_terminal_size()
+        # A traceback belongs to the person. At this point `sys.stderr` leads to the log.
+        app.error_console.file = self.guard.stderr
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        # Textual asks stdout, which is the log by now.
+        try:
+            columns, rows = os.get_terminal_size(self.guard.output.fd)
+        except OSError:
+            return 80, 24
+        return columns or 80, rows or 24
+
+    def start_application_mode(self) -> None:
+        self.guard.entered(self._leave)
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def flush(self) -> None:
+        super().flush()
+        self.guard.bound_log()
+
+    def close(self) -> None:
+        super().close()
+        self.guard.left()
+        if self.guard.output.lost and sys.__stderr__ is not None:
+            self._app.error_console.file = sys.__stderr__
+
+    def run_input_thread(self) -> None:
+        try:
+            super().run_input_thread()
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.guard.hung_up()
+
+    def _leave(self, number: int) -> bool:
+        def leave() -> None:
+            self._app.exit(return_code=128 + number)
+
+        if self._loop.is_closed():
+            return False
+        self._loop.call_soon_threadsafe(leave)
+        return True
+
+    # Textual stops and resumes inside the signal handler. One that arrives while the app puts a
+    # frame into the writer's queue then waits for the lock of that queue, for ever. The loop does
+    # it between two of its turns.
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(super()._sigtstp_application)
+
+    def _sigcont_application(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._continued)
+
+    def _continued(self) -> None:
+        if self.guard.output.lost or self.guard.signal is not None or not self._auto_restart:
+            return  # the kernel sends SIGCONT with the SIGHUP of a hang-up, a shell with SIGTERM
+        if not self._must_signal_resume:
+            # Continued after a SIGSTOP, which nobody can catch: the shell has had the terminal
+            # since, and Textual would start a second pair of threads over the first.
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        super()._sigcont_application()
+
+
+def driver_class(guard: Guard) -> type[LinuxDriver]:
+    """A class for ``App(driver_class=...)`` whose screen is the terminal that ``guard`` holds."""
+    return type("GuardedDriver", (_GuardedDriver,), {"guard": guard})

@@ -1,0 +1,52 @@
+"""Where messages go that would tear the screen: a bounded file beside the user's other logs."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import platformdirs
+
+__all__ = ["LIMIT", "Log", "log_path"]
+
+LIMIT = 1 << 20  # bytes
+
+
+def log_path() -> Path:
+    """The file, whether it exists or not."""
+    return Path(platformdirs.user_log_dir("caveats-tui", appauthor=False)) / "lab.log"
+
+
+class Log:
+    """The open log of one session. What earlier ones left is kept until the file is full; what
+    later messages this session has beyond `LIMIT` bytes is left out.
+
+    Where the folder cannot be written, ``path`` is None and messages are dropped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path: Path | None = path
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.fd = os.open(path, flags, 0o600)
+            if os.fstat(self.fd).st_size > LIMIT // 2:
+                os.ftruncate(self.fd, 0)
+            os.write(self.fd, f"-- {time.strftime('%F %T')} process {os.getpid()}\n".encode())
+        except OSError:
+            self.path = None
+            self.fd = os.open(os.devnull, flags)
+        self._begun = os.fstat(self.fd).st_size
+
+    @property
+    def full(self) -> bool:
+        return os.fstat(self.fd).st_size > LIMIT
+
+    @property
+    def grew(self) -> bool:
+        """Whether anything was written since the session began."""
+        return self.path is not None and os.fstat(self.fd).st_size > self._begun
+
+    def close(self) -> None:
+        os.close(self.fd)

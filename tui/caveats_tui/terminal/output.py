@@ -1,0 +1,86 @@
+"""The way to the terminal: text in, bytes out through one file descriptor, and what that cost.
+Knows no Textual; a terminal that is gone swallows what it is sent.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+
+from caveats_tui.terminal.plain import ERRORS
+
+__all__ = ["Output"]
+
+_CHUNK = 8192  # characters kept before they are written without being asked
+
+
+class Output:
+    """A file for Textual's writer thread, which calls ``write`` and ``flush``.
+
+    It never raises: an error would end that thread, its queue of 30 would fill, and the app would
+    wait on it for ever. Anyone may read ``bytes`` and ``seconds`` at any time.
+    """
+
+    def __init__(
+        self, fd: int, encoding: str = "utf-8", *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.fd = fd
+        self.encoding = encoding
+        self.bytes = 0
+        self.lost = False  # the terminal hung up
+        self.closed = False  # the program is ending: what is still queued is dropped
+        self._clock = clock
+        self._pieces: list[str] = []
+        self._kept = 0
+        self._spent = 0.0
+        self._since: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent waiting for the terminal to take its bytes, those of a write that is
+        under way included: a line that stands still counts while it does."""
+        spent, since = self._spent, self._since
+        return spent if since is None else spent + self._clock() - since
+
+    @property
+    def busy(self) -> bool:
+        """Whether a write is under way."""
+        return self._since is not None
+
+    def write(self, text: str) -> None:
+        self._pieces.append(text)
+        self._kept += len(text)
+        if self._kept >= _CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        self._kept = 0
+        if text:
+            self._send(text.encode(self.encoding, ERRORS))
+
+    def fileno(self) -> int:
+        return self.fd
+
+    def _send(self, data: bytes) -> None:
+        rest = memoryview(data)
+        self._since = self._clock()
+        while rest and not (self.lost or self.closed):
+            try:
+                written = os.write(self.fd, rest)
+            except BlockingIOError:
+                # whoever started the program may have left the terminal non-blocking
+                poll = select.poll()
+                poll.register(self.fd, select.POLLOUT)
+                poll.poll()
+            except OSError:
+                self.lost = True
+            else:
+                self.bytes += written
+                rest = rest[written:]
+        spent = self._clock() - self._since
+        self._since = None
+        self._spent += spent

@@ -1,0 +1,41 @@
+"""Characters for terminals that have few: what an encoding lacks is drawn with ASCII, one character
+for each, so that no column moves. Knows encodings, no terminal.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+__all__ = ["ERRORS"]
+
+ERRORS = "caveats.plain"  # the name to give as `errors` to str.encode
+
+_ALIKE = {
+    "-": "─━═╌╍┄┅┈┉╴╶╸╺–—−▁▔⎯",
+    "|": "│┃║╎╏┆┇┊┋╵╷╹╻▏▎▍▌▐▕▊▋▉",
+    "+": "┌┍┎┏┐┑┒┓└┕┖┗┘┙┚┛├┝┠┣┤┥┨┫┬┯┰┳┴┷┸┻┼┿╂╋╔╗╚╝╠╣╦╩╬╭╮╯╰",
+    "#": "█▇▆▅▄▀▃▂■▪▓▒▙▛▜▟",
+    ":": "░⋮",
+    "*": "●•◆★✱",
+    "o": "○◦◌◇",
+    "x": "×✖✗✘✕",
+    "v": "▼▾▽✓✔↓",
+    "^": "▲▴△↑",
+    ">": "▶▸►→⇒›❯",
+    "<": "◀◂◄←⇐‹❮",
+    ".": "·…∙⋅",
+    "'": "‘’′",
+    '"': "“”″",
+    "!": "⚠",
+}
+_PLAIN = {ord(char): plain for plain, chars in _ALIKE.items() for char in chars}
+
+
+def _alike(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(ord(char), "?") for char in missing), error.end
+
+
+codecs.register_error(ERRORS, _alike)
