@@ -1,1 +1,66 @@
-"""The engine of caveats-tui: trains, measures and keeps what it saw; knows no terminal."""
+"""The engine of caveats-tui: trains, measures, judges and predicts; knows no terminal.
+
+    from caveats import Run, RunConfig, judge
+
+    run = Run(RunConfig.from_dict({"optimizer": {"name": "adam", "lr": 0.3}}))
+    while not run.finished:
+        run.advance()
+    for verdict in judge(run.history):
+        print(verdict.severity, verdict.title, verdict.what)
+
+Names are imported when they are first used: reading a config does not load torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError
+
+if TYPE_CHECKING:
+    from caveats.datasets import Dataset, load
+    from caveats.history import History, Snapshot
+    from caveats.probe import Measurement, Probe
+    from caveats.run import Run
+    from caveats.session import Session, Status
+    from caveats.theory import Prediction, predict
+    from caveats.verdicts import Judge, Verdict, judge
+
+__all__ = [
+    "ConfigError",
+    "Dataset",
+    "History",
+    "Judge",
+    "Measurement",
+    "Prediction",
+    "Probe",
+    "Run",
+    "RunConfig",
+    "Session",
+    "Snapshot",
+    "Status",
+    "Verdict",
+    "judge",
+    "load",
+    "predict",
+]
+
+_HOMES = {
+    "datasets": ("Dataset", "load"),
+    "history": ("History", "Snapshot"),
+    "probe": ("Measurement", "Probe"),
+    "run": ("Run",),
+    "session": ("Session", "Status"),
+    "theory": ("Prediction", "predict"),
+    "verdicts": ("Judge", "Verdict", "judge"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"caveats.{home}"), name)
+    raise AttributeError(f"module 'caveats' has no attribute {name!r}")
