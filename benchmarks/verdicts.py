@@ -110,6 +110,7 @@ def report(cases: list[Case], store: Store, with_cures: bool = True) -> dict[str
         "caveats": {name: counted(cases, (name,)) for name in CAVEATS},
         "sgd_family": counted(cases, FAMILY),
         "healthy_flagged": sum(bool(c.flags) for c in healthy) / max(1, len(healthy)),
+        "healthy_ever_flagged": sum(bool(c.ever) for c in healthy) / max(1, len(healthy)),
         "faulty_flagged": sum(bool(c.flags) for c in faulty) / max(1, len(faulty)),
         "first_flag": statistics.median(firsts) if firsts else math.nan,
         "cures": cures(cases, store) if with_cures else {},
@@ -136,7 +137,8 @@ def show(title: str, found: dict[str, Any]) -> None:
         fp = c["fp_healthy"] + c["fp_other"]
         print(f"{name:22}{c['tp']:5}{fp:5}{c['fp_healthy']:10}{c['fn']:5}{c['precision']:7.2f}"
               f"{c['recall']:8.2f}{c['first_flag']:12.1%}")  # fmt: skip
-    print(f"healthy networks flagged {found['healthy_flagged']:.1%}; "
+    print(f"healthy networks flagged {found['healthy_flagged']:.1%} at the end, "
+          f"{found['healthy_ever_flagged']:.1%} at some time; "
           f"faulty ones {found['faulty_flagged']:.1%}; median first flag at "
           f"{found['first_flag']:.1%} of the budget")  # fmt: skip
     if found["cures"]:

@@ -19,9 +19,6 @@ __all__ = ["FAMILY", "Label", "label"]
 HEALTHY, FAULTY, LEARNABLE = 0.75, 0.5, 0.2
 FAMILY = ("step_too_large", "step_too_small", "ravine", "plateau")
 CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
-SOUND_LR = {
-    "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.002, "adagrad": 0.03,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,13 +91,17 @@ def label(sample: Sample, store: Store) -> Label:
         caveats.add("saturation")
     network = heals("init", "relu", "init_adam", "relu_adam", "normalized")
     cut = start.dead >= 1 or start.copied >= 0.5
-    if start.delta_ratio <= 1e-3 and not cut and network:
+    faded = start.delta_ratio <= 1e-3 and not cut
+    if (faded and network) or (end.delta_ratio <= 1e-3 and end.dead < 1 and end.copied < 0.5):
         caveats.add("vanishing_gradient")
-    if diverged or (start.delta_ratio >= 100 and network):
+    if diverged or (start.delta_ratio >= 100 and (network or end.delta_ratio >= 100)):
         caveats.add("exploding_gradient")
-    if heals("lr/10", "lr/100"):
+    # The step is at fault where changing it alone heals, or where it alone breaks a sound network
+    # of this shape on this data and changing it heals that.
+    broken = tried["step alone"] < FAULTY
+    if heals("lr/10", "lr/100") or (broken and tried["step alone/10"] >= HEALTHY):
         caveats.add("step_too_large")
-    if heals("lr*10", "lr*100"):
+    if heals("lr*10", "lr*100") or (broken and tried["step alone*10"] >= HEALTHY):
         caveats.add("step_too_small")
     if heals("momentum", "adam") and not heals("lr/10", "lr/100") and not cut:
         caveats.add("plateau" if score < 0.05 else "ravine")
@@ -129,11 +130,19 @@ def interventions(config: RunConfig, store: Store, reference: float) -> dict[str
     if config.optimizer.name == "sgd":
         changes["momentum"] = {"optimizer.name": "momentum", "optimizer.lr": lr}
         changes["adam"] = adam
+    deep = len(config.network.widths) >= 6
+    sound: dict[str, Any] = {
+        "network.activation": "relu", "network.init": "he_normal", "network.bias": 0.0,
+        "network.dropout": 0.0, "network.normalization": "layer" if deep else "none",
+        "network.residual": deep, "data.standardize": True,
+    }  # fmt: skip
+    for suffix, factor in (("", 1.0), ("/10", 0.1), ("*10", 10.0)):
+        changes[f"step alone{suffix}"] = {**sound, "optimizer.lr": lr * factor}
     centred: dict[str, Any] = {}
     if not config.data.standardize:
         centred["data.standardize"] = True
     if name in ("sigmoid", "tanh_plus_one", "softplus", "hard_sigmoid"):
-        centred |= {"network.activation": "tanh", "network.init": "xavier_normal"}
+        centred["network.activation"] = "tanh"
     if centred:
         changes["centred"] = centred
     return {n: gain(store.changed(config, change)) / reference for n, change in changes.items()}

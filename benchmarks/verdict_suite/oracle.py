@@ -15,7 +15,11 @@ from caveats.run import Run
 
 __all__ = ["Facts", "facts"]
 
-LARGEST_SLOPE = {nn.Tanh: 1.0, nn.Sigmoid: 0.25, nn.Softsign: 1.0, nn.Hardtanh: 1.0}
+# Of the activations that are bounded on a side (ReLU6 counts as dead there).
+LARGEST_SLOPE = {
+    nn.Tanh: 1.0, nn.Sigmoid: 0.25, nn.Softsign: 1.0, nn.Hardtanh: 1.0, nn.Softplus: 1.0,
+    nn.ELU: 1.0, nn.SELU: 1.0507 * 1.6733,
+}  # fmt: skip
 ONE_SIDED = (nn.ReLU, nn.ReLU6)
 
 

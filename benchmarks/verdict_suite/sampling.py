@@ -40,8 +40,8 @@ ACTIVATIONS = (
     "softsign", "hard_tanh", "softplus", "tanh_plus_one", "relu6", "mish",
 )  # fmt: skip
 INITS: tuple[Any, ...] = (
-    "torch_default", "torch_default", "xavier_normal", "xavier_uniform", "he_normal", "lecun_normal",
-    "orthogonal", {"name": "normal", "std": 0.01}, {"name": "normal", "std": 0.1},
+    "torch_default", "torch_default", "xavier_normal", "xavier_uniform", "he_normal",
+    "lecun_normal", "orthogonal", {"name": "normal", "std": 0.01}, {"name": "normal", "std": 0.1},
     {"name": "normal", "std": 1.0}, {"name": "normal", "std": 0.5}, {"name": "uniform"},
     "zeros", {"name": "constant", "value": 0.5}, {"name": "constant", "value": 0.1}, "sparse",
     {"name": "xavier_normal", "gain": 3.0},

@@ -7,6 +7,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import cut_off
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["DORMANT"]
@@ -27,7 +28,7 @@ def rule(e: Evidence) -> Finding | None:
     if share[worst] < HALF:
         return None
     p = e.progress
-    severity: Severity = "warning" if p.stalled else "note"
+    severity: Severity = "warning" if p.stalled and not cut_off(e) else "note"
     count = int(units[worst])
     what = f"{e.layer(worst)}: {int(dormant[worst])} of {count} units dormant {e.during()}"
     evidence = {"dormant": float(dormant[worst]), "dead": float(dead[worst]), "units": count}

@@ -16,6 +16,7 @@ WORTH_SAYING = 0.25  # of a layer
 HALF = 0.5
 BORN = 0.8  # of a layer wide enough that chance does not do it
 WIDE = 16
+SOON = 0.6  # gain that the run is on its way to
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -79,8 +80,8 @@ def born_in_bulk(share: np.ndarray, units: np.ndarray) -> bool:
 def cripples(e: Evidence, share: np.ndarray, units: np.ndarray) -> bool:
     """Half of a wide layer died and the pace is too low to make up for it."""
     p = e.progress
-    wide = bool(np.any((share >= HALF) & (units >= WIDE)))
-    return wide and p.old_enough and not p.finished and projected_gain(e) < 0.75
+    wide = bool(np.any((share >= HALF) & (units >= WIDE / 2)))
+    return wide and p.old_enough and not p.finished and projected_gain(e) < SOON
 
 
 def why(born: int, dead: int, cut: bool) -> str:

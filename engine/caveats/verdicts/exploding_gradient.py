@@ -9,6 +9,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["EXPLODING_GRADIENT"]
@@ -16,6 +17,7 @@ __all__ = ["EXPLODING_GRADIENT"]
 # 12 of 15 healthy small networks cross a ratio of 70 (AUTOTRAINER's limit) at some time.
 GROWN = 100.0
 OVERFLOWING = 1e6
+SOON = 0.6  # gain that the run is on its way to
 ASTRONOMIC = 1e3  # loss over that of the constant predictor
 
 
@@ -37,7 +39,7 @@ def rule(e: Evidence) -> Finding | None:
             return None
     elif grows and not p.finished and (p.stuck or worse):
         severity = "critical"
-    elif grows and not p.finished and p.stalled:
+    elif grows and (p.stalled or (p.old_enough and not p.finished and projected_gain(e) < SOON)):
         severity = "warning"
     elif high >= ASTRONOMIC and (forward_growth(e) >= GROWN or grows):
         severity = "critical" if p.stuck or worse else "warning"

@@ -7,7 +7,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.slow import projected_gain
+from caveats.verdicts.slow import cut_off, projected_gain, step_is_small
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["NOT_ZERO_CENTRED"]
@@ -41,8 +41,8 @@ def rule(e: Evidence) -> Finding | None:
     worst = max(blamed, key=lambda layer: rho[layer])
     slow = p.stalled or projected_gain(e) < SOON
     severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
-    if 0 not in blamed and e.first_delta_ratio <= 1e-3:
-        severity = "note"  # what fades on the way down holds it up, whatever its mean
+    if 0 not in blamed and (cut_off(e) or e.first_delta_ratio <= 1e-3 or step_is_small(e)):
+        severity = "note"  # something else holds it up, whatever the mean
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (
         f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "

@@ -7,8 +7,8 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.slow import cut_off
-from caveats.verdicts.step_too_large import LARGE_UPDATE, largest_update
+from caveats.verdicts.slow import cut_off, largest_update, step_is_small
+from caveats.verdicts.step_too_large import LARGE_UPDATE
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["PLATEAU"]
@@ -20,7 +20,7 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not e.hidden or not p.old_enough or not p.stuck:
         return None
-    if abs(p.gain) > FLAT or cut_off(e) or largest_update(e) > LARGE_UPDATE:
+    if abs(p.gain) > FLAT or cut_off(e) or step_is_small(e) or largest_update(e) > LARGE_UPDATE:
         return None
     severity: Severity = "critical"
     gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))

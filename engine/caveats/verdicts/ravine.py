@@ -5,8 +5,8 @@ from __future__ import annotations
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.slow import cut_off, falls_steadily, projected_gain
-from caveats.verdicts.step_too_large import largest_update, newest_sharpness, stability_limit
+from caveats.verdicts.slow import cut_off, falls_steadily, largest_update, projected_gain
+from caveats.verdicts.step_too_large import newest_sharpness, stability_limit
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]

@@ -5,11 +5,14 @@ A slow loss is blamed on the step only where no layer is dead, copied, saturated
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.remedies import customary_lr
 
-__all__ = ["cut_off", "falls_steadily", "projected_gain"]
+__all__ = ["cut_off", "falls_steadily", "largest_update", "projected_gain", "step_is_small"]
 
 
 def cut_off(e: Evidence) -> bool:
@@ -22,6 +25,23 @@ def cut_off(e: Evidence) -> bool:
         or np.any(saturated >= 0.5)
         or e.delta_ratio <= 1e-3
     )
+
+
+def step_is_small(e: Evidence) -> bool:
+    """Steps that change no layer by more than a few thousandths of its weights, at a learning rate
+    far below what is customary; where the optimizer is unknown, by less than 1e-4."""
+    update = largest_update(e)
+    if e.config is None:
+        return update < 1e-4
+    low = 0.3 * customary_lr(e.config.optimizer.name)
+    return update < 10**-2.5 and e.config.optimizer.lr < low
+
+
+def largest_update(e: Evidence) -> float:
+    """The median over recent records of the largest ‖ΔW‖/‖W‖ of a layer."""
+    ratios = e.recent("update_ratio", 8)
+    finite = ratios[np.isfinite(ratios).any(axis=1)]
+    return float(np.median(np.nanmax(finite, axis=1))) if len(finite) else math.nan
 
 
 def falls_steadily(e: Evidence) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import largest_update, projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["STEP_TOO_LARGE", "stability_limit"]
@@ -16,6 +17,9 @@ __all__ = ["STEP_TOO_LARGE", "stability_limit"]
 # ‖ΔW‖/‖W‖ of one step: the best losses were seen near 10^-1.7, trouble above about 10^-1.3.
 LARGE_UPDATE = 10**-1.3
 CALM_GROWTH = 100.0
+SOON = 0.6  # gain that the run is on its way to
+FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
+UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -38,16 +42,20 @@ def rule(e: Evidence) -> Finding | None:
         what = f"one step changes weights by {update:.0%} of their size until they overflow"
         return Finding("critical", what, why(e.config), layers, evidence)
     jumps, rise = bounce(e)
-    evidence |= {"jumps": jumps, "rise": rise}
+    evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
     if p.finished:
         return None
-    if worse and large:
+    peak, height = thrown(e)
+    slow = p.old_enough and projected_gain(e) < SOON
+    if (worse and large) or (p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
         severity = "critical" if p.old_enough else "warning"
     elif bouncing and large and p.old_enough and not p.improving:
         severity = "critical" if p.stuck else "warning"
+    elif slow and peak > LARGE_UPDATE and (height >= FAR_OFF or peak >= UPHEAVAL):
+        severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
         severity = "note"
     else:
@@ -56,16 +64,21 @@ def rule(e: Evidence) -> Finding | None:
     if p.gain < 0:
         what += f", {e.loss / p.baseline:.2g} times that of a constant"
     what += f"; one step changes weights by up to {update:.1%}"
+    if peak > 2 * update:
+        what += f", at first by {peak:.0%}"
     if sharpness > limit:
         what += f"; sharpness {sharpness:.3g} above the limit {limit:.3g}"
     return Finding(severity, what, why(e.config), layers, evidence)
 
 
-def largest_update(e: Evidence) -> float:
-    """The median over recent records of the largest ‖ΔW‖/‖W‖ of a layer."""
-    ratios = e.recent("update_ratio", 8)
-    finite = ratios[np.isfinite(ratios).any(axis=1)]
-    return float(np.median(np.nanmax(finite, axis=1))) if len(finite) else math.nan
+def thrown(e: Evidence) -> tuple[float, float]:
+    """The largest ‖ΔW‖/‖W‖ of any layer in the run so far, and the highest loss after step 0 over
+    the larger of the first and that of the constant predictor."""
+    ratios = e.snapshot.layers("update_ratio")[: e.index + 1]
+    peak = float(np.nanmax(ratios)) if np.isfinite(ratios).any() else math.nan
+    losses = e.losses[1:][np.isfinite(e.losses[1:])]
+    height = float(losses.max() / max(e.losses[0], e.progress.baseline)) if len(losses) else 0.0
+    return peak, height
 
 
 def newest_sharpness(e: Evidence) -> float:

@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.slow import cut_off
+from caveats.verdicts.slow import cut_off, largest_update, projected_gain, step_is_small
 from caveats.verdicts.step_too_large import newest_sharpness, stability_limit
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
 
-SMALL_UPDATE = 1e-4  # ‖ΔW‖/‖W‖ of one step, in every layer
-ROOM = 0.02  # of the stability limit
+SOON = 0.6  # gain that the run is on its way to
 
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.finished or p.gain > 0.5:
+    if not e.finite or not e.hidden or not p.old_enough or p.finished or cut_off(e):
         return None
-    if cut_off(e):
+    projected = projected_gain(e)
+    if not step_is_small(e) or projected > SOON:
         return None
-    ratios = e.recent("update_ratio", 5)
-    finite = ratios[np.isfinite(ratios).any(axis=1)]
-    if not len(finite):
-        return None
-    update = float(np.median(np.nanmax(finite, axis=1)))
+    update = largest_update(e)
     room = newest_sharpness(e) / stability_limit(e.config)
-    tiny = update < SMALL_UPDATE
-    if not (tiny or (update < 10 * SMALL_UPDATE and room < ROOM)):
-        return None
-    if p.fall > 0.3:
-        return None
     severity: Severity = "critical" if p.stuck else "warning"
     what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
     if math.isfinite(room):
         what += f", and the curvature would bear steps {1 / max(room, 1e-12):.3g} times as long"
-    evidence = {"update_ratio": update, "gain": p.gain, "fall": p.fall}
+    evidence = {"update_ratio": update, "gain": p.gain, "projected_gain": projected}
     if math.isfinite(room):
         evidence["share_of_limit"] = room
     why = (
@@ -70,8 +59,9 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
 STEP_TOO_SMALL = Caveat(
     "step_too_small",
     "step too small",
-    "A step changes every layer by less than 1e-4 of its weights while the loss is still high.",
-    "‖ΔW‖/‖W‖ < 10⁻⁴",
+    "At a learning rate far below the customary a step changes no layer by more than 0.3 % of its "
+    "weights, and at that pace the run ends with its loss still high.",
+    "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
     "10⁻³ is a guide from below, not a target. Where the gradient itself is gone (vanishing, dead, "
     "symmetric layers) a larger learning rate does not bring it back.",

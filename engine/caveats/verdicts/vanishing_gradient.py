@@ -14,6 +14,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["VANISHING_GRADIENT"]
@@ -25,9 +26,13 @@ HOPELESS = 1e-6  # at step 0, for plain gradient descent
 def rule(e: Evidence) -> Finding | None:
     if e.hidden < 2 or not e.finite:
         return None
-    if np.any(np.nan_to_num(e.dead_share) >= 1) or np.any(e.copies > 0.5):
-        return None  # the signal does not fade there: it is cut, or all weights are one
+    if np.any(e.copies > 0.5):
+        return None  # one weight for all: nothing fades, nothing can be told apart
     now, first = e.delta_ratio, e.first_delta_ratio
+    if np.any(np.nan_to_num(e.dead_share) >= 0.8):
+        now = math.nan  # cut off by a dead layer, which is another caveat
+    if np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
+        first = math.nan
     p = e.progress
     # A network that has learned may well have small deltas at the bottom: only one that starts so,
     # or stands still so, is held back by them.
@@ -35,14 +40,16 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if p.finished:
         return None
+    # Down to the loss of a constant the output's biases lead alone.
+    idle = p.old_enough and first <= FADED and projected_gain(e) < 0.3
     severity: Severity
     if p.stuck:
         severity = "critical"
-    elif p.stalled or (e.step < 10 and first <= FADED and not e.adaptive):
+    elif p.stalled or idle or (e.step < 10 and first <= FADED and not e.adaptive):
         severity = "warning"
     else:
         severity = "note"
-    r = min(now, first) if math.isfinite(first) else now
+    r = float(np.fmin(now, first))
     factor = max(r, 1e-300) ** (1 / e.hidden)
     delta = e.now("delta_rms")
     faded = np.flatnonzero(delta[: e.hidden] <= FADED * delta[-1])
