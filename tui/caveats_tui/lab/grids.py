@@ -50,16 +50,12 @@ def neuron_map(
     room = max(1, width - label)
     counts = np.bincount(np.concatenate([*states, np.zeros(0, np.uint8)]), minlength=len(STATES))
     legend = [f"{shapes[code]} {STATES[code]} {counts[code]}" for code in _BADNESS if counts[code]]
-    rows_left = max(1, height - len(filled(legend, width, height)))
-    drawn = evenly(len(states), rows_left)
-    shared = 1
-    while shared < 4096 and wrapped([states[i] for i in drawn], shared, room) > rows_left:
-        shared += 1
-    if len(drawn) < len(states):
-        legend.append(f"{len(drawn)} of {len(states)} layers")
-    if shared > 1:
-        legend.append(f"{shared} a cell, the worst shown")
-    below = filled(legend, width, height)
+    for lines in (1, 2):  # as few as the legend needs, two only where there is room for them
+        high = max(1, height - lines)
+        drawn, shared = arranged(states, room, high)
+        below = filled(legend + remarks(len(drawn), len(states), shared), width)
+        if len(below) <= lines or height < 8:
+            break
     rows: list[Row] = []
     for index in drawn:
         colour = layer_colour(index, len(states), dark=dark)
@@ -69,15 +65,28 @@ def neuron_map(
             runs: list[Run] = [(head, grey, None, False)]
             runs += cells_of(codes[start : start + room], shapes, colour, dark)
             rows.append(tuple(runs))
-    rows_left = max(0, height - len(below))
-    rows = rows[:rows_left]
-    rows += [()] * (rows_left - len(rows))
-    rows += [((line, grey, None, False),) for line in below]
+    rows = rows[:high] + [()] * (high - len(rows))
+    rows += [((line, grey, None, False),) for line in below[:lines]]
     return tuple(rows)
 
 
-def filled(parts: list[str], width: int, height: int) -> list[str]:
-    """The parts in one line, or in two where there is room for them; what then is too much goes."""
+def arranged(states: States, room: int, high: int) -> tuple[list[int], int]:
+    """Which layers are shown in ``high`` rows of ``room`` cells, and how many neurons a cell."""
+    drawn = evenly(len(states), high)
+    shared = 1
+    while shared < 4096 and wrapped([states[i] for i in drawn], shared, room) > high:
+        shared += 1
+    return drawn, shared
+
+
+def remarks(drawn: int, layers: int, shared: int) -> list[str]:
+    """What is not as a person would take it: layers left out, neurons that share a cell."""
+    said = [f"{drawn} of {layers} layers"] if drawn < layers else []
+    return [*said, f"{shared} a cell, the worst shown"] if shared > 1 else said
+
+
+def filled(parts: list[str], width: int) -> list[str]:
+    """The parts in lines of at most ``width`` cells."""
     lines = [""]
     for part in parts:
         longer = f"{lines[-1]}  {part}" if lines[-1] else part
@@ -85,7 +94,7 @@ def filled(parts: list[str], width: int, height: int) -> list[str]:
             lines[-1] = longer
         else:
             lines.append(part)
-    return [line[:width] for line in lines[: 1 if height < 8 else 2]]
+    return [line[:width] for line in lines]
 
 
 def wrapped(states: States, shared: int, room: int) -> int:

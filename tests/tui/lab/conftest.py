@@ -1,0 +1,161 @@
+"""Fixtures for tests of the lab: made-up records, and the app under Textual's pilot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from caveats.config import RunConfig
+from caveats.history import History
+from caveats.measures import LAYER_MEASURES
+from caveats_tui.app import CaveatsApp
+from caveats_tui.lab.figures import Trace
+from caveats_tui.lab.panel import Panel
+
+PATIENCE = 60.0  # seconds until a test that waits in vain fails; those that pass never wait so long
+
+
+class Lab:
+    """The app under test, and what a person sees of it."""
+
+    def __init__(self, app: CaveatsApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def bench(self) -> Any:
+        return self.app.lab.bench
+
+    @property
+    def rows(self) -> list[str]:
+        """The screen as rows of text."""
+        return [strip.text for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(row.rstrip() for row in self.rows)
+
+    @property
+    def message(self) -> str:
+        """The line above the footer."""
+        return self.rows[-2].strip()
+
+    def panel(self, number: int) -> Panel:
+        return self.app.lab.query_one(f"#chart-{number}", Panel)
+
+    def visible(self) -> list[int]:
+        """The numbers of the charts on the screen."""
+        return [p.number for p in self.app.lab.query(Panel) if p.display and p.region.area]
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.pilot.pause()
+
+    async def until(self, wanted: str | Callable[[], object]) -> None:
+        """Let the app go on until ``wanted`` is on the screen, or is true."""
+        deadline = time.monotonic() + PATIENCE
+
+        def there() -> object:
+            return wanted in self.text if isinstance(wanted, str) else wanted()
+
+        while not there():
+            assert time.monotonic() < deadline, f"{wanted} never came:\n{self.text}"
+            await self.pilot.pause(0.01)
+
+    async def state(self, *states: str) -> None:
+        """Until the session is in one of these states."""
+        await self.until(lambda: self.bench.status.state in states)
+
+    async def opened(self) -> None:
+        """Until torch is there and step 0 was measured."""
+        await self.state("paused", "failed")
+
+    async def drawn(self) -> None:
+        """Until every visible chart shows the newest record and the drawing process is at rest."""
+        charts = self.app.charts
+        await self.pilot.pause()
+
+        def at_rest() -> bool:
+            self.app.lab._frame()
+            with charts._wake:
+                idle = not charts._waiting and not charts._drawn
+            return idle and all(self.panel(n).rows for n in self.visible())
+
+        calm = 0
+        while calm < 3:  # an answer is neither waiting nor drawn while it is being made
+            await self.until(at_rest)
+            before = [self.panel(n).rows for n in self.visible()]
+            await self.pilot.pause(0.05)
+            calm = calm + 1 if before == [self.panel(n).rows for n in self.visible()] else 0
+
+
+Scenario = Callable[[Lab], Awaitable[None]]
+
+
+@pytest.fixture(scope="session")
+def drive() -> Callable[..., None]:
+    """``drive(scenario, config, size)`` opens the lab and lets ``scenario`` work in it."""
+
+    def run(
+        scenario: Scenario,
+        config: RunConfig | None = None,
+        size: tuple[int, int] = (120, 40),
+        every: int | None = None,
+        **options: Any,
+    ) -> None:
+        async def body() -> None:
+            app = CaveatsApp(config or RunConfig(), every=every, **options)
+            app.charts.start()
+            try:
+                async with app.run_test(size=size) as pilot:
+                    await scenario(Lab(app, pilot))
+            finally:
+                app.charts.stop()
+
+        asyncio.run(body())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def configured() -> Callable[..., RunConfig]:
+    """``configured(**{"optimizer.lr": 0.3})``: the default config with these changes."""
+
+    def make(changes: dict[str, Any] | None = None, **more: Any) -> RunConfig:
+        return RunConfig().changed({**(changes or {}), **more}, "test")
+
+    return make
+
+
+def made_history(
+    layers: int = 3, records: int = 5, every: int = 10, seed: int = 0, units: int = 8
+) -> History:
+    """Records of a network of ``layers`` hidden layers, every number drawn at random."""
+    rng = np.random.default_rng(seed)
+    names = (*(f"layer {i + 1}" for i in range(layers)), "output")
+    history = History(names)
+    for record in range(records):
+        values = {name: rng.uniform(0.1, 2.0, layers + 1) for name in LAYER_MEASURES}
+        values["units"] = np.full(layers + 1, float(units))
+        values["dead"] = rng.integers(0, units + 1, layers + 1).astype(float)
+        scalars = {"loss": rng.uniform(0.1, 3.0), "accuracy": rng.uniform(0, 1)}
+        states = tuple(rng.integers(0, 4, units).astype(np.uint8) for _ in range(layers))
+        states = (*states, np.full(units, 4, np.uint8))
+        history.append(record * every, scalars, values, states)
+    return history
+
+
+@pytest.fixture(scope="session")
+def made() -> Callable[..., Trace]:
+    """``made(layers, records, seed=...)``: a trace of random numbers."""
+
+    def trace(*args: int, steps: int = 100, **kwargs: int) -> Trace:
+        history = made_history(*args, **kwargs)
+        return Trace(history.snapshot(), history.layers, steps)
+
+    return trace

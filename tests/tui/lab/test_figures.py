@@ -1,0 +1,234 @@
+"""Every figure of the lab holds the numbers of the records, on the axis where they belong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from caveats.history import Event, History
+from caveats.theory import Prediction
+from caveats.views import Line
+from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.spec import Chart, Curve
+from caveats_tui.lab.figures import FIGURES, Look, Trace, curves_drawn, fit
+
+Made = Callable[..., Trace]
+LOOK = Look(60, 20)
+OVER_STEPS = {
+    "dead": "dead", "gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio",
+}  # fmt: skip
+ACROSS_LAYERS = {
+    "dead_profile": "dead", "gradient_profile": "grad_norm", "delta_profile": "delta_rms",
+}  # fmt: skip
+
+
+def figure(name: str, trace: Trace, ghost: Trace | None = None, look: Look = LOOK) -> Chart:
+    log = FIGURES[name].log
+    return FIGURES[name].make(trace, ghost, replace(look, log=log), None)
+
+
+def named(chart: Chart, label: str) -> Curve:
+    [curve] = [curve for curve in chart.curves if curve.label == label]
+    return curve
+
+
+@pytest.mark.parametrize("name", OVER_STEPS)
+def test_a_curve_a_layer_holds_what_was_measured(name: str, made: Made) -> None:
+    trace = made(3)
+    chart = figure(name, trace)
+    hidden_only = name == "dead"
+    assert [c.label for c in chart.curves] == ["1", "2", "3", "out"][: 4 - hidden_only]
+    for layer, curve in enumerate(chart.curves):
+        np.testing.assert_array_equal(curve.x, [0, 10, 20, 30, 40])
+        np.testing.assert_array_equal(curve.y, trace.snapshot.layers(OVER_STEPS[name])[:, layer])
+        assert curve.colour == layer_colour(layer, 4 - hidden_only)
+
+
+@pytest.mark.parametrize("name", OVER_STEPS)
+def test_a_ghost_lies_dim_behind_the_run(name: str, made: Made) -> None:
+    trace, ghost = made(2, seed=1), made(2, 8, seed=2)
+    curves = figure(name, trace, ghost).curves
+    half = len(curves) // 2
+    layers = 2 if name == "dead" else 3
+    assert half == layers
+    for layer in range(layers):
+        measured = ghost.snapshot.layers(OVER_STEPS[name])[:, layer]
+        np.testing.assert_array_equal(curves[layer].y, measured)
+        assert curves[layer].colour == dim_layer_colour(layer, layers)
+        assert curves[half + layer].colour == layer_colour(layer, layers)
+
+
+@pytest.mark.parametrize("name", OVER_STEPS)
+def test_every_number_lies_within_the_axis(name: str, made: Made) -> None:
+    chart = figure(name, made(4, seed=3), made(2, 9, seed=4))
+    assert chart.y_limits is not None
+    low, high = chart.y_limits
+    for curve in chart.curves:
+        assert low <= curve.y.min()
+        assert curve.y.max() <= high
+
+
+def test_the_axis_of_steps_starts_at_0_and_ends_with_the_longer_run(made: Made) -> None:
+    short, long = made(2, 3, steps=1000), made(2, 9, steps=2000)  # up to steps 20 and 80
+    assert figure("loss", short).x_limits == (0, 20)
+    assert figure("loss", short, long).x_limits == (0, 100)
+    nearly_over = made(2, 10, steps=95)  # at step 90 of 95, where the next round number is 100
+    assert figure("loss", nearly_over).x_limits == (0, 95)
+
+
+def test_a_run_that_has_just_begun_has_an_axis_already(made: Made) -> None:
+    assert figure("loss", made(2, 1)).x_limits == (0, 10)
+
+
+def predicting(trace: Trace, **arrays: object) -> Trace:
+    return replace(trace, prediction=Prediction(**arrays))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("gradient", "grad_norm"), ("delta", "delta_rms"), ("dead", "")]
+)
+def test_theory_is_a_dotted_stub_at_the_left_edge(name: str, field: str, made: Made) -> None:
+    said = np.array([0.125, np.nan, 0.5, 0.25])
+    trace = made(3, units=8)
+    # Of 8 units an eighth is one.
+    arrays = {"dead_fraction": said} if name == "dead" else {field: said}
+    expected = said * (8 if name == "dead" else 1)
+    stubs = [c for c in figure(name, predicting(trace, **arrays)).curves if c.style == "dots"]
+
+    layers = [0, 2] if name == "dead" else [0, 2, 3]  # layer 2 is not predicted
+    assert len(stubs) == len(layers)
+    for layer, stub in zip(layers, stubs, strict=True):
+        assert set(stub.y) == {expected[layer]}
+        assert stub.x.min() == 0
+        assert stub.x.max() < 0.1 * figure(name, trace).x_limits[1]
+        assert stub.colour == layer_colour(layer, 3 if name == "dead" else 4)
+
+
+def test_without_a_prediction_there_is_no_stub(made: Made) -> None:
+    for trace in (made(3), predicting(made(3), note="theory knows no batch normalization")):
+        for name in OVER_STEPS:
+            assert not [c for c in figure(name, trace).curves if c.style == "dots"]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_accuracy_is_laid_over_the_loss_from_the_bottom_to_the_top(log: bool, made: Made) -> None:
+    trace = made(2)
+    trace.snapshot.table.flags.writeable = True
+    trace.snapshot.scalar("accuracy")[:] = [0, 0.25, 0.5, 0.75, 1]
+    chart = FIGURES["loss"].make(trace, None, replace(LOOK, log=log), None)
+    assert chart.y_limits is not None
+    low, high = chart.y_limits
+    laid = named(chart, "accuracy").y
+    heights = np.log(laid / low) / np.log(high / low) if log else (laid - low) / (high - low)
+    np.testing.assert_allclose(heights, [0, 0.25, 0.5, 0.75, 1], atol=1e-12)
+    np.testing.assert_array_equal(named(chart, "loss").y, trace.snapshot.scalar("loss"))
+    assert (named(chart, "loss").colour, named(chart, "accuracy").colour) == (
+        series_colour("loss"), series_colour("accuracy")
+    )  # fmt: skip
+
+
+def test_on_a_linear_axis_the_loss_stands_on_0(made: Made) -> None:
+    chart = FIGURES["loss"].make(made(2), None, LOOK, None)
+    assert chart.y_limits is not None
+    assert chart.y_limits[0] == 0
+
+
+def test_a_regression_has_no_accuracy_to_draw() -> None:
+    history = History(("layer 1", "output"))
+    history.append(0, {"loss": 1.0}, {})
+    chart = figure("loss", Trace(history.snapshot(), history.layers, 10))
+    assert [curve.label for curve in chart.curves] == ["loss"]
+
+
+def test_a_loss_that_was_never_finite_draws_nothing_and_breaks_nothing() -> None:
+    history = History(("layer 1", "output"))
+    history.append(0, {"loss": float("nan"), "accuracy": 0.1}, {})
+    trace = Trace(history.snapshot(), history.layers, 10)
+    for name in FIGURES:
+        figure(name, trace)
+    assert [curve.label for curve in figure("loss", trace).curves] == ["loss"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 10, 11, 12, 30, 1000])
+def test_of_many_layers_ten_are_drawn_the_first_and_the_last_among_them(count: int) -> None:
+    drawn = curves_drawn(count)
+    assert len(drawn) == min(count, 10)
+    assert drawn == sorted(set(drawn))
+    if count:
+        assert (drawn[0], drawn[-1]) == (0, count - 1)
+        gaps = np.diff(drawn)
+        assert gaps.size == 0 or gaps.max() - gaps.min() <= 1
+
+
+def test_curves_of_a_deep_network_keep_their_own_colours_and_names(made: Made) -> None:
+    chart = figure("dead", made(30))
+    assert [c.label for c in chart.curves] == [str(i + 1) for i in curves_drawn(30)]
+    assert [c.colour for c in chart.curves] == [layer_colour(i, 30) for i in curves_drawn(30)]
+
+
+@pytest.mark.parametrize("name", ACROSS_LAYERS)
+def test_across_layers_shows_step_0_and_now(name: str, made: Made) -> None:
+    trace = made(3)
+    values = trace.snapshot.layers(ACROSS_LAYERS[name])
+    count = 3 if name == "dead_profile" else 4
+    chart = figure(name, trace)
+    for label, record in (("step 0", 0), ("now", -1)):
+        curve = named(chart, label)
+        np.testing.assert_array_equal(curve.x, np.arange(1, count + 1))
+        np.testing.assert_array_equal(curve.y, values[record, :count])
+    assert chart.x_limits == (0.5, count + 0.5)
+    assert chart.x_ticks is not None
+    assert [int(label) for _, label in chart.x_ticks] == list(range(1, count + 1))
+
+
+def test_across_layers_shows_theory_with_its_band(made: Made) -> None:
+    said = np.array([0.1, 0.2, 0.3, 0.4])
+    trace = predicting(made(3), grad_norm=said, band=(said / 2, said * 2))
+    dotted = [c for c in figure("gradient_profile", trace).curves if c.style == "dots"]
+    assert [list(c.y) for c in dotted] == [list(said / 2), list(said * 2), list(said)]
+    assert dotted[2].label == "theory"
+
+
+def test_activations_are_their_mean_and_one_standard_deviation_to_each_side(made: Made) -> None:
+    trace = made(3)
+    mean = trace.snapshot.layers("activation_mean")[-1, :3]
+    std = trace.snapshot.layers("activation_std")[-1, :3]
+    chart = figure("activations", trace)
+    np.testing.assert_array_equal(named(chart, "mean").y, mean)
+    np.testing.assert_allclose(named(chart, "mean + std").y, mean + std)
+    np.testing.assert_allclose(named(chart, "mean - std").y, mean - std)
+    first = trace.snapshot.layers("activation_mean")[0, :3]
+    np.testing.assert_array_equal(named(chart, "at step 0").y, first)
+
+
+def test_a_change_and_a_divergence_are_marked_where_they_happened() -> None:
+    history = History(("layer 1", "output"))
+    history.append(0, {"loss": 1.0}, {})
+    history.append(50, {"loss": 2.0}, {})
+    history.note(Event(20, "change", "optimizer.lr → 9"))
+    history.note(Event(50, "diverged", "layer 1"))
+    trace = Trace(history.snapshot(), history.layers, 100)
+    for name in ("dead", "gradient", "loss"):
+        marks = figure(name, trace).marks
+        assert [(mark.x, mark.label) for mark in marks] == [(20, "change"), (50, "diverged")]
+
+
+def test_a_fit_shows_the_targets_and_the_network_over_the_whole_input() -> None:
+    grid = np.linspace(-2, 2, 9)
+    seen = Line(grid, grid**2, np.array([-1.0, 1.0]), np.array([1.5, 0.5]))
+    chart = fit(seen, LOOK)
+    assert chart.x_limits == (-2, 2)
+    np.testing.assert_array_equal(named(chart, "network").y, grid**2)
+    targets = named(chart, "targets")
+    assert targets.style == "points"
+    np.testing.assert_array_equal(targets.y, seen.y)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_network_without_depth_has_every_figure(name: str, layers: int, made: Made) -> None:
+    chart = figure(name, made(layers), made(2))
+    assert (chart.width, chart.height) == (LOOK.width, LOOK.height)
