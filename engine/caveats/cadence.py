@@ -25,7 +25,7 @@ class Cadence:
         self._spent = 0.0  # seconds of measuring so far
         self._cost = 0.0  # seconds of one record, the newest weighing a third
         self._last = 0.0
-        self._mandatory = float(FIRST_STEPS)
+        self._newest = 0.0  # the step measured last
 
     def due(self, step: int, seconds: float) -> bool:
         """Whether ``step`` is to be measured, ``seconds`` of training after the start."""
@@ -33,7 +33,7 @@ class Cadence:
             return step % self.every == 0
         if step <= FIRST_STEPS:
             return True
-        if step >= self._mandatory * GROWTH:
+        if step >= max(self._newest, FIRST_STEPS) * GROWTH:
             return True
         if seconds - self._last < SHORTEST:
             return False
@@ -48,8 +48,7 @@ class Cadence:
         self._spent += cost
         self._cost = cost if not self._cost else self._cost + (cost - self._cost) / 3
         self._last = seconds
-        if step >= self._mandatory * GROWTH:
-            self._mandatory = float(step)
+        self._newest = float(step)
 
     def state(self) -> dict[str, float]:
         """What `load` needs to go on where this one stands."""
@@ -57,9 +56,9 @@ class Cadence:
             "spent": self._spent,
             "cost": self._cost,
             "last": self._last,
-            "mandatory": self._mandatory,
+            "newest": self._newest,
         }
 
     def load(self, state: Mapping[str, float]) -> None:
         self._spent, self._cost = state["spent"], state["cost"]
-        self._last, self._mandatory = state["last"], state["mandatory"]
+        self._last, self._newest = state["last"], state["newest"]
