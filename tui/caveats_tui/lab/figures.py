@@ -306,12 +306,12 @@ def fit(seen: Line, look: Look) -> Chart:
 
 FIGURES: dict[str, Figure] = {
     "dead": Figure("dead neurons by layer", dead),
-    "gradient": Figure("gradient norm by layer", layerwise("grad_norm"), log=True),
+    "gradient": Figure("gradient norm", layerwise("grad_norm"), log=True),
     "loss": Figure("loss · accuracy", loss, log=True),
     "activations": Figure("activation mean ± std by layer", activations),
     "gradient_profile": Figure("gradient norm across layers", profile("grad_norm"), log=True),
-    "delta": Figure("delta by layer", layerwise("delta_rms"), log=True),
+    "delta": Figure("delta", layerwise("delta_rms"), log=True),
     "delta_profile": Figure("delta across layers", profile("delta_rms"), log=True),
     "dead_profile": Figure("dead neurons across layers", profile("dead")),
-    "update": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
+    "update": Figure("update/weight", layerwise("update_ratio"), log=True),
 }

@@ -32,7 +32,8 @@ class Panel(RowsView, can_focus=True):
     """Chart ``number`` (from 1)."""
 
     DEFAULT_CSS = """
-    Panel { border: round $border-blurred; background: $background; }
+    Panel { border: round $border-blurred; background: $background;
+        border-title-color: $foreground; border-subtitle-color: $text-muted; }
     Panel:focus { border: round $primary; }
     """
 

@@ -58,6 +58,8 @@ class LabScreen(Screen[None]):
     LabScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
     LabScreen #notes { height: 6; border-top: solid $border-blurred; display: none; }
     LabScreen #message { height: 1; background: $surface; }
+    LabScreen #message.-critical { color: $error; }
+    LabScreen #message.-warning { color: $warning; }
     LabScreen #too-small { layer: over; display: none; width: 100%; height: 100%;
         content-align: center middle; text-align: center; background: $background; }
     LabScreen.-single #charts { grid-size: 1 1; }
@@ -175,6 +177,8 @@ class LabScreen(Screen[None]):
             setup.border_subtitle = subtitle
         message, notes = message_line(bench, self.size.width, plain), notes_text(bench, trace)
         self._put("#message", message)
+        for severity in ("critical", "warning"):
+            self.query_one("#message").set_class(bench.severity == severity, f"-{severity}")
         self._put("#theory", bench.forecast.sentence if bench.forecast else "")
         self._put("#notes", notes)
 

@@ -161,7 +161,8 @@ class SetupList(OptionList):
     are the lab's keys, which ask `current` and post nothing here; a click edits."""
 
     DEFAULT_CSS = """
-    SetupList { border: round $border-blurred; background: $background; padding: 0; height: 1fr; }
+    SetupList { border: round $border-blurred; background: $background; padding: 0; height: 1fr;
+        border-title-color: $foreground; scrollbar-size-vertical: 1; }
     SetupList:focus { border: round $primary; }
     """
 
@@ -202,7 +203,7 @@ class SetupList(OptionList):
         self.highlighted = keys.index(at) if at in keys else 0
 
     def _prompt(self, line: Line) -> Text:
-        width = max(20, self.size.width - 2 if self.size.width else 24)
+        width = max(20, self.scrollable_content_region.width)
         value = shown(line.value)
         text = Text(no_wrap=True, overflow="ellipsis")
         letter = _LETTERS.get(line.key, " ")

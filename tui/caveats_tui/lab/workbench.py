@@ -101,6 +101,14 @@ class Workbench:
         self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
         return None
 
+    @property
+    def severity(self) -> str:
+        """Of what the message line says: that of the worst verdict, "" where it says less."""
+        if self.notice or (self.attempt is not None and self.attempt.outcome):
+            return ""
+        worst = self.verdicts()
+        return worst[0].severity if worst else "critical" * bool(self.status.problem)
+
     # Changing the setup
 
     def apply(self, changes: Mapping[str, Any]) -> bool:
