@@ -136,6 +136,7 @@ def test_a_dropped_connection_ends_the_program_without_a_traceback(
     terminal = small(kind)
     terminal.hangup()
     assert terminal.process.wait(20) == 129
+    assert "after: " in log(tmp_path)  # it ended by itself
     assert "Traceback" not in log(tmp_path)
     assert "Error" not in log(tmp_path)
 

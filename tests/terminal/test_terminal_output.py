@@ -114,9 +114,9 @@ def test_a_log_keeps_what_earlier_sessions_left_until_it_is_half_full(
     path = tmp_path / "deep" / "lab.log"
     for message in (b"first\n", b"second\n" + b"x" * 500, b"third\n"):
         session = Log(path)
-        assert not session.grew
+        before = session.grew
         os.write(session.fd, message)
-        assert session.grew
+        assert (before, session.grew) == (False, True)
         session.close()
         kept = path.read_bytes()
         assert (b"first" in kept) == (message != b"third\n")

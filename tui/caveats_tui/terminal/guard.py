@@ -38,7 +38,7 @@ _LEAVE = (
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _TEXTUALS = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
 _GONE = select.POLLHUP | select.POLLERR
-_PATIENCE = 5.0  # seconds an app has to end when asked; a frozen line may keep it for ever
+_PATIENCE = 10.0  # seconds an app has to end when asked; a frozen line may keep it for ever
 _TRIES, _TRY = 100, 0.01  # seconds: then a line is left that takes nothing even so
 
 
@@ -141,6 +141,8 @@ class Guard:
         if number == signal.SIGHUP and _events(self.output.fd, 0) & _GONE:
             self.output.lost = True
         if self.signal is not None:
+            if number == signal.SIGHUP and self.output.lost:
+                return  # the kernel and the shell both tell of one hang-up
             self._die(number)
         if self._ask(number) or self._closing:
             return
