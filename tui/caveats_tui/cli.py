@@ -18,10 +18,9 @@ from caveats_tui.commands.options import (
 )
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
+from caveats_tui.terminal.facts import CHARSETS
 
 __all__ = ["cli", "main"]
-
-CHARSETS = ("auto", "braille", "block", "ascii")
 
 
 @click.group(

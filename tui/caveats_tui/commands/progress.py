@@ -17,7 +17,9 @@ BAR = 20  # columns
 
 
 def clock(seconds: float) -> str:
-    """A duration as "0:07" or "1:02:03"."""
+    """A duration as "0:07" or "1:02:03"; beyond 99 hours nobody counts seconds."""
+    if seconds > 99 * 3600:
+        return "> 99 h"
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

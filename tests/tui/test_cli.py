@@ -1,0 +1,325 @@
+"""The command line inside one process: what it takes, what it says, how it ends."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caveats.choices.optimizers import OPTIMIZERS
+from caveats.config import RunConfig
+from caveats.errors import ConfigError
+from caveats.settings import SETTINGS
+from caveats_tui import cli as entry
+from caveats_tui.commands import run as run_module
+from caveats_tui.commands.options import read_config
+from caveats_tui.commands.run import trained
+
+
+def call(*args: str) -> Result:
+    return CliRunner().invoke(entry.cli, args, prog_name="caveats-tui")
+
+
+def sets(*assignments: str) -> list[str]:
+    return [part for text in assignments for part in ("--set", text)]
+
+
+def document(*args: str) -> Any:
+    """What `run --json` prints, read by the strictest rules."""
+    called = call("run", "--json", *args)
+    assert (called.exit_code, called.stderr) == (0, "")
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    return json.loads(called.stdout, parse_constant=refuse)
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    """200 rows of which the sign of the sum of two columns is the class."""
+    x = np.random.default_rng(0).normal(size=(200, 2))
+    rows = [f"{a},{b},{'up' if a + b > 0 else 'down'}" for a, b in x]
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(["a,b,sign", *rows]))
+    return path
+
+
+# What it is done when: a step of 0.3 kills the network, one of 0.003 trains it.
+
+
+def hidden(found: Any) -> list[Any]:
+    return [layer for layer in found["final"]["layers"] if layer["name"] != "output"]
+
+
+DIGITS = sets(
+    "data.name=digits", "network.activation=relu", "optimizer.name=adam", "training.steps=400"
+)
+
+
+def test_adam_with_steps_of_0_3_kills_nine_tenths_of_the_relus_of_digits() -> None:
+    found = document(*DIGITS, *sets("optimizer.lr=0.3"))
+
+    dead, units = (sum(layer[key] for layer in hidden(found)) for key in ("dead", "units"))
+    assert units == 192
+    assert dead > 0.9 * units
+    assert found["final"]["accuracy"] < 0.2
+
+
+def test_adam_with_steps_of_0_003_learns_digits() -> None:
+    found = document(*DIGITS, *sets("optimizer.lr=0.003"))
+
+    assert found["final"]["accuracy"] > 0.97
+    assert found["steps"] == 400
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        ("network.widths=[8,8]", 'network.activation=["relu","tanh"]'),
+        ("optimizer.name=adam", "optimizer.lr=0.3", "optimizer.betas=[0.8,0.9]"),
+        ("data.name=moons", "data.noise=0.1", "data.n=50"),
+        ("network.init=normal", "network.init.std=0.01"),
+        ("data.file=my.csv", "data.target=y", "data.standardize=false"),
+    ],
+)
+def test_settings_mean_the_same_in_any_order(assignments: tuple[str, ...]) -> None:
+    configs = [read_config(None, order, None) for order in itertools.permutations(assignments)]
+
+    assert all(config == configs[0] for config in configs)
+    flat = configs[0].flat()
+    for key, value in (text.split("=") for text in assignments):
+        if key.startswith("network.init"):
+            assert flat["network.init"] == {"name": "normal", "std": 0.01}
+        else:
+            text = flat[key] if isinstance(flat[key], str) else json.dumps(flat[key])
+            assert text.replace(" ", "") == value
+
+
+def test_settings_go_on_top_of_a_config_file_and_the_device_on_top_of_both(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text('[optimizer]\nname = "adam"\nlr = 0.01\n[training]\ndevice = "cuda:1"\n')
+
+    config = read_config(str(path), ["optimizer.lr=0.02", "training.steps=7"], "cpu")
+
+    assert config == RunConfig.from_dict(
+        {
+            "optimizer": {"name": "adam", "lr": 0.02},
+            "training": {"device": "cpu", "steps": 7},
+        }
+    )
+
+
+def test_a_config_finds_its_csv_beside_it_and_an_option_finds_one_from_here(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.toml").write_text('[data]\nfile = "mine.csv"\ntarget = "sign"\n')
+    short = sets("training.steps=150", "network.widths=8-8")
+    from_file = document("--config", str(tmp_path / "run.toml"), *short)
+    monkeypatch.chdir(csv.parent)
+    from_here = document(*sets("data.file=mine.csv", "data.target=sign"), *short)
+
+    assert from_file["final"]["accuracy"] > 0.9
+    assert from_here["final"] == from_file["final"]
+
+
+@pytest.mark.parametrize("every", [7, 50])
+def test_a_fixed_cadence_measures_each_nth_step_and_the_last(every: int) -> None:
+    run = trained(read_config(None, ["training.steps=30", "network.widths=[4]"], None), every)
+
+    assert list(run.history.snapshot().steps) == [*range(0, 30, every), 30]
+
+
+# Output.
+
+
+def test_the_json_is_the_same_run_as_the_engine_makes() -> None:
+    found = document(*sets("training.steps=20", "data.name=moons", "training.seed=5"))
+    config = read_config(None, ["training.steps=20", "data.name=moons", "training.seed=5"], None)
+
+    last = trained(config, None).history.snapshot()
+    assert RunConfig.from_dict(found["config"]) == config
+    assert found["final"]["loss"] == last.scalar("loss")[-1]
+    norms = [layer["grad_norm"] for layer in found["final"]["layers"]]
+    assert norms == list(last.layers("grad_norm")[-1])
+
+
+def test_a_run_that_diverges_is_a_result() -> None:
+    settings = sets("optimizer.lr=1e6", "training.steps=50")
+    found, called = document(*settings), call("run", *settings)
+
+    assert found["diverged"]["step"] == found["steps"] < 50
+    assert found["final"]["loss"] is None
+    assert "final.loss" in found["nonfinite"]
+    assert called.exit_code == 0
+    assert f"at step {found['steps']}" in called.stdout
+    assert found["diverged"]["where"] in called.stdout
+
+
+def test_the_table_says_what_the_json_says() -> None:
+    settings = sets("optimizer.name=adam", "optimizer.lr=0.3", "training.steps=100")
+    found, called = document(*settings), call("run", *settings)
+
+    assert (called.exit_code, called.stderr) == (0, "")
+    lines = called.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    for layer in found["final"]["layers"]:
+        cells = next(line for line in lines if line.startswith(layer["name"])).split()
+        counts = [layer[k] for k in ("units", "dead", "born_dead", "dormant", "saturated")]
+        at = len(layer["name"].split())
+        assert cells[at : at + 5] == [str(count) for count in counts]
+        assert float(cells[at + 6]) == pytest.approx(layer["grad_norm"], rel=0.006)
+    assert "dying_relu" in called.stdout
+
+
+# Bad input: one sentence on stderr, nothing on stdout, exit 2.
+
+BAD = [
+    (["rnu"], ["rnu", "'run'"]),
+    (["run", "extra"], ["extra"]),
+    (["run", "--jsno"], ["--jsno", "--json"]),
+    (["run", "--every", "0"], ["--every", "0", "auto"]),
+    (["run", "--every", "often"], ["--every", "often", "auto"]),
+    (["--set", "training.steps=1", "run"], ["--set", "run"]),
+    (["run", "--config", "absent.toml"], ["absent.toml"]),
+    (["run", "--config", "."], ["."]),
+    (["run", "--set", "optimizer.lr"], ["--set", "optimizer.lr", "KEY=VALUE"]),
+    (["run", "--set", "optimiser.lr=1"], ["--set", "optimiser.lr"]),
+    (["run", "--set", "optimizer.lr=-1"], ["--set", "optimizer.lr", "-1", "above 0"]),
+    (["run", "--set", "optimizer.lr=fast"], ["--set", "optimizer.lr", "fast"]),
+    (["run", "--set", "network.activation=rellu"], ["--set", "rellu", "'relu'"]),
+    (["run", "--set", "network.widths=64-0"], ["network.widths", "0"]),
+    (["run", "--set", "data.name=moon"], ["--set", "data.name", "moon", "'moons'"]),
+    (["run", "--set", "data.name=moons", "--set", "data.file=x.csv"], ["moons", "x.csv"]),
+    (["run", "--set", "data.file=absent.csv"], ["data.file", "absent.csv"]),
+    (["run", "--set", "training.batch_size=5000"], ["training.batch_size", "5000", "1797"]),
+    (["run", "--device", "gpu"], ["--device", "gpu", "cuda"]),
+    (["run", "--device", "cuda:999"], ["cuda:999", "cpu"]),
+    (["run", "--set", "network.widths=1000000-1000000"], ["out of memory", "widths"]),
+    (["--fps", "nan"], ["--fps", "nan"]),
+    (["--charset", "brail"], ["--charset", "brail", "braille"]),
+    (["run", "--set", "\x1b]0;title\x07=1"], ["\\x1b]0;title\\x07"]),
+    (["\x1b[2J"], ["\\x1b[2J"]),
+    (["run", "--\x1b[2J"], ["\\x1b[2J"]),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), BAD, ids=lambda value: " ".join(map(ascii, value)))
+def test_bad_input_is_one_sentence(
+    args: list[str], said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called = call(*args)
+
+    assert (called.exit_code, called.stdout) == (2, "")
+    assert called.stderr.startswith("Error: ")
+    assert called.stderr.count("\n") == 1
+    assert called.stderr.endswith("\n")
+    assert called.stderr[:-1].isprintable()
+    assert all(part in called.stderr for part in said), called.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"[optimizer\nlr = 1", "TOML"),
+        (b"[optimizer]\nlr = 'big'\n", "optimizer.lr"),
+        (b"[optimzer]\nlr = 1\n", "'optimizer'"),
+        (b"[data]\nfile = 'mine.csv'\ntarget = 'sing'\n", "'sign'"),
+        (b"\xff\xfe", "UTF-8"),
+    ],
+)
+def test_a_bad_config_file_is_named(csv: Path, content: bytes, said: str) -> None:
+    path = csv.parent / "bad.toml"
+    path.write_bytes(content)
+    called = call("run", "--config", str(path))
+
+    assert (called.exit_code, called.stdout) == (2, "")
+    assert called.stderr.count("\n") == 1
+    assert said in called.stderr
+    assert ("mine.csv" if "sing" in str(content) else "bad.toml") in called.stderr
+
+
+@given(
+    key=st.sampled_from([*SETTINGS, *(f"optimizer.{n}" for n in OPTIMIZERS), "network.init.std"]),
+    value=st.one_of(st.text(), st.from_regex(r"[\[\]{}\"',=0-9.eE+-]{0,12}")),
+)
+def test_any_value_of_any_setting_is_taken_or_refused_in_one_sentence(key: str, value: str) -> None:
+    said = ""
+    try:
+        config = read_config(None, [f"{key}={value}"], None)
+    except ConfigError as error:
+        said = str(error)
+        config = RunConfig()
+
+    assert said.isprintable()
+    assert RunConfig.from_dict(config.to_dict()) == config
+
+
+def test_an_error_of_the_programs_own_is_not_passed_off_as_bad_input(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(run_module, "trained", broken)
+
+    assert isinstance(call("run").exception, RuntimeError)
+
+
+# The lab.
+
+
+def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    monkeypatch.setattr(entry, "open_lab", lambda config, **look: opened.append((config, look)))
+
+    plain = call()
+    chosen = call(
+        *sets("optimizer.lr=0.5"), "--every", "3", "--fps", "4", "--charset", "ascii",
+        "--no-mouse", "--theme", "caveats-light", "--device", "cpu",
+    )  # fmt: skip
+
+    assert plain.exit_code == chosen.exit_code == 0
+    usual = {"every": None, "fps": 10.0, "charset": "auto", "mouse": True, "theme": None}
+    assert opened[0] == (RunConfig(), usual)
+    look = {"every": 3, "fps": 4.0, "charset": "ascii", "mouse": False, "theme": "caveats-light"}
+    config = RunConfig().changed({"optimizer.lr": 0.5, "training.device": "cpu"})
+    assert opened[1] == (config, look)
+
+
+def test_the_lab_refuses_what_is_no_terminal() -> None:
+    called = call()
+
+    assert (called.exit_code, called.stdout) == (2, "")
+    assert "not a terminal" in called.stderr
+    assert called.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help", "--version"])
+def test_help_and_version_are_data(flag: str) -> None:
+    called = call(flag)
+
+    assert (called.exit_code, called.stderr) == (0, "")
+    assert "caveats-tui" in called.stdout
+
+
+def test_help_names_every_command_with_a_sentence() -> None:
+    called = call("-h")
+
+    for name, command in entry.cli.commands.items():
+        assert f"{name}  {command.get_short_help_str(200)}" in " ".join(
+            called.stdout.split("\n")
+        ).replace("   ", "  ")
+        assert call(name, "-h").exit_code == 0
