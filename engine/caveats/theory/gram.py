@@ -175,15 +175,10 @@ def backward(
                 # ‖dW‖ adds rows up before it squares: its spread is that of rows that agree.
                 pairs = here.slope_pairs * (1 + 2 * turned**2)
                 sway += np.log1p((pairs - 1) / layer.units)
-                # W^l+1 is not independent of what comes back through it: the loss pulls at
-                # z = Wx, so Wᵀδ has a part along x, (δ·z/|x|²) x (Stein's lemma). It is of
-                # order 1/N, but of one sign, and counts where residuals of rows cancel. Layer by
-                # layer δ·z keeps the share d ln E[φ²] / d ln q: all of it for ReLU.
-                length = np.diagonal(passed[index + 1].cov)
-                along = np.outer(pull / length, pull / length)
-                along *= 1 + _correlation(carried) ** 2 / residuals.values.shape[2]
-                coupled = here.slopes * coupled + v * here.coupling * along * np.exp(-log_unit)
-                pull = pull * here.kept * v * np.diagonal(passed[index + 1].inputs) / length
+                after = passed[index + 1]
+                added = v * _along_inputs(here.coupling, after.cov, pull, carried, draws.shape[2])
+                coupled = here.slopes * coupled + added * np.exp(-log_unit)
+                pull = pull * here.kept * v * np.diagonal(after.inputs) / np.diagonal(after.cov)
                 carried = here.slopes * carried
                 unit = float(np.abs(carried).max())
                 if unit > 0:
@@ -194,6 +189,7 @@ def backward(
             reach = here.inputs / scale
             square = np.einsum("srj,srj->s", np.matmul(carried * reach, draws), draws)
             square = (square + (coupled * reach).sum()) / rows**2
+            square = np.maximum(square, 1e-9 * square.max())  # rows may cancel to rounding
             delta = (own @ np.diagonal(carried) + np.trace(coupled)) / (rows * layer.units)
             back_mean = float(back.mean())
             at = weight + np.log(np.diagonal(carried)[few])
@@ -210,6 +206,22 @@ def backward(
                 )
             )
     return out[::-1]
+
+
+def _along_inputs(
+    coupling: Floats, cov: Floats, pull: Floats, carried: Floats, outputs: int
+) -> Floats:
+    """What D gains because W is not independent of what comes back through it, (rows, rows), for
+    a weight variance of 1.
+
+    The loss pulls at z = Wx, so Wᵀδ has a part along x, (δ·z/|x|²) x, by Stein's lemma. It is of
+    order 1/width but of one sign, and counts where the residuals of different rows cancel: without
+    it ‖dW‖ of a He ReLU net on random labels comes out 0.2 to 0.27 decades low. ``pull`` is
+    E[δ·z] of each row; layer by layer it keeps the share d ln E[φ²] / d ln q (all of it for ReLU).
+    """
+    length = np.diagonal(cov)
+    along = np.outer(pull / length, pull / length)
+    return coupling * along * (1 + _correlation(carried) ** 2 / outputs)
 
 
 def few_rows(rows: int) -> NDArray[np.intp]:
