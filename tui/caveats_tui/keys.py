@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-__all__ = ["GROUPS", "KEYS", "Key", "bindings", "table"]
+__all__ = ["GROUPS", "KEYS", "Key", "bindings", "markdown", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +165,18 @@ def table() -> Iterator[tuple[str, list[Key]]]:
     """The keys by group, in order."""
     for group in GROUPS:
         yield group, [key for key in KEYS if key.group == group]
+
+
+def markdown() -> str:
+    """The table for the README, which holds it between two comments."""
+    rows = [
+        f"| `{key.shown}` | {key.sentence.replace('|', '\\|')} |" for _, keys in table() for key in keys
+    ]
+    return "\n".join(("| key | what it does |", "| --- | --- |", *rows))
+
+
+def markdown() -> str:
+    """The table of keys as the README shows it."""
+    rows = ["| key | does |", "|---|---|"]
+    rows += [f"| `{key.shown}` | {key.sentence} |" for key in KEYS]
+    return "\n".join(rows) + "\n"
