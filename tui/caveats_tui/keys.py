@@ -169,14 +169,5 @@ def table() -> Iterator[tuple[str, list[Key]]]:
 
 def markdown() -> str:
     """The table for the README, which holds it between two comments."""
-    rows = [
-        f"| `{key.shown}` | {key.sentence.replace('|', '\\|')} |" for _, keys in table() for key in keys
-    ]
+    rows = [f"| `{key.shown}` | {key.sentence} |" for _, keys in table() for key in keys]
     return "\n".join(("| key | what it does |", "| --- | --- |", *rows))
-
-
-def markdown() -> str:
-    """The table of keys as the README shows it."""
-    rows = ["| key | does |", "|---|---|"]
-    rows += [f"| `{key.shown}` | {key.sentence} |" for key in KEYS]
-    return "\n".join(rows) + "\n"
