@@ -1,0 +1,69 @@
+"""Filtering finds what a person means, best first."""
+
+from __future__ import annotations
+
+import pytest
+
+from caveats.choices.activations import ACTIVATIONS
+from caveats.choices.base import Choice, Table
+from caveats.choices.datasets import DATASETS
+from caveats.choices.initializers import INITIALIZERS
+from caveats.choices.losses import LOSSES
+from caveats.choices.normalizations import NORMALIZATIONS
+from caveats.choices.optimizers import OPTIMIZERS, SCHEDULES
+from caveats_tui.lab.dialogs import matches
+
+TABLES = (ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, DATASETS, LOSSES, NORMALIZATIONS)
+
+
+def choice(name: str, sentence: str = "") -> Choice:
+    return Choice(name, "", sentence, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "rank"),
+    [
+        ("he_n", 0), ("He N", 0), ("normal", 1), ("hnl", 2), ("deviation", 3), ("a wide", 3),
+        ("xavier", None), ("lamron", None),
+    ],
+)  # fmt: skip
+def test_the_beginning_then_a_part_then_letters_in_order_then_the_sentence(
+    typed: str, rank: int | None
+) -> None:
+    assert matches(typed, choice("he_normal", "Normal with a wide standard deviation.")) == rank
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.kind)
+def test_every_name_typed_whole_is_found_first(table: Table[Choice]) -> None:
+    for wanted in table:
+        ranked = sorted(
+            (rank, order, other.name)
+            for order, other in enumerate(table.values())
+            if (rank := matches(wanted, other)) is not None
+        )
+        exact = [name for rank, _, name in ranked if rank == 0]
+        assert wanted in exact
+        assert ranked[0][2] == wanted, f"{wanted} typed, {ranked[0][2]} on top"
+
+
+def best(typed: str, table: Table[Choice]) -> str:
+    fitting = (
+        (rank, order, other.name)
+        for order, other in enumerate(table.values())
+        if (rank := matches(typed, other)) is not None
+    )
+    return min(fitting)[2]
+
+
+@pytest.mark.parametrize(
+    ("typed", "table", "found"),
+    [
+        ("sigm", ACTIVATIONS, "sigmoid"), ("leaky", ACTIVATIONS, "leaky_relu"),
+        ("swish", ACTIVATIONS, "silu"), ("xn", INITIALIZERS, "xavier_normal"),
+        ("xavier normal", INITIALIZERS, "xavier_normal"), ("adam", OPTIMIZERS, "adam"),
+    ],
+)  # fmt: skip
+def test_what_a_person_types_finds_what_they_mean(
+    typed: str, table: Table[Choice], found: str
+) -> None:
+    assert best(typed, table) == found
