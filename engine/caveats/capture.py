@@ -87,7 +87,10 @@ def activation_facts(module: nn.Module) -> Activation | None:
 
 def by_unit(tensor: Tensor, module: Layer) -> Tensor:
     """(rows, units): for a convolution the unit is the channel, over rows and positions."""
-    if not isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear):
+        if tensor.ndim == 2:
+            return tensor
+    else:
         tensor = tensor.movedim(1 if tensor.ndim == module.weight.ndim else 0, -1)
     return tensor.reshape(-1, tensor.shape[-1])
 
@@ -114,15 +117,17 @@ def capture(
     ``names`` are the layers to watch. An activation belongs to the last layer called before it,
     through a normalization in between too. What a last layer hands on as the network's output is
     linear; whatever else no activation module followed is not observable. ``deltas`` False leaves
-    out the gradients, which costs less where only the forward pass matters.
+    out the gradients, and the tensors attached (34 detaches are 40 µs on 8 layers): for a reader
+    under no_grad.
     """
     sites: list[Site] = []
+    free = Tensor.detach if deltas else attached
     handles = []
     outputs: list[Any] = []
     versions: list[tuple[Site, Tensor, int, Tensor, int]] = []
 
     def after_layer(module: Layer, inputs: tuple[Any, ...], z: Tensor) -> None:
-        site = Site(names[module], module, inputs[0].detach(), z.detach())
+        site = Site(names[module], module, free(inputs[0]), free(z))
         sites.append(site)
         if deltas and z.requires_grad:
 
@@ -143,8 +148,8 @@ def capture(
             return
         site = sites[-1]
         site.facts = facts_of[module]
-        site.pre = pre = kept.pop(module) if module in kept else inputs[0].detach()
-        site.out = out = out.detach()
+        site.pre = pre = kept.pop(module) if module in kept else free(inputs[0])
+        site.out = out = free(out)
         versions.append((site, pre, pre._version, out, out._version))
 
     def at_end(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -176,6 +181,10 @@ def capture(
         last = sites[-1]
         if any(hands_on(last.z, tensor) for output in outputs for tensor in tensors_in(output)):
             last.facts, last.pre, last.out = _IDENTITY, last.z, last.z
+
+
+def attached(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 def awaits(site: Site, pre: Tensor) -> bool:

@@ -59,14 +59,13 @@ def trained(config: RunConfig, steps: int, every: int | None = 10**9) -> Run:
 @each_kind
 def test_measured_or_not_the_weights_are_the_same(kind: str) -> None:
     bare = Trainer(config(kind), load(config(kind).data.settings()))
-    for _ in range(60):
+    for _ in range(24):
         bare.train_step()
-    assert bits(trained(config(kind), 60).trainer.network) == bits(bare.network)
     for every in (1, 7, None):
         run = Run(config(kind), every=every)
-        for _ in range(60):
+        for step in range(24):
             run.advance()
-            if every == 7:
+            if every == 7 and step % 5 == 0:  # out of turn too
                 run.record()
                 run.probe.measure(deep=True)
                 run.probe.confirm(run.trainer.x)
