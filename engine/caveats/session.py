@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from caveats.config import RunConfig
@@ -17,6 +18,7 @@ from caveats.errors import ConfigError, visible
 
 if TYPE_CHECKING:
     from caveats.run import Run
+    from caveats.runs.keeper import Keeper
 
 __all__ = ["Session", "Status"]
 
@@ -40,12 +42,16 @@ class Session:
     """Trains in a thread of its own. Commands return at once and are obeyed between two steps.
 
     torch is imported by the thread, so that a screen can be painted before (1.5-3 s). Leaving
-    the ``with`` block, or `stop`, ends the thread.
+    the ``with`` block, or `stop`, ends the thread. A ``keeper`` writes every run that makes a
+    step to disk.
     """
 
-    def __init__(self, config: RunConfig, every: int | None = None) -> None:
+    def __init__(
+        self, config: RunConfig, every: int | None = None, keeper: Keeper | None = None
+    ) -> None:
         self.status = Status()
         self.run: Run | None = None
+        self.keeper = keeper
         self._config = config
         self._every = every
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -80,6 +86,11 @@ class Session:
         """Begin anew from step 0, with ``config`` or the present one."""
         self._commands.put(lambda: self._restart(config or self._config, play))
 
+    def resume(self, folder: Path) -> None:
+        """Go on with the run kept in ``folder``, paused where its checkpoint stands. Where that
+        cannot be, the present run stays, and the status says why."""
+        self._commands.put(lambda: self._resume(folder))
+
     def ask(self, question: Callable[[Run], Any], then: Callable[[Any], None]) -> None:
         """Have ``question`` answered by the worker between two steps; ``then`` takes the answer,
         on the worker's thread. The question must leave the run as it is."""
@@ -108,6 +119,8 @@ class Session:
             else:
                 self._guarded(command)
         self._tell("stopped")
+        if self.keeper is not None:
+            self.keeper.close()
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Do it; whatever fails is said in the status, and the thread lives on."""
@@ -125,6 +138,8 @@ class Session:
         run = self.run
         if not run.finished:  # it may be, since steps can change while it runs
             run.advance()
+            if self.keeper is not None:
+                self.keeper.advanced(run)
         if run.finished:
             self._running = False
             run.record()
@@ -150,6 +165,8 @@ class Session:
         if not self.run.finished:
             self.run.advance()
             self.run.record()
+            if self.keeper is not None:
+                self.keeper.advanced(self.run)
         self._tell_settled()
 
     def _change(self, config: RunConfig) -> None:
@@ -177,12 +194,31 @@ class Session:
 
         self._running = False
         self._config = config
+        if self.keeper is not None:
+            self.keeper.leave()
         self.run = None
         self.status = Status("loading", run_number=self.status.run_number + 1)
         self.run = Run(config, every=self._every)
         self._tell_settled()
         if play:
             self._play()
+
+    def _resume(self, folder: Path) -> None:
+        from caveats.runs.resuming import restore, resume
+
+        try:
+            if self.keeper is None:
+                run = restore(folder, self._every)
+            else:
+                run, writer = resume(folder, self._every)
+                self.keeper.adopt(writer)
+        except ConfigError as error:
+            self._tell(self.status.state, problem=str(error))
+            return
+        self._running = False
+        self._config, self.run = run.config, run
+        self.status = replace(self.status, run_number=self.status.run_number + 1)
+        self._tell_settled()
 
     def _ask(self, question: Callable[[Run], Any], then: Callable[[Any], None]) -> None:
         if self.run is not None:
@@ -206,6 +242,8 @@ class Session:
         if run is None:
             self.status = replace(self.status, state=state, problem=problem)
             return
+        if self.keeper is not None:
+            self.keeper.tell(state, problem)
         speed = run.speed if state == "running" else 0.0
         number, device = self.status.run_number, str(run.trainer.device)
         self.status = Status(state, run.step, speed, number, device, problem)

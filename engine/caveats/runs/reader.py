@@ -132,7 +132,7 @@ class Reader:
         if len(self.history):
             self.history = self._empty()
         self._index, self._states, self._skipped_states = 0, (), b""
-        self._every = -(-size // READ_WHOLE)
+        self._every = max(1, -(-size // READ_WHOLE))
         self._end = size - READ_END
 
     def _take(self, line: bytes) -> None:

@@ -27,7 +27,7 @@ from caveats.errors import ConfigError, visible
 from caveats.history import States
 from caveats.runs.lines import event_line, record_line
 from caveats.runs.log import Log
-from caveats.runs.manifest import Manifest, Standing, State, curve, rooted
+from caveats.runs.manifest import LIVE, Manifest, Standing, State, curve, rooted
 
 if TYPE_CHECKING:
     from caveats.run import Run
@@ -47,7 +47,7 @@ PACKAGES = ("caveats-tui", "torch", "numpy")
 class Writer:
     """Writes ``run`` into ``folder``, new or empty; a run that was resumed goes on in its own,
     whose manifest is ``resumed``. Use it from the thread that trains: `between_steps` after each
-    step, `tell` when the run's state changes, `close` at the end.
+    step, `tell` when the run's state changes, `close` and `join` at the end.
 
     Raises:
         ConfigError: where the folder cannot be written to, or holds a run already.
@@ -101,20 +101,25 @@ class Writer:
             self._take()
 
     def tell(self, state: State, problem: str = "") -> None:
-        """Say how the run stands. One that comes to rest is checkpointed at once."""
+        """Say how the run stands. One that comes to rest is checkpointed at once; one that failed
+        may have failed within a step, so its last checkpoint stays."""
         if (state, problem) == (self._state, self._said):
             return
-        if state != "running":
+        if state not in ("running", "failed"):
             self._take()
         self._state, self._said = state, problem
         self._wake.set()
 
-    def close(self, state: State, problem: str = "", timeout: float = 30.0) -> None:
-        """Write what is left and end the thread; waits for the disk up to ``timeout`` seconds."""
-        self.tell(state, problem)
+    def close(self) -> None:
+        """Have what is left written and the thread end; a run that was not over is now stopped."""
+        self.tell("stopped" if self._state in LIVE else self._state, self._said)
         self._closing = True
         self._wake.set()
+
+    def join(self, timeout: float = 30.0) -> bool:
+        """Wait until everything is on disk; False where that took longer."""
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _take(self) -> None:
         start = time.perf_counter()

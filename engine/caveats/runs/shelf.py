@@ -1,0 +1,214 @@
+"""Where runs are kept and how they are found again: names, lists, labels, retention, the trash.
+
+It knows folders and their manifests. It reads no records and trains nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import platformdirs
+import tomli_w
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, visible
+from caveats.runs.files import read_whole, replace_file
+from caveats.runs.manifest import LIVE, MANIFEST, Manifest
+
+__all__ = [
+    "KEPT", "Entry", "Label", "default_place", "delete", "label", "list_runs", "new_folder",
+    "prune", "undelete",
+]  # fmt: skip
+
+KEPT = 50  # unnamed, unstarred runs of the lab
+LABEL = "label.toml"
+TRASH = ".trash"
+IN_TRASH = 20
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a person says of a run: a name of their own, and whether it matters."""
+
+    name: str = ""
+    starred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A folder of the list. ``manifest`` is None where it cannot be read, and ``problem`` says in
+    one sentence why."""
+
+    folder: Path
+    manifest: Manifest | None
+    label: Label
+    problem: str = ""
+
+
+def default_place() -> Path:
+    """Where runs are kept that name no folder of their own."""
+    return platformdirs.user_data_path("caveats-tui", appauthor=False) / "runs"
+
+
+def new_folder(place: Path, config: RunConfig) -> Path:
+    """Make an empty folder in ``place``, its name telling data, activation, optimizer and time:
+    "digits-relu-sgd-1123-204500".
+
+    Raises:
+        ConfigError: where it cannot be made.
+    """
+    file = config.data.file
+    data = Path(file).stem if file is not None else config.data.name or "data"
+    activation = config.network.activation
+    words = (data, activation if isinstance(activation, str) else "mixed", config.optimizer.name)
+    start = "-".join(re.sub(r"[^a-z0-9_]+", "", word.lower())[:24] or "x" for word in words)
+    start = f"{start}-{datetime.now():%m%d-%H%M%S}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            folder = place / (start if number == 1 else f"{start}-{number}")
+            try:
+                folder.mkdir()  # fails where another process was faster: the name is ours alone
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise ConfigError(f"{visible(place)} cannot be written: {error.strerror}") from None
+    raise AssertionError  # count never ends
+
+
+def list_runs(place: Path) -> list[Entry]:
+    """The runs in ``place``, the newest first; what cannot be read stands at the end. About 3 ms
+    a run.
+
+    Raises:
+        ConfigError: where ``place`` itself cannot be read; a place that is not there is empty.
+    """
+    entries = [entry(folder) for folder in folders(place)]
+    old = datetime.min.replace(tzinfo=UTC)
+    return sorted(
+        entries, key=lambda e: (e.manifest.created if e.manifest else old, e.folder), reverse=True
+    )
+
+
+def folders(place: Path) -> Iterator[Path]:
+    """Folders in ``place`` with a manifest, links and hidden ones left out."""
+    try:
+        with os.scandir(place) as found:
+            for item in found:
+                if item.name.startswith(".") or not item.is_dir(follow_symlinks=False):
+                    continue
+                folder = place / item.name
+                if (folder / MANIFEST).is_file():
+                    yield folder
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"{visible(place)} cannot be read: {error.strerror}") from None
+
+
+def entry(folder: Path) -> Entry:
+    try:
+        return Entry(folder, Manifest.read(folder), read_label(folder))
+    except ConfigError as error:
+        return Entry(folder, None, Label(), str(error))
+
+
+def read_label(folder: Path) -> Label:
+    """The label of a run; an unreadable one is as good as none."""
+    try:
+        tree = tomllib.loads(read_whole(folder / LABEL, 2**16).decode())
+    except (FileNotFoundError, ConfigError, ValueError, RecursionError):
+        return Label()
+    name, starred = tree.get("name"), tree.get("starred")
+    return Label(visible(name)[:LONGEST_NAME] if isinstance(name, str) else "", starred is True)
+
+
+def label(folder: Path, *, name: str | None = None, starred: bool | None = None) -> Label:
+    """Name or star a run; what is None stays. A named or starred run is never dropped.
+
+    Raises:
+        ConfigError: where it cannot be written.
+    """
+    old = read_label(folder)
+    new = Label(
+        old.name if name is None else visible(name.strip())[:LONGEST_NAME],
+        old.starred if starred is None else starred,
+    )
+    try:
+        text = tomli_w.dumps({"name": new.name, "starred": new.starred})
+        replace_file(folder / LABEL, text.encode())
+    except OSError as error:
+        raise ConfigError(f"{visible(folder)} cannot be written: {error.strerror}") from None
+    return new
+
+
+def prune(place: Path, keep: int = KEPT) -> None:
+    """Drop the oldest of the lab's unnamed, unstarred runs that are over, all but ``keep``. What
+    cannot be removed stays."""
+    runs = [e for e in list_runs(place) if e.manifest is not None and e.manifest.kind == "lab"]
+    unnamed = [e for e in runs if e.label == Label()]
+    for old in unnamed[keep:]:
+        assert old.manifest is not None
+        if old.manifest.standing.state not in LIVE or silent(old.manifest):
+            remove(old.folder)
+
+
+def silent(manifest: Manifest) -> bool:
+    """Whether a run that says that it lives has not said so for a day."""
+    return abs((datetime.now(UTC) - manifest.standing.time).total_seconds()) > 24 * 3600
+
+
+def delete(folder: Path) -> Path:
+    """Move a run to the trash beside it; returns where it lies, for `undelete`. The trash holds the
+    last 20.
+
+    Raises:
+        ConfigError: for a folder that is no run, and where it cannot be moved.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ConfigError(f"{visible(folder)} is no run: it has no {MANIFEST}")
+    trash = folder.parent / TRASH
+    try:
+        trash.mkdir(exist_ok=True)
+        moved = free_name(trash / folder.name)
+        folder.rename(moved)
+        os.utime(moved)
+        lying = sorted(trash.iterdir(), key=lambda path: path.lstat().st_mtime, reverse=True)
+    except OSError as error:
+        raise ConfigError(f"{visible(folder)} cannot be moved: {error.strerror}") from None
+    for old in lying[IN_TRASH:]:
+        remove(old)
+    return moved
+
+
+def undelete(moved: Path) -> Path:
+    """Put a run from the trash back; returns its folder. Raises ConfigError where that fails."""
+    try:
+        folder = free_name(moved.parent.parent / moved.name)
+        moved.rename(folder)
+    except OSError as error:
+        raise ConfigError(f"{visible(moved)} cannot be moved back: {error.strerror}") from None
+    return folder
+
+
+def free_name(path: Path) -> Path:
+    for number in count(2):
+        if not os.path.lexists(path):
+            return path
+        path = path.with_name(f"{path.name}-{number}")
+    raise AssertionError  # count never ends
+
+
+def remove(folder: Path) -> None:
+    # It removes links, never what they point to.
+    shutil.rmtree(folder, ignore_errors=True)
