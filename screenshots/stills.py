@@ -59,7 +59,7 @@ STILLS: tuple[Still, ...] = (
     Still("help", "All keys", {}, ("question_mark",)),
     Still("neurons", "One cell a neuron", DYING, ("space", 40, "4", "z")),
     Still("boundary", "The decision boundary while it forms", MOONS,
-          ("space", 120, "v", "4", "z")),
+          ("space", 120, "4", "v", "z")),
     Still("small", "The lab in 80×24 cells", DYING, ("space", 200), (80, 24)),
     Still("light", "The light theme", DYING, ("space", 200), theme="caveats-light"),
 )  # fmt: skip

@@ -78,11 +78,11 @@ class PacedSession(Session):
             self._tell("running")
 
     def _free(self) -> None:
-        self.pace = None
+        self.pace, self._every = None, None
 
     def _restart(self, config: RunConfig, play: bool) -> None:
         super()._restart(config, play=False)
-        if self.run is not None:
+        if self.run is not None and self.pace is not None:
             self.run._cadence = Steady(self._fixed)
         if play:
             self._play()

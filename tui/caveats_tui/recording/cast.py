@@ -1,0 +1,237 @@
+"""The asciicast file format: recordings of a terminal, written event by event and read whole.
+
+https://docs.asciinema.org/manual/asciicast/v3 and v2. It knows no terminal and no app: text and
+times come from whoever calls.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from caveats.errors import ConfigError, visible
+
+__all__ = ["CastWriter", "Event", "Recording", "read_cast"]
+
+LARGEST = 256 << 20  # bytes of a file that is read: an hour of the lab is some 50 MB
+CELLS = 10_000  # columns or rows of a terminal that is believed
+
+
+class CastWriter:
+    """Writes a recording; each event is on the disk when its call returns, so that the file is
+    whole whenever the program dies.
+
+    ``version`` is 2 or 3 (whose times are intervals). Pauses are cut to ``idle_limit`` seconds.
+    Methods may be called from any thread. Nobody is told when the disk is full: what follows is
+    left out and ``problem`` says why.
+
+    Raises:
+        ConfigError: where the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        columns: int,
+        rows: int,
+        *,
+        title: str = "",
+        version: int = 3,
+        idle_limit: float | None = None,
+        env: Mapping[str, str] | None = None,
+        timestamp: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.size = columns, rows
+        self.problem = ""
+        self._version = version
+        self._limit = math.inf if idle_limit is None else idle_limit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._elapsed = 0.0  # seconds of the recording, pauses cut
+        self._before = clock()
+        try:
+            # Unbuffered: one event is one write of whole lines.
+            self._file = open(path, "wb", buffering=0)  # noqa: SIM115  closed by `close`
+        except OSError as error:
+            raise ConfigError(f"{visible(str(path))}: {error.strerror}") from None
+        header: dict[str, Any] = {"version": version}
+        if version == 2:
+            header |= {"width": columns, "height": rows}
+        else:
+            header["term"] = {"cols": columns, "rows": rows}
+        if timestamp is not None:
+            header["timestamp"] = timestamp
+        if title:
+            header["title"] = title
+        if env:
+            header["env"] = dict(env)
+        self._line(header)
+
+    def output(self, text: str) -> None:
+        """What the terminal was sent."""
+        self._event("o", text)
+
+    def mark(self, label: str) -> None:
+        """A place to go to: a key, a verdict."""
+        self._event("m", label)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.size = columns, rows
+        self._event("r", f"{columns}x{rows}")
+
+    def close(self) -> None:
+        with self._lock:
+            self._file.close()
+
+    def _event(self, code: str, data: str) -> None:
+        with self._lock:
+            now = self._clock()
+            pause = min(max(0.0, now - self._before), self._limit)
+            self._before = now
+            before = round(self._elapsed, 6)
+            self._elapsed += pause
+            after = round(self._elapsed, 6)
+            # Intervals are taken between rounded times, so that rounding does not add up.
+            self._line([after if self._version == 2 else round(after - before, 6), code, data])
+
+    def _line(self, value: Any) -> None:
+        if self._file.closed or self.problem:
+            return
+        try:
+            self._file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+        except OSError as error:
+            self.problem = f"recording stopped: {error.strerror}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """``time`` in seconds from the start; ``code`` "o", "i", "m", "r" or "x", others are of
+    versions to come."""
+
+    time: float
+    code: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A whole recording. ``size`` is columns and rows at the start."""
+
+    size: tuple[int, int]
+    title: str
+    events: tuple[Event, ...]
+
+    @property
+    def seconds(self) -> float:
+        return self.events[-1].time if self.events else 0.0
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The most columns and the most rows that it ever has."""
+        sizes = [self.size, *(parse_size(e.data) or self.size for e in self.events if e.code == "r")]
+        return max(size[0] for size in sizes), max(size[1] for size in sizes)
+
+
+def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
+    """Read a recording of version 2 or 3. A last line that was cut off is left out; pauses are cut
+    to ``idle_limit`` seconds or to what the file itself asks for.
+
+    Raises:
+        ConfigError: one sentence naming the file and the line.
+    """
+    name = visible(str(path))
+    try:
+        if Path(path).stat().st_size > LARGEST:
+            raise ConfigError(f"{name} is larger than {LARGEST >> 20} MB, too long to be replayed")
+        text = Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{name}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{name} is no recording: byte {error.start} is not UTF-8") from None
+    # Not splitlines: that breaks at separators which JSON allows within a string.
+    lines = text.split("\n")
+    cut = lines.pop()  # empty where the last line is whole
+    if not lines:
+        lines, cut = [cut], ""
+    header = parse_header(lines[0], name)
+    version = header["version"]
+    limit = idle_limit if idle_limit is not None else header.get("idle_time_limit")
+    if not is_number(limit) or limit <= 0:
+        limit = math.inf
+    events: list[Event] = []
+    elapsed = before = 0.0
+    for number, line in enumerate(lines[1:], 2):
+        if not line.strip() or line.startswith("#"):
+            continue
+        moment, code, data = parse_event(line, name, number)
+        pause = moment if version == 3 else moment - before
+        before = moment
+        elapsed += min(max(0.0, pause), limit)
+        events.append(Event(elapsed, code, data))
+    return Recording(terminal_size(header, name), visible(header.get("title") or ""), tuple(events))
+
+
+def parse_header(line: str, name: str) -> dict[str, Any]:
+    header = parse(line)
+    if not isinstance(header, dict) or header.get("version") not in (2, 3):
+        raise ConfigError(
+            f"{name} is no recording: its first line is no asciicast header of version 2 or 3"
+        )
+    return header
+
+
+def terminal_size(header: dict[str, Any], name: str) -> tuple[int, int]:
+    term = header.get("term")
+    if header["version"] == 2:
+        size = header.get("width"), header.get("height")
+    else:
+        size = (term.get("cols"), term.get("rows")) if isinstance(term, dict) else (None, None)
+    if not all(type(cells) is int and 0 < cells <= CELLS for cells in size):
+        shown = "×".join(visible(repr(cells)) for cells in size)
+        raise ConfigError(f"{name}, line 1: the terminal's size {shown} is not valid")
+    return size[0], size[1]  # type: ignore[return-value]
+
+
+def parse_event(line: str, name: str, number: int) -> tuple[float, str, str]:
+    event = parse(line)
+    if (
+        not isinstance(event, list)
+        or len(event) != 3
+        or not is_number(event[0])
+        or not isinstance(event[1], str)
+        or not isinstance(event[2], str)
+    ):
+        raise ConfigError(
+            f"{name}, line {number}: {visible(line[:40])!r} is no event, which is "
+            "[seconds, code, text]"
+        )
+    return float(event[0]), event[1], event[2]
+
+
+def parse(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a time: NaN and infinity, which Python's reader takes, are none."""
+    return type(value) in (int, float) and abs(value) < 1e9  # type: ignore[arg-type,operator]
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """ "80x24" as (80, 24); None for what is no size."""
+    columns, cross, rows = text.partition("x")
+    if cross and columns.isdecimal() and rows.isdecimal() and len(text) <= 11:
+        size = int(columns), int(rows)
+        if all(0 < cells <= CELLS for cells in size):
+            return size
+    return None

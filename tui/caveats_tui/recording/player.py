@@ -1,0 +1,183 @@
+"""Replays a recording in the present terminal: when what is sent, and which key does what.
+
+It knows the terminal only as ``send`` and ``size``; what may be sent is decided by
+`caveats_tui.recording.sequences`.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Callable
+
+from caveats_tui.recording.cast import Recording, parse_size
+from caveats_tui.recording.sequences import Filter
+
+__all__ = ["KEYS", "Player", "too_small"]
+
+SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+SEEK = 5.0  # seconds
+PIECE = 1 << 16  # characters fed at once, so that keys are heard during a line of 10 MB
+
+# What a terminal sends for a key, and the player's method for it.
+KEYS = {
+    " ": "pause", ".": "step", "[": "slower", "]": "faster", "\x1b[D": "back", "\x1b[C": "forward",
+    "\x1bOD": "back", "\x1bOC": "forward", "m": "next_mark", "0": "restart", "q": "leave",
+    "\x1b": "leave", "\x03": "leave", "\x04": "leave",
+}  # fmt: skip
+HELP = "space pause · . step · [ ] speed · ← → seek · m next mark · q leave"
+
+
+def too_small(needed: tuple[int, int], size: tuple[int, int]) -> str | None:
+    """The sentence for a terminal that cannot show the recording, None where it can."""
+    if size[0] >= needed[0] and size[1] >= needed[1]:
+        return None
+    return (
+        f"this recording needs {needed[0]}×{needed[1]} characters, "
+        f"and this terminal has {size[0]}×{size[1]}"
+    )
+
+
+class Player:
+    """Ask `due` how long nothing happens, tell `advance` how much time has passed, and `press` what
+    was typed; all three are cheap. ``send`` gets what may reach the terminal."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        send: Callable[[str], None],
+        size: tuple[int, int],
+        *,
+        speed: float = 1.0,
+    ) -> None:
+        self.recording = recording
+        self.leaving = False
+        self.paused = False
+        self.speed = speed
+        self.time = 0.0  # seconds of the recording that have been shown
+        self._send = send
+        self._events = recording.events
+        self._times = [event.time for event in recording.events]
+        self._next = 0  # the first event that was not shown yet
+        self._said = ""
+        self.resize(size)
+
+    # Time
+
+    @property
+    def over(self) -> bool:
+        return self._next >= len(self._events)
+
+    def due(self) -> float:
+        """Seconds until something is to be shown; infinite while nothing will be."""
+        if self.paused or self.over or self._trouble:
+            return math.inf
+        return max(0.0, (self._times[self._next] - self.time) / self.speed)
+
+    def advance(self, seconds: float) -> None:
+        """So much real time has passed."""
+        if not (self.paused or self.over or self._trouble):
+            self._show_until(self.time + seconds * self.speed)
+        self._status()
+
+    def _show_until(self, time: float) -> None:
+        stop = bisect_right(self._times, time, lo=self._next)
+        for event in self._events[self._next : stop]:
+            if event.code == "o":
+                for start in range(0, len(event.data), PIECE):
+                    self._send(self._filter.feed(event.data[start : start + PIECE]))
+            elif event.code == "r" and (size := parse_size(event.data)):
+                self._filter.rows = size[1]
+        self._next = stop
+        self.time = min(time, self.recording.seconds)
+
+    def _from_the_start(self) -> None:
+        self._filter = Filter(self.recording.size[1])
+        self._send(self._filter.clear + "\x1b[?25l")
+        self._next, self.time, self._said = 0, 0.0, ""
+
+    def seek(self, time: float) -> None:
+        """Go to a moment, which shows everything up to it at once."""
+        time = min(max(0.0, time), self.recording.seconds)
+        if time < self.time:
+            self._from_the_start()
+        self._show_until(time)
+
+    # Keys
+
+    def press(self, key: str) -> None:
+        """Obey a key, as the terminal sent it; others do nothing."""
+        name = KEYS.get(key)
+        if name is not None:
+            getattr(self, name)()
+        self._status()
+
+    def pause(self) -> None:
+        if self.over:
+            self.restart()
+        else:
+            self.paused = not self.paused
+
+    def step(self) -> None:
+        """Show the next picture and stay there."""
+        self.paused = True
+        if not self.over and not self._trouble:
+            times = self._times[self._next :]
+            self._show_until(times[0])
+
+    def slower(self) -> None:
+        self.speed = max((s for s in SPEEDS if s < self.speed), default=SPEEDS[0])
+
+    def faster(self) -> None:
+        self.speed = min((s for s in SPEEDS if s > self.speed), default=SPEEDS[-1])
+
+    def back(self) -> None:
+        self.seek(self.time - SEEK)
+
+    def forward(self) -> None:
+        self.seek(self.time + SEEK)
+
+    def next_mark(self) -> None:
+        """Go to the next mark, or to the end where there is none."""
+        marks = (e.time for e in self._events[self._next :] if e.code == "m" and e.time > self.time)
+        self.seek(next(marks, self.recording.seconds))
+
+    def restart(self) -> None:
+        self.paused = False
+        self.seek(0.0) if self.time == 0 else self._from_the_start()
+
+    def leave(self) -> None:
+        self.leaving = True
+
+    # The terminal
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """The terminal has, or has got, this size: show the present moment again."""
+        self._size = size
+        self._trouble = too_small(self.recording.largest, size)
+        now = self.time
+        self._from_the_start()
+        self._show_until(now)
+        self._status()
+
+    def _status(self) -> None:
+        """The line below the recording, where there is one; over it, where it does not fit."""
+        columns, rows = self._size
+        if self._trouble:
+            text, row = f"{self._trouble}: make it larger, or press q".ljust(columns), rows
+        elif rows > self.recording.largest[1]:
+            state = "over" if self.over else "paused" if self.paused else f"{self.speed:g}×"
+            moment = f"{clock(self.time)}/{clock(self.recording.seconds)}"
+            text, row = f" {state:<7}{moment}  {HELP}".ljust(columns), rows
+        else:
+            return
+        text = text[:columns]
+        if text != self._said:
+            self._said = text
+            # Save the cursor and its colours, write in the last row, restore.
+            self._send(f"\x1b7\x1b[{row};1H\x1b[0;7m{text}\x1b[0m\x1b8")
+
+
+def clock(seconds: float) -> str:
+    minutes, left = divmod(int(seconds), 60)
+    return f"{minutes}:{left:02}"

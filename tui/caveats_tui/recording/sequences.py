@@ -1,0 +1,154 @@
+"""What a recording may say to a terminal: text, colours, the cursor, erasing; nothing else.
+
+Everything not listed here is dropped: the clipboard, titles, links, queries that a terminal would
+answer as if typed, modes, pictures. Knows no file and no terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+__all__ = ["Filter"]
+
+# A control sequence whose parameters are plain: CSI, digits and separators, one final letter.
+_PLAIN = frozenset("ABCDEFGHJKLMPSTXZ@`abdefrsum")
+_MODES = frozenset({"7", "25"})  # wrapping, the cursor
+_SCREENS = frozenset({"47", "1047", "1049"})  # the other screen: the replay has one of its own
+_ESCAPES = frozenset("78DEM")  # save and restore the cursor, index, next line, reverse index
+_CONTROLS = frozenset("\b\t\n\r")
+_CHARSETS = frozenset("B0")  # US-ASCII and line drawing
+_MOST = 9999  # a parameter beyond this is cut to it: `CSI 999999999 b` would print for minutes
+_LONGEST = 256  # characters of a control sequence; Textual's longest has 40
+_STRINGS = "]PX^_"  # OSC, DCS, SOS, PM, APC: all up to the string's end are dropped
+
+# Runs of what is printed, C1 controls and DEL left out: they are cut from the text.
+_PRINTED = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
+_NUMBERS = re.compile(r"\d+")
+
+
+class Filter:
+    """Give it the recording's text piece by piece, however cut: ``feed`` returns what may be sent.
+
+    ``rows`` is the height of the recorded terminal, beyond which nothing scrolls. Leaving the other
+    screen clears, but only once more text follows, so that a recording's last picture stays.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._whole = f"\x1b[1;{rows}r"
+        self.clear = f"\x1b[0m{self._whole}\x1b[2J\x1b[H"
+        self._state = "text"
+        self._kept = ""  # of a control sequence that has begun
+        self._clearing = False
+
+    def feed(self, text: str) -> str:
+        return "".join(self._pieces(text))
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        at = 0
+        while at < len(text):
+            if self._state == "text":
+                run = _PRINTED.match(text, at)
+                if run is not None:
+                    yield from self._cleared()
+                    yield run[0]
+                    at = run.end()
+                    continue
+            elif self._state == "string":
+                # To its end in one go: a string may have megabytes.
+                end = _string_end(text, at)
+                if end < 0:
+                    return
+                at = end
+            yield from self._char(text[at])
+            at += 1
+
+    def _cleared(self) -> Iterator[str]:
+        if self._clearing:
+            self._clearing = False
+            yield self.clear
+
+    def _char(self, char: str) -> Iterator[str]:
+        """One character that is not plain text, or is within a sequence."""
+        if char == "\x1b":
+            self._state, self._kept = "escape", ""
+        elif char in "\x18\x1a":  # CAN and SUB end any sequence
+            self._state = "text"
+        elif self._state == "string":
+            self._state = "text"  # BEL or the C1 string terminator
+        elif self._state == "text":
+            yield from self._control(char)
+        elif char < " " or "\x7f" <= char <= "\x9f":
+            # Terminals obey controls within a sequence; a C1 control begins another one.
+            yield from self._control(char)
+        elif self._state == "escape":
+            yield from self._escape(char)
+        elif self._state == "charset":
+            self._state = "text"
+            if char in _CHARSETS:
+                yield f"\x1b({char}"
+        else:
+            yield from self._csi(char)
+
+    def _control(self, char: str) -> Iterator[str]:
+        if char in _CONTROLS:
+            yield char
+        elif char == "\x9b":
+            self._state, self._kept = "csi", ""
+        elif char in "\x90\x98\x9d\x9e\x9f":
+            self._state = "string"
+
+    def _escape(self, char: str) -> Iterator[str]:
+        self._state = "text"
+        if char == "[":
+            self._state = "csi"
+        elif char in _STRINGS:
+            self._state = "string"
+        elif char == "(":
+            self._state = "charset"
+        elif char in ")*+-./ #%":
+            self._state = "charset-dropped"
+        elif char == "c":
+            yield self.clear
+        elif char in _ESCAPES:
+            yield f"\x1b{char}"
+
+    def _csi(self, char: str) -> Iterator[str]:
+        if self._state == "charset-dropped":
+            self._state = "text"
+            return
+        if char < "@":
+            self._kept = (self._kept + char)[: _LONGEST + 1]
+            return
+        self._state = "text"
+        if len(self._kept) <= _LONGEST:
+            yield from self._allowed(self._kept, char)
+
+    def _allowed(self, parameters: str, final: str) -> Iterator[str]:
+        if parameters.startswith("?") and final in "hl":
+            modes = parameters[1:].split(";")
+            if _SCREENS.intersection(modes):
+                if final == "h":
+                    self._clearing = False
+                    yield self.clear
+                else:
+                    self._clearing = True
+            for mode in _MODES.intersection(modes):
+                yield f"\x1b[?{mode}{final}"
+        elif final == "r" and not parameters:
+            yield self._whole
+        elif final in _PLAIN and all(char in "0123456789;:" for char in parameters):
+            yield f"\x1b[{_NUMBERS.sub(_bounded, parameters)}{final}"
+
+
+def _bounded(number: re.Match[str]) -> str:
+    return number[0] if len(number[0]) <= 4 else str(_MOST)
+
+
+def _string_end(text: str, at: int) -> int:
+    """Where the next character stands that ends a string, or -1."""
+    found = _END.search(text, at)
+    return -1 if found is None else found.start()
+
+
+_END = re.compile(r"[\x07\x18\x1a\x1b\x9c]")
