@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from caveats.theory import Prediction, factor, predict
 
 if TYPE_CHECKING:
+    from caveats.config import RunConfig
     from caveats.run import Run
 
 __all__ = ["Forecast", "Forecaster"]
@@ -31,19 +32,21 @@ class Forecaster:
 
     def __init__(self) -> None:
         self._known: tuple[Any, Forecast] | None = None
-        self._wanted: tuple[Any, Run] | None = None
+        self._wanted: tuple[Any, RunConfig, Run] | None = None
         self._thread: threading.Thread | None = None
 
     def of(self, run: Run) -> Forecast | None:
         """What theory says of a fresh run of this config, None while nothing is known yet."""
-        key = run.config.data, run.config.network, run.config.training.loss
+        config = run.config
+        key = config.data, config.network, config.training.loss
         if self._known is not None and self._known[0] == key:
             return self._known[1]
         if self._wanted is None or self._wanted[0] != key:
-            self._wanted = key, run
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._work, name="theory", daemon=True)
-                self._thread.start()
+            self._wanted = key, config, run
+        # Also where this was wanted before: the thread may have been at its end just then.
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._work, name="theory", daemon=True)
+            self._thread.start()
         return None
 
     def stop(self) -> None:
@@ -56,10 +59,10 @@ class Forecaster:
             wanted = self._wanted
             if wanted is None or wanted is done:
                 return
-            key, run = wanted
+            key, config, run = wanted  # the run's own config may have changed since
             rows = run.probe.x.cpu().numpy()  # (rows, features)
-            sentence = factor(run.config, rows.shape[1], float((rows**2).mean())).sentence
+            sentence = factor(config, rows.shape[1], float((rows**2).mean())).sentence
             self._known = key, Forecast(sentence)
-            prediction = predict(run.config, rows, run.probe.y.cpu().numpy(), run.dataset.outputs)
+            prediction = predict(config, rows, run.probe.y.cpu().numpy(), run.dataset.outputs)
             self._known = key, Forecast(sentence, prediction)
             done = wanted
