@@ -266,6 +266,8 @@ BAD: list[tuple[str, str, list[str]]] = [
     ("lr 0", "[optimizer]\nlr = 0", ["optimizer.lr = 0", "above 0"]),
     ("lr negative", "[optimizer]\nlr = -0.1", ["-0.1", "above 0"]),
     ("lr infinite", "[optimizer]\nlr = inf", ["optimizer.lr = inf", "finite"]),
+    ("lr beyond a float", "[optimizer]\nlr = 1" + "0" * 400, ["optimizer.lr", "digits", "above 0"]),
+    ("steps beyond a float", "[training]\nsteps = 1" + "0" * 400, ["training.steps", "digits"]),
     ("lr text", "[optimizer]\nlr = 'fast'", ["optimizer.lr", "'fast'"]),
     ("lr true", "[optimizer]\nlr = true", ["optimizer.lr", "True"]),
     ("option of another optimizer", "[optimizer]\nname = 'sgd'\nmomentum = 0.9", ["momentum"]),

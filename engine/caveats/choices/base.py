@@ -16,6 +16,8 @@ from caveats.errors import ConfigError, nearest, visible
 
 __all__ = ["Choice", "Option", "Table", "Value", "resolve"]
 
+LARGEST = 10**300  # beyond it a whole number from a file may not fit a float
+
 # What an option's value can be once it was read: a number, a switch, a word, a pair of numbers.
 Value = bool | int | float | str | tuple[float, ...]
 
@@ -69,6 +71,8 @@ class Option:
         said = visible(repr(value))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ConfigError(f"{where} = {said} is no number, as {self.default!r} is")
+        if abs(value) > LARGEST and value not in (float("inf"), float("-inf")):
+            raise ConfigError(f"{where} is a number of more than 300 digits: {self.range()}")
         if value != value or value in (float("inf"), float("-inf")):
             raise ConfigError(f"{where} = {said} is not finite; the default is {self.default!r}")
         below = self.low is not None and (value <= self.low if self.open_low else value < self.low)
