@@ -11,6 +11,7 @@ from typing import Any
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.experiments import Experiment, experiments
+from caveats.history import History
 from caveats.session import Session, Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.lab.cure import Attempt
@@ -39,7 +40,7 @@ class Workbench:
         self._past: list[RunConfig] = []
         self._pinned = False
         self._judge = Judge()
-        self._judged_run = 0
+        self._judged: History | None = None
 
     def begin(self) -> None:
         """Start the session, whose thread imports torch."""
@@ -70,8 +71,10 @@ class Workbench:
         if run is None:
             return None
         self.forecast = self._forecaster.of(run)
-        prediction = self.forecast.prediction if self.forecast else None
         snapshot, steps = run.history.snapshot(), run.config.training.steps
+        prediction = self.forecast.prediction if self.forecast else None
+        if any(key.startswith("network.") for e in snapshot.events for key in e.changes):
+            prediction = None  # it is of another network than the one that began
         return Trace(snapshot, run.history.layers, steps, prediction)
 
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -79,12 +82,15 @@ class Workbench:
         run = None if self.session is None else self.session.run
         if run is None:
             return ()
-        if self._judged_run != self.status.run_number:
-            self._judge, self._judged_run = Judge(), self.status.run_number
+        if self._judged is not run.history:
+            self._judge, self._judged = Judge(), run.history
         verdicts = self._judge.look(run.history)
-        if self.attempt is not None and self.over and not self.attempt.outcome:
-            self.attempt.settle(run.history, verdicts)
-            self.notes.append(self.attempt.outcome)
+        attempt = self.attempt
+        # Until the worker has taken the command, the run that failed is still there, and over.
+        begun = attempt is not None and attempt.before is not run.history
+        if attempt is not None and begun and self.over and not attempt.outcome:
+            attempt.settle(run.history, verdicts)
+            self.notes.append(attempt.outcome)
         return verdicts
 
     def curable(self) -> Verdict | None:

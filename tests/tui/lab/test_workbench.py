@@ -1,0 +1,345 @@
+"""The workbench on real training: changes, undo, ghosts, and a cure that is tried and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from caveats.config import RunConfig
+from caveats.history import History
+from caveats.verdicts import Remedy, Verdict
+from caveats_tui.lab.cure import Attempt
+from caveats_tui.lab.forecast import Forecaster
+from caveats_tui.lab.workbench import Workbench
+
+Configured = Callable[..., RunConfig]
+Start = Callable[..., Workbench]
+
+SMALL = {"data.name": "moons", "network.widths": [8], "training.steps": 40}
+DYING = {"optimizer.name": "adam", "optimizer.lr": 0.3, "training.steps": 400}
+
+
+@pytest.fixture
+def start(configured: Configured) -> Iterator[Start]:
+    """A workbench whose session has measured step 0."""
+    begun: list[Workbench] = []
+
+    def make(changes: dict[str, Any] | None = None, every: int | None = 1) -> Workbench:
+        bench = Workbench(configured(SMALL if changes is None else changes), every)
+        begun.append(bench)
+        bench.begin()
+        settled(bench)
+        return bench
+
+    yield make
+    for bench in begun:
+        bench.end()
+
+
+def settled(bench: Workbench) -> None:
+    assert bench.session is not None
+    assert bench.session.settled()
+
+
+def over(bench: Workbench) -> None:
+    """Until the run is over, looking at it as the lab does."""
+    deadline = time.monotonic() + 60
+    settled(bench)
+    while not bench.over:
+        bench.verdicts()
+        assert time.monotonic() < deadline, bench.status
+        time.sleep(0.005)
+
+
+def run_of(bench: Workbench) -> Any:
+    assert bench.session is not None
+    assert bench.session.run is not None
+    return bench.session.run
+
+
+def test_a_change_that_is_not_valid_gives_a_notice_and_changes_nothing(start: Start) -> None:
+    bench = start()
+    config, run = bench.config, run_of(bench)
+    assert not bench.apply({"optimizer.lr": -1.0})
+    settled(bench)
+    assert "optimizer.lr" in bench.notice
+    assert "-1" in bench.notice
+    assert bench.config is config
+    assert run_of(bench) is run
+    bench.undo()
+    assert bench.notice == "nothing to undo"
+
+
+def test_a_valid_change_takes_the_notice_away(start: Start) -> None:
+    bench = start()
+    bench.apply({"optimizer.lr": -1.0})
+    assert bench.apply({"optimizer.lr": 0.5})
+    assert bench.notice == ""
+    assert bench.config.optimizer.lr == 0.5
+
+
+def test_undo_takes_changes_back_one_by_one(start: Start) -> None:
+    bench = start()
+    first = bench.config
+    bench.apply({"network.activation": "tanh"})
+    second = bench.config
+    bench.apply({"network.widths": [4, 4]})
+    bench.undo()
+    assert bench.config == second
+    bench.undo()
+    assert bench.config == first
+    settled(bench)
+    assert run_of(bench).config == first
+
+
+def test_a_change_to_the_same_value_is_nothing_to_undo(start: Start) -> None:
+    bench = start()
+    assert bench.apply({"network.activation": "relu"})
+    bench.undo()
+    assert bench.notice == "nothing to undo"
+
+
+def test_a_live_change_keeps_the_run_and_its_weights(start: Start) -> None:
+    bench = start()
+    for _ in range(3):
+        bench.step()
+    settled(bench)
+    run = run_of(bench)
+    weights = [p.detach().clone() for p in run.trainer.network.parameters()]
+    bench.apply({"optimizer.lr": 0.01, "network.activation": "tanh"})
+    settled(bench)
+    assert run_of(bench) is run
+    assert bench.status.step == 3
+    assert bench.ghost is None
+    for before, after in zip(weights, run.trainer.network.parameters(), strict=True):
+        assert bool((before == after).all())
+    [event] = run.history.snapshot().events
+    assert event.kind == "change"
+    assert event.step == 3
+
+
+def test_a_change_that_restarts_leaves_the_run_as_ghost(start: Start) -> None:
+    bench = start()
+    for _ in range(3):
+        bench.step()
+    settled(bench)
+    run = run_of(bench)
+    bench.apply({"network.init": "xavier_normal"})
+    settled(bench)
+    assert run_of(bench) is not run
+    assert bench.status.step == 0
+    assert bench.ghost is not None
+    label, trace = bench.ghost
+    assert label == "run 1, moons · 8 · relu · he_normal · sgd 0.1"
+    np.testing.assert_array_equal(trace.snapshot.steps, [0, 1, 2, 3])
+
+
+def test_a_run_that_made_no_step_leaves_no_ghost(start: Start) -> None:
+    bench = start()
+    bench.apply({"network.init": "xavier_normal"})
+    assert bench.ghost is None
+
+
+def test_restarting_gives_the_same_run_again(start: Start) -> None:
+    bench = start()
+    bench.play_or_pause()
+    over(bench)
+    losses = run_of(bench).history.snapshot().scalar("loss").copy()
+    bench.restart()
+    settled(bench)
+    assert bench.status.step == 0
+    bench.play_or_pause()
+    over(bench)
+    np.testing.assert_array_equal(run_of(bench).history.snapshot().scalar("loss"), losses)
+    assert bench.ghost is not None
+    np.testing.assert_array_equal(bench.ghost[1].snapshot.scalar("loss"), losses)
+
+
+def test_a_pinned_ghost_stays_until_it_is_let_go(start: Start) -> None:
+    bench = start()
+    bench.step()
+    settled(bench)
+    bench.toggle_ghost()
+    pinned = bench.ghost
+    assert pinned is not None
+    for seed in (1, 2):
+        bench.step()
+        bench.apply({"training.seed": seed})
+        settled(bench)
+        assert bench.ghost is pinned
+    bench.toggle_ghost()
+    assert bench.ghost is None
+    bench.step()
+    settled(bench)
+    bench.restart()
+    assert bench.ghost is not None, "once let go, the last run is the ghost again"
+
+
+def test_a_run_that_is_over_says_how_to_begin_again(start: Start) -> None:
+    bench = start({**SMALL, "training.steps": 2})
+    bench.play_or_pause()
+    over(bench)
+    bench.play_or_pause()
+    assert bench.notice == "the run is over: r begins again from step 0"
+
+
+def test_a_run_without_a_verdict_says_that_there_is_nothing_to_fix(start: Start) -> None:
+    bench = start()
+    assert bench.verdicts() == ()
+    assert bench.curable() is None
+    assert bench.notice == "nothing to fix: no caveat with a remedy has been found in this run"
+
+
+def test_before_torch_is_there_every_key_is_harmless(configured: Configured) -> None:
+    bench = Workbench(configured(SMALL), None)
+    bench.play_or_pause()
+    bench.step()
+    bench.restart()
+    bench.toggle_ghost()
+    assert bench.curable() is None
+    assert bench.apply({"optimizer.lr": 0.5})
+    assert bench.status.state == "loading"
+    assert bench.verdicts() == ()
+    bench.end()
+
+
+# Cures
+
+
+def test_the_first_remedy_cures_dying_relu_beside_the_run_that_died(start: Start) -> None:
+    bench = start(DYING, every=20)
+    bench.play_or_pause()
+    over(bench)
+    verdict = bench.curable()
+    assert verdict is not None
+    assert (verdict.caveat, verdict.severity) == ("dying_relu", "critical")
+    died = run_of(bench)
+    remedy = verdict.next[0]
+    assert remedy.change["optimizer.lr"] < 0.3
+
+    bench.fix(verdict, remedy)
+    assert bench.attempt is not None
+    bench.verdicts()  # as the next frame does, while the worker may not have begun yet
+    assert bench.attempt.outcome == "", "the run that died is not the one that is being tried"
+    over(bench)
+    bench.verdicts()
+    assert run_of(bench) is not died
+    assert bench.attempt.outcome.startswith("cured: lr 0.3 → ")
+    assert "ended dying ReLU" in bench.attempt.outcome
+    assert bench.attempt.outcome in bench.notes
+    assert bench.ghost is not None
+    np.testing.assert_array_equal(
+        bench.ghost[1].snapshot.scalar("loss"), died.history.snapshot().scalar("loss")
+    )
+    assert run_of(bench).config.training.seed == died.config.training.seed
+    bench.undo()
+    assert bench.config == died.config
+
+
+def test_a_cure_that_does_not_cure_says_so(start: Start) -> None:
+    """Leaky units cannot die, yet steps of 0.3 still ruin the run."""
+    bench = start(DYING, every=20)
+    bench.play_or_pause()
+    over(bench)
+    verdict = bench.curable()
+    assert verdict is not None
+    bench.fix(verdict, Remedy({"training.seed": 1}, "as if luck were a cure"))
+    over(bench)
+    bench.verdicts()
+    assert bench.attempt is not None
+    assert bench.attempt.outcome.startswith("not cured: seed 0 → 1 left dying ReLU")
+
+
+def losses(*values: float) -> History:
+    history = History(("layer 1", "output"))
+    for step, value in enumerate(values):
+        history.append(step, {"loss": value}, {})
+    return history
+
+
+def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
+    return Verdict(caveat, caveat, severity, 0, (), "", {}, "", ())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "left", "begins"),
+    [
+        (2.3, 0.1, (), "cured: lr ended plateau (loss 2.3 → 0.1)"),
+        (float("nan"), 5.0, (), "cured"),
+        (2.3, 2.2, (), "not cured: plateau is gone, no better for it"),
+        (2.3, float("nan"), (), "not cured: plateau is gone, no better for it"),
+        (2.3, 0.1, (verdict(),), "not cured: lr left plateau"),
+        (2.3, 0.1, (verdict(severity="note"),), "cured"),
+        (2.3, 0.1, (verdict("saturation"),), "cured"),
+    ],
+)
+def test_cured_is_when_the_verdict_is_gone_and_the_loss_clearly_better(
+    before: float, after: float, left: tuple[Verdict, ...], begins: str
+) -> None:
+    attempt = Attempt(verdict(), "lr", losses(3.0, before))
+    attempt.settle(losses(3.0, after), left)
+    assert attempt.outcome.startswith(begins)
+
+
+# Verdicts belong to the run that is shown
+
+
+def test_a_new_run_is_judged_from_its_own_first_record(start: Start) -> None:
+    bench = start(DYING, every=20)
+    bench.play_or_pause()
+    over(bench)
+    assert bench.verdicts()[0].caveat == "dying_relu"
+    bench.apply({"optimizer.lr": 0.003, "training.seed": 3})
+    settled(bench)
+    assert "dying_relu" not in [v.caveat for v in bench.verdicts()]
+
+
+# Theory
+
+
+def test_theory_belongs_to_the_run_as_it_began(start: Start) -> None:
+    """A prediction is of step 0: after a change of activation it would lie beside a step 0 that
+    was measured with another one."""
+    bench = start({**SMALL, "network.widths": [32, 32]})
+    deadline = time.monotonic() + 60
+
+    def predicted(words: str) -> Any:
+        """What the charts show of theory, once it was computed for this network."""
+        while True:
+            trace, forecast = bench.trace(), bench.forecast
+            assert trace is not None
+            if forecast is not None and forecast.prediction and words in forecast.sentence:
+                return trace.prediction
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    assert predicted("relu") is not None
+    bench.step()
+    bench.apply({"network.activation": "sigmoid"})
+    settled(bench)
+    assert predicted("sigmoid") is None
+    bench.restart()
+    settled(bench)
+    assert predicted("sigmoid") is not None
+
+
+def test_a_forecast_is_made_even_if_it_was_asked_for_as_the_thread_ended(start: Start) -> None:
+    """The thread has looked for the last time, and is not gone yet, when a new config comes."""
+    forecaster = Forecaster()
+    run = run_of(start())
+
+    class Ending:
+        def is_alive(self) -> bool:
+            return True
+
+    forecaster._thread = Ending()  # type: ignore[assignment]
+    assert forecaster.of(run) is None
+    forecaster._thread = None
+    deadline = time.monotonic() + 60
+    while forecaster.of(run) is None:
+        assert time.monotonic() < deadline, "never made"
+        time.sleep(0.005)
