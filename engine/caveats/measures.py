@@ -28,7 +28,8 @@ SCALARS: dict[str, Measure] = {
         Measure("batch_loss", "mean of the minibatch losses since the record before"),
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),
-        Measure("sharpness", "largest eigenvalue of the Hessian on the probe set; NaN if untaken"),
+        Measure("sharpness", "λ_max of the Hessian, divided by √v for Adam; taken now and then"),
+        Measure("noise_scale", "rows below which a batch's gradient is mostly noise; now and then"),
     )
 }
 

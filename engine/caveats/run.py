@@ -22,11 +22,14 @@ from caveats.datasets import Dataset, load
 from caveats.divergence import Divergence, locate
 from caveats.firing import LISTEN_EVERY, Firing
 from caveats.history import Event, Facts, History
+from caveats.instruments.sampler import Sampler
 from caveats.network import layer_name, linears
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
 
 __all__ = ["Run", "constant_loss", "probe_rows"]
+
+READINGS_BUDGET = 0.005  # of the time, for sharpness and noise scale, beside the cadence's
 
 
 def probe_rows(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -87,6 +90,7 @@ class Run:
         self._losses: float | Tensor = 0.0
         self._losses_since = 0
         self._deep_cost = 0.0
+        self._sampler = Sampler(self.probe)
         self._confirmed_dead = -1.0
         self._on_cpu = self.trainer.device.type == "cpu"
         self.record()
@@ -160,8 +164,10 @@ class Run:
         self._losses = 0.0
         self._losses_since = 0
         cost = time.perf_counter() - start
-        self.seconds += cost
-        self.measuring_seconds += cost
+        readings = self._readings(cost)
+        spent = time.perf_counter() - start
+        self.seconds += spent
+        self.measuring_seconds += spent
         self._cadence.measured(self.step, self.seconds, cost)
         self.history.append(
             self.step,
@@ -171,6 +177,7 @@ class Run:
                 "batch_loss": batch_loss,
                 "lr": self.trainer.lr,
                 "seconds": self.seconds,
+                **readings,
             },
             measurement.layers,
             measurement.states,
@@ -236,6 +243,15 @@ class Run:
 
     def _affords_deep(self) -> bool:
         return self._cadence.affords(4 * self._deep_cost, self.seconds)
+
+    def _readings(self, probing: float) -> dict[str, float]:
+        """Sharpness and noise scale, where their own share of the time has room for them, and at
+        the end; ``probing`` is what this record cost so far."""
+        cost = self._sampler.cost(probing)
+        allowed = READINGS_BUDGET * self.seconds - self._sampler.spent
+        if self.divergence or not (cost <= allowed or self.finished):
+            return {}
+        return self._sampler.read(self.trainer.optimizer, max(allowed, 0.02 * self.seconds))
 
     def _confirm(self, measurement: Measurement) -> None:
         """Count the dead units again on every training row, if the probe's count has changed."""

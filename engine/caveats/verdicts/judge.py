@@ -84,7 +84,9 @@ class Judge:
         if before is not None and (before.severity, before.why) == (finding.severity, finding.why):
             remedies = before.next  # weighing changes of config costs more than all the rules
         else:
-            remedies = caveat.remedies(evidence, finding, config) if config is not None else ()
+            remedies = ()  # a note needs no cure
+            if config is not None and finding.severity != "note":
+                remedies = caveat.remedies(evidence, finding, config)
         return Verdict(
             name,
             caveat.title,

@@ -6,7 +6,7 @@ from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.slow import cut_off, falls_steadily, largest_update, projected_gain
-from caveats.verdicts.step_too_large import newest_sharpness, stability_limit
+from caveats.verdicts.step_too_large import limit_of, newest_sharpness
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]
@@ -28,7 +28,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     update = largest_update(e)
     severity: Severity = "warning"
-    share = newest_sharpness(e) / stability_limit(e.config)
+    share = newest_sharpness(e) / limit_of(e.config)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace the run ends at "
         f"{1 - projected:.0%} of a constant's loss"

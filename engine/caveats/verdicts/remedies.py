@@ -228,7 +228,7 @@ def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
     change: dict[str, Any] = {}
     for remedy in found:
         change.update(remedy.change)
-    return Remedy(change, "; ".join(r.reason for r in found))
+    return Remedy(change, "; ".join(dict.fromkeys(r.reason for r in found)))
 
 
 def ranked(config: RunConfig, remedies: Iterable[Remedy | None]) -> tuple[Remedy, ...]:

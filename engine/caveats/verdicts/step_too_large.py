@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.instruments.stability import LIMITS, stability_limit
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.slow import largest_update, projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
-__all__ = ["STEP_TOO_LARGE", "stability_limit"]
+__all__ = ["STEP_TOO_LARGE", "limit_of", "newest_sharpness"]
 
 # ‖ΔW‖/‖W‖ of one step: the best losses were seen near 10^-1.7, trouble above about 10^-1.3.
 LARGE_UPDATE = 10**-1.3
@@ -29,7 +30,7 @@ def rule(e: Evidence) -> Finding | None:
         return None  # the network explodes by itself
     p = e.progress
     update = largest_update(e)
-    limit = stability_limit(e.config)
+    limit = limit_of(e.config)
     sharpness = newest_sharpness(e)
     evidence = {"update_ratio": update, "gain": p.gain}
     if math.isfinite(sharpness) and math.isfinite(limit):
@@ -46,8 +47,8 @@ def rule(e: Evidence) -> Finding | None:
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
-    if p.finished:
-        return None
+    if p.finished or (p.improving and sharpness > 0.9 * limit):
+        return at_the_edge(e, sharpness, limit, update)
     peak, height = thrown(e)
     slow = p.old_enough and projected_gain(e) < SOON
     if (worse and large) or (p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
@@ -69,6 +70,22 @@ def rule(e: Evidence) -> Finding | None:
     if sharpness > limit:
         what += f"; sharpness {sharpness:.3g} above the limit {limit:.3g}"
     return Finding(severity, what, why(e.config), layers, evidence)
+
+
+def at_the_edge(e: Evidence, sharpness: float, limit: float, update: float) -> Finding | None:
+    """Sharpness at the limit while the loss falls: no harm, and worth knowing."""
+    if not 0.9 * limit <= sharpness <= 1.5 * limit:
+        return None
+    what = (
+        f"edge of stability: sharpness {sharpness:.3g} at the limit {limit:.3g}; the loss falls, "
+        "not at every step"
+    )
+    words = (
+        "Gradient descent sharpens the valley until λ_max reaches 2/lr and then stays there: the "
+        "step is as large as it can be, not too large (Cohen et al. 2021)."
+    )
+    evidence = {"sharpness": sharpness, "limit": limit, "update_ratio": update}
+    return Finding("note", what, words, (), evidence)
 
 
 def thrown(e: Evidence) -> tuple[float, float]:
@@ -99,34 +116,16 @@ def bounce(e: Evidence) -> tuple[float, float]:
     return jumps, float((losses[-1] - e.losses[0]) / scale)
 
 
-def stability_limit(config: RunConfig | None) -> float:
-    """The sharpness above which gradient descent on a quadratic diverges; NaN where no such form
-    is known. 2/lr; heavy ball (2+2β)/lr; Nesterov (2+2β)/(lr(1+2β)); Adam, on the preconditioned
-    Hessian, (2+2β₁)/((1-β₁)lr) (Cohen et al. 2021, 2022)."""
+def limit_of(config: RunConfig | None) -> float:
+    """The optimizer's stability limit under this config; NaN where none is known."""
     if config is None:
         return math.nan
-    name, lr, options = config.optimizer.name, config.optimizer.lr, config.optimizer.options
-    if name == "sgd":
-        return 2 / lr
-    if name == "momentum":
-        return (2 + 2 * float(options["momentum"])) / lr  # type: ignore[arg-type]
-    if name == "nesterov":
-        beta = float(options["momentum"])  # type: ignore[arg-type]
-        return (2 + 2 * beta) / (lr * (1 + 2 * beta))
-    if name in ("adam", "adamw"):
-        beta = float(options["betas"][0])  # type: ignore[index]
-        return (2 + 2 * beta) / ((1 - beta) * lr)
-    return math.nan
+    o = config.optimizer
+    return stability_limit(o.name, o.lr, o.options)
 
 
 def why(config: RunConfig | None) -> str:
-    name = config.optimizer.name if config is not None else "sgd"
-    limit = {
-        "momentum": "λ > (2+2β)/lr",
-        "nesterov": "λ > (2+2β)/(lr·(1+2β))",
-        "adam": "λ > (2+2β₁)/((1−β₁)·lr) of the preconditioned Hessian",
-        "adamw": "λ > (2+2β₁)/((1−β₁)·lr) of the preconditioned Hessian",
-    }.get(name, "λ > 2/lr")
+    limit = LIMITS.get(config.optimizer.name if config is not None else "sgd", LIMITS["sgd"])
     return (
         f"Along a direction of curvature λ a step overshoots further each time once {limit}: the "
         "loss bounces or climbs in place of falling (Cohen et al. 2021)."

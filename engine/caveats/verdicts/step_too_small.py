@@ -8,7 +8,7 @@ from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.slow import cut_off, largest_update, projected_gain, step_is_small
-from caveats.verdicts.step_too_large import newest_sharpness, stability_limit
+from caveats.verdicts.step_too_large import limit_of, newest_sharpness
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
@@ -24,7 +24,7 @@ def rule(e: Evidence) -> Finding | None:
     if not step_is_small(e) or projected > SOON:
         return None
     update = largest_update(e)
-    room = newest_sharpness(e) / stability_limit(e.config)
+    room = newest_sharpness(e) / limit_of(e.config)
     severity: Severity = "critical" if p.stuck else "warning"
     what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
     if math.isfinite(room):
