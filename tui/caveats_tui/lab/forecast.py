@@ -5,11 +5,12 @@ It knows no widget; the newest request wins, and what it gives belongs to one co
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from caveats.theory import Prediction, factor, predict
+from caveats.theory import Factor, Prediction, factor, predict
 
 if TYPE_CHECKING:
     from caveats.config import RunConfig
@@ -25,6 +26,13 @@ class Forecast:
 
     sentence: str
     prediction: Prediction | None = None
+
+
+def told(theory: Factor) -> str:
+    """χ, the factor on squared gradients, and what it comes to over the depth."""
+    if not math.isfinite(theory.per_layer):
+        return theory.sentence
+    return f"χ {theory.per_layer**2:.2g}; {theory.sentence}"
 
 
 class Forecaster:
@@ -61,7 +69,7 @@ class Forecaster:
                 return
             key, config, run = wanted  # the run's own config may have changed since
             rows = run.probe.x.cpu().numpy()  # (rows, features)
-            sentence = factor(config, rows.shape[1], float((rows**2).mean())).sentence
+            sentence = told(factor(config, rows.shape[1], float((rows**2).mean())))
             self._known = key, Forecast(sentence)
             prediction = predict(config, rows, run.probe.y.cpu().numpy(), run.dataset.outputs)
             self._known = key, Forecast(sentence, prediction)
