@@ -25,7 +25,16 @@ from caveats.theory.lengths import Lengths, Step, log_mean, stray
 from caveats.theory.residuals import Residuals
 from caveats.theory.response import Floats, Response
 
-__all__ = ["FLOAT32_MAX", "Gradients", "Layer", "Passed", "backward", "forward", "stray_lengths"]
+__all__ = [
+    "FLOAT32_MAX",
+    "Gradients",
+    "Layer",
+    "Passed",
+    "backward",
+    "few_rows",
+    "forward",
+    "stray_lengths",
+]
 
 # Networks run in float32, where an entry beyond this is inf; the recursion itself is float64.
 FLOAT32_MAX = 3.4028235e38

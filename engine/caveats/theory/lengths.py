@@ -83,10 +83,14 @@ def stray(q: Floats, steps: Sequence[Step]) -> Lengths:
     return Lengths(inputs, slopes)
 
 
-def output_sizes(lengths: Lengths, share: float) -> Floats:
-    """(networks,): how much larger each network's outputs are than at infinite width, where
-    ``share`` of their variance comes from the weights and the rest from biases."""
-    grown = np.exp(np.minimum(lengths.inputs[-1].mean(axis=1), 50.0))
+def output_sizes(lengths: Lengths, inputs: Floats, share: float) -> Floats:
+    """(networks,): how much larger each network's outputs are than at infinite width.
+
+    ``inputs`` (rows,) squared lengths that feed the output layer at infinite width; ``share`` of
+    the outputs' variance comes from the weights and the rest from biases.
+    """
+    at = np.log(inputs)
+    grown = np.exp(np.minimum(log_mean(at + lengths.inputs[-1]) - log_mean(at), 50.0))
     sizes: Floats = np.sqrt(share * grown + 1 - share)
     return sizes
 

@@ -20,7 +20,8 @@ _DRAWS = 320  # outputs drawn in all: the mean over samples is good to 0.02 deca
 @dataclass(frozen=True, slots=True)
 class Residuals:
     """Draws of dLoss/dout of each row's own loss, (samples, rows, outputs), and ``pull`` (rows,):
-    E[(out − mean)·dLoss/dout], how far the loss pulls at an output because of what it is."""
+    E[(out − mean)·dLoss/dout], how far the loss pulls at an output because of what it is (for
+    outputs of size 1: relative to their variance)."""
 
     values: Floats
     pull: Floats
@@ -44,4 +45,5 @@ def residuals(cov: Floats, mean: float, target: Floats, loss: str, sizes: Floats
         return Residuals(2 * (out - target) / outputs, 2 * np.diagonal(cov).copy())
     odds = np.exp(drawn - drawn.max(axis=2, keepdims=True))
     p: Floats = odds / odds.sum(axis=2, keepdims=True)
-    return Residuals(p - target, (p * drawn).sum(2).mean(0))
+    pull = (p * drawn).sum(2) / np.square(sizes[:samples, None])  # (samples, rows)
+    return Residuals(p - target, pull.mean(0))

@@ -108,6 +108,14 @@ def test_deep_sigmoid_gradients_below_the_smallest_float_are_told():
     assert "smallest float" in found.note
 
 
+def test_a_depth_at_which_chance_decides_is_told():
+    """β = 5 L/N: 2.5 at 50 layers of 100, 0.3 at 6."""
+    x, y = some_rows()
+    for depth, told in ((50, True), (6, False)):
+        found = predict(config_of(widths=[100] * depth, activation="relu"), x, y)
+        assert ("single networks differ" in found.note) == told
+
+
 def test_regression_targets_and_no_hidden_layers():
     x, _ = some_rows()
     y = np.sin(x[:, :2])
