@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from caveats_tui.commands.demo import demo
 from caveats_tui.commands.lab import open_lab
 from caveats_tui.commands.options import (
     config_options,
@@ -16,6 +17,7 @@ from caveats_tui.commands.options import (
     frames_per_second,
     read_config,
 )
+from caveats_tui.commands.play import play
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
 from caveats_tui.terminal.facts import CHARSETS
@@ -69,6 +71,8 @@ def cli(
 
 
 cli.add_command(run)
+cli.add_command(demo)
+cli.add_command(play)
 
 
 def main() -> None:

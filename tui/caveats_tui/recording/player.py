@@ -115,8 +115,10 @@ class Player:
     def pause(self) -> None:
         if self.over:
             self.restart()
-        else:
-            self.paused = not self.paused
+            return
+        self.paused = not self.paused
+        if not self.paused and not self._spare:
+            self.resize(self._size)  # the status stood over the last row
 
     def step(self) -> None:
         """Show the next picture and stay there."""
@@ -144,7 +146,7 @@ class Player:
 
     def restart(self) -> None:
         self.paused = False
-        self.seek(0.0) if self.time == 0 else self._from_the_start()
+        self._from_the_start()
 
     def leave(self) -> None:
         self.leaving = True
@@ -160,22 +162,27 @@ class Player:
         self._show_until(now)
         self._status()
 
+    @property
+    def _spare(self) -> bool:
+        """Whether the terminal has a row below the recording."""
+        return self._size[1] > self.recording.largest[1]
+
     def _status(self) -> None:
-        """The line below the recording, where there is one; over it, where it does not fit."""
+        """The line below the recording; where there is none, over its last row while it stands."""
         columns, rows = self._size
         if self._trouble:
-            text, row = f"{self._trouble}: make it larger, or press q".ljust(columns), rows
-        elif rows > self.recording.largest[1]:
+            text = f"{self._trouble}: make it larger, or press q"
+        elif self._spare or self.paused or self.over:
             state = "over" if self.over else "paused" if self.paused else f"{self.speed:g}×"
             moment = f"{clock(self.time)}/{clock(self.recording.seconds)}"
-            text, row = f" {state:<7}{moment}  {HELP}".ljust(columns), rows
+            text = f" {state:<7}{moment}  {HELP}"
         else:
             return
-        text = text[:columns]
+        text = text.ljust(columns)[:columns]
         if text != self._said:
             self._said = text
             # Save the cursor and its colours, write in the last row, restore.
-            self._send(f"\x1b7\x1b[{row};1H\x1b[0;7m{text}\x1b[0m\x1b8")
+            self._send(f"\x1b7\x1b[{rows};1H\x1b[0;7m{text}\x1b[0m\x1b8")
 
 
 def clock(seconds: float) -> str:

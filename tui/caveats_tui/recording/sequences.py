@@ -35,11 +35,15 @@ class Filter:
     """
 
     def __init__(self, rows: int) -> None:
-        self._whole = f"\x1b[1;{rows}r"
-        self.clear = f"\x1b[0m{self._whole}\x1b[2J\x1b[H"
-        self._state = "text"
+        self.rows = rows
+        self._state = "text"  # or within an escape, csi, string, charset, charset-dropped
         self._kept = ""  # of a control sequence that has begun
         self._clearing = False
+
+    @property
+    def clear(self) -> str:
+        """Colours, scrolling, screen and cursor as a new terminal has them."""
+        return f"\x1b[0m\x1b(B\x1b[1;{self.rows}r\x1b[2J\x1b[H"
 
     def feed(self, text: str) -> str:
         return "".join(self._pieces(text))
@@ -136,7 +140,7 @@ class Filter:
             for mode in _MODES.intersection(modes):
                 yield f"\x1b[?{mode}{final}"
         elif final == "r" and not parameters:
-            yield self._whole
+            yield f"\x1b[1;{self.rows}r"
         elif final in _PLAIN and all(char in "0123456789;:" for char in parameters):
             yield f"\x1b[{_NUMBERS.sub(_bounded, parameters)}{final}"
 

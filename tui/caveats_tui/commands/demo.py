@@ -1,0 +1,108 @@
+"""`caveats-tui demo`: the program shows itself, in the terminal or into a recording."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+
+import click
+
+from caveats.errors import ConfigError, visible
+from caveats_tui.commands.progress import Progress
+
+__all__ = ["demo"]
+
+SIZE = (120, 40)
+
+
+def columns_and_rows(
+    context: click.Context, parameter: click.Parameter, value: str
+) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,3})[x×](\d{1,3})", value)
+    if found is None or not (60 <= int(found[1]) <= 400 and 16 <= int(found[2]) <= 200):
+        raise click.BadParameter(
+            f"{visible(repr(value))} should be columns and rows, from 60x16 to 400x200, as 120x40."
+        )
+    return int(found[1]), int(found[2])
+
+
+@click.command(short_help="Watch the program show a caveat and cure it.")
+@click.argument("name", default="tour")
+@click.option("--list", "as_list", is_flag=True, help="Print the demos' names and titles.")
+@click.option("--record", "file", metavar="FILE.cast", help="Write a recording, show nothing.")
+@click.option(
+    "--size",
+    metavar="COLUMNSxROWS",
+    default=f"{SIZE[0]}x{SIZE[1]}",
+    show_default=True,
+    callback=columns_and_rows,
+    help="Of the recording.",
+)
+@click.option(
+    "--cast-version",
+    type=click.Choice(("2", "3")),
+    default="3",
+    show_default=True,
+    help="Of the recording's format, asciicast.",
+)
+@click.option(
+    "--idle-limit",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Cut longer pauses of the recording to this.",
+)
+@click.option("--theme", metavar="NAME", help="The colours, as caveats-light.")
+def demo(
+    name: str,
+    as_list: bool,
+    file: str | None,
+    size: tuple[int, int],
+    cast_version: str,
+    idle_limit: float | None,
+    theme: str | None,
+) -> None:
+    """Watch the program show a caveat and cure it; NAME is a demo or a script of your own (a
+    .toml file), without it the tour.
+
+    Any key hands the lab over to you. A demo trains for real, on the CPU, with a fixed seed: it
+    shows the same numbers each time.
+    """
+    from caveats_tui.recording.script import find_script, scripts
+
+    if as_list:
+        for known in scripts().values():
+            click.echo(f"{known.name:<20} {known.title}")
+        return
+    script = find_script(name)
+    # Textual takes 0.2 s to import: not spent on a name that is none.
+    from caveats_tui.commands.lab import check_theme
+    from caveats_tui.recording.demo import play_demo, record_demo
+    from caveats_tui.themes import THEMES
+
+    theme = theme or THEMES[0].name
+    check_theme(theme)
+    if file is None:
+        from caveats_tui.terminal import facts
+
+        streams = facts.streams()
+        characters = facts.charset("auto", os.environ, streams.encoding)
+        facts.check(streams, os.environ)
+        code = play_demo(script, charset=characters.name, theme=theme)
+        # As after the lab: a thread within torch must not meet the end of Python.
+        if threading.active_count() > 1:
+            os._exit(code)
+        raise SystemExit(code)
+    progress = Progress(sys.stderr)
+    progress.say(f"recording {script.name}")
+    try:
+        record_demo(
+            script, file, size, version=int(cast_version), idle_limit=idle_limit, theme=theme
+        )
+    except TimeoutError as error:
+        raise ConfigError(
+            f"{script.name}: {error} did not come, so the recording ends there"
+        ) from None
+    finally:
+        progress.clear()

@@ -1,0 +1,46 @@
+"""`caveats-tui play`: a recording, in the terminal. Reads it, looks at the terminal, replays."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from caveats_tui.recording.cast import read_cast
+
+__all__ = ["play"]
+
+
+@click.command(short_help="Replay a recording.")
+@click.argument("file", metavar="FILE.cast")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.05, 100),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as it was recorded.",
+)
+@click.option(
+    "--idle-limit",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Cut longer pauses to this.",
+)
+def play(file: str, speed: float, idle_limit: float | None) -> None:
+    """Replay a recording (asciicast, version 2 or 3) in this terminal.
+
+    Only text, colours and movements of the cursor are let through: a recording from someone else
+    cannot do more than show text. While it plays:
+
+    \b
+    space   pause, go on         [ ]   slower, faster
+    .       next picture         ← →   5 seconds back, forward
+    m       next mark            0     from the start
+    q       leave
+    """
+    recording = read_cast(file, idle_limit)
+    # Imported late: it holds the terminal, which a file that is no recording does not need.
+    from caveats_tui.recording.replay import check_terminal, replay
+
+    check_terminal(os.environ)
+    raise SystemExit(replay(recording, speed=speed))

@@ -1,0 +1,108 @@
+"""The terminal of a replay: raw keys in, a player's output out, everything given back at the end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import termios
+import time
+import tty
+from collections.abc import Mapping
+
+from caveats.errors import ConfigError
+from caveats_tui.recording.cast import Recording
+from caveats_tui.recording.player import KEYS, Player, too_small
+from caveats_tui.terminal.guard import Guard, guarded_streams
+
+__all__ = ["check_terminal", "keys_of", "replay"]
+
+NAP = 0.1  # seconds at most between two looks at signals and the clock
+_DONE = "\x1b[0m\x1b(B\x1b[r\x1b[?7h\x1b[?25h\x1b[?1049l"
+
+
+def check_terminal(environ: Mapping[str, str]) -> None:
+    """Raises ConfigError, one sentence, for streams that can show no recording."""
+    for name, stream in (("stdin", sys.__stdin__), ("stdout", sys.__stdout__)):
+        if stream is None or not stream.isatty():
+            raise ConfigError(f"{name} is not a terminal, which a replay needs to draw and for keys")
+    if environ.get("TERM", "dumb") == "dumb":
+        raise ConfigError("TERM is dumb or not set: a replay needs a terminal that moves its cursor")
+
+
+def replay(recording: Recording, *, speed: float = 1.0) -> int:
+    """Show ``recording`` until it is left; gives the exit code.
+
+    Raises:
+        ConfigError: for a terminal that is too small for it.
+    """
+    size = os.get_terminal_size(1)
+    trouble = too_small(recording.largest, (size.columns, size.lines))
+    if trouble:
+        raise ConfigError(trouble)
+    with guarded_streams() as guard:
+        asked: list[int] = []
+        guard.entered(asked.append)
+        guard.output.write("\x1b[?1049h")
+        try:
+            tty.setcbreak(0)
+            Stage(recording, guard, speed, asked).run()
+        finally:
+            guard.output.write(_DONE)
+            guard.output.flush()
+            guard.left()
+    return 128 + asked[0] if asked else 0
+
+
+class Stage:
+    """One replay in a terminal held by ``guard``; ``asked`` gets the signal that asks to end."""
+
+    def __init__(self, recording: Recording, guard: Guard, speed: float, asked: list[int]) -> None:
+        self._output, self._asked = guard.output, asked
+        self._resized = False
+        size = tuple(os.get_terminal_size(guard.output.fd))
+        self._player = Player(recording, self._output.write, size, speed=speed)
+
+    def run(self) -> None:
+        before = signal.signal(signal.SIGWINCH, self._winched)
+        attributes = termios.tcgetattr(0)
+        attributes[6][termios.VSUSP] = b"\0"  # ctrl-z would leave a shell on a drawn screen
+        attributes[6][termios.VINTR] = b"\0"  # ctrl-c is a key, which leaves
+        termios.tcsetattr(0, termios.TCSANOW, attributes)
+        try:
+            self._loop()
+        finally:
+            signal.signal(signal.SIGWINCH, before)
+
+    def _loop(self) -> None:
+        player, then = self._player, time.monotonic()
+        while not (player.leaving or self._asked or self._output.lost):
+            self._output.flush()
+            ready, _, _ = select.select([0], [], [], min(player.due(), NAP))
+            now = time.monotonic()
+            player.advance(now - then)
+            then = now
+            if self._resized:
+                self._resized = False
+                player.resize(tuple(os.get_terminal_size(self._output.fd)))
+            if ready:
+                typed = os.read(0, 1024)
+                if not typed:
+                    return
+                for key in keys_of(typed.decode("utf-8", "replace")):
+                    player.press(key)
+
+    def _winched(self, number: int, frame: object) -> None:
+        self._resized = True
+
+
+def keys_of(typed: str) -> list[str]:
+    """What was typed, cut into keys: those of more than one character first."""
+    long = sorted((key for key in KEYS if len(key) > 1), key=len, reverse=True)
+    found = []
+    while typed:
+        key = next((key for key in long if typed.startswith(key)), typed[0])
+        found.append(key)
+        typed = typed[len(key) :]
+    return found
