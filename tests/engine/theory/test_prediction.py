@@ -109,9 +109,9 @@ def test_deep_sigmoid_gradients_below_the_smallest_float_are_told():
 
 
 def test_a_depth_at_which_chance_decides_is_told():
-    """β = 5 L/N: 2.5 at 50 layers of 100, 0.3 at 6."""
+    """β = 5 L/N: 4 at 80 layers of 100, 0.3 at 6."""
     x, y = some_rows()
-    for depth, told in ((50, True), (6, False)):
+    for depth, told in ((80, True), (6, False)):
         found = predict(config_of(widths=[100] * depth, activation="relu"), x, y)
         assert ("single networks differ" in found.note) == told
 
