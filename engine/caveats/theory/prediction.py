@@ -119,7 +119,8 @@ def _assemble(
     if not INITIALIZERS[config.network.init.name].independent:
         note += "; orthogonal weights taken as independent ones of the same variance"
     spread = max(g.spread for g in gradients)
-    if spread > 2.0:  # of ‖dW‖²: ReLU nets deeper than half their width, GELU + He from 20 layers on
+    # Of ‖dW‖²: reached by ReLU nets deeper than half their width, by GELU + He from 20 layers on.
+    if spread > 2.0:
         note += f"; at this depth single networks differ up to {np.exp(np.sqrt(spread)):.0f}-fold"
     beyond = np.flatnonzero(~(norm < FLOAT32_MAX) | ~(delta < FLOAT32_MAX))
     explodes_at = int(beyond[-1]) if len(beyond) else None  # the first that backward meets
