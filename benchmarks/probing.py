@@ -3,7 +3,8 @@
 ``python -m benchmarks.probing [--rounds N] [--json]``. Two networks: 8×64 on the digits in batches
 of 128, and 784-256×3-10 in batches of 256. One torch thread. Every round times each way for one
 slice, in turn, so that a machine that slows down slows all of them; reported is the median over
-rounds of each way's time to the bare loop's of the same round, and the quartiles.
+rounds of each way's time to the bare loop's of the same round, and the quartiles. Time is CPU time
+of the process: with one thread that is what a quiet machine's clock would say.
 
 - bare:     the loop that a user would write, the loss read each step
 - auto:     `caveats.run.Run.advance` at the automatic cadence, in its steady state
@@ -124,10 +125,10 @@ def ways(config: RunConfig, data: Dataset) -> dict[str, Callable[[], None]]:
 
 
 def timed(step: Callable[[], None], steps: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(steps):
         step()
-    return (time.perf_counter() - start) / steps
+    return (time.process_time() - start) / steps
 
 
 def compare(config: RunConfig, data: Dataset, rounds: int) -> dict[str, list[float]]:
