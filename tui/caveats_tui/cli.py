@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from caveats_tui.commands.demo import demo
+from caveats_tui.commands.export import export_command
 from caveats_tui.commands.lab import open_lab
 from caveats_tui.commands.options import (
     config_options,
@@ -20,6 +21,7 @@ from caveats_tui.commands.options import (
 from caveats_tui.commands.play import play
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
+from caveats_tui.commands.runs import runs
 from caveats_tui.terminal.facts import CHARSETS
 
 __all__ = ["cli", "main"]
@@ -71,6 +73,8 @@ def cli(
 
 
 cli.add_command(run)
+cli.add_command(runs)
+cli.add_command(export_command)
 cli.add_command(demo)
 cli.add_command(play)
 

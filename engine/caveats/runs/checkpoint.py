@@ -34,6 +34,10 @@ CHECKPOINT = "checkpoint.safetensors"
 FORMAT = 1
 LARGEST = 64 * 2**30  # bytes; a file is also held against the size of its own run's state
 LARGEST_HEADER = 16 * 2**20
+# What weights follow from must be there to the last number; what only paces the measuring may be
+# missing, or left over, in the checkpoint of another version.
+TRAINER = "trainer/"
+LONGEST = 1e12  # seconds, and whatever else is counted in floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +167,12 @@ def load_into(run: Run, checkpoint: Checkpoint, history: History, where: str) ->
     """
     tensors, numbers = dict(checkpoint.tensors), dict(checkpoint.numbers)
     try:
-        if any(name.startswith("trainer/optimizer/") for name in tensors):
+        if any(name.startswith(f"{TRAINER}optimizer/") for name in tensors):
             dry_step(run)
         state = fill(run.state(), "", tensors, numbers)
-        if tensors or numbers:
-            left = next(iter([*tensors, *numbers]))
-            raise MisfitError(f"it has {visible(left[:100])}, which this run does not")
+        for name in (*tensors, *numbers):
+            if name.startswith(TRAINER):
+                raise MisfitError(f"it has {visible(name[:100])}, which this run does not")
         if state["trainer"]["batches"]["offset"] > len(run.trainer.x):
             raise MisfitError("its batches begin beyond the last row")
         run.load(state, history)
@@ -203,25 +207,24 @@ def fill(shape: Any, path: str, tensors: dict[str, Tensor], numbers: dict[str, A
         }
     if isinstance(shape, list | tuple):
         return [fill(v, f"{path}/{i}", tensors, numbers) for i, v in enumerate(shape)]
+    if path not in tensors and path not in numbers:
+        if path.startswith(TRAINER):
+            raise MisfitError(f"{path} is missing")
+        return shape
     if isinstance(shape, Tensor):
         tensor = tensors.pop(path, None)
-        if tensor is None:
-            raise MisfitError(f"{path} is missing")
-        if tensor.shape != shape.shape or tensor.dtype != shape.dtype:
-            raise MisfitError(
-                f"{path} is {described(tensor)} where this run has {described(shape)}"
-            )
+        if tensor is None or tensor.shape != shape.shape or tensor.dtype != shape.dtype:
+            found = "a number" if tensor is None else described(tensor)
+            raise MisfitError(f"{path} is {found} where this run has {described(shape)}")
         return tensor
-    if path not in numbers:
-        raise MisfitError(f"{path} is missing")
-    value = numbers.pop(path)
-    if isinstance(shape, float) and value in ("nan", "inf", "-inf"):
+    value = numbers.pop(path, None)
+    if isinstance(shape, float) and path == "losses" and value in ("nan", "inf", "-inf"):
         return float(value)
-    if isinstance(shape, float) and type(value) is int:
+    if isinstance(shape, float) and type(value) in (int, float) and abs(value) <= LONGEST:
         return float(value)
-    if type(value) is not type(shape) or (type(value) is int and not 0 <= value <= 2**53):
-        raise MisfitError(f"{path} = {visible(repr(value))[:80]}")
-    return value
+    if isinstance(shape, int) and type(value) is int and 0 <= value <= 2**53:
+        return value
+    raise MisfitError(f"{path} = {visible(repr(value))[:80]}")
 
 
 def described(tensor: Tensor) -> str:

@@ -21,7 +21,17 @@ from caveats.errors import ConfigError, visible
 from caveats.reading import MAX_LAYERS, MAX_WIDTH
 from caveats.runs.files import read_whole, replace_file
 
-__all__ = ["FORMAT", "LIVE", "MANIFEST", "Manifest", "Standing", "State", "curve", "rooted"]
+__all__ = [
+    "FORMAT",
+    "LIVE",
+    "MANIFEST",
+    "SILENT_AFTER",
+    "Manifest",
+    "Standing",
+    "State",
+    "curve",
+    "rooted",
+]
 
 FORMAT = 1
 MANIFEST = "run.toml"
@@ -34,6 +44,7 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 # While a run is in one of these, its process writes a new beat every few seconds.
 LIVE = frozenset({"loading", "paused", "running"})
+SILENT_AFTER = 10.0  # seconds without a sign of life, after which something may be wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,11 @@ from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.runs.files import opened
 from caveats.runs.lines import BadLineError, Record, is_event, parse
 from caveats.runs.log import LOG, Tail
-from caveats.runs.manifest import LIVE, MANIFEST, Manifest
+from caveats.runs.manifest import LIVE, MANIFEST, SILENT_AFTER, Manifest
 from caveats.session import Status
 
-__all__ = ["SILENT_AFTER", "Follower", "Reader", "records"]
+__all__ = ["Follower", "Reader", "records"]
 
-SILENT_AFTER = 10.0  # seconds without a sign of life
 MOST_EVENTS = 10_000
 MOST_PROBLEMS = 5
 TABLES = 64 * 2**20  # bytes of records in memory: the full 2,000 for up to 220 layers

@@ -19,12 +19,12 @@ import platformdirs
 import tomli_w
 
 from caveats.config import RunConfig
-from caveats.errors import ConfigError, visible
+from caveats.errors import ConfigError, nearest, visible
 from caveats.runs.files import read_whole, replace_file
 from caveats.runs.manifest import LIVE, MANIFEST, Manifest
 
 __all__ = [
-    "KEPT", "Entry", "Label", "default_place", "delete", "label", "list_runs", "new_folder",
+    "KEPT", "Entry", "Label", "default_place", "delete", "find", "label", "list_runs", "new_folder",
     "prune", "undelete",
 ]  # fmt: skip
 
@@ -84,6 +84,23 @@ def new_folder(place: Path, config: RunConfig) -> Path:
     except OSError as error:
         raise ConfigError(f"{visible(place)} cannot be written: {error.strerror}") from None
     raise AssertionError  # count never ends
+
+
+def find(word: str) -> Path:
+    """The folder of a run: a path to it, or its name among all runs.
+
+    Raises:
+        ConfigError: where there is neither.
+    """
+    path = Path(word)
+    if path.exists() or len(path.parts) != 1:
+        return path
+    kept = default_place() / word
+    if kept.is_dir():
+        return kept
+    names = [folder.name for folder in folders(default_place())]
+    end = f": {nearest(word, names[-20:])}" if names else ""
+    raise ConfigError(f"{visible(word)} is neither a folder nor a kept run{end}")
 
 
 def list_runs(place: Path) -> list[Entry]:

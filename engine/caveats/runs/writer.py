@@ -54,7 +54,13 @@ class Writer:
     """
 
     def __init__(
-        self, run: Run, folder: Path, *, kind: str = "run", resumed: Manifest | None = None
+        self,
+        run: Run,
+        folder: Path,
+        *,
+        kind: str = "run",
+        state: State = "paused",
+        resumed: Manifest | None = None,
     ) -> None:
         from caveats.runs import checkpoint
 
@@ -69,7 +75,7 @@ class Writer:
         self._taken: deque[Checkpoint] = deque(maxlen=1)  # from the trainer; the newest counts
         self._taking_seconds = 0.0
         self._next_checkpoint = self._next_beat = 0.0
-        self._state: State = "paused"
+        self._state: State = state
         self._said = ""
         self._told: tuple[State, str] | None = None  # what run.toml says
         self._manifest = described(run, kind, resumed)
@@ -110,9 +116,13 @@ class Writer:
         self._state, self._said = state, problem
         self._wake.set()
 
-    def close(self) -> None:
-        """Have what is left written and the thread end; a run that was not over is now stopped."""
-        self.tell("stopped" if self._state in LIVE else self._state, self._said)
+    def close(self, *, whole: bool = True) -> None:
+        """Have what is left written and the thread end; a run that was not over is now stopped.
+        Where the run may not be ``whole``, left within a step, its last checkpoint stays."""
+        if whole:
+            self.tell("stopped" if self._state in LIVE else self._state, self._said)
+        else:
+            self._state = "stopped"
         self._closing = True
         self._wake.set()
 

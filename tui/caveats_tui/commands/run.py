@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
+from caveats.runs.manifest import Manifest
+from caveats.runs.shelf import find
 from caveats.session import sentence
 from caveats_tui.commands.charset import carried
+from caveats_tui.commands.kept import Kept, stopping
 from caveats_tui.commands.options import config_options, every_option, read_config
 from caveats_tui.commands.program import Interrupted
 from caveats_tui.commands.progress import Progress
@@ -27,12 +31,16 @@ __all__ = ["run"]
 @click.command(short_help="Train without a screen and print what was measured.")
 @config_options
 @every_option
+@click.option("--out", metavar="DIR", type=Path, help="Keep the run in this new folder.")
+@click.option("--resume", metavar="DIR", help="Go on with a kept run, by its folder or its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def run(
     file: str | None,
     assignments: Sequence[str],
     device: str | None,
     every: int | None,
+    out: Path | None,
+    resume: str | None,
     as_json: bool,
 ) -> None:
     """Train one network without a screen and print what was measured in each layer.
@@ -41,14 +49,25 @@ def run(
     caveats-tui run --set optimizer.name=adam --set optimizer.lr=0.3
     caveats-tui run --config my.toml --set network.widths=64-64-64 --json > run.json
 
-    A run that diverges is a result like any other.
+    A run that diverges is a result like any other. Every run is kept: see `caveats-tui runs`.
+    ctrl-c stops it in order, and --resume goes on from there, bit for bit.
     """
-    config = read_config(file, assignments, device)
-    finished = trained(config, every)
+    folder = None
+    if resume is not None:
+        for option, value in (("--config", file), ("--device", device), ("--out", out)):
+            if value is not None:
+                raise ConfigError(f"--resume goes on with a run's own config: leave out {option}")
+        folder = find(resume)
+        config = Manifest.read(folder).config
+    else:
+        config = read_config(file, assignments, device)
+    kept = Kept(warning, out, folder, assignments)
+    finished = trained(config, every, kept)
     # Imported late: it is the run that made numpy and torch worth loading.
     from caveats.results import result
 
     document = result(finished)
+    document["run"] = str(kept.folder) if kept.folder is not None else None
     if as_json:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
         return
@@ -59,34 +78,47 @@ def run(
         outputs=finished.dataset.outputs,
     )
     click.echo(text)
+    if kept.folder is not None:
+        click.echo(f"\nkept as {kept.word}")
 
 
-def trained(config: RunConfig, every: int | None) -> Run:
-    """Train ``config`` to its end in this thread, with a line of progress on stderr.
+def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> Run:
+    """Train ``config`` to its end in this thread, with a line of progress on stderr, and keep it;
+    what ``kept`` resumes goes on under its own config.
 
     Raises:
         ConfigError: where config and data do not fit, or the memory does not suffice.
-        Interrupted: by ctrl-c.
+        Interrupted: by ctrl-c, SIGTERM and SIGHUP, after all was written.
     """
     progress = Progress(sys.stderr)
+    kept = kept or Kept(warning)
     started: Run | None = None
+    whole = False
     try:
         progress.say("loading torch")
-        from caveats.run import Run
+        import caveats.run  # noqa: F401
 
         progress.say("loading data")
-        started = Run(config, every=every)
-        steps = config.training.steps
-        while not started.finished:
-            started.advance()
-            if progress.due():
-                loss = started.history.snapshot().scalar("loss")[-1]
-                progress.update(started.step, steps, started.speed, float(loss))
+        started = kept.begin(config, every)
+        steps = started.config.training.steps
+        with stopping() as stop:
+            while not started.finished and not stop.asked:
+                started.advance()
+                kept.advanced()
+                if progress.due():
+                    loss = started.history.snapshot().scalar("loss")[-1]
+                    progress.update(started.step, steps, started.speed, float(loss))
+        whole = True
+        if stop.asked:
+            raise KeyboardInterrupt
         return started
     except KeyboardInterrupt:
         progress.clear()
-        at = f"at step {started.step:,} of {config.training.steps:,}" if started else "at the start"
-        raise Interrupted(f"Interrupted {at}") from None
+        if started is None:
+            raise Interrupted("Interrupted at the start") from None
+        again = f": caveats-tui run --resume {kept.word} goes on" if kept.folder else ""
+        at = f"at step {started.step:,} of {started.config.training.steps:,}"
+        raise Interrupted(f"Interrupted {at}{again}") from None
     except (MemoryError, RuntimeError) as error:  # torch says out of memory by a RuntimeError
         said = sentence(error)
         if not said.startswith("out of memory"):
@@ -94,3 +126,9 @@ def trained(config: RunConfig, every: int | None) -> Run:
         raise ConfigError(said) from None
     finally:
         progress.clear()
+        if started is not None:
+            kept.end(started, whole=whole)
+
+
+def warning(text: str) -> None:
+    click.echo(f"Warning: {text}", err=True)

@@ -1,0 +1,86 @@
+"""A kept run's records as csv and as JSON lines; neither needs torch or the weights."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from caveats.history import Event
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.runs.export import written
+from caveats.runs.lines import Record
+from caveats.runs.manifest import Manifest
+from caveats.runs.reader import records
+
+__all__ = ["to_csv", "to_jsonl"]
+
+
+def to_csv(folder: Path, out: Path) -> None:
+    """One row for each record and layer: step, the run's scalars, layer, the layer's measures.
+    What was not measured is empty, infinities are inf."""
+    manifest = Manifest.read(folder)
+    with written(out) as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["step", *SCALARS, "layer", *LAYER_MEASURES])
+        for record in only_records(folder, manifest):
+            scalars = [cell(record.scalars.get(name, math.nan)) for name in SCALARS]
+            missing = np.full(len(manifest.layers), math.nan)
+            columns = [record.layers.get(name, missing).tolist() for name in LAYER_MEASURES]
+            for name, *values in zip(manifest.layers, *columns, strict=True):
+                table.writerow([record.step, *scalars, name, *map(cell, values)])
+
+
+def cell(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.9g}"
+
+
+def to_jsonl(folder: Path, out: Path) -> None:
+    """One object for each record, its layers an object each with their names, and one for each
+    event, all in order. Numbers that are not finite are null and named in ``nonfinite``."""
+    manifest = Manifest.read(folder)
+    with written(out) as file:
+        for content in records(folder, manifest):
+            line = (
+                {"event": content.kind, "step": content.step, "text": content.text,
+                 "changes": dict(content.changes)}
+                if isinstance(content, Event)
+                else spelled(content, manifest)
+            )  # fmt: skip
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def spelled(record: Record, manifest: Manifest) -> dict[str, Any]:
+    infinite: list[str] = []
+
+    def number(value: float, path: str) -> float | int | None:
+        if math.isfinite(value):
+            return int(value) if value.is_integer() and abs(value) < 2**53 else value
+        if math.isinf(value) or path == "loss":
+            infinite.append(path)
+        return None
+
+    content: dict[str, Any] = {"step": record.step}
+    for name, value in record.scalars.items():
+        content[name] = number(value, name)
+    content["layers"] = [
+        {
+            "name": layer,
+            **{
+                name: number(float(column[index]), f"layers.{index}.{name}")
+                for name, column in record.layers.items()
+            },
+        }
+        for index, layer in enumerate(manifest.layers)
+    ]
+    content["nonfinite"] = infinite
+    return content
+
+
+def only_records(folder: Path, manifest: Manifest) -> Iterator[Record]:
+    return (r for r in records(folder, manifest) if isinstance(r, Record))

@@ -1,0 +1,153 @@
+"""How `caveats-tui run` is kept on disk and stopped in order: its folder, its signals.
+
+It knows the writer of `caveats.runs` and no training; what goes wrong while a run goes on is one
+line on stderr, once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from caveats.config import RunConfig, parse_assignment
+from caveats.errors import ConfigError, visible
+
+if TYPE_CHECKING:
+    from caveats.run import Run
+    from caveats.runs.writer import Writer
+
+__all__ = ["Kept", "Stop", "stopping"]
+
+
+class Kept:
+    """The folder of one run: ``out`` where the person named one, else a new one among all runs;
+    or ``resume``, a run that goes on, changed by ``assignments``.
+
+    ``folder`` is None where nothing is kept: then a warning has said so.
+    """
+
+    def __init__(
+        self,
+        warn: Callable[[str], None],
+        out: Path | None = None,
+        resume: Path | None = None,
+        assignments: Sequence[str] = (),
+    ) -> None:
+        self._warn = warn
+        self._out, self._resume, self._assignments = out, resume, assignments
+        self._writer: Writer | None = None
+        self._warned = False
+
+    @property
+    def folder(self) -> Path | None:
+        return None if self._writer is None or self._writer.problem else self._writer.folder
+
+    @property
+    def word(self) -> str:
+        """What the other commands take for this run: its name among all runs, else its path."""
+        from caveats.runs.shelf import default_place
+
+        assert self._writer is not None
+        folder = self._writer.folder
+        return visible(folder.name if folder.parent == default_place() else folder)
+
+    def begin(self, config: RunConfig, every: int | None) -> Run:
+        """The run, at step 0 or where it was left, its folder ready.
+
+        Raises:
+            ConfigError: where a folder that the person named cannot be used.
+        """
+        from caveats.run import Run
+        from caveats.runs.shelf import default_place, new_folder
+        from caveats.runs.writer import Writer
+
+        if self._resume is not None:
+            return self._again(self._resume, every)
+        run = Run(config, every=every)
+        try:
+            folder = self._out or new_folder(default_place(), config)
+            self._writer = Writer(run, folder, state="running")
+        except ConfigError as error:
+            if self._out is not None:
+                raise
+            self._warn(f"{error}: the run goes on, but is not kept")
+        return run
+
+    def _again(self, folder: Path, every: int | None) -> Run:
+        from caveats.runs.resuming import resume
+
+        run, self._writer = resume(folder, every)
+        changes = dict(map(parse_assignment, self._assignments))
+        if changes:
+            config = run.config.changed(changes, "--set")
+            if run.config.restarts(config):
+                raise ConfigError(
+                    f"--set {', '.join(map(visible, changes))} needs new weights or data: "
+                    "a run that is resumed keeps both"
+                )
+            run.change(config)
+        self._writer.tell("running")
+        return run
+
+    def advanced(self) -> None:
+        """Call after each step."""
+        if self._writer is not None:
+            self._writer.between_steps()
+            if self._writer.problem and not self._warned:
+                self._warned = True
+                self._warn(self._writer.problem)
+
+    def end(self, run: Run, *, whole: bool = True) -> None:
+        """Have everything written, whether the run is over or was stopped; ``whole`` False where
+        it may have been left within a step."""
+        if self._writer is None:
+            return
+        if run.divergence is not None:
+            at = f"{run.divergence.where}, at step {run.divergence.step}"
+            self._writer.tell("diverged", f"first number that is not finite: {at}")
+        elif run.finished:
+            self._writer.tell("finished")
+        self._writer.close(whole=whole)
+        self._writer.join()
+
+
+class Stop:
+    """Whether a signal has asked to stop."""
+
+    asked = False
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Inside, ctrl-c, SIGTERM and SIGHUP ask to stop between two steps, so that weights are whole;
+    the second one ends the program as it would outside. What was ignored (nohup) stays ignored."""
+    stop = Stop()
+    before: dict[int, Any] = {}
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.asked = True
+        restore()
+        if number == getattr(signal, "SIGHUP", None):
+            # The terminal is gone, and writing to it would be an error of its own.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+
+    def restore() -> None:
+        while before:
+            number, handler = before.popitem()
+            signal.signal(number, handler)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            before[number] = signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()
