@@ -18,8 +18,7 @@ __all__ = ["Muon"]
 class Muon:
     """Jordan et al. 2024, with the step size of Liu et al. 2025 that is tuned as AdamW's is.
 
-    It has the part of torch.optim.Optimizer's face that training uses: param_groups, state_dict
-    and load_state_dict, zero_grad, step.
+    It has the part of torch.optim.Optimizer's face that training and instruments use.
     """
 
     def __init__(
@@ -43,6 +42,10 @@ class Muon:
     @property
     def param_groups(self) -> list[dict[str, Any]]:
         return [group for part in self.parts for group in part.param_groups]
+
+    @property
+    def state(self) -> dict[Any, Any]:
+        return {p: kept for part in self.parts for p, kept in part.state.items()}
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         for part in self.parts:
