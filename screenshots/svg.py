@@ -80,9 +80,7 @@ def inks(row: tuple[Cell, ...], y: int, signs: dict[tuple[str, bool], str]) -> l
             shaped = shapes(cell.char) is not None
             key = (cell.char, cell.bold and not shaped)
             name = signs.setdefault(key, f"s{len(signs)}")
-            groups.setdefault(cell.ink, []).append(
-                f'<use href="#{name}" x="{x * W}" y="{y * H}"/>'
-            )
+            groups.setdefault(cell.ink, []).append(f'<use href="#{name}" x="{x * W}" y="{y * H}"/>')
     return [f'<g fill="{ink}">{"".join(parts)}</g>' for ink, parts in groups.items()]
 
 

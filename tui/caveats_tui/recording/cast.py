@@ -135,7 +135,10 @@ class Recording:
     @property
     def largest(self) -> tuple[int, int]:
         """The most columns and the most rows that it ever has."""
-        sizes = [self.size, *(parse_size(e.data) or self.size for e in self.events if e.code == "r")]
+        sizes = [
+            self.size,
+            *(parse_size(e.data) or self.size for e in self.events if e.code == "r"),
+        ]
         return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
 

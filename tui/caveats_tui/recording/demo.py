@@ -85,9 +85,7 @@ def record_demo(
         raise failure[0]
 
 
-def play_demo(
-    script: Script, *, charset: Charset = "braille", theme: str = THEMES[0].name
-) -> int:
+def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEMES[0].name) -> int:
     """Perform ``script`` in the present terminal, which `caveats_tui.terminal.facts.check` has
     found fit. Any key or click hands the app over to the person, and so does the end. Gives the
     exit code."""

@@ -68,7 +68,7 @@ class Director:
         self._pace = script.pace
         self._owed = 0.0  # steps of training, the part of one that a beat leaves over
         self._caption, self._key = "", ""
-        self._seen: set[tuple[int, str]] = set()
+        self._seen: set[tuple[int, str, str]] = set()
 
     async def perform(self) -> None:
         """Play the script from the open lab to its end.
@@ -123,7 +123,7 @@ class Director:
         await self._app.settle()
         bench = self._app.bench
         for verdict in bench.verdicts():
-            seen = bench.status.run_number, verdict.caveat
+            seen = bench.status.run_number, verdict.caveat, verdict.severity
             if seen not in self._seen:
                 self._seen.add(seen)
                 self._mark(f"{verdict.severity}: {verdict.title}, step {bench.status.step}")

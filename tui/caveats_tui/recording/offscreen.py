@@ -51,9 +51,7 @@ class _Offscreen(Driver):
 def offscreen_driver(take: Callable[[str], None], size: tuple[int, int]) -> type[Driver]:
     """A class for ``App(driver_class=...)`` that gives ``take`` every text that a terminal of
     ``size`` (columns, rows) would get."""
-    return type(
-        "OffscreenDriver", (_Offscreen,), {"take": staticmethod(take), "dimensions": size}
-    )
+    return type("OffscreenDriver", (_Offscreen,), {"take": staticmethod(take), "dimensions": size})
 
 
 def true_colours(app: App[Any]) -> None:

@@ -17,13 +17,12 @@ __all__ = ["KEYS", "Player", "too_small"]
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SEEK = 5.0  # seconds
-PIECE = 1 << 16  # characters fed at once, so that keys are heard during a line of 10 MB
 
 # What a terminal sends for a key, and the player's method for it.
 KEYS = {
     " ": "pause", ".": "step", "[": "slower", "]": "faster", "\x1b[D": "back", "\x1b[C": "forward",
     "\x1bOD": "back", "\x1bOC": "forward", "m": "next_mark", "0": "restart", "q": "leave",
-    "\x1b": "leave", "\x03": "leave", "\x04": "leave",
+    "\x1b": "leave",
 }  # fmt: skip
 HELP = "space pause · . step · [ ] speed · ← → seek · m next mark · q leave"
 
@@ -84,8 +83,7 @@ class Player:
         stop = bisect_right(self._times, time, lo=self._next)
         for event in self._events[self._next : stop]:
             if event.code == "o":
-                for start in range(0, len(event.data), PIECE):
-                    self._send(self._filter.feed(event.data[start : start + PIECE]))
+                self._send(self._filter.feed(event.data))
             elif event.code == "r" and (size := parse_size(event.data)):
                 self._filter.rows = size[1]
         self._next = stop

@@ -26,9 +26,13 @@ def check_terminal(environ: Mapping[str, str]) -> None:
     """Raises ConfigError, one sentence, for streams that can show no recording."""
     for name, stream in (("stdin", sys.__stdin__), ("stdout", sys.__stdout__)):
         if stream is None or not stream.isatty():
-            raise ConfigError(f"{name} is not a terminal, which a replay needs to draw and for keys")
+            raise ConfigError(
+                f"{name} is not a terminal, which a replay needs to draw and for keys"
+            )
     if environ.get("TERM", "dumb") == "dumb":
-        raise ConfigError("TERM is dumb or not set: a replay needs a terminal that moves its cursor")
+        raise ConfigError(
+            "TERM is dumb or not set: a replay needs a terminal that moves its cursor"
+        )
 
 
 def replay(recording: Recording, *, speed: float = 1.0) -> int:
@@ -68,7 +72,6 @@ class Stage:
         before = signal.signal(signal.SIGWINCH, self._winched)
         attributes = termios.tcgetattr(0)
         attributes[6][termios.VSUSP] = b"\0"  # ctrl-z would leave a shell on a drawn screen
-        attributes[6][termios.VINTR] = b"\0"  # ctrl-c is a key, which leaves
         termios.tcsetattr(0, termios.TCSANOW, attributes)
         try:
             self._loop()

@@ -22,8 +22,17 @@ _MOST = 9999  # a parameter beyond this is cut to it: `CSI 999999999 b` would pr
 _LONGEST = 256  # characters of a control sequence; Textual's longest has 40
 _STRINGS = "]PX^_"  # OSC, DCS, SOS, PM, APC: all up to the string's end are dropped
 
-# Runs of what is printed, C1 controls and DEL left out: they are cut from the text.
-_PRINTED = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
+# Runs of what passes as it is: printed characters, and whole sequences with small parameters. All
+# that the lab itself sends is of this kind, and passes 50 times as fast as character by character.
+_PASSES = re.compile(
+    r"(?:[^\x00-\x1f\x7f-\x9f]+|[\b\t\n\r]"
+    r"|\x1b\[(?:\d{0,4}[;:]){0,30}\d{0,4}[ABCDEFGHJKLMPSTXZ@`abdefsum])++"
+)
+# Controls and queries that do nothing here, however many; escapes that another one follows.
+_VANISHES = re.compile(r"(?:[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x8f\x91-\x97\x99\x9a\x9c]"
+                       r"|\x1b(?=\x1b)|\x1b\[[ -?]{0,64}[INOQRUVWYcgijknopqtvwxyz])++")  # fmt: skip
+_IN_STRING = re.compile(r"[^\x07\x18\x1a\x1b\x9c]++")
+_PARAMETERS = re.compile(r"[ -?]++")
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -49,21 +58,28 @@ class Filter:
         return "".join(self._pieces(text))
 
     def _pieces(self, text: str) -> Iterator[str]:
+        """Runs are taken whole, character by character only what begins or ends a sequence: a
+        hostile line of 10 MB must not take seconds."""
         at = 0
         while at < len(text):
             if self._state == "text":
-                run = _PRINTED.match(text, at)
-                if run is not None:
+                if (run := _PASSES.match(text, at)) is not None:
                     yield from self._cleared()
                     yield run[0]
                     at = run.end()
                     continue
+                run = _VANISHES.match(text, at)
             elif self._state == "string":
-                # To its end in one go: a string may have megabytes.
-                end = _string_end(text, at)
-                if end < 0:
-                    return
-                at = end
+                run = _IN_STRING.match(text, at)
+            elif self._state == "csi":
+                run = _PARAMETERS.match(text, at)
+                if run is not None and len(self._kept) <= _LONGEST:
+                    self._kept += text[at : min(run.end(), at + _LONGEST + 1)]
+            else:
+                run = None
+            if run is not None:
+                at = run.end()
+                continue
             yield from self._char(text[at])
             at += 1
 
@@ -121,9 +137,6 @@ class Filter:
         if self._state == "charset-dropped":
             self._state = "text"
             return
-        if char < "@":
-            self._kept = (self._kept + char)[: _LONGEST + 1]
-            return
         self._state = "text"
         if len(self._kept) <= _LONGEST:
             yield from self._allowed(self._kept, char)
@@ -147,12 +160,3 @@ class Filter:
 
 def _bounded(number: re.Match[str]) -> str:
     return number[0] if len(number[0]) <= 4 else str(_MOST)
-
-
-def _string_end(text: str, at: int) -> int:
-    """Where the next character stands that ends a string, or -1."""
-    found = _END.search(text, at)
-    return -1 if found is None else found.start()
-
-
-_END = re.compile(r"[\x07\x18\x1a\x1b\x9c]")
