@@ -178,8 +178,8 @@ def set_dotted(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Read one ``--set KEY=VALUE``: the value as TOML where it is TOML, ``64-64`` as widths, else
-    as a word.
+    """Read one ``--set KEY=VALUE``: the value as TOML where it is TOML (``.3`` and ``1.`` count as
+    the numbers they are), ``64-64`` as widths, else as a word.
 
     Raises:
         ConfigError: where there is no "=".
@@ -190,9 +190,13 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {visible(text)} should be KEY=VALUE, as optimizer.lr=0.01")
     if key == "network.widths" and re.fullmatch(r"\d+(-\d+)*", value):
         return key, [int(width) for width in value.split("-")]
-    try:
-        parsed = tomllib.loads(f"value = {value}")
-    except (ValueError, RecursionError):
-        return key, value
-    # "a\nb = 1" would parse as two keys: only a lone value counts.
-    return key, parsed["value"] if len(parsed) == 1 else value
+    # TOML wants a digit on both sides of the point.
+    padded = re.sub(r"(?<![\w.])\.(?=\d)", "0.", re.sub(r"(?<=\d)\.(?![\d.])", ".0", value))
+    for written in (value, padded):
+        try:
+            parsed = tomllib.loads(f"value = {written}")
+        except (ValueError, RecursionError):
+            continue
+        # "a\nb = 1" would parse as two keys: only a lone value counts.
+        return key, parsed["value"] if len(parsed) == 1 else value
+    return key, value

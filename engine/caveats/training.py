@@ -36,14 +36,15 @@ def pick_device(name: str) -> torch.device:
     mps = torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda:0" if cuda else "mps" if mps else "cpu")
-    device = torch.device(name)
+    kind, _, number = name.partition(":")
     here = ["auto", "cpu", *(f"cuda:{i}" for i in range(cuda)), *(["mps"] if mps else [])]
-    found = {"cpu": True, "cuda": (device.index or 0) < cuda, "mps": mps}[device.type]
+    # The number as written: torch keeps it in eight bits, where cuda:256 is cuda:0.
+    found = {"cpu": True, "cuda": int(number or 0) < cuda, "mps": mps}[kind]
     if not found:
         raise ConfigError(
             f"training.device = {name!r} is not on this machine: valid are {', '.join(here)}"
         )
-    return device
+    return torch.device(name)
 
 
 class Batches:

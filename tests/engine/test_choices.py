@@ -286,3 +286,15 @@ def test_a_batch_as_large_as_the_data_fits() -> None:
     config = RunConfig.from_dict(BASE).changed({"training.batch_size": 60})
     check_fit(config, Run(config).dataset)
     assert pick_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("index", [1, 127, 128, 255, 256, 257, 999])
+def test_a_gpu_is_looked_for_under_its_whole_number(
+    index: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # torch.device("cuda:256").index is 0: eight bits.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(ConfigError, match=f"'cuda:{index}' is not on this machine.*cuda:0"):
+        pick_device(f"cuda:{index}")
+    assert pick_device("cuda:0").index == 0
