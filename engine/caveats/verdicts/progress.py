@@ -81,7 +81,7 @@ def progress(
     gain = (baseline - level) / baseline if baseline > 0 else 1.0
     learned = (min(before, baseline) - now) / baseline if baseline > 0 else 0.0
     fall = (before - now) / before if before > 0 else 0.0
-    noise = median(np.abs(newest - now)) / before if before > 0 else 0.0
+    noise = median(np.abs(newest - now)) / before if before > 0 and math.isfinite(now) else 0.0
     earliest = max(EARLIEST, 0.03 * planned)
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6

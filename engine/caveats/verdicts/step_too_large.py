@@ -40,7 +40,7 @@ def rule(e: Evidence) -> Finding | None:
     if not e.finite:
         if not update > LARGE_UPDATE:
             return None
-        what = f"one step changes weights by {update:.0%} of their size until they overflow"
+        what = f"one step changes weights by up to {sized(update)}, until they overflow"
         return Finding("critical", what, why(e.config), layers, evidence)
     jumps, rise = bounce(e)
     evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
@@ -64,12 +64,19 @@ def rule(e: Evidence) -> Finding | None:
     what = f"loss {e.loss:.3g}"
     if p.gain < 0:
         what += f", {e.loss / p.baseline:.2g} times that of a constant"
-    what += f"; one step changes weights by up to {update:.1%}"
+    what += f"; one step changes weights by up to {sized(update)}"
     if peak > 2 * update:
-        what += f", at first by {peak:.0%}"
+        what += f", at first by {sized(peak)}"
     if sharpness > limit:
         what += f"; sharpness {sharpness:.3g} above the limit {limit:.3g}"
     return Finding(severity, what, why(e.config), layers, evidence)
+
+
+def sized(ratio: float) -> str:
+    """‖ΔW‖/‖W‖ in words; nobody reads a percentage of twenty digits."""
+    if ratio > 1000:
+        return "more than 1,000 times their size"
+    return f"{ratio:.0f} times their size" if ratio > 10 else f"{ratio:.1%} of their size"
 
 
 def at_the_edge(e: Evidence, sharpness: float, limit: float, update: float) -> Finding | None:
