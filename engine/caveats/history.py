@@ -195,19 +195,20 @@ def same(before: States, after: States) -> bool:
 def thinned(block: _Block) -> NDArray[np.int64]:
     """Which records stay: the newest half, every second of the older half, and its extremes."""
     count, half = block.count, block.count // 2
-    keep = np.zeros(count, bool)
-    keep[half:] = True
-    keep[0:half:2] = True
+    special = np.zeros(count, bool)
+    special[0] = special[half:] = True
     # One column a scalar and, over layers, the largest and the smallest of each measure.
     with np.errstate(invalid="ignore"):
         highest = np.fmax.reduce(block.cube, axis=2, initial=-np.inf)
         lowest = np.fmin.reduce(block.cube, axis=2, initial=np.inf)
     columns = np.concatenate((block.table, highest, lowest), axis=1)
     finite = np.isfinite(columns)
-    keep[np.where(finite, columns, -np.inf).argmax(0)] = True
-    keep[np.where(finite, columns, np.inf).argmin(0)] = True
+    special[np.where(finite, columns, -np.inf).argmax(0)] = True
+    special[np.where(finite, columns, np.inf).argmin(0)] = True
     broken = np.flatnonzero(~np.isfinite(block.table[:half, _SCALAR["loss"]]))
-    keep[broken[:1]] = True
-    if keep.all():  # only a tiny history: let the second-oldest go rather than not fit
-        keep[1] = False
+    special[broken[:1]] = True
+    keep = special.copy()
+    keep[0:half:2] = True
+    if keep.all():  # only a tiny history: one has to go, rather one that is nothing special
+        keep[np.argmin(special) or 1] = False
     return np.flatnonzero(keep)

@@ -31,7 +31,7 @@ def append(history: History, step: int, value: float, states: tuple = ()) -> Non
 
 @settings(max_examples=60, deadline=None)
 @given(
-    capacity=st.integers(8, 40),
+    capacity=st.integers(10, 40),  # half of 10 have room for the first, three others and one more
     values=st.lists(numbers, min_size=1, max_size=300),
     jumps=st.lists(st.integers(1, 1000), min_size=1, max_size=7),
 )
