@@ -13,6 +13,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,10 @@ def read(folder: Path) -> Checkpoint:
         config = RunConfig.from_dict(content["config"], where)
     except (TypeError, OverflowError) as error:
         raise ConfigError(f"{where}: config cannot be read: {visible(error)}") from None
+    widths = config.network.widths
+    if 4 * sum(a * b for a, b in pairwise(widths)) > len(data):
+        # Said before a network is built that may not fit into memory.
+        raise ConfigError(f"{where} does not fit its config: it is too small for these widths")
     return Checkpoint(step, events, config, numbers, tensors)
 
 
