@@ -54,6 +54,10 @@ class CaveatsApp(App[None]):
     def get_default_screen(self) -> Screen[Any]:
         return self.lab
 
+    async def action_quit(self) -> None:
+        """Textual's ctrl-q, which comes before any screen's keys: ask here too."""
+        self.lab.action_leave()
+
     def on_mount(self) -> None:
         self._mounted = True
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from textual.events import Key
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from caveats.config import RunConfig
@@ -18,7 +20,7 @@ from caveats_tui.app import CaveatsApp
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.panel import Panel
 
-PATIENCE = 60.0  # seconds until a test that waits in vain fails; those that pass never wait so long
+PATIENCE = 30.0  # seconds until a test that waits in vain fails; those that pass never wait so long
 
 
 class Lab:
@@ -53,8 +55,25 @@ class Lab:
         return [p.number for p in self.app.lab.query(Panel) if p.display and p.region.area]
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        """Press keys, each once what the key before it did is on the screen.
+
+        Not the pilot's own: it waits until the process is idle, which takes 2 s a key while a
+        network is being trained in it.
+        """
+        driver = self.app._driver
+        assert driver is not None
+        for key in keys:
+            name = _character_to_key(key) if len(key) == 1 else key
+            event = Key(name, key if len(key) == 1 else {"space": " "}.get(key))
+            event.set_sender(self.app)
+            driver.send_message(event)
+            await self.calm()
+
+    async def calm(self) -> None:
+        """Until every message has been taken, and those that it led to, and theirs."""
+        for _ in range(4):
+            await self.pilot._wait_for_screen()
+        self.app.screen._on_timer_update()
 
     async def until(self, wanted: str | Callable[[], object]) -> None:
         """Let the app go on until ``wanted`` is on the screen, or is true."""
@@ -74,11 +93,11 @@ class Lab:
     async def opened(self) -> None:
         """Until torch is there and step 0 was measured."""
         await self.state("paused", "failed")
+        await self.calm()
 
     async def drawn(self) -> None:
         """Until every visible chart shows the newest record and the drawing process is at rest."""
         charts = self.app.charts
-        await self.pilot.pause()
 
         def at_rest() -> bool:
             self.app.lab._frame()
@@ -99,18 +118,21 @@ Scenario = Callable[[Lab], Awaitable[None]]
 
 @pytest.fixture(scope="session")
 def drive() -> Callable[..., None]:
-    """``drive(scenario, config, size)`` opens the lab and lets ``scenario`` work in it."""
+    """``drive(scenario, config, size)`` opens the lab and lets ``scenario`` work in it. Without
+    ``drawing`` no chart comes back, which saves the start of a process."""
 
     def run(
         scenario: Scenario,
         config: RunConfig | None = None,
         size: tuple[int, int] = (120, 40),
         every: int | None = None,
+        drawing: bool = True,
         **options: Any,
     ) -> None:
         async def body() -> None:
             app = CaveatsApp(config or RunConfig(), every=every, **options)
-            app.charts.start()
+            if drawing:
+                app.charts.start()
             try:
                 async with app.run_test(size=size) as pilot:
                     await scenario(Lab(app, pilot))

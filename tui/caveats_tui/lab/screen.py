@@ -65,7 +65,7 @@ class LabScreen(Screen[None]):
     LabScreen.-single #charts { grid-size: 1 1; }
     LabScreen.-single Panel { display: none; }
     LabScreen.-single Panel.-current { display: block; }
-    LabScreen.-no-setup #left { display: none; }
+    LabScreen.-no-setup #left, LabScreen.-zoomed #left { display: none; }
     LabScreen.-notes #notes { display: block; }
     LabScreen.-tiny #body, LabScreen.-tiny #header, LabScreen.-tiny #footer,
     LabScreen.-tiny #message, LabScreen.-tiny #notes { display: none; }
@@ -91,7 +91,6 @@ class LabScreen(Screen[None]):
         self._output = output
         self._written = 0.0  # seconds that the terminal had taken when the last frame began
         self._drawing = Drawing(charts, charset)
-        self._zoomed = False
         self._current = 1  # the chart shown where there is room for one
 
     # Building and resizing
@@ -133,7 +132,8 @@ class LabScreen(Screen[None]):
 
     @property
     def _single(self) -> bool:
-        return self._zoomed or self.size.width < WIDE[0] or self.size.height < WIDE[1]
+        small = self.size.width < WIDE[0] or self.size.height < WIDE[1]
+        return small or self.has_class("-zoomed")
 
     def _arrange(self) -> None:
         self.set_class(self._single, "-single")
@@ -304,6 +304,11 @@ class LabScreen(Screen[None]):
 
     # Looking
 
+    @property
+    def _panel(self) -> Panel:
+        """The focused chart, or the one that had the focus last."""
+        return self.query_one(f"#chart-{self._current}", Panel)
+
     def action_ghost(self) -> None:
         self._do(self.bench.toggle_ghost)
 
@@ -323,33 +328,29 @@ class LabScreen(Screen[None]):
             self._arrange()
 
     def action_view(self) -> None:
-        panel = self.query_one(f"#chart-{self._current}", Panel)
-        panel.turn(self._drawing.available(self.bench.session))
+        self._panel.turn(self._drawing.available(self.bench.session))
         self._frame()
 
     def action_focus_next_part(self) -> None:
-        setup = self.query_one(SetupList)
         focused = self.focused
         at = focused.number if isinstance(focused, Panel) else 0
-        if at == 4 and setup.display:
-            setup.focus()
+        if at == 4 and self.query_one("#left").display:
+            self.query_one(SetupList).focus()
         else:
             self.action_chart(at % 4 + 1)
 
     def action_zoom(self) -> None:
-        self._zoomed = not self._zoomed
+        self.toggle_class("-zoomed")
+        self._panel.focus()
         self._arrange()
 
     def action_scale(self) -> None:
-        self.query_one(f"#chart-{self._current}", Panel).toggle_log()
+        self._panel.toggle_log()
         self._frame()
 
     def action_setup_pane(self) -> None:
         self.toggle_class("-no-setup")
-        if self.has_class("-no-setup"):
-            self.query_one(f"#chart-{self._current}", Panel).focus()
-        else:
-            self.query_one(SetupList).focus()
+        (self._panel if self.has_class("-no-setup") else self.query_one(SetupList)).focus()
         self._arrange()
 
     def action_notes_pane(self) -> None:
@@ -362,7 +363,10 @@ class LabScreen(Screen[None]):
         self.app.action_command_palette()
 
     def action_picture(self) -> None:
-        self._notice(f"saved {self.app.save_screenshot(path='.')}")
+        try:
+            self._notice(f"saved {self.app.save_screenshot(path='.')}")
+        except OSError as error:
+            self._notice(f"the picture could not be saved here: {error.strerror}")
 
     def action_help(self) -> None:
         self.app.push_screen(Help())
