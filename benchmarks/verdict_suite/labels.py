@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from caveats.config import RunConfig
+from verdict_suite.sampling import SOUND_LR
 from verdict_suite.training import Outcome, Sample, Store
 
 __all__ = ["FAMILY", "Label", "label"]
@@ -34,8 +35,17 @@ class Label:
 
 
 def gain(outcome: Outcome) -> float:
+    """The way made from the constant predictor (0) to perfection (1), by loss or, where classes
+    are told apart, by accuracy if that is kinder: sure and mostly right is not a broken network.
+    """
     loss, baseline = outcome["loss"], outcome["baseline"]
-    return -math.inf if not math.isfinite(loss) else (baseline - loss) / baseline
+    if not math.isfinite(loss):
+        return -math.inf
+    by_loss = (baseline - loss) / baseline
+    accuracy, chance = outcome["accuracy"], math.exp(-baseline)  # of balanced classes
+    if math.isnan(accuracy):
+        return by_loss
+    return max(by_loss, (accuracy - chance) / (1 - chance))
 
 
 def matched(activation: str) -> str:
@@ -73,12 +83,12 @@ def label(sample: Sample, store: Store) -> Label:
         return Label("healthy", score, reference)
     if score >= FAULTY:
         return Label("between", score, reference)
-    tried = interventions(config, store, reference)
+    trial = Trial(config, store, reference)
 
     def heals(*names: str) -> bool:
-        """Clearly better: past half of the way, or a quarter of it further on."""
+        """Clearly better: past half of the way, and a quarter of it further on."""
         floor = max(score, 0.0)
-        return any(tried.get(n, -math.inf) >= max(FAULTY, floor + 0.25) for n in names)
+        return any(trial.score(n) >= max(FAULTY, floor + 0.25) for n in names)
 
     caveats = set()
     diverged = bool(sample.outcome["diverged"])
@@ -89,29 +99,51 @@ def label(sample: Sample, store: Store) -> Label:
         caveats.add("symmetry")
     if end.saturated >= 0.5 and not diverged:
         caveats.add("saturation")
-    network = heals("init", "relu", "init_adam", "relu_adam", "normalized")
+    network = ("init", "relu", "init_adam", "relu_adam", "normalized")
     cut = start.dead >= 1 or start.copied >= 0.5
+    fades = 0 < end.delta_ratio <= 1e-3 and end.dead < 1 and end.copied < 0.5
     faded = start.delta_ratio <= 1e-3 and not cut
-    if (faded and network) or (end.delta_ratio <= 1e-3 and end.dead < 1 and end.copied < 0.5):
+    if not diverged and (fades or (faded and heals(*network))):
         caveats.add("vanishing_gradient")
-    if diverged or (start.delta_ratio >= 100 and (network or end.delta_ratio >= 100)):
+    if diverged or (start.delta_ratio >= 100 and heals(*network)):
         caveats.add("exploding_gradient")
     # The step is at fault where changing it alone heals, or where it alone breaks a sound network
     # of this shape on this data and changing it heals that.
-    broken = tried["step alone"] < FAULTY
-    if heals("lr/10", "lr/100") or (broken and tried["step alone/10"] >= HEALTHY):
+    customary = SOUND_LR[config.optimizer.name]
+    large = config.optimizer.lr > customary
+    reset = trial.score("step alone") < FAULTY and trial.score("step reset") >= HEALTHY
+    if heals("lr/10", "lr/100") or (large and (reset or heals("lr reset"))):
         caveats.add("step_too_large")
-    if heals("lr*10", "lr*100") or (broken and tried["step alone*10"] >= HEALTHY):
+    if heals("lr*10", "lr*100") or (not large and (reset or heals("lr reset"))):
         caveats.add("step_too_small")
-    if heals("momentum", "adam") and not heals("lr/10", "lr/100") and not cut:
+    plain = config.optimizer.name == "sgd" and not cut
+    if plain and not heals("lr/10", "lr/100") and heals("momentum", "adam"):
         caveats.add("plateau" if score < 0.05 else "ravine")
     if heals("centred"):
         caveats.add("not_zero_centred")
-    return Label("faulty", score, reference, frozenset(caveats), tried)
+    return Label("faulty", score, reference, frozenset(caveats), trial.tried)
 
 
-def interventions(config: RunConfig, store: Store, reference: float) -> dict[str, float]:
-    """One change each, and the score it reaches."""
+class Trial:
+    """Interventions on one config, made when they are first asked for."""
+
+    def __init__(self, config: RunConfig, store: Store, reference: float) -> None:
+        self.config, self.store, self.reference = config, store, reference
+        self.changes = interventions(config)
+        self.tried: dict[str, float] = {}
+
+    def score(self, name: str) -> float:
+        """The share of the way to the reference; -inf for an intervention that does not apply."""
+        if name not in self.changes:
+            return -math.inf
+        if name not in self.tried:
+            reached = gain(self.store.changed(self.config, self.changes[name]))
+            self.tried[name] = reached / self.reference
+        return self.tried[name]
+
+
+def interventions(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """One change each."""
     lr, name = config.optimizer.lr, config.network.activations[0]
     init = {"network.init": matched(name)}
     relu = {"network.activation": "relu", "network.init": "he_normal"}
@@ -136,8 +168,10 @@ def interventions(config: RunConfig, store: Store, reference: float) -> dict[str
         "network.dropout": 0.0, "network.normalization": "layer" if deep else "none",
         "network.residual": deep, "data.standardize": True,
     }  # fmt: skip
-    for suffix, factor in (("", 1.0), ("/10", 0.1), ("*10", 10.0)):
-        changes[f"step alone{suffix}"] = {**sound, "optimizer.lr": lr * factor}
+    customary = SOUND_LR[config.optimizer.name] / (3 if deep else 1)
+    changes["step alone"] = sound
+    changes["step reset"] = {**sound, "optimizer.lr": customary}
+    changes["lr reset"] = {"optimizer.lr": customary}
     centred: dict[str, Any] = {}
     if not config.data.standardize:
         centred["data.standardize"] = True
@@ -145,4 +179,4 @@ def interventions(config: RunConfig, store: Store, reference: float) -> dict[str
         centred["network.activation"] = "tanh"
     if centred:
         changes["centred"] = centred
-    return {n: gain(store.changed(config, change)) / reference for n, change in changes.items()}
+    return changes

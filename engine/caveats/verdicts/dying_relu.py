@@ -33,7 +33,7 @@ def rule(e: Evidence) -> Finding | None:
     cut = len(gone) > 0 and not (e.config is not None and e.config.network.residual)
     p = e.progress
     severity: Severity
-    if cut or (worst >= HALF and p.stuck):
+    if cut or (worst >= HALF and p.stuck and p.late(0.05)):
         severity = "critical"
     elif worst >= HALF and (
         p.stalled or (e.step == 0 and born_in_bulk(share, units)) or cripples(e, share, units)

@@ -128,13 +128,13 @@ class Evidence:
 
     @cached_property
     def delta_ratio(self) -> float:
-        """Smallest delta of the first layers over that at the output: below 1 it fades on its way
-        down. NaN without a hidden layer or where deltas were not seen."""
-        return ratio(self.now("delta_rms"))
+        """‖delta‖ of the first layer over that of the output: below 1 it fades on its way down.
+        NaN without a hidden layer or where deltas were not seen."""
+        return ratio(self.now("delta_rms"), self.now("units"))
 
     @cached_property
     def first_delta_ratio(self) -> float:
-        return ratio(self.first("delta_rms"))
+        return ratio(self.first("delta_rms"), self.first("units"))
 
     @property
     def saturating(self) -> bool:
@@ -155,7 +155,8 @@ class Evidence:
         return "at step 0" if self.step == 0 else f"by step {self.step}"
 
 
-def ratio(delta: Floats) -> float:
+def ratio(delta: Floats, units: Floats) -> float:
+    # Norms, not root mean squares: those fall by √(width) from one output to a wide layer.
     if len(delta) < 2 or not math.isfinite(delta[-1]) or delta[-1] <= 0:
         return math.nan
-    return float(delta[0] / delta[-1])
+    return float(delta[0] / delta[-1] * math.sqrt(units[0] / units[-1]))

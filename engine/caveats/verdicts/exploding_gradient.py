@@ -16,6 +16,9 @@ __all__ = ["EXPLODING_GRADIENT"]
 
 # 12 of 15 healthy small networks cross a ratio of 70 (AUTOTRAINER's limit) at some time.
 GROWN = 100.0
+# Batch normalization makes deltas grow by √(π/(π-1)) = 1.21 a ReLU layer (Yang et al. 2019) and
+# bears it, as it makes the loss blind to the size of the weights.
+GROWN_IN_BATCH_NORM = 1e4
 OVERFLOWING = 1e6
 SOON = 0.6  # gain that the run is on its way to
 ASTRONOMIC = 1e3  # loss over that of the constant predictor
@@ -27,12 +30,13 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     r, first = e.delta_ratio, e.first_delta_ratio
     high = e.loss / p.baseline if p.baseline > 0 else math.nan
-    grows = first >= GROWN and e.hidden >= 2
-    worse = p.gain < -0.5 and not p.improving
+    batch = e.config is not None and e.config.network.normalization == "batch"
+    grows = first >= (GROWN_IN_BATCH_NORM if batch else GROWN) and e.hidden >= 2
+    worse = p.old_enough and p.gain < -0.5 and not p.improving
     if e.step == 0:
         severity: Severity
         if high >= ASTRONOMIC and forward_growth(e) >= GROWN:
-            severity = "warning"
+            severity = "note" if e.adaptive else "warning"
         elif grows:
             severity = "warning" if first >= OVERFLOWING else "note"
         else:
@@ -42,7 +46,7 @@ def rule(e: Evidence) -> Finding | None:
     elif grows and (p.stalled or (p.old_enough and not p.finished and projected_gain(e) < SOON)):
         severity = "warning"
     elif high >= ASTRONOMIC and (forward_growth(e) >= GROWN or grows):
-        severity = "critical" if p.stuck or worse else "warning"
+        severity = "critical" if p.stuck or worse else "note" if p.improving else "warning"
     elif grows and not p.finished:
         severity = "note"
     else:

@@ -6,6 +6,8 @@ first seen, and withdraws it once its rule no longer finds it.
 
 from __future__ import annotations
 
+import numpy as np
+
 from caveats.history import History
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.evidence import Evidence
@@ -42,10 +44,11 @@ class Judge:
         if not new and len(snapshot):
             new = [len(snapshot) - 1]  # an event came after the newest record
         evidence = None
-        for index in new:
-            evidence = Evidence(snapshot, index, history.layers, history.facts)
-            self._judge(evidence)
-            self._judged = int(snapshot.steps[index])
+        with np.errstate(all="ignore"):  # what was not observed is NaN, and compares as False
+            for index in new:
+                evidence = Evidence(snapshot, index, history.layers, history.facts)
+                self._judge(evidence)
+                self._judged = int(snapshot.steps[index])
         self._version = version
         if evidence is not None:
             self.verdicts = self._worded(evidence)

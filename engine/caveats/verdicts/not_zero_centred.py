@@ -14,7 +14,8 @@ __all__ = ["NOT_ZERO_CENTRED"]
 
 MEAN = 0.8
 MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
-SOON = 0.75  # gain that the run is on its way to
+PATIENCE = 0.2  # of the planned steps, where the data are centred
+SOON = 0.6  # gain that the run is on its way to
 # These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
 # negative, and ReLU networks train well: their mean is information, not an alarm.
 OFF_CENTRE = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one", "exp"))
@@ -41,7 +42,14 @@ def rule(e: Evidence) -> Finding | None:
     worst = max(blamed, key=lambda layer: rho[layer])
     slow = p.stalled or projected_gain(e) < SOON
     severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
-    if 0 not in blamed and (cut_off(e) or e.first_delta_ratio <= 1e-3 or step_is_small(e)):
+    other = bool(
+        step_is_small(e)
+        or np.any(np.nan_to_num(e.dead_share) >= 0.8)
+        or e.first_delta_ratio <= 1e-3
+        or np.any(e.copies > 0.5)
+    )
+    # Data far from 0 may saturate units by themselves; that blames the data, not the units.
+    if other or (0 not in blamed and (cut_off(e) or not p.late(PATIENCE))):
         severity = "note"  # something else holds it up, whatever the mean
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (

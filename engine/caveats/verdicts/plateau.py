@@ -13,6 +13,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["PLATEAU"]
 
+PATIENCE = 0.2  # of the planned steps
 FLAT = 0.05  # of the constant predictor's loss
 
 
@@ -22,7 +23,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if abs(p.gain) > FLAT or cut_off(e) or step_is_small(e) or largest_update(e) > LARGE_UPDATE:
         return None
-    severity: Severity = "critical"
+    # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
+    severity: Severity = "critical" if p.late(PATIENCE) else "note"
     gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))
     weights = float(np.sqrt(np.nansum(e.now("weight_norm") ** 2)))
     what = (

@@ -44,6 +44,11 @@ class Progress:
     def finished(self) -> bool:
         return self.gain >= FINISHED or self.accuracy >= ACCURATE
 
+    def late(self, share: float) -> bool:
+        """Whether ``share`` of the planned steps are made; of 1,000 where no length is planned."""
+        made = self.share if math.isfinite(self.share) else self.step / 1000
+        return made >= share
+
     @property
     def improving(self) -> bool:
         return self.fall >= max(FALLING, self.noise)

@@ -11,6 +11,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]
 
+PATIENCE = 0.15  # of the planned steps
 FAR = 0.5  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
@@ -27,7 +28,7 @@ def rule(e: Evidence) -> Finding | None:
     if projected >= FAR:
         return None
     update = largest_update(e)
-    severity: Severity = "warning"
+    severity: Severity = "warning" if p.late(PATIENCE) else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace the run ends at "

@@ -35,7 +35,7 @@ def rule(e: Evidence) -> Finding | None:
         severity = "note"
     elif p.stuck:
         severity = "critical"
-    elif p.stalled or (start >= HIGH_START and (e.step < 10 or projected_gain(e) < SOON)):
+    elif p.stalled or (start >= HIGH_START and held_up(e)):
         severity = "warning"
     else:
         severity = "note"
@@ -62,6 +62,13 @@ def rule(e: Evidence) -> Finding | None:
         "(Glorot & Bengio 2010)."
     )
     return Finding(severity, what, why, tuple(map(int, found)), evidence)
+
+
+def held_up(e: Evidence) -> bool:
+    """At the start plain gradients pay for it at once; later the pace shows whether they do."""
+    if e.step < 10:
+        return not e.adaptive
+    return e.progress.old_enough and projected_gain(e) < SOON
 
 
 def mean_slope(e: Evidence) -> np.ndarray:

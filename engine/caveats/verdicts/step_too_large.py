@@ -17,7 +17,6 @@ __all__ = ["STEP_TOO_LARGE", "limit_of", "newest_sharpness"]
 
 # ‖ΔW‖/‖W‖ of one step: the best losses were seen near 10^-1.7, trouble above about 10^-1.3.
 LARGE_UPDATE = 10**-1.3
-CALM_GROWTH = 100.0
 SOON = 0.6  # gain that the run is on its way to
 FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
@@ -26,8 +25,6 @@ UPHEAVAL = 0.5  # a step that changes weights by half of their size
 def rule(e: Evidence) -> Finding | None:
     if e.step == 0 or not e.hidden:
         return None
-    if not e.finite and e.first_delta_ratio >= CALM_GROWTH:
-        return None  # the network explodes by itself
     p = e.progress
     update = largest_update(e)
     limit = limit_of(e.config)
@@ -38,13 +35,17 @@ def rule(e: Evidence) -> Finding | None:
     layers = tuple(range(e.hidden + 1))
     severity: Severity
     if not e.finite:
-        if not update > LARGE_UPDATE:
+        peak, _ = thrown(e)
+        if not peak > LARGE_UPDATE:
             return None
-        what = f"one step changes weights by up to {sized(update)}, until they overflow"
+        what = f"one step changes weights by up to {sized(peak)}, until they overflow"
         return Finding("critical", what, why(e.config), layers, evidence)
     jumps, rise = bounce(e)
     evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
+    if not p.old_enough:  # the first steps may jump: only a climb of three records is a sign
+        height = max(float(e.losses[0]), p.baseline)
+        worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > 2 * height
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
     if p.finished or (p.improving and sharpness > 0.9 * limit):
@@ -55,7 +56,9 @@ def rule(e: Evidence) -> Finding | None:
         severity = "critical" if p.old_enough else "warning"
     elif bouncing and large and p.old_enough and not p.improving:
         severity = "critical" if p.stuck else "warning"
-    elif slow and peak > LARGE_UPDATE and (height >= FAR_OFF or peak >= UPHEAVAL):
+    elif (
+        slow and peak > LARGE_UPDATE and (height >= FAR_OFF or (peak >= UPHEAVAL and height >= 1.2))
+    ) or (p.stuck and peak >= UPHEAVAL and killed(e)):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
         severity = "note"
@@ -79,6 +82,12 @@ def sized(ratio: float) -> str:
     return f"{ratio:.0f} times their size" if ratio > 10 else f"{ratio:.1%} of their size"
 
 
+def killed(e: Evidence) -> bool:
+    """Whether most units of some layer died after step 0."""
+    died = e.now("dead")[: e.hidden] - e.now("born_dead")[: e.hidden]
+    return bool(np.any(died >= 0.5 * e.now("units")[: e.hidden]))
+
+
 def at_the_edge(e: Evidence, sharpness: float, limit: float, update: float) -> Finding | None:
     """Sharpness at the limit while the loss falls: no harm, and worth knowing."""
     if not 0.9 * limit <= sharpness <= 1.5 * limit:
@@ -99,7 +108,8 @@ def thrown(e: Evidence) -> tuple[float, float]:
     """The largest ‖ΔW‖/‖W‖ of any layer in the run so far, and the highest loss after step 0 over
     the larger of the first and that of the constant predictor."""
     ratios = e.snapshot.layers("update_ratio")[: e.index + 1]
-    peak = float(np.nanmax(ratios)) if np.isfinite(ratios).any() else math.nan
+    ratios = ratios[np.isfinite(ratios)]  # of weights that were all 0 it is infinite
+    peak = float(ratios.max()) if len(ratios) else math.nan
     losses = e.losses[1:][np.isfinite(e.losses[1:])]
     height = float(losses.max() / max(e.losses[0], e.progress.baseline)) if len(losses) else 0.0
     return peak, height

@@ -13,6 +13,10 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
 
+PATIENCE = 0.15  # of the planned steps
+CRAWLING = 1e-3  # ‖ΔW‖/‖W‖ of one step in the fastest layer
+ROOM = 0.1  # sharpness over the stability limit: steps ten times as long would be stable
+BAD = 0.4  # gain; a network further on than that may be at its own limit
 SOON = 0.6  # gain that the run is on its way to
 
 
@@ -21,11 +25,13 @@ def rule(e: Evidence) -> Finding | None:
     if not e.finite or not e.hidden or not p.old_enough or p.finished or cut_off(e):
         return None
     projected = projected_gain(e)
-    if not step_is_small(e) or projected > SOON:
+    room = newest_sharpness(e) / limit_of(e.config)
+    if projected > SOON or not (step_is_small(e) or (room < ROOM and p.gain < BAD)):
         return None
     update = largest_update(e)
-    room = newest_sharpness(e) / limit_of(e.config)
     severity: Severity = "critical" if p.stuck else "warning"
+    if not p.late(PATIENCE) and update > CRAWLING:
+        severity = "note"
     what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
     if math.isfinite(room):
         what += f", and the curvature would bear steps {1 / max(room, 1e-12):.3g} times as long"

@@ -1,0 +1,68 @@
+"""The experiments: what their files say is valid, and (slow) what they say is what happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from caveats.errors import ConfigError
+from caveats.experiments import Experiment, experiments, find
+from caveats.run import Run
+from caveats.verdicts import CAVEATS, Verdict, judge
+
+# SCIENCE's table, less none: each has a file.
+NAMES = {
+    "mass_extinction", "raw_pixels", "born_with_bias", "target_offset", "born_dead",
+    "sigmoid_staircase", "whispering_weights", "default_that_vanishes", "he_2015", "glorot_2010",
+    "beyond_chaos", "doubling", "against_the_rails", "tanh_plus_one", "everything_moves_together",
+    "nothing_happens", "sixteen_clones", "noise_breaks_the_mirror", "long_ravine",
+    "stuck_on_the_saddle", "past_the_cliff", "edge_of_stability",
+}  # fmt: skip
+OBSERVED = {"noise_breaks_the_mirror", "edge_of_stability"}
+
+
+def ended(experiment: Experiment, seed: int, cure: bool) -> tuple[Verdict, ...]:
+    config = experiment.cured if cure else experiment.config
+    run = Run(config.changed({"training.seed": seed}))
+    while not run.finished:
+        run.advance()
+    return judge(run.history)
+
+
+def test_all_are_there_and_say_what_they_show() -> None:
+    assert set(experiments()) == NAMES
+    for experiment in experiments().values():
+        assert experiment.caveat in CAVEATS
+        assert experiment.sentence.endswith(".")
+        assert bool(experiment.cure) is (experiment.name not in OBSERVED)
+        if experiment.cure:
+            assert experiment.cured != experiment.config
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="mass_extinction"):
+        find("mass_extincton")
+
+
+def test_mass_extinction_shows_and_is_cured() -> None:
+    bad = {v.caveat: v.severity for v in ended(find("mass_extinction"), 0, cure=False)}
+    assert bad["dying_relu"] == "critical"
+    assert ended(find("mass_extinction"), 0, cure=True) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(NAMES - OBSERVED))
+def test_it_shows_its_caveat_and_its_cure_cures(name: str, seed: int) -> None:
+    experiment = find(name)
+    bad = {v.caveat: v.severity for v in ended(experiment, seed, cure=False)}
+    assert bad.get(experiment.caveat) in ("warning", "critical")
+    good = ended(experiment, seed, cure=True)
+    assert [v.caveat for v in good if v.severity != "note"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(OBSERVED))
+def test_what_is_only_observed_ends_as_a_note(name: str) -> None:
+    verdicts = {v.caveat: v.severity for v in ended(find(name), 0, cure=False)}
+    assert verdicts.get(find(name).caveat) == "note"
+    assert set(verdicts.values()) == {"note"}

@@ -1,0 +1,285 @@
+"""Rules on histories made by hand, where what is wrong is known because it was put there."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from caveats.config import RunConfig
+from caveats.history import Event, Facts, History
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.verdicts import CAVEATS, SEVERITIES, Judge, judge
+
+LN10 = math.log(10)
+STEPS = (*range(11), 12, 15, 18, 22, 26, 31, 37, 44, 52, 61, 72, 85, 100, 120, 150, 200)
+PLANNED = 200
+
+
+def sound(layers: int, width: int) -> dict[str, Any]:
+    """A healthy ReLU network's layer measures, output last."""
+    ones = np.ones(layers)
+    return {
+        "units": ones * width, "dead": ones * 0, "born_dead": ones * 0,
+        "dormant": ones * 0, "saturated": ones * 0, "silent": ones * 0,
+        "activation_mean": ones * 0.4, "activation_std": ones * 0.6, "delta_rms": ones * 0.1,
+        "grad_norm": ones * 0.1, "bias_grad_norm": ones * 0.01, "weight_norm": ones * 8,
+        "update_ratio": ones * 0.01, "distinct": ones * width, "mean_fraction": ones * 0.4,
+        "sign_coherence": ones * 0.86, "spread": ones * 3, "effective_rank": ones * width / 2,
+    }  # fmt: skip
+
+
+def history(
+    losses: Any,
+    layers: int = 4,
+    width: int = 64,
+    change: dict[str, Any] | None = None,
+    config: RunConfig | None = None,
+    baseline: float = LN10,
+    until: int = PLANNED,
+    accuracy: float = 0.1,
+) -> History:
+    """``losses(step)``; ``change`` names layer measures: an array, or a function of the step."""
+    names = (*(f"layer {i + 1}" for i in range(layers - 1)), "output")
+    chosen = config or RunConfig.from_dict({"network": {"widths": [width] * (layers - 1)}})
+    made = History(names, facts=Facts(baseline, PLANNED, chosen))
+    for step in STEPS:
+        if step > until:
+            break
+        columns = sound(layers, width)
+        for name, value in (change or {}).items():
+            columns[name] = np.asarray(value(step) if callable(value) else value, float)
+        loss = losses(step)
+        scalars = {"loss": loss, "accuracy": accuracy, "batch_loss": loss, "lr": 0.1}
+        made.append(step, scalars, columns)
+    return made
+
+
+def learning(step: int) -> float:
+    return LN10 * math.exp(-step / 30) + 0.02
+
+
+def stuck(step: int) -> float:
+    return LN10 * (1 + 0.0005 * (-1) ** step)
+
+
+def severities(made: History) -> dict[str, str]:
+    return {v.caveat: v.severity for v in judge(made)}
+
+
+def test_a_healthy_run_has_no_verdict_at_any_time() -> None:
+    judge_ = Judge()
+    for until in STEPS:
+        assert judge_.look(history(learning, until=until)) == ()
+    assert judge_.first_flagged == {}
+
+
+def test_finished_is_not_stuck() -> None:
+    assert severities(history(lambda step: 0.001, accuracy=1.0)) == {}
+
+
+def test_a_wholly_dead_layer_is_critical_at_step_0_and_its_followers_are_starved() -> None:
+    dead = [0, 64, 64, 0]
+    made = history(stuck, change={"dead": dead, "born_dead": dead}, until=0)
+    (verdict,) = judge(made)
+    assert (verdict.caveat, verdict.severity, verdict.step) == ("dying_relu", "critical", 0)
+    assert verdict.evidence["starved"] == 64
+    assert verdict.what.startswith("layer 2: 64 of 64 units dead")
+
+
+def test_half_dead_and_learning_is_a_note_and_half_dead_and_stuck_is_not() -> None:
+    dead = [40, 10, 0, 0]
+    assert severities(history(learning, change={"dead": dead}))["dying_relu"] == "note"
+    assert severities(history(stuck, change={"dead": dead}))["dying_relu"] == "critical"
+
+
+def test_zeros_are_not_deaths() -> None:
+    """A mean activation near 0 with no dead unit says nothing about dying."""
+    made = history(stuck, change={"activation_mean": [0.01] * 4})
+    assert "dying_relu" not in severities(made)
+
+
+def test_born_and_died_are_told_apart() -> None:
+    made = history(
+        stuck,
+        change={"dead": lambda s: [10 if s < 20 else 60, 0, 0, 0], "born_dead": [10, 0, 0, 0]},
+    )
+    (verdict,) = [v for v in judge(made) if v.caveat == "dying_relu"]
+    assert (verdict.evidence["born_dead"], verdict.evidence["died"]) == (10, 50)
+    assert "10 of them born dead, 50 died since" in verdict.what
+
+
+def test_vanishing_is_seen_where_the_weight_gradients_look_alike() -> None:
+    """The delta ratio is 1e-8, all ‖dW‖ are equal: the usual ratio sees nothing."""
+    change = {"delta_rms": [1e-9, 1e-7, 1e-4, 0.1], "grad_norm": [0.1] * 4}
+    made = history(stuck, change=change)
+    assert severities(made)["vanishing_gradient"] == "critical"
+    assert Judge().look(history(stuck, change=change, until=0))[0].caveat == "vanishing_gradient"
+
+
+def test_small_deltas_at_the_bottom_of_a_network_that_learns_are_no_alarm() -> None:
+    late = {"delta_rms": lambda s: [0.1 if s < 50 else 1e-5, 0.1, 0.1, 0.1]}
+    assert severities(history(learning, change=late)) == {}
+
+
+def test_a_ratio_of_seventy_is_no_explosion() -> None:
+    made = history(learning, change={"delta_rms": [7.0, 3.0, 1.0, 0.1], "units": [64] * 4})
+    assert severities(made) == {}
+
+
+def test_divergence_names_where_it_began() -> None:
+    made = history(lambda step: 3.0 * 10**step, until=6)
+    made.note(Event(6, "diverged", "weights of layer 2"))
+    worst = judge(made)[0]
+    assert (worst.caveat, worst.severity, worst.layers) == (
+        "exploding_gradient", "critical", ("layer 2",),
+    )  # fmt: skip
+
+
+def test_copies_are_critical_when_no_gradient_moves_them() -> None:
+    change = {"distinct": [1, 1, 1, 4], "grad_norm": [0.0, 0.0, 0.0, 0.1], "spread": [0.0] * 4}
+    made = history(stuck, change=change, until=0)
+    assert severities(made)["symmetry"] == "critical"
+
+
+def test_copies_that_rounding_has_parted_are_still_copies() -> None:
+    change = {"distinct": [64, 64, 64, 10], "spread": [1e-6, 1e-6, 1e-6, 3.0]}
+    verdicts = judge(history(stuck, change=change))
+    assert {v.caveat: v.severity for v in verdicts}["symmetry"] == "critical"
+
+
+def test_width_one_has_no_symmetry_to_break() -> None:
+    change = {"distinct": [1] * 4, "spread": [0.0] * 4}
+    assert "symmetry" not in severities(history(stuck, width=1, change=change))
+
+
+def test_saturation_needs_harm() -> None:
+    config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
+    change = {"saturated": [50, 0, 0, 0]}
+    assert severities(history(stuck, change=change, config=config))["saturation"] == "critical"
+    done = history(lambda step: 0.01, change=change, config=config, accuracy=1.0)
+    assert severities(done)["saturation"] == "note"
+
+
+def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None:
+    assert severities(history(stuck))["plateau"] == "critical"
+    assert "plateau" not in severities(history(lambda step: 0.3 * LN10))
+
+
+def test_a_loss_that_climbs_under_large_updates_is_a_step_too_large() -> None:
+    made = history(lambda s: LN10 * (1 + 2 * s), change={"update_ratio": [0.5] * 4}, until=60)
+    assert severities(made)["step_too_large"] == "critical"
+
+
+def test_a_verdict_is_withdrawn_when_it_is_no_longer_true_and_keeps_its_first_step() -> None:
+    def late(step: int) -> float:
+        return LN10 if step < 100 else 0.01
+
+    judge_ = Judge()
+    seen = {}
+    for until in STEPS:
+        for verdict in judge_.look(history(late, until=until)):
+            if verdict.caveat == "plateau":
+                seen[until] = verdict.step
+    assert min(seen.values()) == max(seen.values()) <= 12
+    assert 72 in seen
+    assert max(seen) < PLANNED
+
+
+def test_looking_twice_and_looking_once_at_the_end_agree() -> None:
+    change = {"dead": [40, 10, 0, 0]}
+    judge_ = Judge()
+    for until in STEPS:
+        judge_.look(history(stuck, change=change, until=until))
+    assert judge_.verdicts == judge(history(stuck, change=change))
+
+
+def test_remedies_are_valid_changes_of_this_config_and_notes_have_none() -> None:
+    for config in (
+        {"optimizer": {"name": "adam", "lr": 0.3}},
+        {"network": {"widths": [2] * 12, "bias": -3.0}, "data": {"standardize": False}},
+        {"data": {"name": "sine", "offset": 50.0}, "optimizer": {"name": "muon"}},
+        {"network": {"widths": [8, 8], "activation": ["relu", "sigmoid"], "init": "zeros"}},
+    ):
+        chosen = RunConfig.from_dict(config)
+        layers = len(chosen.network.widths) + 1
+        width = chosen.network.widths[0]
+        dead = [width] * (layers - 1) + [0]
+        made = history(stuck, layers, width, {"dead": dead}, chosen)
+        for verdict in judge(made):
+            assert (len(verdict.next) > 0) is (verdict.severity != "note")
+            for remedy in verdict.next:
+                assert chosen.changed(remedy.change) != chosen
+                assert remedy.reason
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_no_hidden_layer_one_record_or_nothing_finite(layers: int) -> None:
+    config = RunConfig.from_dict({"network": {"widths": [4] * (layers - 1)}})
+    empty = History(("output",), facts=Facts(1.0, 10, config))
+    assert judge(empty) == ()
+    one = history(learning, layers, 4, config=config, until=0)
+    assert all(v.severity in SEVERITIES for v in judge(one))
+    broken = history(lambda step: math.nan, layers, 4, config=config)
+    assert judge(broken)[0].severity == "critical"
+
+
+def test_layers_that_cannot_be_observed_get_no_verdict_from_it() -> None:
+    unseen = {name: [math.nan] * 4 for name in ("dead", "saturated", "dormant", "confirmed_dead")}
+    assert severities(history(learning, change=unseen)) == {}
+    assert "dying_relu" not in severities(history(stuck, change=unseen))
+
+
+def test_without_config_or_baseline_it_judges_and_offers_no_change() -> None:
+    made = history(stuck, change={"dead": [64, 64, 64, 0]}, baseline=math.nan)
+    made.facts = Facts()
+    worst = judge(made)[0]
+    assert (worst.caveat, worst.next) == ("dying_relu", ())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.booleans(), st.integers(0, 20))
+def test_no_history_makes_it_fail(seed: int, layers: int, known: bool, records: int) -> None:
+    """Counts from 0 to the units, reals of any size, infinities and NaN anywhere."""
+    rng = np.random.default_rng(seed)
+
+    def real() -> float:
+        special = rng.choice([math.nan, math.inf, 0.0, 1e-300, 1e300])
+        return float(special if rng.random() < 0.3 else 10 ** rng.uniform(-8, 8))
+
+    names = tuple(f"layer {i}" for i in range(layers))
+    config = RunConfig.from_dict({"network": {"widths": [3] * (layers - 1)}}) if known else None
+    made = History(names, facts=Facts(real(), int(rng.integers(0, 50)), config))
+    units = rng.integers(1, 9, layers)
+    for step in range(records):
+        columns = {}
+        for name, measure in LAYER_MEASURES.items():
+            values = [real() for _ in names]
+            if measure.counts:
+                values = [math.nan if v != v else int(rng.integers(0, u + 1)) for v, u in
+                          zip(values, units, strict=True)]  # fmt: skip
+            columns[name] = np.array(values)
+        columns["units"] = units.astype(float)
+        made.append(step, {name: real() for name in SCALARS}, columns)
+    for verdict in judge(made):
+        assert verdict.caveat in CAVEATS
+        assert verdict.what.isprintable()
+        assert all(isinstance(v, (int, float)) for v in verdict.evidence.values())
+
+
+def test_every_caveat_has_its_words() -> None:
+    for caveat in CAVEATS.values():
+        for words in (caveat.title, caveat.definition, caveat.formula, caveat.source):
+            assert words
+        assert caveat.limits.endswith(".")
+
+
+def test_judging_needs_no_torch() -> None:
+    code = "import caveats.verdicts, caveats.experiments, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
