@@ -152,11 +152,13 @@ def bindings() -> list[Binding]:
     """The table as Textual's bindings; the footer is drawn by the lab, not by Textual."""
     made = []
     for key in KEYS:
+        # Before the focused widget, so that keys typed right after find the window open.
+        first = key.action.startswith(("pick(", "experiments"))
         for one in key.keys.split(","):
             action = f"chart({one})" if key.action == "chart" else key.action
             made.append(
                 Binding(one, action, key.label, show=False, id=f"{key.id}.{one}",
-                        tooltip=key.sentence)
+                        tooltip=key.sentence, priority=first)
             )  # fmt: skip
     return made
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from caveats.choices.activations import ACTIVATIONS
@@ -11,6 +14,7 @@ from caveats.choices.initializers import INITIALIZERS
 from caveats.choices.losses import LOSSES
 from caveats.choices.normalizations import NORMALIZATIONS
 from caveats.choices.optimizers import OPTIMIZERS, SCHEDULES
+from caveats.config import RunConfig
 from caveats_tui.lab.dialogs import matches
 
 TABLES = (ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, DATASETS, LOSSES, NORMALIZATIONS)
@@ -67,3 +71,36 @@ def test_what_a_person_types_finds_what_they_mean(
     typed: str, table: Table[Choice], found: str
 ) -> None:
     assert best(typed, table) == found
+
+
+@pytest.mark.parametrize(
+    ("burst", "key", "value"),
+    [
+        ("asigm\r", "network.activation", "sigmoid"),
+        ("ixavier_normal\r", "network.init", "xavier_normal"),
+        ("oadag\r", "optimizer.name", "adagrad"),
+        ("emirror\r", "data.name", "circles"),
+    ],
+)
+def test_keys_that_arrive_at_once_do_what_they_do_one_by_one(
+    burst: str,
+    key: str,
+    value: str,
+    drive: Callable[..., None],
+    configured: Callable[..., RunConfig],
+) -> None:
+    """As over a slow line: the window is not there yet when the first letters for it come."""
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        lab.burst(burst)
+        await lab.until(lambda: chosen(lab) == value)
+        await lab.calm()
+        assert lab.app.screen is lab.app.lab
+        assert lab.bench.status.step == 0
+
+    def chosen(lab: Any) -> Any:
+        found = lab.bench.config.flat()[key]
+        return found["name"] if isinstance(found, dict) else found
+
+    drive(scenario, configured({"data.name": "moons"}), drawing=False)

@@ -46,6 +46,8 @@ class Header(Static):
     ) -> None:
         """``step`` is the one that the charts show, so that header and charts agree; ``plain``
         keeps to ascii."""
+        if not self.size.width:  # before the first layout
+            return
         symbol, word = _STATES[status.state]
         if status.state == "loading" and status.run_number > 1:
             word = "starting"

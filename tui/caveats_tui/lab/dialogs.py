@@ -6,7 +6,7 @@ Each is told what to show and gives back what the person chose, None where they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rich.console import Group
 from rich.padding import Padding
@@ -15,6 +15,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
@@ -22,7 +23,7 @@ from textual.widgets.option_list import Option as ListItem
 from caveats.choices.base import Choice, Table
 from caveats.errors import ConfigError
 
-__all__ = ["Ask", "Edit", "Picker", "matches"]
+__all__ = ["Ask", "Edit", "Picker", "matches", "typed_ahead"]
 
 
 def matches(typed: str, choice: Choice) -> int | None:
@@ -39,6 +40,15 @@ def matches(typed: str, choice: Choice) -> int | None:
     if all(letter in letters for letter in word):
         return 2
     return 3 if typed.strip().lower() in choice.sentence.lower() else None
+
+
+def typed_ahead(screen: ModalScreen[Any], event: Key) -> None:
+    """Give a key that came while the window was opening to its line of text: over a slow line
+    several keys arrive at once."""
+    line = screen.query_one(Input)
+    if event.is_printable and event.character and not line.has_focus:
+        line.insert_text_at_cursor(event.character)
+        event.stop()
 
 
 class Picker(ModalScreen[str | None]):
@@ -67,6 +77,7 @@ class Picker(ModalScreen[str | None]):
         self._table = table
         self._current = current
         self._names: list[str] = []
+        self._typed = ""  # what the list was filtered by
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -83,7 +94,11 @@ class Picker(ModalScreen[str | None]):
     def _filter(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
+    def on_key(self, event: Key) -> None:
+        typed_ahead(self, event)
+
     def _fill(self, typed: str) -> None:
+        self._typed = typed
         ranked = sorted(
             (rank, order, choice)
             for order, choice in enumerate(self._table.values())
@@ -116,7 +131,9 @@ class Picker(ModalScreen[str | None]):
         self.dismiss(None)
 
     @on(Input.Submitted)
-    def _take(self) -> None:
+    def _take(self, event: Input.Submitted) -> None:
+        if event.value != self._typed:  # typed so fast that this came before the news of it
+            self._fill(event.value)
         at = self.query_one("#choices", OptionList).highlighted
         if self._names and at is not None:
             self.dismiss(self._names[at])

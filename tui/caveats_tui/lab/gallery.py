@@ -13,11 +13,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
 from caveats.experiments import Experiment, experiments
+from caveats_tui.lab.dialogs import typed_ahead
 from caveats_tui.lab.pictures import spark_lines
 from caveats_tui.lab.setup import describe
 from caveats_tui.lab.words import changes_shown, heading, indented
@@ -65,6 +67,7 @@ class Gallery(ModalScreen[Experiment | None]):
         super().__init__()
         self._plain = plain
         self._shown: list[Experiment | None] = []  # None stands for a group's heading
+        self._typed = ""  # what the list was filtered by
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
@@ -84,7 +87,11 @@ class Gallery(ModalScreen[Experiment | None]):
     def _filter(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
+    def on_key(self, event: Key) -> None:
+        typed_ahead(self, event)
+
     def _fill(self, typed: str) -> None:
+        self._typed = typed
         self._shown = []
         items: list[ListItem] = []
         group = ""
@@ -124,7 +131,9 @@ class Gallery(ModalScreen[Experiment | None]):
 
     @on(Input.Submitted)
     @on(OptionList.OptionSelected)
-    def _take(self) -> None:
+    def _take(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
+        if isinstance(event, Input.Submitted) and event.value != self._typed:
+            self._fill(event.value)  # typed so fast that enter came before the news of it
         if self._current is not None:
             self.dismiss(self._current)
 
