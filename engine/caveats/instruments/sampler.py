@@ -6,6 +6,7 @@ can afford that.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Sampler:
         about = probe.network, probe.loss_function, probe.x, probe.y
         self._sharpness, self._noise = Sharpness(*about), NoiseScale(*about)
         self._cost: float | None = None
+        self._curved = True  # until torch says that it cannot differentiate twice
         self.spent = 0.0  # seconds, on all readings
 
     def cost(self, probing: float) -> float:
@@ -43,10 +45,15 @@ class Sampler:
         scale = preconditioner(optimizer, parameters)
         if scale is not None and len(scale) != len(parameters):
             scale = None
-        readings = {
-            "noise_scale": self._noise.measure(),
-            "sharpness": self._sharpness.measure(scale, seconds),
-        }
+        readings = {"noise_scale": self._noise.measure(), "sharpness": math.nan}
+        if self._curved:
+            try:
+                readings["sharpness"] = self._sharpness.measure(scale, seconds)
+            except RuntimeError as error:
+                # torch has no second derivative of some modules (hard_sigmoid, for one).
+                if "derivative" not in str(error):
+                    raise
+                self._curved = False
         self._cost = time.perf_counter() - start
         self.spent += self._cost
         return readings
