@@ -169,5 +169,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, int):
         return value if abs(value) <= LAST_STEP else cut(value)
     if isinstance(value, list):
-        return [v if isinstance(v, bool | int | float) else cut(v) for v in value[:1001]]
+        return [v if isinstance(v, int) and abs(v) <= LAST_STEP else cut(v) for v in value[:1001]]
     return cut(value)

@@ -1,13 +1,14 @@
 """The log of a run, log.jsonl, as a file that grows: whole lines only, of bounded size.
 
 It knows which lines are events and where a record's step and states stand, not what they mean.
-A log that grows too long is thinned as a history is: every second record of its older half goes.
+A log that grows too long is thinned, evenly in its older half.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ LARGEST = 64 * 2**20  # bytes; then it is thinned
 LARGEST_READ = 2 * LARGEST  # what no run of this program reaches
 LONGEST_LINE = 4 * 2**20  # a record of 1,000 layers and 1,000,000 units has 1.4 MB
 CHUNK = 2**20
+FIRST = 32  # records at the start, where most happens, that stay
 SEAL = 64  # bytes before the place read to, by which a replaced log is told
 
 _STEP = re.compile(rb'"step":\s*(\d{1,16})')
@@ -65,7 +67,7 @@ class Log:
                     left -= 1
                     if left >= 0:
                         yield line
-                elif (found := _STEP.search(line, 0, 64)) and int(found[1]) <= step:
+                elif step_of(line) <= step:
                     yield line
 
         if self.path.is_symlink() or self.path.exists():
@@ -92,10 +94,16 @@ def whole(descriptor: int, size: int) -> int:
 
 
 def thinned(lines: list[bytes]) -> Iterable[bytes]:
-    """All events, the first record, every second of the older half, and the newer half. A record
-    that is left takes over the states of those before it that went."""
-    records = sum(1 for line in lines if not is_event(line))
-    half = records // 2
+    """All events, the first records and the newer half, and of the rest of the older half so many
+    that they stand evenly over its steps: thinned again and again, a log still tells of the whole
+    run. A record that is left takes over the states of those before it that went."""
+    steps = [step_of(line) for line in lines if not is_event(line)]
+    half, first = len(steps) // 2, min(FIRST, len(steps) // 8)
+    kept = set(range(first)) | set(range(half, len(steps)))
+    wanted = len(steps) // 4 - first
+    span = steps[half] - steps[first] if steps else 0
+    for place in range(wanted):
+        kept.add(bisect_left(steps, steps[first] + span * place / wanted, first, half))
     states = b""
     index = -1
     for line in lines:
@@ -104,11 +112,16 @@ def thinned(lines: list[bytes]) -> Iterable[bytes]:
             continue
         index += 1
         at = line.rfind(b',"states":')
-        if index < half and index % 2:
+        if index not in kept:
             states = line[at:-1] if at >= 0 else states
             continue
         yield line[:-1] + states + b"}" if states and at < 0 else line
         states = b""
+
+
+def step_of(line: bytes) -> int:
+    found = _STEP.search(line, 0, 64)
+    return int(found[1]) if found else 0
 
 
 class Tail:

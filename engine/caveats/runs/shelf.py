@@ -172,7 +172,11 @@ def label(folder: Path, *, name: str | None = None, starred: bool | None = None)
 def prune(place: Path, keep: int = KEPT) -> None:
     """Drop the oldest of the lab's unnamed, unstarred runs that are over, all but ``keep``. What
     cannot be removed stays."""
-    runs = [e for e in list_runs(place) if e.manifest is not None and e.manifest.kind == "lab"]
+    try:
+        found = list_runs(place)
+    except ConfigError:
+        return
+    runs = [e for e in found if e.manifest is not None and e.manifest.kind == "lab"]
     unnamed = [e for e in runs if e.label == Label()]
     for old in unnamed[keep:]:
         assert old.manifest is not None

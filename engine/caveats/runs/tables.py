@@ -46,13 +46,16 @@ def to_jsonl(folder: Path, out: Path) -> None:
     manifest = Manifest.read(folder)
     with written(out) as file:
         for content in records(folder, manifest):
-            line = (
-                {"event": content.kind, "step": content.step, "text": content.text,
-                 "changes": dict(content.changes)}
-                if isinstance(content, Event)
-                else spelled(content, manifest)
-            )  # fmt: skip
+            line = noted(content) if isinstance(content, Event) else spelled(content, manifest)
             file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def noted(event: Event) -> dict[str, Any]:
+    changes = {
+        key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in event.changes.items()
+    }
+    return {"event": event.kind, "step": event.step, "text": event.text, "changes": changes}
 
 
 def spelled(record: Record, manifest: Manifest) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Writer:
         self._state: State = state
         self._said = ""
         self._told: tuple[State, str] | None = None  # what run.toml says
-        self._manifest = described(run, kind, resumed)
+        self._manifest = described(run, kind, state, resumed)
         self._wake = threading.Event()
         self._closing = False
         try:
@@ -228,7 +228,7 @@ class Writer:
         self._manifest.write(self.folder)
 
 
-def described(run: Run, kind: str, resumed: Manifest | None) -> Manifest:
+def described(run: Run, kind: str, state: State, resumed: Manifest | None) -> Manifest:
     data = zlib.crc32(run.dataset.y.tobytes(), zlib.crc32(run.dataset.x.tobytes()))
     return Manifest(
         config=rooted(run.config),
@@ -243,6 +243,7 @@ def described(run: Run, kind: str, resumed: Manifest | None) -> Manifest:
         host=socket.gethostname(),
         pid=os.getpid(),
         starts=resumed.starts + 1 if resumed else 1,
+        standing=Standing(state, run.step, seconds=run.seconds),
     )
 
 
