@@ -30,10 +30,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from caveats.capture import capture
 from caveats.config import RunConfig
 from caveats.datasets import Dataset, load
 from caveats.firing import Firing
+from caveats.network import activations
 from caveats.run import Run
 
 NEVER = 10**9
@@ -95,12 +95,11 @@ def ways(config: RunConfig, data: Dataset) -> dict[str, Callable[[], None]]:
     for run in (auto, loop):
         while run.seconds < 8:
             run.advance()
-    firing = Firing()
+    firing = Firing(listened.units, listened.trainer.device)
 
     def step_listened() -> None:
-        with capture(listened.trainer.network, listened.probe.names, deltas=False) as sites:
+        with firing.listening(activations(listened.trainer.network)):
             listened.trainer.train_step().item()
-        firing.update(sites)
 
     def step_probed() -> None:
         probed.probe.remember()

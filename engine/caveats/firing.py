@@ -1,67 +1,82 @@
 """Counts, on the device, for how many training minibatches each unit has not fired.
 
-It sees the training passes that it is shown (`caveats.capture`), one in `LISTEN_EVERY`, and knows
-nothing of the probe set: "silent" is the cheap live sign of what the probe then calls dead.
+It listens to one training pass in `LISTEN_EVERY` by hooks of its own on the activations alone, and
+knows nothing of the probe set: "silent" is the cheap live sign of what the probe then calls dead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from caveats.capture import Site
-from caveats.reductions import flat_units, slopes_by_group
+from caveats.capture import activation_facts
+from caveats.choices.activations import Activation
 
 __all__ = ["LISTEN_EVERY", "SILENT_AFTER", "Firing"]
 
-LISTEN_EVERY = 16  # steps; hooks and reductions on each step would cost about 20 % of a small MLP
+LISTEN_EVERY = 16  # steps; each step would cost about 15 % of a small MLP
 SILENT_AFTER = 8  # minibatches listened to in a row without firing
 
 
 class Firing:
-    """The counters of one network: in one int64 tensor, layer after layer."""
+    """The counters of layers of so many ``units``: one int64 tensor, layer after layer."""
 
-    def __init__(self) -> None:
-        self._units: list[int] = []
-        self._quiet_for = torch.zeros(0, dtype=torch.int64)
+    def __init__(self, units: Sequence[int], device: torch.device) -> None:
+        self._units = list(units)
+        self._quiet_for = torch.zeros(sum(units), dtype=torch.int64, device=device)
 
-    @torch.no_grad()
-    def update(self, sites: list[Site]) -> None:
-        """Take in one training pass. A unit that cannot be flat, or whose activation nobody saw,
-        counts as firing."""
-        units = [len(site.module.weight) for site in sites]
-        if units != self._units:
-            self._units = units
-            self._quiet_for = torch.zeros(
-                sum(units), dtype=torch.int64, device=sites[0].z.device if sites else None
-            )
-        if not sites:
-            return
+    @contextmanager
+    def listening(self, activations: Sequence[nn.Module]) -> Iterator[None]:
+        """Take in the one pass inside. ``activations`` are those of the first layers; a unit that
+        cannot be flat, or has no activation, counts as firing."""
         flat: dict[int, Tensor] = {}
-        for indices, facts, pre in slopes_by_group(sites):
-            if any(f.can_die for f in facts):
-                flat.update(zip(indices, flat_units(facts, pre), strict=True))
+        handles = [
+            module.register_forward_pre_hook(partial(note, flat, index, facts))
+            for index, module in enumerate(activations)
+            if (facts := activation_facts(module)) is not None and facts.can_die
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+        self._count(flat)
+
+    def _count(self, flat: dict[int, Tensor]) -> None:
+        if not flat:
+            self._quiet_for.zero_()
+            return
         device = self._quiet_for.device
-        quiet = torch.cat(
-            [
-                flat[i] if i in flat else torch.zeros(n, dtype=torch.bool, device=device)
-                for i, n in enumerate(units)
-            ]
-        )
-        self._quiet_for = (self._quiet_for + 1) * quiet
+        quiet = [
+            flat[i] if i in flat else torch.zeros(n, dtype=torch.bool, device=device)
+            for i, n in enumerate(self._units)
+        ]
+        self._quiet_for = (self._quiet_for + 1) * torch.cat(quiet)
 
     def silent(self) -> list[Tensor]:
         """Per layer which units have been silent for long enough to be called so, (units,) bool."""
         return list(torch.split(self._quiet_for >= SILENT_AFTER, self._units))
 
-    def state(self, units: Sequence[int]) -> Tensor:
-        """The counters, int64, unit after unit of layers that have so many ``units``."""
-        if list(units) == self._units:
-            return self._quiet_for.clone()
-        return torch.zeros(sum(units), dtype=torch.int64)
+    def state(self) -> Tensor:
+        """The counters, int64, unit after unit."""
+        return self._quiet_for.clone()
 
-    def load(self, units: Sequence[int], quiet_for: Tensor, device: torch.device) -> None:
-        self._units = list(units)
-        self._quiet_for = quiet_for.to(device)
+    def load(self, quiet_for: Tensor) -> None:
+        self._quiet_for = quiet_for.to(self._quiet_for.device)
+
+
+def note(
+    flat: dict[int, Tensor], index: int, facts: Activation, module: nn.Module, inputs: Any
+) -> None:
+    """Which units have slope 0 on every row that goes into an activation, (units,) bool."""
+    pre = inputs[0].detach()  # (rows, units)
+    low, high = facts.flat
+    if high == float("inf"):
+        flat[index] = pre.amax(0) <= low
+    else:
+        flat[index] = ((pre <= low) | (pre >= high)).all(0)

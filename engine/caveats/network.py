@@ -18,7 +18,7 @@ from caveats.config import NetworkConfig
 from caveats.initialization import scale_to_unit_variance
 from caveats.modules import Residual
 
-__all__ = ["build", "layer_name", "linears", "swap_activations", "swap_dropout"]
+__all__ = ["activations", "build", "layer_name", "linears", "swap_activations", "swap_dropout"]
 
 
 def layer_name(index: int, hidden: int) -> str:
@@ -80,6 +80,11 @@ def initialise(network: nn.Sequential, config: NetworkConfig, rows: Tensor | Non
 def hidden_blocks(network: nn.Sequential) -> list[nn.Sequential]:
     blocks = [b.block if isinstance(b, Residual) else b for b in list(network)[:-1]]
     return [block for block in blocks if isinstance(block, nn.Sequential)]
+
+
+def activations(network: nn.Sequential) -> list[nn.Module]:
+    """The activation of each hidden layer, first to last."""
+    return [block.get_submodule("activation") for block in hidden_blocks(network)]
 
 
 def swap_activations(

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 
 from caveats.cadence import Cadence
-from caveats.capture import capture, undisturbed
+from caveats.capture import undisturbed
 from caveats.config import RunConfig
 from caveats.datasets import Dataset, load
 from caveats.divergence import Divergence, locate
 from caveats.firing import LISTEN_EVERY, Firing
 from caveats.history import Event, Facts, History
 from caveats.instruments.sampler import Sampler
-from caveats.network import layer_name, linears
+from caveats.network import activations, layer_name, linears
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
 
@@ -86,7 +86,7 @@ class Run:
         self._speed = 0.0
         self._speed_since = (0, 0.0)  # step, seconds
         self._cadence = Cadence(every)
-        self._firing = Firing()
+        self._firing = Firing(self.units, self.trainer.device)
         self._losses: float | Tensor = 0.0
         self._losses_since = 0
         self._deep_cost = 0.0
@@ -126,9 +126,8 @@ class Run:
         if due:
             self.probe.remember()
         if step % LISTEN_EVERY == 0:
-            with capture(trainer.network, self.probe.names, deltas=False) as sites:
+            with self._firing.listening(activations(trainer.network)):
                 loss = trainer.train_step()
-            self._firing.update(sites)
         else:
             loss = trainer.train_step()
         if trainer.stuck:
@@ -212,7 +211,7 @@ class Run:
                     for i, n in enumerate(units)
                 ]
             ),
-            "quiet_for": self._firing.state(units),
+            "quiet_for": self._firing.state(),
             "cadence": self._cadence.state(),
             "losses": float(self._losses),
             "losses_since": self._losses_since,
@@ -228,7 +227,7 @@ class Run:
         units = self.units
         born = state["born_dead"].split(units)
         self.probe.born_dead = {i: layer.numpy() for i, layer in enumerate(born)}
-        self._firing.load(units, state["quiet_for"], self.trainer.device)
+        self._firing.load(state["quiet_for"])
         self._cadence.load(state["cadence"])
         self._losses, self._losses_since = state["losses"], state["losses_since"]
         self.seconds = state["seconds"]

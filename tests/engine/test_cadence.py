@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from caveats.cadence import BUDGET, FIRST_STEPS, SHORTEST, Cadence
-from caveats.capture import Layer, capture
 from caveats.firing import SILENT_AFTER, Firing
 
 
@@ -64,17 +63,15 @@ def test_silent_counts_minibatches_in_a_row_without_firing() -> None:
     network = nn.Sequential(nn.Linear(1, 3), nn.ReLU(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1))
     network[0].weight.data = torch.tensor([[1.0], [-1.0], [0.0]])
     network[0].bias.data = torch.tensor([0.0, 0.0, -1.0])
-    names: dict[Layer, str] = {m: str(i) for i, m in enumerate(network) if isinstance(m, nn.Linear)}
-    firing = Firing()
+    firing = Firing([3, 2, 1], torch.device("cpu"))
 
     def listen(x: float, times: int) -> list[list[bool]]:
         for _ in range(times):
-            with capture(network, names, deltas=False) as sites:
+            with firing.listening([network[1], network[3]]):
                 network(torch.full((4, 1), x))
-            firing.update(sites)
         return [layer.tolist() for layer in firing.silent()]
 
-    assert firing.silent() == []
+    assert listen(1.0, 0) == [[False] * 3, [False] * 2, [False]]
     # Positive inputs: the first unit fires, the second does not, the third never can.
     assert listen(1.0, SILENT_AFTER - 1) == [[False] * 3, [False] * 2, [False]]
     assert listen(1.0, 1) == [[False, True, True], [False] * 2, [False]]
@@ -85,12 +82,10 @@ def test_silent_counts_minibatches_in_a_row_without_firing() -> None:
 def test_silent_follows_an_activation_that_is_swapped() -> None:
     network = nn.Sequential(nn.Linear(1, 3), nn.ReLU(), nn.Linear(3, 2))
     nn.init.constant_(network[0].bias, -100.0)
-    names: dict[Layer, str] = {m: str(i) for i, m in enumerate(network) if isinstance(m, nn.Linear)}
-    firing = Firing()
+    firing = Firing([3, 2], torch.device("cpu"))
     for activation, expected in ((nn.ReLU(), True), (nn.LeakyReLU(), False)):
         network[1] = activation
         for _ in range(SILENT_AFTER):
-            with capture(network, names, deltas=False) as sites:
+            with firing.listening([network[1]]):
                 network(torch.ones(4, 1))
-            firing.update(sites)
         assert firing.silent()[0].tolist() == [expected] * 3

@@ -26,7 +26,8 @@ Array = npt.NDArray[Any]
 
 def read_npz(path: Path, *, standardize: bool) -> Dataset:
     """``x`` (rows, features), or images (rows, height, width, ...) whose pixels are flattened in C
-    order and standardized on one scale; ``y`` (rows,) or (rows, targets), taken by the rule of `caveats.datasets.targets`.
+    order and standardized on one scale; ``y`` (rows,) or (rows, targets), taken by the rule of
+    `caveats.datasets.targets`.
 
     Raises:
         ConfigError: for a broken file, an absent array, and a wrong shape, type, size or value.
