@@ -82,17 +82,23 @@ class Kept:
         from caveats.runs.resuming import resume
 
         run, self._writer = resume(folder, every)
-        changes = dict(map(parse_assignment, self._assignments))
-        if changes:
-            config = run.config.changed(changes, "--set")
-            if run.config.restarts(config):
-                raise ConfigError(
-                    f"--set {', '.join(map(visible, changes))} needs new weights or data: "
-                    "a run that is resumed keeps both"
-                )
-            run.change(config)
+        try:
+            self._change(run)
+        except ConfigError:
+            self.end(run)
+            raise
         self._writer.tell("running")
         return run
+
+    def _change(self, run: Run) -> None:
+        changes = dict(map(parse_assignment, self._assignments))
+        config = run.config.changed(changes, "--set")
+        if run.config.restarts(config):
+            raise ConfigError(
+                f"--set {', '.join(map(visible, changes))} needs new weights or data: "
+                "a run that is resumed keeps both"
+            )
+        run.change(config)
 
     def advanced(self) -> None:
         """Call after each step."""
