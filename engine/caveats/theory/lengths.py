@@ -59,7 +59,9 @@ def stray(q: Floats, steps: Sequence[Step]) -> Lengths:
         grid = np.linspace(low - 1e-3, high + 1e-3, _GRID)
         square, fourth, slope_square = single_moments(step.response, np.exp(grid), step.mean)
         with np.errstate(all="ignore"):
-            log_square, log_slope = np.log(square), np.log(slope_square)
+            # Where no unit fires both are 0; a floor far below any float keeps differences finite.
+            log_square = np.log(np.maximum(square, 1e-300))
+            log_slope = np.log(np.maximum(slope_square, 1e-300))
             own = np.nan_to_num(np.maximum(fourth / square**2 - 1, 0.0))
         slopes[index] = np.interp(drawn, grid, log_slope) - np.interp(wide, grid, log_slope)
         # Lognormal factors of mean 1. In pairs with their mirror image, so that the mean over

@@ -101,6 +101,24 @@ def test_an_explosion_is_named_by_its_layer_and_warns_of_nothing(activation):
     assert f"layer {found.explodes_at + 1}" in found.note
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("bias", [-3.0, 3.0, -1e6])
+def test_a_bias_that_silences_layers_gets_numbers_or_a_sentence(activation, bias):
+    """Rows near the origin: at a bias of -3 none of 100 ReLU units reaches them (Φ(-3/0.05))."""
+    x, y = some_rows()
+    x[0] *= 0.01
+    found = predict(config_of(activation=activation, bias=bias), x, y)
+    if found.applies:
+        assert np.isfinite(found.grad_norm).all()
+        assert np.isfinite(found.delta_rms).all()
+    else:
+        assert "bias" in found.note or "explodes" in found.note
+    if activation == "relu":
+        assert found.applies == (bias == 3.0)
+        if bias < 0:
+            assert found.dead_fraction[0] > 0.0
+
+
 def test_deep_sigmoid_gradients_below_the_smallest_float_are_told():
     x, y = some_rows()
     found = predict(config_of(widths=[50] * 90, activation="sigmoid", init="xavier_normal"), x, y)
