@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from caveats.choices.optimizers import OPTIMIZERS
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
+from caveats.experiments import experiments, find
 from caveats.settings import SETTINGS
 from caveats_tui import cli as entry
 from caveats_tui.commands import run as run_module
@@ -140,6 +141,14 @@ def test_a_fixed_cadence_measures_each_nth_step_and_the_last(every: int) -> None
     assert list(run.history.snapshot().steps) == [*range(0, 30, every), 30]
 
 
+def test_an_experiment_is_a_config_with_settings_on_top() -> None:
+    config = read_config(None, ["optimizer.lr=0.003"], "cpu", "mass_extinction")
+
+    base = find("mass_extinction").config
+    assert base.optimizer.lr == 0.3
+    assert config == base.changed({"optimizer.lr": 0.003, "training.device": "cpu"})
+
+
 # Output.
 
 
@@ -186,7 +195,15 @@ def test_the_table_says_what_the_json_says() -> None:
 
 BAD = [
     (["rnu"], ["rnu", "'run'"]),
-    (["run", "extra"], ["extra"]),
+    (["run", "mass_extintion"], ["'mass_extintion'", "'mass_extinction'"]),
+    (["run", "one", "two"], ["two"]),
+    (["run", "mine.toml"], ["'mine.toml'", "--config"]),
+    (["run", "doubling", "--config", "mine.toml"], ["'doubling'", "--config", "exclude"]),
+    (["run", "doubling", "--resume", "run"], ["--resume", "NAME"]),
+    (["--experiment", "dubling"], ["'dubling'", "'doubling'"]),
+    (["--experiment", "doubling", "run"], ["--experiment", "run"]),
+    (["experiments", "extra"], ["extra"]),
+    (["doctor", "--jsno"], ["--jsno"]),
     (["run", "--jsno"], ["--jsno", "--json"]),
     (["run", "--every", "0"], ["--every", "0", "auto"]),
     (["run", "--every", "often"], ["--every", "often", "auto"]),
@@ -278,6 +295,37 @@ def test_an_error_of_the_programs_own_is_not_passed_off_as_bad_input(
     assert isinstance(call("run").exception, RuntimeError)
 
 
+# Lists.
+
+
+def test_every_experiment_is_listed_once_under_its_group_in_80_columns() -> None:
+    called = call("experiments")
+    lines = called.stdout.splitlines()
+
+    assert (called.exit_code, called.stderr) == (0, "")
+    assert max(map(len, lines)) <= 80
+    group, seen = "", []
+    for line in lines:
+        if line and not line.startswith(" "):
+            group = line
+        elif line.startswith("  ") and line[2] != " ":
+            seen.append((group, line.split()[0]))
+    assert seen == [(e.group, e.name) for e in experiments().values()]
+    flat = " ".join(called.stdout.split())
+    assert all(" ".join(e.sentence.split()) in flat for e in experiments().values())
+
+
+def test_the_experiments_as_json_are_configs_with_their_cures() -> None:
+    called = call("experiments", "--json")
+    found = json.loads(called.stdout)["experiments"]
+
+    assert [item["name"] for item in found] == list(experiments())
+    for item in found:
+        config = RunConfig.from_dict(item["config"])
+        assert config == experiments()[item["name"]].config
+        assert config.changed(item["cure"]) == experiments()[item["name"]].cured
+
+
 # The lab.
 
 
@@ -290,13 +338,15 @@ def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> N
         *sets("optimizer.lr=0.5"), "--every", "3", "--fps", "4", "--charset", "ascii",
         "--no-mouse", "--theme", "caveats-light", "--device", "cpu",
     )  # fmt: skip
+    named = call("--experiment", "doubling")
 
-    assert plain.exit_code == chosen.exit_code == 0
+    assert plain.exit_code == chosen.exit_code == named.exit_code == 0
     usual = {"every": None, "fps": 10.0, "charset": "auto", "mouse": True, "theme": None}
     assert opened[0] == (RunConfig(), usual)
     look = {"every": 3, "fps": 4.0, "charset": "ascii", "mouse": False, "theme": "caveats-light"}
     config = RunConfig().changed({"optimizer.lr": 0.5, "training.device": "cpu"})
     assert opened[1] == (config, look)
+    assert opened[2] == (find("doubling").config, usual)
 
 
 def test_the_lab_refuses_what_is_no_terminal() -> None:
@@ -318,8 +368,7 @@ def test_help_and_version_are_data(flag: str) -> None:
 def test_help_names_every_command_with_a_sentence() -> None:
     called = call("-h")
 
+    listed = [" ".join(line.split()) for line in called.stdout.splitlines()]
     for name, command in entry.cli.commands.items():
-        assert f"{name}  {command.get_short_help_str(200)}" in " ".join(
-            called.stdout.split("\n")
-        ).replace("   ", "  ")
+        assert f"{name} {command.get_short_help_str(200)}" in listed
         assert call(name, "-h").exit_code == 0

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from caveats.config import RunConfig, parse_assignment
+from caveats.errors import ConfigError, visible
 
 __all__ = ["config_options", "every_option", "frames_per_second", "read_config"]
 
@@ -69,14 +70,20 @@ def config_options(command: F) -> F:
     return command
 
 
-def read_config(file: str | None, assignments: Sequence[str], device: str | None) -> RunConfig:
-    """The config of a command line: the file's or the default one, changed by every ``--set``,
-    whatever their order, and by ``--device`` last.
+def read_config(
+    file: str | None,
+    assignments: Sequence[str],
+    device: str | None,
+    experiment: str | None = None,
+) -> RunConfig:
+    """The config of a command line: the file's, the experiment's or the default one, changed by
+    every ``--set``, whatever their order, and by ``--device`` last.
 
     Raises:
-        ConfigError: one sentence naming the file, "--set" or "--device", the key and the value.
+        ConfigError: one sentence naming the file, "--set" or "--device", the key and the value; or
+            the experiment that does not exist.
     """
-    config = RunConfig() if file is None else RunConfig.read(file)
+    config = base_config(file, experiment)
     parsed = [parse_assignment(text) for text in assignments]
     # network.init before network.init.std: the name would else replace the setting given with it.
     changes = dict(sorted(parsed, key=lambda change: change[0].count(".")))
@@ -85,3 +92,17 @@ def read_config(file: str | None, assignments: Sequence[str], device: str | None
     if device is not None:
         config = config.changed({"training.device": device}, "--device")
     return config
+
+
+def base_config(file: str | None, experiment: str | None) -> RunConfig:
+    if experiment is None:
+        return RunConfig() if file is None else RunConfig.read(file)
+    said = visible(repr(experiment))
+    if file is not None:
+        raise ConfigError(f"the experiment {said} and --config exclude each other: keep one")
+    if experiment.endswith(".toml"):
+        raise ConfigError(f"{said} is no experiment: a config file is given with --config")
+    # Imported late: it is 22 files, read for the commands that name one.
+    from caveats.experiments import find
+
+    return find(experiment).config

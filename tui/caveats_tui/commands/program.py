@@ -1,19 +1,23 @@
 """The group that holds the commands: how they end, and what is said when they cannot begin.
 
-It knows no command. Whatever happens ends in a documented exit code (0 done, 2 bad input, 130
+It knows no command. Whatever happens ends in a documented exit code (0 done, 2 cannot be done, 130
 interrupted) with at most one line on stderr.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import click
 from click.core import ParameterSource
 
 from caveats.errors import ConfigError, nearest, visible
+from caveats.session import sentence
 
 __all__ = ["INTERRUPTED", "Interrupted", "Program"]
 
@@ -24,6 +28,16 @@ class Interrupted(click.ClickException):
     """Ctrl-C, with the sentence that says what was going on."""
 
     exit_code = INTERRUPTED
+
+
+# Of a write without a file name, so of a standard stream: the disk behind it is full or failing.
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+def drop(stream: TextIO) -> None:
+    """Lead what is still to be written nowhere: Python would fail at it again at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Program(click.Group):
@@ -41,6 +55,7 @@ class Program(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
+        stdout = sys.stdout
         try:
             code = super().main(args, prog_name, complete_var, False, **extra)
         except click.Abort:
@@ -55,11 +70,31 @@ class Program(click.Group):
         except ConfigError as error:
             click.echo(f"Error: {error}", err=True)
             code = 2
+        except (MemoryError, RuntimeError) as error:  # torch says out of memory by a RuntimeError
+            said = sentence(error)
+            if not said.startswith("out of memory"):
+                raise
+            click.echo(f"Error: {said}", err=True)
+            code = 2
+        except OSError as error:
+            if error.filename is not None or error.errno not in _UNWRITABLE:
+                raise
+            drop(sys.stdout)
+            click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+            code = 2
+        except SystemExit:
+            # click wraps stdout when its reader is gone (`| head`): that one has what it wanted.
+            if sys.stdout is stdout:
+                raise
+            drop(stdout)
+            code = 0
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a write that fails is still told
+            return result
         except KeyboardInterrupt:
             raise Interrupted("Interrupted") from None
 

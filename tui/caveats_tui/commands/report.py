@@ -13,7 +13,7 @@ from typing import Any
 
 from caveats.errors import visible
 
-__all__ = ["COLUMNS", "report"]
+__all__ = ["COLUMNS", "WIDTH", "aligned", "cut", "folded", "number", "report", "shown", "subject"]
 
 WIDTH = 80
 
@@ -48,18 +48,26 @@ def report(document: Mapping[str, Any], *, baseline: float, device: str, outputs
 
 def described(document: Mapping[str, Any], device: str, outputs: int) -> list[str]:
     config = document["config"]
-    data, network, optimizer = config["data"], config["network"], config["optimizer"]
-    activation, init = network["activation"], network["init"]
-    activations = [activation] if isinstance(activation, str) else activation
+    optimizer = config["optimizer"]
     steps, planned = document["steps"], config["training"]["steps"]
     made = f"{steps:,}" if steps == planned else f"{steps:,} of {planned:,}"
+    pairs = (
+        ("optimizer", f"{optimizer['name']}, learning rate {optimizer['lr']:g}"),
+        ("steps", f"{made} in {document['seconds']:.2f} s on {device}"),
+        ("speed", f"{document['steps_per_second']:,.0f} steps/s, measuring included"),
+    )
+    return [*subject(config, outputs), *(cut(f"{name:<10} {value}") for name, value in pairs)]
+
+
+def subject(config: Mapping[str, Any], outputs: int) -> list[str]:
+    """Data and network, a line each."""
+    data, network = config["data"], config["network"]
+    activation, init = network["activation"], network["init"]
+    activations = [activation] if isinstance(activation, str) else activation
     pairs = (
         ("data", data.get("name") or visible(data["file"])),
         ("network", f"{repeated(network['widths'], '-')}-{outputs}".lstrip("-")),
         ("", f"{repeated(activations, ', ')}; {init if isinstance(init, str) else init['name']}"),
-        ("optimizer", f"{optimizer['name']}, learning rate {optimizer['lr']:g}"),
-        ("steps", f"{made} in {document['seconds']:.2f} s on {device}"),
-        ("speed", f"{document['steps_per_second']:,.0f} steps/s, measuring included"),
     )
     return [cut(f"{name:<10} {value}") for name, value in pairs]
 
@@ -79,7 +87,12 @@ def layers_table(document: Mapping[str, Any]) -> list[str]:
         [shown(layer[key], f"final.layers.{index}.{key}" in broken) for key, _, _ in COLUMNS]
         for index, layer in enumerate(document["final"]["layers"])
     ]
-    table = [[upper for _, upper, _ in COLUMNS], [lower for _, _, lower in COLUMNS], *rows]
+    return aligned([[upper for _, upper, _ in COLUMNS], [lower for _, _, lower in COLUMNS], *rows])
+
+
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells, the first two of them headings, as lines: the first column to the left, the
+    others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     # One space does where counts have seven digits: 80 columns hold that too.
     gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= WIDTH else " "
@@ -119,12 +132,13 @@ def verdict(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def folded(name: str, text: str) -> list[str]:
+def folded(name: str, text: str, *, indent: int = 2, room: int = 6) -> list[str]:
+    """``text`` in lines of the page's width, beside ``name`` in a column of ``room``."""
     return textwrap.wrap(
         text,
         WIDTH,
-        initial_indent=f"  {name:<6}",
-        subsequent_indent=" " * 8,
+        initial_indent=f"{' ' * indent}{name:<{room}}",
+        subsequent_indent=" " * (indent + room),
         break_on_hyphens=False,
     )
 

@@ -14,7 +14,6 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import find
-from caveats.session import sentence
 from caveats_tui.commands.charset import carried
 from caveats_tui.commands.kept import Kept, stopping
 from caveats_tui.commands.options import config_options, every_option, read_config
@@ -29,12 +28,14 @@ __all__ = ["run"]
 
 
 @click.command(short_help="Train without a screen and print what was measured.")
+@click.argument("name", required=False)
 @config_options
 @every_option
 @click.option("--out", metavar="DIR", type=Path, help="Keep the run in this new folder.")
 @click.option("--resume", metavar="DIR", help="Go on with a kept run, by its folder or its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def run(
+    name: str | None,
     file: str | None,
     assignments: Sequence[str],
     device: str | None,
@@ -43,9 +44,11 @@ def run(
     resume: str | None,
     as_json: bool,
 ) -> None:
-    """Train one network without a screen and print what was measured in each layer.
+    """Train one network without a screen and print what was measured in each layer: the
+    experiment NAME, a config file's, or the default one.
 
     \b
+    caveats-tui run mass_extinction
     caveats-tui run --set optimizer.name=adam --set optimizer.lr=0.3
     caveats-tui run --config my.toml --set network.widths=64-64-64 --json > run.json
 
@@ -54,13 +57,14 @@ def run(
     """
     folder = None
     if resume is not None:
-        for option, value in (("--config", file), ("--device", device), ("--out", out)):
+        given = ("NAME", name), ("--config", file), ("--device", device), ("--out", out)
+        for option, value in given:
             if value is not None:
                 raise ConfigError(f"--resume goes on with a run's own config: leave out {option}")
         folder = find(resume)
         config = Manifest.read(folder).config
     else:
-        config = read_config(file, assignments, device)
+        config = read_config(file, assignments, device, name)
     kept = Kept(warning, out, folder, assignments)
     finished = trained(config, every, kept)
     # Imported late: it is the run that made numpy and torch worth loading.
@@ -87,7 +91,7 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
     what ``kept`` resumes goes on under its own config.
 
     Raises:
-        ConfigError: where config and data do not fit, or the memory does not suffice.
+        ConfigError: where config and data do not fit.
         Interrupted: by ctrl-c, SIGTERM and SIGHUP, after all was written.
     """
     progress = Progress(sys.stderr)
@@ -119,11 +123,6 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
         again = f": caveats-tui run --resume {kept.word} goes on" if kept.folder else ""
         at = f"at step {started.step:,} of {started.config.training.steps:,}"
         raise Interrupted(f"Interrupted {at}{again}") from None
-    except (MemoryError, RuntimeError) as error:  # torch says out of memory by a RuntimeError
-        said = sentence(error)
-        if not said.startswith("out of memory"):
-            raise
-        raise ConfigError(said) from None
     finally:
         progress.clear()
         if started is not None:
