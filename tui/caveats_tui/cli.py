@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import click
 
 from caveats_tui.commands.demo import demo
+from caveats_tui.commands.doctor import doctor
+from caveats_tui.commands.experiments import experiments_command
 from caveats_tui.commands.export import export_command
 from caveats_tui.commands.lab import open_lab
 from caveats_tui.commands.options import (
@@ -19,6 +21,7 @@ from caveats_tui.commands.options import (
     read_config,
 )
 from caveats_tui.commands.play import play
+from caveats_tui.commands.predict import predict_command
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
 from caveats_tui.commands.runs import runs
@@ -32,6 +35,7 @@ __all__ = ["cli", "main"]
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+@click.option("--experiment", metavar="NAME", help="Open with a named experiment.")
 @config_options
 @every_option
 @click.option(
@@ -54,6 +58,7 @@ __all__ = ["cli", "main"]
 @click.pass_context
 def cli(
     context: click.Context,
+    experiment: str | None,
     file: str | None,
     assignments: Sequence[str],
     device: str | None,
@@ -68,15 +73,18 @@ def cli(
     Without a command this opens the lab.
     """
     if context.invoked_subcommand is None:
-        config = read_config(file, assignments, device)
+        config = read_config(file, assignments, device, experiment)
         open_lab(config, every=every, fps=fps, charset=charset, mouse=not no_mouse, theme=theme)
 
 
 cli.add_command(run)
+cli.add_command(experiments_command)
+cli.add_command(predict_command)
 cli.add_command(runs)
 cli.add_command(export_command)
 cli.add_command(demo)
 cli.add_command(play)
+cli.add_command(doctor)
 
 
 def main() -> None:
