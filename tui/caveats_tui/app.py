@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from caveats.config import RunConfig
+from caveats.runs.reader import Reader
+from caveats.runs.shelf import default_place
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.charts.spec import Charset
 from caveats_tui.lab.screen import LabScreen
@@ -24,7 +27,8 @@ __all__ = ["CaveatsApp", "run_lab"]
 
 class CaveatsApp(App[None]):
     """The caller starts ``charts`` before `run`, and stops it after. ``output`` tells how long the
-    terminal takes to swallow a frame.
+    terminal takes to swallow a frame. Runs are kept in ``place``, None for nowhere; with a
+    ``reader`` the lab begins by watching its run.
     """
 
     TITLE = "caveats"
@@ -39,6 +43,8 @@ class CaveatsApp(App[None]):
         charset: Charset = "braille",
         theme: str = THEMES[0].name,
         output: Output | None = None,
+        place: Path | None = None,
+        reader: Reader | None = None,
         **textual: Any,
     ) -> None:
         super().__init__(**textual)
@@ -47,8 +53,9 @@ class CaveatsApp(App[None]):
         self.theme = theme
         self.charts = ChartProcess(on_ready=self._charts_ready, on_trouble=self._chart_trouble)
         self.lab = LabScreen(
-            config, self.charts, every=every, fps=fps, charset=charset, output=output
-        )
+            config, self.charts, every=every, fps=fps, charset=charset, output=output,
+            place=place, reader=reader,
+        )  # fmt: skip
         self._mounted = False
 
     def get_default_screen(self) -> Screen[Any]:
@@ -58,22 +65,32 @@ class CaveatsApp(App[None]):
         """Textual's ctrl-q, which comes before any screen's keys: ask here too."""
         self.lab.action_leave()
 
+    def action_help_quit(self) -> None:
+        """Textual's ctrl-c."""
+        self.lab.action_leave()
+
+    @property
+    def front(self) -> LabScreen:
+        """The lab on the screen, or behind what is on it: a kept run may lie over the first."""
+        labs = (screen for screen in self.screen_stack[::-1] if isinstance(screen, LabScreen))
+        return next(labs, self.lab)
+
     def on_mount(self) -> None:
         self._mounted = True
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        yield from self.lab.commands()
+        yield from self.front.commands()
         yield SystemCommand("theme", "Choose the colours of the program.", self.action_change_theme)
 
     # Called on the drawing process's thread.
 
     def _charts_ready(self) -> None:
         if self._mounted:
-            self._hand_over(self.lab.charts_drawn)
+            self._hand_over(lambda: self.front.charts_drawn())
 
     def _chart_trouble(self, key: str, sentence: str) -> None:
         if self._mounted:
-            self._hand_over(lambda: self.lab.chart_trouble(key, sentence))
+            self._hand_over(lambda: self.front.chart_trouble(key, sentence))
 
     def _hand_over(self, action: Any) -> None:
         loop = self._loop
@@ -89,9 +106,11 @@ def run_lab(
     charset: Charset = "braille",
     mouse: bool = True,
     theme: str = THEMES[0].name,
+    reader: Reader | None = None,
 ) -> int:
     """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` has found
-    fit; gives the exit code once the person has left it."""
+    fit; gives the exit code once the person has left it. Its runs are kept among all others. With a
+    ``reader`` it begins by watching that run."""
     encoding = "ascii" if charset == "ascii" else "utf-8"
     with guarded_streams(encoding) as guard:
         app = CaveatsApp(
@@ -101,6 +120,8 @@ def run_lab(
             charset=charset,
             theme=theme,
             output=guard.output,
+            place=default_place(),
+            reader=reader,
             driver_class=driver_class(guard),
         )
         # Before the app runs: Textual replaces stderr, which breaks starting processes later.

@@ -57,6 +57,14 @@ KEYS: tuple[Key, ...] = (
         footer=True,
     ),
     Key(
+        "runs", "l", "l", "runs", "runs",
+        "List the runs that were kept: open, compare, star, name, delete.", "run", footer=True,
+    ),
+    Key(
+        "resume", "R", "R", "resume", "resume",
+        "Go on here with the kept run on the screen, once no process trains it.", "run",
+    ),
+    Key(
         "previous", "left", "←", "nudge(-1)", "less",
         "In the setup list: the choice before, or a smaller number.", "set up", palette=False,
     ),
@@ -128,6 +136,23 @@ KEYS: tuple[Key, ...] = (
     Key(
         "notes_pane", "right_square_bracket", "]", "notes_pane", "notes pane",
         "Show or hide the notes: what happened in this run, and when.", "look",
+    ),
+    Key(
+        "back", "comma", ",", "look_back(-1)", "record before",
+        "In a kept run: step back to the record before; charts, map and verdicts as they were.",
+        "look",
+    ),
+    Key(
+        "forth", "full_stop", ".", "look_back(1)", "record after",
+        "In a kept run: step on to the record after.", "look",
+    ),
+    Key(
+        "first", "less_than_sign", "<", "look_back(-1000000)", "first record",
+        "In a kept run: go to its first record.", "look",
+    ),
+    Key(
+        "last", "greater_than_sign", ">", "look_back(1000000)", "last record",
+        "In a kept run: go to its newest record, and follow it.", "look",
     ),
     Key(
         "palette", "ctrl+p", "ctrl+p", "palette", "commands",

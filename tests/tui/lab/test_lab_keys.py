@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from caveats_tui.lab.explain import Explain, Remedies
 from caveats_tui.lab.gallery import Gallery
 from caveats_tui.lab.help import Help
 from caveats_tui.lab.setup import SetupList
+from caveats_tui.runs.screen import RunsScreen
 
 Check = Callable[[Any], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
@@ -255,6 +257,30 @@ async def _(lab: Any) -> None:
     assert setup(lab).has_focus
     await lab.press("left_square_bracket", "4", "tab")
     await lab.until(lambda: lab.panel(1).has_focus)  # there is no list to go back to
+
+
+@check("runs")
+async def _(lab: Any) -> None:
+    await lab.press("l")
+    assert isinstance(lab.app.screen, RunsScreen)
+    await lab.press("escape")
+    assert lab.app.screen is lab.app.lab
+
+
+@check("resume")
+async def _(lab: Any) -> None:
+    await lab.press("R")
+    assert lab.message == "! R goes on with a kept run: l lists them"
+
+
+async def no_cursor(lab: Any, key: str) -> None:
+    """What these keys do in a kept run is tested in tests/tui/runs."""
+    await lab.press(key)
+    assert lab.message.startswith("! the time cursor is for kept runs")
+
+
+for _id, _key in {"back": "comma", "forth": "full_stop", "first": "<", "last": ">"}.items():
+    CHECKS[_id] = partial(no_cursor, key=_key)
 
 
 @check("zoom")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import TYPE_CHECKING
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
+
+if TYPE_CHECKING:
+    from caveats.runs.reader import Reader
 
 __all__ = ["open_lab"]
 
@@ -19,12 +23,13 @@ def open_lab(
     charset: str,
     mouse: bool,
     theme: str | None,
+    reader: Reader | None = None,
 ) -> None:
     """Show the lab until it is left.
 
     ``every`` is steps between two records, None for automatic; ``fps`` the fastest that charts are
     redrawn; ``charset`` "auto", "braille", "block" or "ascii"; ``theme`` a name, None for the
-    usual one.
+    usual one; ``reader`` a kept run to watch instead of beginning one.
 
     Raises:
         ConfigError: for a terminal that cannot show it, and a name that is not known.
@@ -43,7 +48,15 @@ def open_lab(
         theme = THEMES[0].name
     else:
         check_theme(theme)
-    code = run_lab(config, every=every, fps=fps, charset=characters.name, mouse=mouse, theme=theme)
+    code = run_lab(
+        config,
+        every=every,
+        fps=fps,
+        charset=characters.name,
+        mouse=mouse,
+        theme=theme,
+        reader=reader,
+    )
     # A thread that is inside torch (its import, one long step, a prediction) aborts the process
     # when Python ends under it; the terminal has been given back by now, so end without it.
     if threading.active_count() > 1:

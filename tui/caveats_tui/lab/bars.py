@@ -42,14 +42,20 @@ class Header(Static):
         self._said: Text | None = None
 
     def show(
-        self, config: RunConfig, status: Status, outputs: int | None, step: int, plain: bool
+        self,
+        config: RunConfig,
+        status: Status,
+        outputs: int | None,
+        step: int,
+        plain: bool,
+        mode: tuple[str, str] | None = None,
     ) -> None:
         """``step`` is the one that the charts show, so that header and charts agree; ``plain``
-        keeps to ascii."""
+        keeps to ascii; ``mode`` is a symbol and words in place of the state's."""
         if not self.size.width:  # before the first layout
             return
-        symbol, word = _STATES[status.state]
-        if status.state == "loading" and status.run_number > 1:
+        symbol, word = mode or _STATES[status.state]
+        if mode is None and status.state == "loading" and status.run_number > 1:
             word = "starting"
         if plain:
             symbol = "*"
@@ -74,7 +80,7 @@ class Header(Static):
         text.stylize("bold", 1, 8)
         if text != self._said:  # Static repaints even where nothing changed
             self._said = text
-            self.update(text)
+            self.update(text, layout=False)
 
     def on_resize(self) -> None:
         self._said = None
@@ -116,10 +122,11 @@ HINTS = {
 def message_line(bench: Workbench, width: int, plain: bool) -> Text:
     """The one line that is always there: what the person should know first.
 
-    A notice about the last key, else a failure, else the worst verdict, else a hint.
+    A notice about the last key, else what endangers the run, else a failure, else the worst
+    verdict, else a hint.
     """
-    if bench.notice:
-        return one_line(f" ! {bench.notice}", "bold")
+    if bench.notice or bench.alarm:
+        return one_line(f" ! {bench.notice or bench.alarm}", "bold")
     verdicts = bench.verdicts()
     outcome = bench.attempt.outcome if bench.attempt else ""
     if outcome:
@@ -128,7 +135,7 @@ def message_line(bench: Workbench, width: int, plain: bool) -> Text:
         return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, width, plain)
     if bench.status.problem:
         return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
-    return one_line(f" {HINTS.get(bench.status.state, '')}", "dim")
+    return one_line(f" {bench.hint or HINTS.get(bench.status.state, '')}", "dim")
 
 
 def one_line(text: str, style: str) -> Text:

@@ -12,6 +12,7 @@ from textual.app import App
 
 from caveats.session import Session
 from caveats_tui.charts.spec import Charset
+from caveats_tui.charts.widget import RowsView
 from caveats_tui.lab.figures import FIGURES, Look, Trace, fit
 from caveats_tui.lab.grids import boundary_map, neuron_map
 from caveats_tui.lab.panel import Panel
@@ -55,7 +56,7 @@ class Drawing:
             if panel.view not in self.available(session) and session is not None and session.run:
                 panel.turn(self.available(session))
             layers = () if trace is None else trace.layers
-            panel.head(None if trace is None else trace.snapshot, layers, dark)
+            panel.head(None if trace is None else trace.seen, layers, dark)
             if trace is None or not len(trace.snapshot):
                 panel.drawn = None
                 panel.wait("waiting for the first record")
@@ -64,7 +65,8 @@ class Drawing:
             look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
             newest = int(trace.snapshot.steps[-1]), len(trace.snapshot), len(trace.snapshot.events)
             number = 0 if session is None else session.status.run_number
-            wanted = panel.view, look, newest, number, id(ghost), id(trace.prediction)
+            ids = id(ghost), id(trace.prediction)
+            wanted = panel.view, look, newest, number, trace.cursor, ids
             if panel.drawn != wanted and size.width and size.height:
                 panel.drawn = wanted
                 self._draw(panel, trace, ghost, session, look)
@@ -78,7 +80,7 @@ class Drawing:
             panel.limits = chart.y_limits
             self._charts.submit(key, chart)
         elif panel.view == "neurons":
-            states = trace.snapshot.states[-1][:-1]
+            states = trace.seen.states[-1][:-1]
             names = trace.layers[: len(states)]
             panel.show(
                 neuron_map(
@@ -113,14 +115,18 @@ class Drawing:
                 lambda seen: hand_over(app, show_line, seen),
             )
 
-    def collect(self, panels: Mapping[str, Panel]) -> float:
-        """Show what has come back; gives the seconds that drawing it took."""
+    def collect(self, panels: Mapping[str, Panel], windows: Iterable[RowsView]) -> float:
+        """Show what has come back, in the panels or in a window over them; gives the seconds that
+        drawing it took."""
+        others = {window.id: window for window in windows}
         spent = 0.0
         for drawn in self._charts.poll():
             spent += drawn.seconds
             panel = panels.get(drawn.key)
             if panel is not None and (panel.view in FIGURES or panel.view == "fit"):
                 panel.show(drawn.rows)
+            elif panel is None and drawn.key in others:
+                others[drawn.key].show(drawn.rows)
         return spent
 
 

@@ -31,13 +31,25 @@ MOST_CURVES = 10  # more lines than this in a dozen rows are a blot, and each co
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run as charts need it: its records, the names of its layers, how long it will be, and
-    what theory predicts for it at step 0 where that is known."""
+    """A run as charts need it: its records, the names of its layers, how long it will be, what
+    theory predicts for it at step 0 where that is known, and the record at which the person looks
+    back, None for the newest."""
 
     snapshot: Snapshot
     layers: tuple[str, ...]
     steps: int
     prediction: Prediction | None = None
+    cursor: int | None = None
+
+    @property
+    def seen(self) -> Snapshot:
+        """The records up to the cursor."""
+        if self.cursor is None:
+            return self.snapshot
+        whole, end = self.snapshot, self.cursor + 1
+        return Snapshot(
+            whole.steps[:end], whole.table[:end], whole.cube[:end], whole.states[:end], whole.events
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +149,15 @@ def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curv
 def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
     colour = series_colour("mark", dark=look.dark)
     labels = {"change": "change", "diverged": "diverged"}
-    return tuple(
+    found = [
         Mark(float(e.step), labels[e.kind], colour)
         for e in trace.snapshot.events
         if e.kind in labels
-    )
+    ]
+    if trace.cursor is not None:
+        here = series_colour("theory", dark=look.dark)
+        found.append(Mark(float(trace.snapshot.steps[trace.cursor]), "here", here))
+    return tuple(found)
 
 
 def chart(
@@ -228,7 +244,7 @@ def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
     step 0 (dotted, with the band that holds about 95 % of networks where it is known)."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-        values = trace.snapshot.layers(measure)  # (records, layers)
+        values = trace.seen.layers(measure)  # (records, layers)
         count = len(trace.layers) - (measure == "dead")
         x = np.arange(1, count + 1, dtype=float)
         dotted = series_colour("theory", dark=look.dark)
@@ -269,7 +285,7 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
     """Mean of each hidden layer's activation, layer by layer, with one standard deviation around
     it; the newest record, the first one dim behind it."""
     curves: list[Curve] = []
-    snapshot = trace.snapshot
+    snapshot = trace.seen
     count = len(trace.layers) - 1
     x = np.arange(1, count + 1, dtype=float)
     for record, dim in ((0, True), (-1, False)):

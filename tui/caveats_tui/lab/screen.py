@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
@@ -16,13 +17,18 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus, Resize
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from caveats.config import RunConfig, parse_assignment
+from caveats.errors import ConfigError
+from caveats.runs.manifest import LIVE
+from caveats.runs.reader import Reader
+from caveats.runs.shelf import default_place
 from caveats.settings import SETTINGS
 from caveats_tui.charts.pace import Pace
 from caveats_tui.charts.spec import Charset
+from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import KEYS, bindings
 from caveats_tui.lab.bars import Footer, Header, message_line, notes_text
 from caveats_tui.lab.dialogs import Ask, Edit, Picker
@@ -34,6 +40,8 @@ from caveats_tui.lab.help import Help
 from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
 from caveats_tui.lab.workbench import Workbench
+from caveats_tui.runs.screen import RunsScreen
+from caveats_tui.runs.watching import Watching
 from caveats_tui.terminal.facts import too_small
 
 if TYPE_CHECKING:
@@ -48,7 +56,9 @@ TICK = 0.05  # seconds between looks at whether a frame is due; a look costs som
 
 
 class LabScreen(Screen[None]):
-    """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second."""
+    """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second.
+    Runs are kept in ``place``, None for nowhere; a kept run is watched where there is a ``reader``,
+    and leaving it goes back to the lab ``under`` it."""
 
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
@@ -82,9 +92,14 @@ class LabScreen(Screen[None]):
         fps: float,
         charset: Charset,
         output: Output | None = None,
+        place: Path | None = None,
+        reader: Reader | None = None,
+        under: LabScreen | None = None,
     ) -> None:
         super().__init__()
-        self.bench = Workbench(config, every)
+        self.bench = Watching(reader) if reader else Workbench(config, every, place)
+        self._every, self._fps, self._place, self._under = every, fps, place, under
+        self._covered = False
         self._charset: Charset = charset
         self._charts = charts
         self._pace = Pace(fps)
@@ -144,6 +159,14 @@ class LabScreen(Screen[None]):
     # Frames
 
     def _tick(self) -> None:
+        stack = reversed(self.app.screen_stack)
+        if next(s for s in stack if not isinstance(s, ModalScreen)) is not self:
+            self._covered = True
+            return
+        if self._covered:  # another screen has had its charts drawn under the same keys
+            self._covered = False
+            for panel in self.query(Panel):
+                panel.drawn = None
         if self._pace.wait(busy=self.bench.running) <= 0:
             self._frame()
 
@@ -156,6 +179,7 @@ class LabScreen(Screen[None]):
             self._written = written
         self._pace.begin()
         bench = self.bench
+        bench.heed()
         trace = bench.trace()
         ghost = bench.ghost[1] if bench.ghost else None
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
@@ -166,10 +190,10 @@ class LabScreen(Screen[None]):
     def _say(self, trace: Trace | None) -> None:
         """Header, setup list, message and notes."""
         bench, plain = self.bench, self._charset == "ascii"
-        session = bench.session
-        outputs = None if session is None or session.run is None else session.run.dataset.outputs
-        step = int(trace.snapshot.steps[-1]) if trace is not None and len(trace.snapshot) else 0
-        self.query_one(Header).show(bench.config, bench.status, outputs, step, plain)
+        step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
+        self.query_one(Header).show(
+            bench.config, bench.status, bench.outputs, step, plain, bench.mode
+        )
         setup = self.query_one(SetupList)
         setup.show(bench.config)
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
@@ -191,7 +215,8 @@ class LabScreen(Screen[None]):
     def charts_drawn(self) -> None:
         """Charts have come back from the drawing process."""
         start = time.perf_counter()
-        spent = self._drawing.collect({f"chart-{p.number}": p for p in self.query(Panel)})
+        panels = {f"chart-{p.number}": p for p in self.query(Panel)}
+        spent = self._drawing.collect(panels, self.app.screen.query(RowsView))
         self._pace.spend(app=time.perf_counter() - start, child=spent)
 
     def chart_trouble(self, key: str, sentence: str) -> None:
@@ -204,6 +229,8 @@ class LabScreen(Screen[None]):
         self._frame()
 
     def action_pick(self, key: str) -> None:
+        if not self.bench.may_change():
+            return self._frame()
         table = SETTINGS[key].table
         assert table is not None
         value = self.bench.config.flat().get(key)
@@ -227,6 +254,8 @@ class LabScreen(Screen[None]):
 
     @on(SetupList.Edit)
     def _edit(self, event: SetupList.Edit) -> None:
+        if not self.bench.may_change():
+            return self._frame()
         line = event.line
         if line.table is not None:
             self.action_pick(line.key)
@@ -274,7 +303,7 @@ class LabScreen(Screen[None]):
     def action_remedies(self) -> None:
         verdict = self.bench.curable()
         if verdict is None:
-            return
+            return self._frame()
 
         def took(place: int | None) -> None:
             if place is not None:
@@ -283,6 +312,9 @@ class LabScreen(Screen[None]):
         self.app.push_screen(Remedies(verdict, self.bench.config), took)
 
     def action_experiments(self) -> None:
+        if not self.bench.may_change():
+            return self._frame()
+
         def took(experiment: Experiment | None) -> None:
             if experiment is not None:
                 self._do(lambda: self.bench.load(experiment))
@@ -301,6 +333,58 @@ class LabScreen(Screen[None]):
     def _notice(self, sentence: str) -> None:
         self.bench.notice = sentence
         self._frame()
+
+    # Kept runs
+
+    def action_runs(self) -> None:
+        place = self._place or default_place()
+        plain = self._charset == "ascii"
+        screen = RunsScreen(place, self._charts, charset=self._charset, plain=plain)
+        self.app.push_screen(screen, self._take)
+
+    def _take(self, chosen: Reader | Path | None) -> None:
+        """What the list of runs gave back: a run to look at, or one to go on with."""
+        if isinstance(chosen, Path):
+            self.resume(chosen)
+        elif chosen is not None and chosen.folder == self.bench.folder:
+            self._notice("this run is on the screen already")
+        elif chosen is not None and self.bench.watching:
+            old, self.bench = self.bench, Watching(chosen)
+            self.bench.begin()
+            old.end()
+        elif chosen is not None:
+            over = LabScreen(
+                chosen.config, self._charts, every=self._every, fps=self._fps,
+                charset=self._charset, output=self._output, place=self._place, reader=chosen,
+                under=self,
+            )  # fmt: skip
+            self.app.push_screen(over)
+
+    def action_resume(self) -> None:
+        bench = self.bench
+        if not isinstance(bench, Watching):
+            self._notice("R goes on with a kept run: l lists them")
+        elif bench.status.state in LIVE and not bench.silent:
+            bench.may_change()
+            self._frame()
+        else:
+            self.resume(bench.reader.folder)
+
+    def resume(self, folder: Path) -> None:
+        """Go on with a kept run in the lab; what was going on there is kept and left."""
+        if self._under is not None:
+            self._under.resume(folder)
+            self.dismiss(None)
+            return
+        old = self.bench
+        if old.watching:
+            self.bench = Workbench(old.config, self._every, self._place or default_place())
+            self.bench.begin()
+            old.end()
+        self._do(lambda: self.bench.resume(folder))
+
+    def action_look_back(self, records: int) -> None:
+        self._do(lambda: self.bench.look_back(records))
 
     # Looking
 
@@ -372,16 +456,31 @@ class LabScreen(Screen[None]):
         self.app.push_screen(Help())
 
     def action_leave(self) -> None:
-        if not self.bench.running:
+        bench = self.bench
+        if self._under is not None:
+            self.dismiss(None)
+            return
+        if bench.watching or not bench.running:
             self.app.exit()
             return
 
         def answered(key: str | None) -> None:
-            if key == "y":
+            if key is None:
+                return
+            try:
+                bench.end(discard=key == "d")
+            except ConfigError as error:
+                self._notice(str(error))
+            else:
                 self.app.exit()
 
-        question = "A run is going. Stop it and quit?"
-        self.app.push_screen(Ask(question, {"y": "stop and quit"}), answered)
+        answers = {"y": "stop and quit"}
+        if bench.folder is not None:
+            answers = {
+                "y": "stop and quit; the run is kept, and R in the list of runs goes on with it",
+                "d": "stop and quit; move the run to the trash",
+            }
+        self.app.push_screen(Ask("A run is going. Stop it and quit?", answers), answered)
 
     def commands(self) -> Iterable[SystemCommand]:
         """The table of keys as commands of the palette."""

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from caveats.config import RunConfig
-from caveats.errors import ConfigError
+from caveats.errors import ConfigError, visible
 from caveats.experiments import Experiment, experiments
 from caveats.history import History
+from caveats.runs.keeper import Keeper
+from caveats.runs.shelf import delete
 from caveats.session import Session, Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.lab.cure import Attempt
@@ -22,12 +25,19 @@ from caveats_tui.lab.words import changes_shown
 
 __all__ = ["Workbench"]
 
+# Seconds that leaving waits for a step, for the disk and for the verdicts that a folder ends with:
+# below the 10 s after which `caveats_tui.terminal.guard` ends the program.
+LEAVING = 8.0
+
 
 class Workbench:
     """``notice`` is the sentence about the last thing the person did, empty where it worked;
-    ``notes`` is what happened beside the run's own events."""
+    ``notes`` is what happened beside the run's own events. Runs are kept in ``place``, None for
+    nowhere."""
 
-    def __init__(self, config: RunConfig, every: int | None) -> None:
+    watching = False  # a run that another process trains, or trained
+
+    def __init__(self, config: RunConfig, every: int | None, place: Path | None = None) -> None:
         self.config = config
         self.session: Session | None = None
         self.notice = ""
@@ -37,6 +47,9 @@ class Workbench:
         self.forecast: Forecast | None = None
         self._forecaster = Forecaster()
         self._every = every
+        self._place = place
+        self._said = ""  # the trouble that was last put into words
+        self._resuming = 0  # the run number that ends with the wait for a resumed run
         self._past: list[RunConfig] = []
         self._pinned = False
         self._judge = Judge()
@@ -44,14 +57,45 @@ class Workbench:
 
     def begin(self) -> None:
         """Start the session, whose thread imports torch."""
-        self.session = Session(self.config, self._every)
+        keeper = None if self._place is None else Keeper(self._place)
+        self.session = Session(self.config, self._every, keeper)
 
-    def end(self) -> None:
+    def end(self, *, discard: bool = False) -> None:
+        """Stop, with what is kept safe on disk; ``discard`` moves the present run to the trash."""
         self._forecaster.stop()
-        if self.session is not None:
-            self.session.stop(timeout=1.0)
+        session, folder = self.session, self.folder
+        if session is None:
+            return
+        importing = session.run is None and session.status.run_number < 2
+        session.stop(1.0 if importing or session.keeper is None else LEAVING)
+        if discard and folder is not None:
+            delete(folder)
 
     # Reading
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the present run is kept, None where it is not."""
+        keeper = None if self.session is None else self.session.keeper
+        return None if keeper is None else keeper.folder
+
+    def heed(self) -> None:
+        """Call once a frame: trouble beside the training is said once, by a notice and a note; a
+        run that was resumed brings its setup along."""
+        session = self.session
+        if session is None:
+            return
+        status = session.status
+        if self._resuming and status.run_number >= self._resuming and session.run is not None:
+            self._resuming, self.config = 0, session.run.config
+            self.notice = "resumed: space goes on"
+        trouble = "" if session.keeper is None else session.keeper.problem
+        if not trouble and status.state in ("paused", "running", "finished"):
+            trouble = status.problem
+        if trouble and trouble != self._said:
+            self._resuming, self.notice = 0, trouble
+            self.notes.append(trouble)
+        self._said = trouble
 
     @property
     def status(self) -> Status:
@@ -114,6 +158,37 @@ class Workbench:
             return ""
         worst = self.verdicts()
         return worst[0].severity if worst else "critical" * bool(self.status.problem)
+
+    @property
+    def alarm(self) -> str:
+        """What comes before any verdict, "" where nothing does."""
+        return ""
+
+    @property
+    def hint(self) -> str:
+        """What to say where nothing is wrong, "" for what the lab says of the state."""
+        return ""
+
+    @property
+    def mode(self) -> tuple[str, str] | None:
+        """A symbol and words for the header in place of the state's, None for the state's own."""
+        return None
+
+    @property
+    def outputs(self) -> int | None:
+        """How wide the output layer is, None while that is not known."""
+        run = None if self.session is None else self.session.run
+        return None if run is None else run.dataset.outputs
+
+    def may_change(self) -> bool:
+        """Whether setup and training are this workbench's to change; False with a notice."""
+        return True
+
+    # Looking back
+
+    def look_back(self, records: int) -> None:
+        """Move the time cursor; a run in training has none."""
+        self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
 
     # Changing the setup
 
@@ -179,6 +254,14 @@ class Workbench:
         self.leave_ghost()
         if self.session is not None:
             self.session.restart(self.config, play=self.running)
+
+    def resume(self, folder: Path) -> None:
+        """Go on with a kept run, in its own folder; the present one is kept and left."""
+        if self.session is None:
+            return
+        self.attempt, self.notice = None, f"resuming {visible(folder.name)}"
+        self._resuming, self._said = self.status.run_number + 1, ""
+        self.session.resume(folder)
 
     def fix(self, verdict: Verdict, remedy: Remedy) -> None:
         """Try a remedy: same seed and data, from step 0, the failed run as the ghost."""

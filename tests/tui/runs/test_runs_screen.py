@@ -1,0 +1,167 @@
+"""The list of kept runs, on folders as other processes leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from caveats.runs.shelf import read_label
+from caveats_tui.runs.compare import Compare
+from caveats_tui.runs.screen import RunsScreen
+from caveats_tui.runs.watching import Watching
+
+
+@pytest.fixture
+def place(tmp_path: Path, folder_of: Callable[..., Path]) -> Path:
+    """Four runs: one that goes on, one gone silent, one that finished, one that diverged."""
+    shelf = tmp_path / "runs"
+    # Its last sign of life lies ahead, so that a slow machine does not let it fall silent.
+    folder_of(shelf / "live", state="running", age=10, seconds=-300, verdicts=None)
+    folder_of(shelf / "quiet", state="running", age=300, seconds=120, verdicts=None)
+    folder_of(
+        shelf / "done", {"optimizer.lr": 0.25}, age=7200, loss=0.125, curve=(1.0, 0.5, 0.125),
+        verdicts=(("dying_relu", "critical"), ("dormant", "note")),
+    )  # fmt: skip
+    folder_of(shelf / "blown", {"optimizer.lr": 9.0}, state="diverged", age=100_000)
+    return shelf
+
+
+def row(lab: Any, word: str) -> str:
+    [found] = [row for row in lab.rows if f" {word} " in row]
+    return str(found)
+
+
+async def listed(lab: Any) -> RunsScreen:
+    await lab.opened()
+    await lab.press("l")
+    screen = lab.app.screen
+    assert isinstance(screen, RunsScreen)
+    await lab.until("4 of 4 runs")
+    return screen
+
+
+def names(screen: RunsScreen) -> list[str]:
+    return [entry.folder.name for entry in screen._shown]
+
+
+async def to(lab: Any, screen: RunsScreen, name: str) -> None:
+    """Highlight a run with the arrow keys."""
+    await lab.press(*["up"] * 4, *["down"] * names(screen).index(name))
+    assert screen._current is not None
+    assert screen._current.folder.name == name
+
+
+def test_a_line_says_how_its_run_stands(drive: Callable[..., None], place: Path) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        assert names(screen) == ["live", "quiet", "done", "blown"]
+        assert " running " in row(lab, "live")
+        assert " silent 2 min " in row(lab, "quiet")
+        assert " finished " in row(lab, "done")
+        assert " 0.125 " in row(lab, "done")
+        assert " dying ReLU +1 " in row(lab, "done")
+        assert " █▅▂ " in row(lab, "done")
+        assert row(lab, "done").rstrip().endswith(" 2 h")
+        assert " diverged " in row(lab, "blown")
+        assert "digits · 8-8" in row(lab, "blown")
+
+    drive(scenario, size=(160, 30), drawing=False, place=place)
+
+
+def test_typing_filters_and_escape_shows_all_again(drive: Callable[..., None], place: Path) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await lab.press("slash", *"dying")
+        assert names(screen) == ["done"]
+        await lab.press(*" sgd")
+        assert names(screen) == ["done"]
+        await lab.press("x")
+        assert names(screen) == []
+        await lab.press("escape")
+        assert len(names(screen)) == 4
+        assert not screen.query_one(Input).has_focus
+        await lab.press("escape")
+        assert lab.app.screen is lab.app.lab
+
+    drive(scenario, drawing=False, place=place)
+
+
+def test_a_star_and_a_name_are_kept_on_disk(drive: Callable[..., None], place: Path) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await to(lab, screen, "done")
+        await lab.press("asterisk")
+        await lab.until("★")
+        await lab.press("n", *"best one", "enter")
+        await lab.until("best one")
+        await lab.press("asterisk")
+        await lab.until(lambda: "★" not in lab.text)
+
+    drive(scenario, drawing=False, place=place)
+    assert read_label(place / "done").name == "best one"
+    assert not read_label(place / "done").starred
+
+
+def test_a_deleted_run_comes_back_with_undo(drive: Callable[..., None], place: Path) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await to(lab, screen, "done")
+        await lab.press("d")
+        await lab.until("3 of 3 runs")
+        assert not (place / "done").exists()
+        await lab.press("u")
+        await lab.until("4 of 4 runs")
+        assert (place / "done" / "run.toml").exists()
+        await lab.press("u")
+        await lab.until("nothing to take back")
+        await to(lab, screen, "live")
+        await lab.press("delete")
+        await lab.until("live is being trained: stop it first")
+        assert (place / "live").exists()
+
+    drive(scenario, drawing=False, place=place)
+
+
+def test_two_marked_runs_are_compared(drive: Callable[..., None], place: Path) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await lab.press("c")
+        await lab.until("mark two runs or more")
+        await to(lab, screen, "done")
+        await lab.press("space", "space", "c")  # the mark goes on to the next: blown
+        await lab.until(lambda: isinstance(lab.app.screen, Compare))
+        await lab.until("optimizer.lr")
+        [said] = [row for row in lab.rows if "optimizer.lr" in row]
+        assert "9" in said
+        assert "0.25" in said
+        assert "network.activation" not in lab.text
+        await lab.until(lambda: lab.app.screen.query_one("#chart-compare").rows)
+        await lab.press("escape")
+        assert lab.app.screen is screen
+
+    drive(scenario, place=place, size=(120, 60))
+
+
+def test_enter_opens_a_run_over_the_lab_and_q_goes_back(
+    drive: Callable[..., None], place: Path
+) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await to(lab, screen, "done")
+        await lab.press("enter")
+        await lab.until(lambda: lab.app.front is not lab.app.lab)
+        bench = lab.app.front.bench
+        assert isinstance(bench, Watching)
+        assert bench.folder == place / "done"
+        await lab.until("finished")
+        await lab.until(lambda: lab.app.screen is lab.app.front)
+        await lab.press("q")
+        assert lab.app.screen is lab.app.lab
+        assert not lab.app._exit
+        assert not bench.reader.problems
+
+    drive(scenario, drawing=False, place=place)

@@ -1,0 +1,1 @@
+"""Kept runs on the screen: listed, watched, looked back through, compared. It trains nothing."""

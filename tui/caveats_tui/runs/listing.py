@@ -1,0 +1,132 @@
+"""One line a kept run, and which runs fit what was typed. Pure: knows entries, reads no folder."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from rich.text import Text
+
+from caveats.runs.manifest import LIVE, SILENT_AFTER, Manifest
+from caveats.runs.shelf import Entry
+from caveats.verdicts import CAVEATS
+from caveats_tui.commands.runs import age
+from caveats_tui.lab.pictures import spark
+from caveats_tui.lab.setup import describe
+
+__all__ = ["alive", "fits", "heading", "line", "moment", "name", "outcome", "standing", "worst"]
+
+SPARK = 12  # cells of the picture of the loss
+_COLUMNS = (("state", 12), ("loss", 9), ("accuracy", 8), ("verdict", 22), ("", SPARK), ("age", 6))
+_LEFT = 4  # cells for the mark and the star
+_RIGHT = sum(width + 1 for _, width in _COLUMNS)
+
+
+def name(entry: Entry) -> str:
+    """What a person calls the run: their own name for it, else its folder's."""
+    return entry.label.name or entry.folder.name
+
+
+def alive(manifest: Manifest, now: datetime) -> bool:
+    """Whether some process trains the run, or may: it gave a sign of life lately."""
+    quiet = (now - manifest.standing.time).total_seconds()
+    return manifest.standing.state in LIVE and quiet <= SILENT_AFTER
+
+
+def standing(manifest: Manifest, now: datetime) -> str:
+    """The state in a word, or for how long a run that is not over has said nothing."""
+    state = manifest.standing.state
+    if state in LIVE and not alive(manifest, now):
+        return f"silent {age((now - manifest.standing.time).total_seconds())}"
+    return state
+
+
+def worst(manifest: Manifest) -> tuple[str, str]:
+    """The first verdict in words, and its severity; what a run that goes on shows is not known."""
+    found = manifest.standing.verdicts
+    if found is None:
+        return "?", ""
+    if not found:
+        return "none", ""
+    caveat, severity = found[0]
+    title = CAVEATS[caveat].title if caveat in CAVEATS else caveat
+    return title + (f" +{len(found) - 1}" if found[1:] else ""), severity
+
+
+def outcome(value: float, share: bool = False) -> str:
+    """A loss, or a share in percent; a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:.1%}" if share else f"{value:.4g}"
+
+
+def fits(entry: Entry, typed: str, now: datetime) -> bool:
+    """Whether name, setup, state or verdicts hold every word that was typed."""
+    words = typed.lower().split()
+    said = [name(entry), entry.folder.name, entry.problem, "starred" * entry.label.starred]
+    manifest = entry.manifest
+    if manifest is not None:
+        verdicts = manifest.standing.verdicts or ()
+        said += [describe(manifest.config, None), standing(manifest, now), worst(manifest)[0]]
+        said += [caveat for caveat, _ in verdicts]
+    text = " ".join(said).lower()
+    return all(word in text for word in words)
+
+
+def heading(width: int) -> Text:
+    """The titles over the columns."""
+    text = Text(" " * _LEFT + "run".ljust(max(8, width - _LEFT - _RIGHT)), no_wrap=True)
+    for title, room in _COLUMNS:
+        text.append(" " + title.ljust(room))
+    text.truncate(width)
+    return text
+
+
+def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) -> Text:
+    """A run in one line of ``width`` cells: mark, star, name and setup, state, outcome, the course
+    of the loss, age."""
+    text = Text(no_wrap=True, overflow="crop")
+    text.append((">" if plain else "▸") if marked else " ", style="bold")
+    text.append((" *" if plain else " ★") if entry.label.starred else "  ", style="bold")
+    manifest = entry.manifest
+    if manifest is None:
+        text.append(f" {entry.problem}", style="dim")
+        text.truncate(width, overflow="ellipsis")
+        return text
+    room = max(8, width - _LEFT - _RIGHT)
+    told = Text(f" {name(entry)}", style="bold" if entry.label.name else "")
+    told.append(f"  {describe(manifest.config, manifest.units[-1])}", style="not bold dim")
+    told.truncate(room, overflow="ellipsis", pad=True)
+    text.append_text(told)
+    end = manifest.standing
+    verdict, severity = worst(manifest)
+    top = max((v for v in end.curve if math.isfinite(v)), default=1.0) or 1.0
+    cells = (
+        (standing(manifest, now), ""),
+        (outcome(end.loss), ""),
+        (outcome(end.accuracy, share=True), ""),
+        (verdict, "bold" if severity == "critical" else ""),
+        (spark(thinned(end.curve), top, plain), ""),
+        (age((now - manifest.created).total_seconds()), "dim"),
+    )
+    for (said, style), (_, wide) in zip(cells, _COLUMNS, strict=True):
+        cell = Text(f" {said}", style=style)
+        cell.truncate(wide + 1, overflow="ellipsis", pad=True)
+        text.append_text(cell)
+    if plain:
+        text = Text(text.plain.replace(" · ", " | ").replace("…", "~"), no_wrap=True)
+    text.truncate(width)
+    return text
+
+
+def thinned(curve: tuple[float, ...]) -> list[float | None]:
+    """At most `SPARK` of the losses, None for what is not finite."""
+    places = range(len(curve))
+    if len(curve) > SPARK:
+        places = range(0, len(curve), -(-len(curve) // SPARK))
+    return [curve[i] if math.isfinite(curve[i]) else None for i in places]
+
+
+def moment() -> datetime:
+    """Now, with its time zone."""
+    return datetime.now(UTC)

@@ -1,0 +1,111 @@
+"""Reads the runs of a folder in a thread, again and again, each only where it has changed.
+
+It knows folders and entries, no screen: whoever shows them looks at `entries` at its own pace.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from caveats.errors import ConfigError
+from caveats.runs.manifest import MANIFEST
+from caveats.runs.shelf import LABEL, Entry, entry, folders
+
+__all__ = ["Loader"]
+
+PAUSE = 1.0  # seconds between two looks; one at 500 unchanged runs takes some 10 ms
+
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Loader:
+    """``entries`` is replaced whole, the newest run first; ``progress`` is (read, to read) while a
+    look goes on; ``problem`` says why the place itself cannot be read."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.entries: tuple[Entry, ...] = ()
+        self.progress: tuple[int, int] = (0, 0)
+        self.complete = False
+        self.problem = ""
+        self._known: dict[Path, tuple[Stamp, Entry]] = {}
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, name="caveats-listing", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def look(self) -> None:
+        """Look again at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the run that is being read, without waiting for it."""
+        self._stopped = True
+        self._wake.set()
+
+    # Everything below runs in the thread.
+
+    def _work(self) -> None:
+        while not self._stopped:
+            self._wake.clear()
+            self.read()
+            self._wake.wait(PAUSE)
+
+    def read(self) -> None:
+        """One look at every folder. Runs show up as they are read, the newest folders first."""
+        try:
+            found = sorted(folders(self.place), key=changed, reverse=True)
+            self.problem = ""
+        except ConfigError as error:
+            found, self.problem = [], str(error)
+        gone = self._known.keys() - set(found)
+        for folder in gone:
+            del self._known[folder]
+        news = bool(gone)
+        for done, folder in enumerate(found):
+            if self._stopped:
+                return
+            self.progress = done, len(found)
+            stamp = stamped(folder)
+            if self._known.get(folder, (None,))[0] != stamp:
+                self._known[folder] = stamp, entry(folder)
+                news = True
+            if not self.complete and done % 50 == 49:
+                self._show()
+        if news:
+            self._show()
+        self.progress = len(found), len(found)
+        self.complete = True
+
+    def _show(self) -> None:
+        old = datetime.min.replace(tzinfo=UTC)
+        self.entries = tuple(
+            sorted(
+                (one for _, one in self._known.values()),
+                key=lambda e: (e.manifest.created if e.manifest else old, e.folder),
+                reverse=True,
+            )
+        )
+
+
+def changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # it went meanwhile
+        return 0.0
+
+
+def stamped(folder: Path) -> Stamp:
+    """What tells whether a run's manifest or label was replaced."""
+    stamps: list[tuple[int, int, int] | None] = []
+    for part in (MANIFEST, LABEL):
+        try:
+            found = (folder / part).lstat()
+            stamps.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        except OSError:
+            stamps.append(None)
+    return tuple(stamps)
