@@ -7,10 +7,11 @@ torch); the verdicts themselves do not know of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from caveats.experiments import experiments
 from caveats.verdicts import Remedy, Verdict, judge
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from caveats.history import History
     from caveats.run import Run
 
-__all__ = ["ATTEMPTS", "Attempt", "cure", "cured", "outcome"]
+__all__ = ["ATTEMPTS", "Attempt", "clearly_better", "curable", "cure", "cured", "outcome"]
 
 ATTEMPTS = 5
 BETTER = 0.2  # of the constant predictor's loss
@@ -55,13 +56,12 @@ def outcome(history: History) -> tuple[float, float]:
     return float(snapshot.scalar("loss")[-1]), float(snapshot.scalar("accuracy")[-1])
 
 
-def cured(verdict: Verdict, failed: History, treated: History) -> bool:
-    """Whether ``verdict`` is gone and the loss clearly better: by a fifth of the constant
-    predictor's loss (whichever run's targets it is taken from, as a remedy may change them), or by
-    half of its own height above 0, from a finite loss or not."""
-    still = any(v.caveat == verdict.caveat and v.severity != "note" for v in judge(treated))
+def clearly_better(failed: History, treated: History) -> bool:
+    """Whether the loss fell below that of the constant predictor, and by a fifth of that (whichever
+    run's targets it is taken from, as a remedy may change them) or by half of its own height above
+    0; from a loss that was not finite, any of those below will do."""
     new, old = outcome(treated)[0], outcome(failed)[0]
-    if still or not math.isfinite(new):
+    if not math.isfinite(new):
         return False
     scale = treated.facts.baseline
     below = not scale > 0 or new < scale
@@ -69,6 +69,26 @@ def cured(verdict: Verdict, failed: History, treated: History) -> bool:
         return below
     gained = old - new
     return below and gained > 0 and (gained >= BETTER * scale or gained >= SHARE * old)
+
+
+def cured(verdict: Verdict, failed: History, treated: History) -> bool:
+    """Whether ``verdict`` is gone (a note of it may stay) and the loss clearly better."""
+    still = any(v.caveat == verdict.caveat and v.severity != "note" for v in judge(treated))
+    return not still and clearly_better(failed, treated)
+
+
+def curable(config: RunConfig, verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The first of ``verdicts`` (worst first) that has a remedy, None where none has. The cure of
+    the experiment that ``config`` is comes first among the remedies of the caveat it shows."""
+    for verdict in verdicts:
+        for experiment in experiments().values():
+            if experiment.config == config and experiment.caveat == verdict.caveat:
+                own = Remedy(experiment.cure, f"the cure of {experiment.name}")
+                others = tuple(r for r in verdict.next if r.change != own.change)
+                verdict = replace(verdict, next=(own, *others) if own.change else others)
+        if verdict.next:
+            return verdict
+    return None
 
 
 def train(config: RunConfig, watch: Callable[[Run], None] | None = None) -> Run:
@@ -89,13 +109,14 @@ def cure(
     attempts: int = ATTEMPTS,
     watch: Callable[[Run], None] | None = None,
 ) -> Iterator[Attempt]:
-    """Train ``config`` with each remedy of ``verdict`` (by default the worst of ``failed``) until
-    one cures; yields every attempt as it ends. Nothing where there is nothing to cure.
+    """Train ``config`` with each remedy of ``verdict`` (by default the worst that ``failed`` shows
+    and that has one, notes left aside) until one cures; yields every attempt as it ends. Nothing
+    where there is nothing to cure.
 
     ``watch`` is called after every step of an attempt, for a progress bar.
     """
     if verdict is None:
-        verdict = next((v for v in judge(failed) if v.severity != "note"), None)
+        verdict = curable(config, (v for v in judge(failed) if v.severity != "note"))
     if verdict is None:
         return
     for remedy in verdict.next[:attempts]:

@@ -5,18 +5,13 @@ It compares two histories by the engine's own rule; it starts no run.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from caveats.curing import clearly_better
 from caveats.history import History
 from caveats.verdicts import Verdict
 
 __all__ = ["Attempt"]
-
-
-def clearly_better(before: float, after: float) -> bool:
-    """Whether a loss has fallen by a tenth or more, or is finite where it was not."""
-    return math.isfinite(after) and (not math.isfinite(before) or after <= 0.9 * before)
 
 
 @dataclass(slots=True)
@@ -38,7 +33,7 @@ class Attempt:
         old = float(self.before.snapshot().scalar("loss")[-1])
         new = float(after.snapshot().scalar("loss")[-1])
         gone = not any(v.caveat == self.verdict.caveat and v.severity != "note" for v in verdicts)
-        better = clearly_better(old, new)
+        better = clearly_better(self.before, after)
         losses = f"loss {old:.3g} → {new:.3g}"
         if gone and better:
             self.outcome = f"cured: {self.change} ended {self.verdict.title} ({losses})"
