@@ -14,6 +14,7 @@ from caveats_tui.commands.doctor import doctor
 from caveats_tui.commands.experiments import experiments_command
 from caveats_tui.commands.export import export_command
 from caveats_tui.commands.lab import open_lab
+from caveats_tui.commands.open import open_command
 from caveats_tui.commands.options import (
     config_options,
     every_option,
@@ -80,6 +81,7 @@ def cli(
 cli.add_command(run)
 cli.add_command(experiments_command)
 cli.add_command(predict_command)
+cli.add_command(open_command)
 cli.add_command(runs)
 cli.add_command(export_command)
 cli.add_command(demo)
