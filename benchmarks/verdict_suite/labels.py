@@ -108,10 +108,11 @@ def label(sample: Sample, store: Store) -> Label:
     if diverged or (start.delta_ratio >= 100 and heals(*network)):
         caveats.add("exploding_gradient")
     # The step is at fault where changing it alone heals, or where it alone breaks a sound network
-    # of this shape on this data and changing it heals that.
+    # of this shape on this data, which does clearly better at a customary one.
     customary = SOUND_LR[config.optimizer.name]
     large = config.optimizer.lr > customary
-    reset = trial.score("step alone") < FAULTY and trial.score("step reset") >= HEALTHY
+    alone = trial.score("step alone")
+    reset = alone < FAULTY and trial.score("step reset") >= max(alone, 0.0) + 0.25
     if heals("lr/10", "lr/100") or (large and (reset or heals("lr reset"))):
         caveats.add("step_too_large")
     if heals("lr*10", "lr*100") or (not large and (reset or heals("lr reset"))):

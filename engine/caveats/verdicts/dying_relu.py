@@ -99,36 +99,29 @@ def why(born: int, dead: int, cut: bool) -> str:
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     born = finding.evidence["born_dead"] >= 0.5 * finding.evidence["dead"]
-    customary = cure.customary_lr(c.optimizer.name)
-    slower = cure.lr(
-        c,
-        min(customary, c.optimizer.lr / 10) if cure.lr_is_high(c) else c.optimizer.lr / 10,
-        "smaller steps do not throw a whole layer below zero",
-    )
-    inputs = cure.combined(
-        c,
-        cure.bias_zero(c),
-        cure.standardize(c),
-        cure.centred_target(c),
-        cure.matched_init(c) if born else None,
-        slower if cure.lr_is_high(c) else None,
-    )
-    first = inputs if inputs is not None else (None if born else slower)
+    slower = cure.lr(c, c.optimizer.lr / 10, "smaller steps do not throw a layer below zero")
+    if cure.lr_is_high(c):
+        slower = cure.usual_lr(c)
+    elif cure.lr_is_low(c) or born:
+        slower = None
+    start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c))
+    soft = cure.leaky(c, "elu")
     wider = None
-    if c.network.widths and min(c.network.widths) < 8:
+    if c.network.widths and min(c.network.widths) < cure.NARROW:
         wider = Remedy(
             {"network.widths": [max(w, 16) for w in c.network.widths]},
-            "a layer of N units is wholly dead with probability 2⁻ᴺ for a row: width is what "
-            "protects",
+            "a layer of N units is silent for a row with probability 2⁻ᴺ: width protects",
         )
-    soft = cure.leaky(c, "elu")
+    first = start or slower
+    if cure.hard_shape(c):
+        first = cure.combined(c, start, soft, cure.scaffold(c), None if born else slower)
     return cure.ranked(
         c,
         (
             first,
+            cure.combined(c, start, soft),
             wider,
-            cure.combined(c, inputs, soft),
-            cure.combined(c, slower, soft, cure.normalization(c)),
+            cure.combined(c, start, slower, soft, cure.normalization(c)),
             cure.sound(c),
         ),
     )

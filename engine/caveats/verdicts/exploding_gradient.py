@@ -106,30 +106,26 @@ def why(factor: float, layers: int) -> str:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    init = cure.matched_init(c)
     calm = None
     if set(c.network.activations) & {"exp", "softplus"}:
         calm = cure.activation(c, "relu", "ReLU grows no faster than its input")
-    high = cure.lr_is_high(c)
-    customary = min(cure.customary_lr(c.optimizer.name), c.optimizer.lr / 10)
-    slower = cure.lr(
-        c, customary if high else c.optimizer.lr / 10, "smaller steps do not overshoot"
-    )
-    own = cure.combined(
-        c,
-        calm or init,
-        cure.standardize(c),
-        cure.bias_zero(c),
-        cure.centred_target(c),
-        slower if high else None,
-    )
+    start = cure.combined(c, calm, cure.clean_start(c))
+    tenth = cure.lr(c, c.optimizer.lr / 10, "smaller steps do not overshoot")
+    if cure.lr_is_high(c):
+        customary = cure.customary_lr(c.optimizer.name)
+        deep = len(c.network.widths) >= 6
+        value = min(customary / 3 if deep else customary, c.optimizer.lr / 10)
+        tenth = cure.lr(c, value, "smaller steps do not overshoot")
+    # Weights that explode by themselves are cured by their variance, all else by smaller steps.
+    by_itself = finding.evidence["delta_ratio_at_start"] >= GROWN and cure.matched_init(c)
+    first = start if by_itself and not cure.lr_is_high(c) else cure.combined(c, start, tenth)
     return cure.ranked(
         c,
         (
-            cure.combined(c, own, cure.deep_help(c)) if own else slower,
-            cure.combined(c, own, slower),
-            cure.combined(c, own, slower, cure.normalization(c)),
-            cure.combined(c, own, cure.clip(c)),
+            cure.combined(c, first, cure.deep_help(c)),
+            cure.combined(c, start, tenth),
+            cure.combined(c, start, tenth, cure.normalization(c)),
+            cure.combined(c, start, cure.clip(c)),
             cure.sound(c),
         ),
     )

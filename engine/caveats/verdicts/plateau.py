@@ -24,7 +24,9 @@ def rule(e: Evidence) -> Finding | None:
     if abs(p.gain) > FLAT or cut_off(e) or step_is_small(e) or largest_update(e) > LARGE_UPDATE:
         return None
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
-    severity: Severity = "critical" if p.late(PATIENCE) else "note"
+    severity: Severity = "note"
+    if p.late(PATIENCE):
+        severity = "critical" if p.late(2 * PATIENCE) else "warning"
     gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))
     weights = float(np.sqrt(np.nansum(e.now("weight_norm") ** 2)))
     what = (
@@ -46,22 +48,20 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    data = cure.combined(c, cure.standardize(c), cure.centred_target(c), cure.bias_zero(c))
-    init = cure.matched_init(c)
-    quick = cure.adam(c, 0.01 if len(c.network.widths) <= 3 else 0.003)
+    start = cure.clean_start(c)
+    shallow = len(c.network.widths) <= 3
+    quick = cure.adam(c, 0.02 if shallow else 0.003)
+    longer = cure.lr(c, 10 * c.optimizer.lr, "longer steps leave the flat sooner")
     swap = None
-    if set(c.network.activations) & {"sigmoid", "hard_sigmoid"}:
+    if set(c.network.activations) & {"sigmoid", "hard_sigmoid", "tanh_plus_one", "softplus"}:
         swap = cure.activation(c, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
-    faster = cure.lr(
-        c, max(cure.customary_lr(c.optimizer.name), 10 * c.optimizer.lr), "longer steps"
-    )
     return cure.ranked(
         c,
         (
-            cure.combined(c, quick or (faster if cure.lr_is_low(c) else None), swap, data),
-            cure.combined(c, swap or init, quick, data),
-            cure.combined(c, init, faster, data),
-            cure.combined(c, init, cure.normalization(c), data),
+            cure.combined(c, start, swap, quick or longer, cure.scaffold(c)),
+            cure.combined(c, swap, start, cure.adam(c)),
+            cure.combined(c, start, longer),
+            cure.combined(c, start, cure.normalization(c)),
             cure.sound(c),
         ),
     )

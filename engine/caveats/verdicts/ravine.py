@@ -11,7 +11,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]
 
-PATIENCE = 0.15  # of the planned steps
+PATIENCE = 0.2  # of the planned steps
 FAR = 0.5  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
@@ -48,12 +48,15 @@ def rule(e: Evidence) -> Finding | None:
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     data = cure.combined(c, cure.standardize(c), cure.centred_target(c))
     roll = cure.momentum(c)
+    first = cure.combined(c, roll, data)
+    if cure.hard_shape(c):
+        first = cure.combined(c, cure.adam(c, 0.005), cure.clean_start(c), cure.scaffold(c))
     return cure.ranked(
         c,
         (
+            first,
             cure.combined(c, roll, data),
-            cure.combined(c, cure.adam(c), data),
-            cure.combined(c, cure.adam(c, 0.01), data, cure.matched_init(c)),
+            cure.combined(c, cure.adam(c, 0.01), cure.clean_start(c)),
             cure.combined(c, roll, data, cure.normalization(c)),
             cure.sound(c),
         ),

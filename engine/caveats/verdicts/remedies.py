@@ -15,14 +15,17 @@ from caveats.errors import ConfigError
 from caveats.verdicts.verdict import Remedy
 
 __all__ = [
+    "NARROW",
     "activation",
     "adam",
     "bias_zero",
     "centred_target",
+    "clean_start",
     "clip",
     "combined",
     "customary_lr",
     "deep_help",
+    "hard_shape",
     "leaky",
     "lr",
     "lr_is_high",
@@ -32,8 +35,10 @@ __all__ = [
     "normalization",
     "ranked",
     "residual",
+    "scaffold",
     "sound",
     "standardize",
+    "usual_lr",
 ]
 
 # Initialisers whose variance keeps signal and gradient from layer to layer, by activation
@@ -52,6 +57,7 @@ CUSTOMARY = {
     "muon": 0.01,
 }
 ADAM_LIKE = 0.003
+DEEP, NARROW = 10, 8
 
 
 def matching(name: str) -> str:
@@ -160,6 +166,46 @@ def residual(config: RunConfig) -> Remedy | None:
 def deep_help(config: RunConfig) -> Remedy | None:
     """Normalization, for depths at which a matched initialiser alone seldom is enough."""
     return normalization(config) if len(config.network.widths) >= 15 else None
+
+
+def hard_shape(config: RunConfig) -> bool:
+    """Ten layers and more, or layers of fewer than 8 units: shapes that forgive nothing."""
+    widths = config.network.widths
+    return len(widths) >= DEEP or (len(widths) > 0 and min(widths) < NARROW)
+
+
+def scaffold(config: RunConfig) -> Remedy | None:
+    """What lets deep networks train whatever else they are: layer normalization and shortcuts."""
+    if len(config.network.widths) < DEEP:
+        return None
+    change: dict[str, Any] = {"network.normalization": "layer"}
+    if len(set(config.network.widths)) == 1:
+        change["network.residual"] = True
+    return Remedy(
+        change,
+        "layer normalization keeps the signal's size, and x + layer(x) gives the gradient a path "
+        "around every layer",
+    )
+
+
+def usual_lr(config: RunConfig) -> Remedy | None:
+    """The customary learning rate, where the present one is far from it."""
+    if not (lr_is_high(config) or lr_is_low(config)):
+        return None
+    value = customary_lr(config.optimizer.name)
+    deep = len(config.network.widths) >= 6
+    return lr(config, value / 3 if deep else value, "a learning rate that is customary for it")
+
+
+def clean_start(config: RunConfig) -> Remedy | None:
+    """Inputs, targets, biases and weights of the usual size."""
+    return combined(
+        config,
+        standardize(config),
+        centred_target(config),
+        bias_zero(config),
+        matched_init(config),
+    )
 
 
 def clip(config: RunConfig) -> Remedy | None:

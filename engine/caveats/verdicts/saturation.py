@@ -84,31 +84,23 @@ def mean_slope(e: Evidence) -> np.ndarray:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    init = cure.matched_init(c)
-    customary = cure.customary_lr(c.optimizer.name)
-    slower = cure.lr(
-        c,
-        min(customary, c.optimizer.lr / 10) if cure.lr_is_high(c) else c.optimizer.lr / 10,
-        "smaller steps keep the units out of their tails",
-    )
     swap = None
-    if set(c.network.activations) & {"sigmoid", "hard_sigmoid"}:
+    if set(c.network.activations) & {"sigmoid", "hard_sigmoid", "softplus"}:
         swap = cure.activation(c, "tanh", "tanh is centred: its units start where the slope is 1")
-    own = cure.combined(
-        c,
-        swap or init,
-        cure.standardize(c),
-        cure.bias_zero(c),
-        slower if cure.lr_is_high(c) else None,
-    )
+    slower = cure.usual_lr(c)
+    if slower is None and finding.severity == "critical":
+        slower = cure.lr(c, c.optimizer.lr / 10, "smaller steps keep the units out of their tails")
+    start = cure.combined(c, swap, cure.clean_start(c), cure.usual_lr(c))
     relu = cure.activation(c, "relu", "ReLU has no upper end to saturate at")
+    hard = cure.combined(c, start, cure.scaffold(c), cure.adam(c))
+    normal = cure.combined(c, start, slower, cure.normalization(c))
     return cure.ranked(
         c,
         (
-            own or slower,
-            cure.combined(c, own, slower),
-            cure.combined(c, own, cure.normalization(c)),
-            cure.combined(c, own, slower, relu),
+            hard if cure.hard_shape(c) else start,
+            normal,
+            cure.combined(c, start, slower),
+            cure.combined(c, start, slower, relu),
             cure.sound(c),
         ),
     )

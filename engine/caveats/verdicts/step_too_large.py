@@ -151,22 +151,23 @@ def why(config: RunConfig | None) -> str:
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     customary = cure.customary_lr(c.optimizer.name)
-    tenth = c.optimizer.lr / 10
-    value = min(tenth, customary) if cure.lr_is_high(c) else tenth
+    deep = len(c.network.widths) >= 6
+    value = c.optimizer.lr / 10
+    if cure.lr_is_high(c):
+        value = min(value, customary / 3 if deep else customary)
     sharpness, limit = finding.evidence.get("sharpness"), finding.evidence.get("limit")
     reason = "smaller steps stay within the valley"
     if sharpness and limit and sharpness > limit:
         reason = f"the sharpness {sharpness:.3g} allows no more than the limit {limit:.3g}"
     slower = cure.lr(c, value, reason)
-    data = cure.combined(c, cure.standardize(c), cure.centred_target(c))
-    slowest = cure.lr(c, value / 10, "still smaller steps")
+    start = cure.clean_start(c)
     return cure.ranked(
         c,
         (
-            cure.combined(c, slower, data, cure.matched_init(c)),
+            cure.combined(c, slower, start),
             slower,
-            cure.combined(c, slowest, data),
-            cure.combined(c, slower, cure.normalization(c), data),
+            cure.combined(c, slower, start, cure.scaffold(c) or cure.normalization(c)),
+            cure.combined(c, cure.lr(c, value / 10, "still smaller steps"), start),
             cure.sound(c),
         ),
     )

@@ -15,14 +15,17 @@ __all__ = ["STEP_TOO_SMALL"]
 
 PATIENCE = 0.15  # of the planned steps
 CRAWLING = 1e-3  # ‖ΔW‖/‖W‖ of one step in the fastest layer
-ROOM = 0.1  # sharpness over the stability limit: steps ten times as long would be stable
+ROOM = 0.05  # sharpness over the stability limit: steps twenty times as long would be stable
+FAR_BELOW = 0.03  # of the customary learning rate
 BAD = 0.4  # gain; a network further on than that may be at its own limit
 SOON = 0.6  # gain that the run is on its way to
 
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.finished or cut_off(e):
+    if not e.finite or not e.hidden or not p.old_enough or p.finished:
+        return None
+    if cut_off(e) and not crawls(e):
         return None
     projected = projected_gain(e)
     room = newest_sharpness(e) / limit_of(e.config)
@@ -45,18 +48,30 @@ def rule(e: Evidence) -> Finding | None:
     return Finding(severity, what, why, tuple(range(e.hidden + 1)), evidence)
 
 
+def crawls(e: Evidence) -> bool:
+    """A learning rate so small that it would hold up a sound network too."""
+    if e.config is None:
+        return False
+    low = FAR_BELOW * cure.customary_lr(e.config.optimizer.name)
+    return e.config.optimizer.lr < low and largest_update(e) < CRAWLING
+
+
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     customary = cure.customary_lr(c.optimizer.name)
-    reason = "larger steps: the weights move by about a thousandth of their size in each"
-    faster = cure.lr(c, max(customary, c.optimizer.lr * 10), reason)
-    data = cure.combined(c, cure.standardize(c), cure.centred_target(c))
+    value = customary if cure.lr_is_low(c) else c.optimizer.lr * 10
+    faster = cure.lr(c, value, "larger steps: weights move by about a thousandth of their size")
+    quick = cure.adam(c) or faster
+    start = cure.clean_start(c)
+    first = cure.combined(c, faster, start)
+    if cure.hard_shape(c):
+        first = cure.combined(c, quick, start, cure.scaffold(c))
     return cure.ranked(
         c,
         (
-            cure.combined(c, faster, cure.matched_init(c), data),
+            first,
             faster,
-            cure.combined(c, cure.adam(c), data),
-            cure.combined(c, cure.adam(c), cure.matched_init(c), data),
+            cure.combined(c, quick, start),
+            cure.combined(c, faster, start, cure.normalization(c)),
             cure.sound(c),
         ),
     )

@@ -67,23 +67,14 @@ def rule(e: Evidence) -> Finding | None:
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     random = cure.matched_init(c)
-    high = cure.lr_is_high(c) or cure.lr_is_low(c)
-    rate = cure.lr(c, cure.customary_lr(c.optimizer.name), "a customary learning rate goes with it")
-    first = cure.combined(
-        c,
-        random,
-        cure.bias_zero(c),
-        cure.standardize(c),
-        rate if high else None,
-        cure.deep_help(c),
-    )
+    start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c), cure.scaffold(c))
     return cure.ranked(
         c,
         (
-            first,
+            start,
             random,
             Remedy({"network.init": "orthogonal"}, "orthogonal rows are as different as can be"),
-            cure.combined(c, random, cure.adam(c)),
+            cure.combined(c, start, cure.adam(c)),
             cure.sound(c),
         ),
     )

@@ -75,28 +75,26 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    names = set(c.network.activations)
-    saturates = names & {"sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"}
-    deep = len(c.network.widths) >= 6
-    rate = None
-    if cure.lr_is_high(c) or cure.lr_is_low(c):
-        rate = cure.lr(
-            c, cure.customary_lr(c.optimizer.name), "a customary learning rate goes with it"
+    swap = None
+    if set(c.network.activations) & {"sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"}:
+        swap = cure.activation(
+            c,
+            "relu",
+            "ReLU's slope is 1 where it fires (sigmoid's is at most 1/4), and He's variance "
+            "2/fan_in makes up for the half that it cuts",
         )
-    swap = cure.activation(
-        c, "relu", "ReLU's slope is 1 where it fires (sigmoid's is at most 1/4), and He's "
-        "variance 2/fan_in makes up for the half that it cuts",
-    ) if saturates else None  # fmt: skip
-    init = cure.matched_init(c)
-    extra = (cure.standardize(c), cure.bias_zero(c), rate)
-    helped = cure.deep_help(c) if deep else None
+    start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
+    # Where activation and weights were right already, only the network's shape is left to change.
+    first = start or cure.normalization(c)
+    if cure.hard_shape(c) and (c.optimizer.name == "sgd" or min(c.network.widths) < cure.NARROW):
+        first = cure.combined(c, start, cure.scaffold(c), cure.adam(c))
     return cure.ranked(
         c,
         (
-            cure.combined(c, swap or init, *extra, helped),
-            cure.combined(c, swap or init, *extra),
-            cure.combined(c, cure.normalization(c), *extra),
-            cure.combined(c, swap or init, cure.residual(c), *extra),
+            first,
+            start,
+            cure.combined(c, start, cure.scaffold(c) or cure.normalization(c)),
+            cure.combined(c, start, cure.adam(c)),
             cure.sound(c),
         ),
     )
