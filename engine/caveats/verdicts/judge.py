@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from caveats.config import RunConfig
 from caveats.history import History
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.verdict import SEVERITIES, Finding, Verdict, frozen
+from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
 __all__ = ["Judge", "judge"]
 
@@ -32,6 +33,7 @@ class Judge:
         self._since: dict[str, int] = {}
         self._quiet: dict[str, int] = {}
         self._findings: dict[str, Finding] = {}
+        self._config: RunConfig | None = None
         self._judged = -1
         self._version: tuple[int, int] | None = None
 
@@ -75,21 +77,22 @@ class Judge:
             key=lambda item: (-SEVERITIES.index(item[1].severity), order[item[0]]),
         )
         before = {verdict.caveat: verdict for verdict in self.verdicts}
-        return tuple(
+        worded = tuple(
             self._verdict(name, finding, evidence, before.get(name)) for name, finding in found
         )
+        self._config = evidence.config
+        return worded
 
     def _verdict(
         self, name: str, finding: Finding, evidence: Evidence, before: Verdict | None
     ) -> Verdict:
         caveat = CAVEATS[name]
         config = evidence.config
-        if before is not None and (before.severity, before.why) == (finding.severity, finding.why):
+        remedies: tuple[Remedy, ...] = ()  # a note needs no cure
+        if before is not None and before.severity == finding.severity and config is self._config:
             remedies = before.next  # weighing changes of config costs more than all the rules
-        else:
-            remedies = ()  # a note needs no cure
-            if config is not None and finding.severity != "note":
-                remedies = caveat.remedies(evidence, finding, config)
+        elif config is not None and finding.severity != "note":
+            remedies = caveat.remedies(evidence, finding, config)
         return Verdict(
             name,
             caveat.title,
