@@ -191,7 +191,8 @@ class Writer:
 
     def _write_checkpoint(self, now: float) -> None:
         if not self._taken:
-            self._wanted = self._state == "running" and now >= self._next_checkpoint
+            # Of a paused run too: it may make single steps.
+            self._wanted = self._state in LIVE and now >= self._next_checkpoint
             return
         start = time.perf_counter()
         data = self._checkpoints.encode(self._taken.popleft())
