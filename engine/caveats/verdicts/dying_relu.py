@@ -16,6 +16,7 @@ WORTH_SAYING = 0.25  # of a layer
 HALF = 0.5
 BORN = 0.8  # of a layer wide enough that chance does not do it
 WIDE = 16
+FADED = 1e-3  # delta of the first layer over that of the output, at step 0
 SOON = 0.6  # gain that the run is on its way to
 
 
@@ -41,6 +42,8 @@ def rule(e: Evidence) -> Finding | None:
         severity = "warning"
     else:
         severity = "note"
+    if severity == "critical" and e.step and 0 < e.first_delta_ratio <= FADED:
+        severity = "warning"  # where signals fade from the start, deaths follow from that
     # Every layer above one that is wholly dead has a constant input: it is starved, and one
     # below it gets no gradient. The first of them is the one to blame.
     culprit = int(gone[0]) if cut else int(share.argmax())
