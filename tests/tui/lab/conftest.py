@@ -82,6 +82,17 @@ class Lab:
             await self.pilot._wait_for_screen()
         self.app.screen._on_timer_update()
 
+    def recorded(self) -> list[str]:
+        """A list that will hold what the app writes to a terminal from now on."""
+        written: list[str] = []
+
+        def display(screen: Any, update: Any) -> None:
+            if update is not None:
+                written.append(update.render_segments(self.app.console))
+
+        self.app._display = display  # type: ignore[method-assign]
+        return written
+
     async def until(self, wanted: str | Callable[[], object]) -> None:
         """Let the app go on until ``wanted`` is on the screen, or is true."""
         deadline = time.monotonic() + PATIENCE

@@ -54,6 +54,7 @@ class Workbench:
         self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
+        self._found: set[tuple[str, str]] = set()
 
     def begin(self) -> None:
         """Start the session, whose thread imports torch."""
@@ -129,6 +130,10 @@ class Workbench:
         if self._judged is not run.history:
             self._judge, self._judged = Judge(), run.history
         verdicts = self._judge.look(run.history)
+        found = {(verdict.caveat, verdict.severity) for verdict in verdicts}
+        if found - self._found:  # news takes the place of what was said of an earlier key
+            self.notice = ""
+        self._found = found
         attempt = self.attempt
         # Until the worker has taken the command, the run that failed is still there, and over.
         begun = attempt is not None and attempt.before is not run.history
