@@ -7,7 +7,7 @@ It owns what is shown where and which key does what. What is being worked on bel
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,30 +17,28 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus, Resize
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from caveats.config import RunConfig, parse_assignment
-from caveats.errors import ConfigError
-from caveats.runs.manifest import LIVE
 from caveats.runs.reader import Reader
-from caveats.runs.shelf import default_place
 from caveats.settings import SETTINGS
 from caveats_tui.charts.pace import Pace
 from caveats_tui.charts.spec import Charset
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.keys import KEYS, bindings
+from caveats_tui.keys import bindings
 from caveats_tui.lab.bars import Footer, Header, message_line, notes_text
-from caveats_tui.lab.dialogs import Ask, Edit, Picker
+from caveats_tui.lab.commands import commands
+from caveats_tui.lab.dialogs import Edit, Picker
 from caveats_tui.lab.drawing import Drawing
 from caveats_tui.lab.explain import Explain, Remedies
 from caveats_tui.lab.figures import Look, Trace
 from caveats_tui.lab.gallery import Gallery
 from caveats_tui.lab.help import Help
+from caveats_tui.lab.kept import KeepingScreen
 from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
 from caveats_tui.lab.workbench import Workbench
-from caveats_tui.runs.screen import RunsScreen
 from caveats_tui.runs.watching import Watching
 from caveats_tui.terminal.facts import too_small
 
@@ -55,7 +53,7 @@ WIDE = (104, 26)  # from this size on all four charts are shown
 TICK = 0.05  # seconds between looks at whether a frame is due; a look costs some 20 µs
 
 
-class LabScreen(Screen[None]):
+class LabScreen(KeepingScreen):
     """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second.
     Runs are kept in ``place``, None for nowhere; a kept run is watched where there is a ``reader``,
     and leaving it goes back to the lab ``under`` it."""
@@ -94,14 +92,12 @@ class LabScreen(Screen[None]):
         output: Output | None = None,
         place: Path | None = None,
         reader: Reader | None = None,
-        under: LabScreen | None = None,
+        under: KeepingScreen | None = None,
     ) -> None:
-        super().__init__()
-        self.bench = Watching(reader) if reader else Workbench(config, every, place)
-        self._every, self._fps, self._place, self._under = every, fps, place, under
+        bench = Watching(reader) if reader else Workbench(config, every, place)
+        super().__init__(bench, charts, charset, every=every, place=place, under=under)
+        self._fps = fps
         self._covered = False
-        self._charset: Charset = charset
-        self._charts = charts
         self._pace = Pace(fps)
         self._output = output
         self._written = 0.0  # seconds that the terminal had taken when the last frame began
@@ -159,8 +155,7 @@ class LabScreen(Screen[None]):
     # Frames
 
     def _tick(self) -> None:
-        stack = reversed(self.app.screen_stack)
-        if next(s for s in stack if not isinstance(s, ModalScreen)) is not self:
+        if next(s for s in self.app.screen_stack[::-1] if not isinstance(s, ModalScreen)) != self:
             self._covered = True
             return
         if self._covered:  # another screen has had its charts drawn under the same keys
@@ -277,10 +272,6 @@ class LabScreen(Screen[None]):
         title = line.label.removeprefix("· ")
         self.app.push_screen(Edit(title, line.sentence, value, check), took)
 
-    def _do(self, act: Callable[[], None]) -> None:
-        act()
-        self._frame()
-
     def action_undo(self) -> None:
         self._do(self.bench.undo)
 
@@ -330,61 +321,11 @@ class LabScreen(Screen[None]):
         look = Look(0, 0, self.app.current_theme.dark, False, self._charset)
         self.app.push_screen(Explain(verdicts, trace, self.bench.config, self._charts, look))
 
-    def _notice(self, sentence: str) -> None:
-        self.bench.notice = sentence
-        self._frame()
-
-    # Kept runs
-
-    def action_runs(self) -> None:
-        place = self._place or default_place()
-        plain = self._charset == "ascii"
-        screen = RunsScreen(place, self._charts, charset=self._charset, plain=plain)
-        self.app.push_screen(screen, self._take)
-
-    def _take(self, chosen: Reader | Path | None) -> None:
-        """What the list of runs gave back: a run to look at, or one to go on with."""
-        if isinstance(chosen, Path):
-            self.resume(chosen)
-        elif chosen is not None and chosen.folder == self.bench.folder:
-            self._notice("this run is on the screen already")
-        elif chosen is not None and self.bench.watching:
-            old, self.bench = self.bench, Watching(chosen)
-            self.bench.begin()
-            old.end()
-        elif chosen is not None:
-            over = LabScreen(
-                chosen.config, self._charts, every=self._every, fps=self._fps,
-                charset=self._charset, output=self._output, place=self._place, reader=chosen,
-                under=self,
-            )  # fmt: skip
-            self.app.push_screen(over)
-
-    def action_resume(self) -> None:
-        bench = self.bench
-        if not isinstance(bench, Watching):
-            self._notice("R goes on with a kept run: l lists them")
-        elif bench.status.state in LIVE and not bench.silent:
-            bench.may_change()
-            self._frame()
-        else:
-            self.resume(bench.reader.folder)
-
-    def resume(self, folder: Path) -> None:
-        """Go on with a kept run in the lab; what was going on there is kept and left."""
-        if self._under is not None:
-            self._under.resume(folder)
-            self.dismiss(None)
-            return
-        old = self.bench
-        if old.watching:
-            self.bench = Workbench(old.config, self._every, self._place or default_place())
-            self.bench.begin()
-            old.end()
-        self._do(lambda: self.bench.resume(folder))
-
-    def action_look_back(self, records: int) -> None:
-        self._do(lambda: self.bench.look_back(records))
+    def over(self, reader: Reader) -> LabScreen:
+        return LabScreen(
+            reader.config, self._charts, every=self._every, fps=self._fps, charset=self._charset,
+            output=self._output, place=self._place, reader=reader, under=self,
+        )  # fmt: skip
 
     # Looking
 
@@ -455,43 +396,5 @@ class LabScreen(Screen[None]):
     def action_help(self) -> None:
         self.app.push_screen(Help())
 
-    def action_leave(self) -> None:
-        bench = self.bench
-        if self._under is not None:
-            self.dismiss(None)
-            return
-        if bench.watching or not bench.running:
-            self.app.exit()
-            return
-
-        def answered(key: str | None) -> None:
-            if key is None:
-                return
-            try:
-                bench.end(discard=key == "d")
-            except ConfigError as error:
-                self._notice(str(error))
-            else:
-                self.app.exit()
-
-        answers = {"y": "stop and quit"}
-        if bench.folder is not None:
-            answers = {
-                "y": "stop and quit; the run is kept, and R in the list of runs goes on with it",
-                "d": "stop and quit; move the run to the trash",
-            }
-        self.app.push_screen(Ask("A run is going. Stop it and quit?", answers), answered)
-
     def commands(self) -> Iterable[SystemCommand]:
-        """The table of keys as commands of the palette."""
-        for key in KEYS:
-            if key.palette:
-                yield SystemCommand(
-                    f"{key.label} ({key.shown})", key.sentence, self._runner(key.action)
-                )
-
-    def _runner(self, action: str) -> Callable[[], Any]:
-        async def run() -> None:
-            await self.run_action(action)
-
-        return run
+        return commands(self)

@@ -47,6 +47,7 @@ class Watching(Workbench):
         self._follower: Follower | None = None
         self._timeline: Timeline | None = None
         self._history = reader.history
+        self._alarmed = False
 
     def begin(self) -> None:
         self._follower = Follower(self.reader)
@@ -103,6 +104,10 @@ class Watching(Workbench):
 
     def heed(self) -> None:
         self.config = self.reader.config
+        alarmed = bool(self.alarm)
+        if alarmed and not self._alarmed:
+            self.notice = ""  # what was said about a key before matters less
+        self._alarmed = alarmed
         for problem in self.reader.problems:
             if problem not in self.notes:
                 self.notes.append(problem)
