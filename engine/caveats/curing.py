@@ -16,6 +16,7 @@ from caveats.verdicts import Remedy, Verdict, judge
 
 if TYPE_CHECKING:
     from caveats.config import RunConfig
+    from caveats.experiments import Experiment
     from caveats.history import History
     from caveats.run import Run
 
@@ -79,16 +80,23 @@ def cured(verdict: Verdict, failed: History, treated: History) -> bool:
 
 def curable(config: RunConfig, verdicts: Iterable[Verdict]) -> Verdict | None:
     """The first of ``verdicts`` (worst first) that has a remedy, None where none has. The cure of
-    the experiment that ``config`` is comes first among the remedies of the caveat it shows."""
+    the experiment that ``config`` is, on whatever device and seed, comes first among the remedies
+    of the caveat it shows."""
     for verdict in verdicts:
         for experiment in experiments().values():
-            if experiment.config == config and experiment.caveat == verdict.caveat:
+            if experiment.caveat == verdict.caveat and same_but_for_chance(config, experiment):
                 own = Remedy(experiment.cure, f"the cure of {experiment.name}")
                 others = tuple(r for r in verdict.next if r.change != own.change)
                 verdict = replace(verdict, next=(own, *others) if own.change else others)
         if verdict.next:
             return verdict
     return None
+
+
+def same_but_for_chance(config: RunConfig, experiment: Experiment) -> bool:
+    own = experiment.config.training
+    training = replace(config.training, device=own.device, seed=own.seed)
+    return replace(config, training=training) == experiment.config
 
 
 def train(config: RunConfig, watch: Callable[[Run], None] | None = None) -> Run:

@@ -1,4 +1,4 @@
-"""What a finished run came to, as one JSON document.
+"""What a finished run came to, and what its cures came to, as one JSON document.
 
 It reads a run and its history, has the history judged, and measures nothing itself. `result` gives
 plain dicts, lists and numbers, all finite: whatever writes JSON can write them in its strict form.
@@ -7,7 +7,7 @@ plain dicts, lists and numbers, all finite: whatever writes JSON can write them 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +17,10 @@ from caveats.measures import LAYER_MEASURES
 from caveats.verdicts import Verdict, judge
 
 if TYPE_CHECKING:
+    from caveats.curing import Attempt
     from caveats.run import Run
 
-__all__ = ["LAYER_KEYS", "result"]
+__all__ = ["LAYER_KEYS", "attempt_words", "finite", "nonfinite", "result", "with_fix"]
 
 LAYER_KEYS = (
     "units",
@@ -71,6 +72,36 @@ def result(run: Run) -> dict[str, Any]:
         ),
     }
     return {**finite(document), "nonfinite": list(nonfinite(document))}
+
+
+def with_fix(
+    document: Mapping[str, Any], verdict: Verdict | None, attempts: Sequence[Attempt]
+) -> dict[str, Any]:
+    """A run's `result` with what came of its remedies.
+
+    ``fix`` holds the ``caveat`` to be cured (None where there is none), the ``attempts`` in their
+    order (``change``, ``reason``, ``final`` loss and accuracy, ``verdicts`` and whether it
+    ``cured``) and the index of the one that ``cured``, None where none did.
+    """
+    fix = {
+        "caveat": None if verdict is None else verdict.caveat,
+        "attempts": [attempt_words(attempt) for attempt in attempts],
+        "cured": next((index for index, attempt in enumerate(attempts) if attempt.cured), None),
+    }
+    lost = [*document["nonfinite"], *nonfinite(fix, "fix")]
+    return {**document, "fix": finite(fix), "nonfinite": lost}
+
+
+def attempt_words(attempt: Attempt) -> dict[str, Any]:
+    """One remedy that was tried; numbers as computed."""
+    accuracy = None if math.isnan(attempt.accuracy) else attempt.accuracy
+    return {
+        "change": plain(attempt.change),
+        "reason": attempt.reason,
+        "final": {"loss": attempt.loss, "accuracy": accuracy},
+        "verdicts": [verdict_words(verdict) for verdict in attempt.verdicts],
+        "cured": attempt.cured,
+    }
 
 
 def verdict_words(verdict: Verdict) -> dict[str, Any]:

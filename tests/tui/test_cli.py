@@ -295,6 +295,46 @@ def test_an_error_of_the_programs_own_is_not_passed_off_as_bad_input(
     assert isinstance(call("run").exception, RuntimeError)
 
 
+# Cures.
+
+
+def test_fix_finds_the_change_that_cures_and_reports_the_run_that_it_makes() -> None:
+    found = document(*DIGITS, *sets("optimizer.lr=0.3", "training.steps=150"), "--fix")
+    fix, config = found["fix"], RunConfig.from_dict(found["config"])
+    *failed, last = fix["attempts"]
+
+    assert fix["caveat"] == "dying_relu"
+    assert fix["cured"] == len(fix["attempts"]) - 1 < 5
+    assert [attempt["cured"] for attempt in failed] == [False] * len(failed)
+    assert found["final"]["loss"] > 2
+    assert last["reason"]
+    assert "dying_relu" not in [v["caveat"] for v in last["verdicts"] if v["severity"] != "note"]
+    again = trained(config.changed(last["change"]), None).history.snapshot()
+    assert last["final"]["loss"] == again.scalar("loss")[-1] < 0.5
+    assert last["final"]["accuracy"] == again.scalar("accuracy")[-1]
+
+
+def test_fix_tries_at_most_five_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caveats.curing.clearly_better", lambda failed, treated: False)
+    settings = ("nothing_happens", *sets("training.steps=1"), "--fix")
+    fix, called = document(*settings)["fix"], call("run", *settings)
+    changes = [json.dumps(attempt["change"]) for attempt in fix["attempts"]]
+
+    assert fix["cured"] is None
+    assert 1 <= len(changes) == len(set(changes)) <= 5
+    assert (called.exit_code, called.stderr) == (0, "")
+    said = called.stdout.partition("\nfix: symmetry\n")[2]
+    assert said.count("not cured: ") == len(changes)
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_healthy_run_has_nothing_to_fix() -> None:
+    settings = (*sets("data.name=moons", "training.steps=300"), "--fix")
+
+    assert document(*settings)["fix"] == {"caveat": None, "attempts": [], "cured": None}
+    assert "fix: nothing" in call("run", *settings).stdout
+
+
 # Lists.
 
 

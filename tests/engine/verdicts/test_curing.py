@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from caveats.config import RunConfig
-from caveats.curing import cure, cured
+from caveats.curing import curable, cure, cured
+from caveats.experiments import find
 from caveats.history import Facts, History
 from caveats.run import Run
-from caveats.verdicts import judge
+from caveats.verdicts import Remedy, Verdict, judge
 
 
 def ended(loss: float, dead: int = 0) -> History:
@@ -19,6 +20,10 @@ def ended(loss: float, dead: int = 0) -> History:
         scalars = {"loss": loss if step else 1.0, "accuracy": float("nan")}
         history.append(step, scalars, columns)
     return history
+
+
+def verdict_of(caveat: str, remedies: tuple[Remedy, ...]) -> Verdict:
+    return Verdict(caveat, caveat, "critical", 0, (), "", {}, "", remedies)
 
 
 def test_a_cure_needs_the_verdict_gone_and_the_loss_clearly_better() -> None:
@@ -45,6 +50,21 @@ def test_mass_extinction_is_cured_by_its_first_remedy_on_the_same_seed_and_data(
     assert attempts[0].change == {"optimizer.lr": 0.003}
     assert len(attempts) == 1
     assert seen[0] == config.changed({"optimizer.lr": 0.003})
+
+
+def test_an_experiments_own_cure_comes_first_on_any_seed() -> None:
+    experiment = find("against_the_rails")
+    remedies = (Remedy({"optimizer.lr": 0.01}, "smaller"), Remedy(experiment.cure, "init"))
+    shown = verdict_of(experiment.caveat, remedies)
+    other = verdict_of("plateau", remedies)
+    config = experiment.config.changed({"training.seed": 7, "training.device": "cpu"})
+
+    first = curable(config, [verdict_of("dormant", ()), shown])
+    assert first is not None
+    assert [dict(r.change) for r in first.next] == [dict(experiment.cure), {"optimizer.lr": 0.01}]
+    assert curable(config, [other, shown]) is other
+    assert curable(config.changed({"optimizer.lr": 0.5}), [shown]) is shown
+    assert curable(config, [verdict_of("dormant", ())]) is None
 
 
 def test_a_healthy_run_needs_no_cure() -> None:

@@ -1,14 +1,17 @@
-"""One line on a terminal's stderr that says how far a run has come. It knows no training: it is
-told the step, and is silent where nobody watches.
+"""One line on a terminal's stderr that says how far a run has come. It trains nothing, and is
+silent where nobody watches.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from caveats_tui.commands.charset import is_unicode
+
+if TYPE_CHECKING:
+    from caveats.run import Run
 
 __all__ = ["Progress", "clock", "line"]
 
@@ -52,6 +55,12 @@ class Progress:
 
     def update(self, step: int, steps: int, speed: float, loss: float) -> None:
         self.say(line(step, steps, speed, loss, unicode=self._unicode))
+
+    def follow(self, run: Run) -> None:
+        """Show how far ``run`` has come, where it is time to."""
+        if self.due():
+            loss = float(run.history.snapshot().scalar("loss")[-1])
+            self.update(run.step, run.config.training.steps, run.speed, loss)
 
     def say(self, text: str) -> None:
         """Show ``text`` in place of what stands there."""

@@ -13,7 +13,16 @@ from typing import Any
 
 from caveats.errors import visible
 
-__all__ = ["COLUMNS", "WIDTH", "aligned", "cut", "folded", "number", "report", "shown", "subject"]
+__all__ = [
+    "COLUMNS",
+    "WIDTH",
+    "aligned",
+    "attempt_report",
+    "folded",
+    "report",
+    "shown",
+    "subject",
+]
 
 WIDTH = 80
 
@@ -121,14 +130,35 @@ def outcome(document: Mapping[str, Any], baseline: float) -> list[str]:
     return [cut(line) for line in lines]
 
 
+def attempt_report(position: int, found: Mapping[str, Any], loss_before: float | None) -> str:
+    """One remedy that was tried, the ``position``-th: what was changed and what came of it.
+
+    ``found`` is an entry of the document's ``fix.attempts``, ``loss_before`` that of the run to be
+    cured.
+    """
+    loss, accuracy = found["final"]["loss"], found["final"]["accuracy"]
+    said = "cured" if found["cured"] else "not cured"
+    said += f": loss {shown(loss, True)}, before {shown(loss_before, True)}"
+    if accuracy is not None:
+        said += f"; accuracy {100 * accuracy:.1f} %"
+    left = [v["caveat"] for v in found["verdicts"] if v["severity"] != "note"]
+    if left:
+        said += f"; left are {', '.join(left)}"
+    tried = f"{changes(found['change'])}: {found['reason']}"
+    return "\n".join([*folded(str(position), tried), *folded("", said)])
+
+
+def changes(change: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in change.items())
+
+
 def verdict(found: Mapping[str, Any]) -> list[str]:
     """What, why and the likeliest remedy, as a paragraph."""
     head = f"{found['severity']}: {found['caveat']}, since step {found['step']:,}"
     lines = [head, *folded("what", found["what"]), *folded("why", found["why"])]
     if found["next"]:
         remedy = found["next"][0]
-        change = ", ".join(f"{key} = {value}" for key, value in remedy["change"].items())
-        lines += folded("next", f"{change}: {remedy['reason']}")
+        lines += folded("next", f"{changes(remedy['change'])}: {remedy['reason']}")
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,12 @@ from caveats_tui.commands.kept import Kept, stopping
 from caveats_tui.commands.options import config_options, every_option, read_config
 from caveats_tui.commands.program import Interrupted
 from caveats_tui.commands.progress import Progress
-from caveats_tui.commands.report import report
+from caveats_tui.commands.report import attempt_report, report
 
 if TYPE_CHECKING:
+    from caveats.curing import Attempt
     from caveats.run import Run
+    from caveats.verdicts import Verdict
 
 __all__ = ["run"]
 
@@ -33,6 +35,7 @@ __all__ = ["run"]
 @every_option
 @click.option("--out", metavar="DIR", type=Path, help="Keep the run in this new folder.")
 @click.option("--resume", metavar="DIR", help="Go on with a kept run, by its folder or its name.")
+@click.option("--fix", is_flag=True, help="Try the remedies of the worst caveat until one cures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def run(
     name: str | None,
@@ -42,18 +45,20 @@ def run(
     every: int | None,
     out: Path | None,
     resume: str | None,
+    fix: bool,
     as_json: bool,
 ) -> None:
     """Train one network without a screen and print what was measured in each layer: the
     experiment NAME, a config file's, or the default one.
 
     \b
-    caveats-tui run mass_extinction
+    caveats-tui run mass_extinction --fix
     caveats-tui run --set optimizer.name=adam --set optimizer.lr=0.3
     caveats-tui run --config my.toml --set network.widths=64-64-64 --json > run.json
 
     A run that diverges is a result like any other. Every run is kept: see `caveats-tui runs`.
-    ctrl-c stops it in order, and --resume goes on from there, bit for bit.
+    ctrl-c stops it in order, and --resume goes on from there, bit for bit. --fix trains again with
+    the same seed and data, at most five times; those runs are not kept.
     """
     folder = None
     if resume is not None:
@@ -68,22 +73,58 @@ def run(
     kept = Kept(warning, out, folder, assignments)
     finished = trained(config, every, kept)
     # Imported late: it is the run that made numpy and torch worth loading.
-    from caveats.results import result
+    from caveats.results import attempt_words, finite, result, with_fix
 
     document = result(finished)
     document["run"] = str(kept.folder) if kept.folder is not None else None
+    if not as_json:
+        text = report(
+            carried(document, sys.stdout),
+            baseline=finished.baseline,
+            device=str(finished.trainer.device),
+            outputs=finished.dataset.outputs,
+        )
+        click.echo(text)
+        if kept.folder is not None:
+            click.echo(f"\nkept as {kept.word}")
+    if fix:
+        verdict = to_cure(finished)
+        attempts: list[Attempt] = []
+        if not as_json:
+            what = "nothing: no caveat that has a remedy" if verdict is None else verdict.caveat
+            click.echo(f"\nfix: {what}")
+        for attempt in tried(finished, verdict):
+            attempts.append(attempt)
+            if not as_json:
+                words = carried(finite(attempt_words(attempt)), sys.stdout)
+                click.echo(attempt_report(len(attempts), words, document["final"]["loss"]))
+        document = with_fix(document, verdict, attempts)
     if as_json:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
+
+
+def to_cure(failed: Run) -> Verdict | None:
+    """The verdict whose remedies are worth trying: the worst that has one, notes left aside."""
+    from caveats.curing import curable
+    from caveats.verdicts import judge
+
+    found = judge(failed.history)
+    return curable(failed.config, (verdict for verdict in found if verdict.severity != "note"))
+
+
+def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
+    """Each remedy of ``verdict`` as it was tried, with a line of progress on stderr."""
+    if verdict is None:
         return
-    text = report(
-        carried(document, sys.stdout),
-        baseline=finished.baseline,
-        device=str(finished.trainer.device),
-        outputs=finished.dataset.outputs,
-    )
-    click.echo(text)
-    if kept.folder is not None:
-        click.echo(f"\nkept as {kept.word}")
+    from caveats.curing import cure
+
+    progress = Progress(sys.stderr)
+    try:
+        for attempt in cure(failed.config, failed.history, verdict, watch=progress.follow):
+            progress.clear()
+            yield attempt
+    finally:
+        progress.clear()
 
 
 def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> Run:
@@ -104,14 +145,11 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
 
         progress.say("loading data")
         started = kept.begin(config, every)
-        steps = started.config.training.steps
         with stopping() as stop:
             while not started.finished and not stop.asked:
                 started.advance()
                 kept.advanced()
-                if progress.due():
-                    loss = started.history.snapshot().scalar("loss")[-1]
-                    progress.update(started.step, steps, started.speed, float(loss))
+                progress.follow(started)
         whole = True
         if stop.asked:
             raise KeyboardInterrupt
