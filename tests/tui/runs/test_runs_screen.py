@@ -72,6 +72,22 @@ def test_a_line_says_how_its_run_stands(drive: Callable[..., None], place: Path)
     drive(scenario, size=(160, 30), drawing=False, place=place)
 
 
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_titles_stand_over_their_columns(
+    width: int, drive: Callable[..., None], place: Path
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await listed(lab)
+        heads, line = lab.rows[2], row(lab, "0.125")
+        assert heads.index("state") == line.index("finished")
+        assert heads.index("loss") == line.index("0.125")
+        assert heads.index("verdict") == line.index("dying ReLU")
+        assert heads.index("age") == line.index("2 h")
+        assert ("course" in heads) == (width >= 120)
+
+    drive(scenario, size=(width, 24), drawing=False, place=place)
+
+
 def test_typing_filters_and_escape_shows_all_again(drive: Callable[..., None], place: Path) -> None:
     async def scenario(lab: Any) -> None:
         screen = await listed(lab)

@@ -17,9 +17,25 @@ from caveats_tui.lab.setup import describe
 __all__ = ["alive", "fits", "heading", "line", "moment", "name", "outcome", "standing", "worst"]
 
 SPARK = 12  # cells of the picture of the loss
-_COLUMNS = (("state", 12), ("loss", 9), ("accuracy", 8), ("verdict", 22), ("", SPARK), ("age", 6))
-_LEFT = 4  # cells for the mark and the star
-_RIGHT = sum(width + 1 for _, width in _COLUMNS)
+_LEFT = 3  # cells for the mark and the star
+NAME = 38  # cells: a folder's name and the beginning of its setup
+# Title, width, and whether it stays where there is little room.
+_COLUMNS = (
+    ("state", 13, True),
+    ("loss", 9, True),
+    ("accuracy", 8, False),
+    ("verdict", 20, True),
+    ("course", SPARK, False),
+    ("age", 6, True),
+)
+
+
+def columns(width: int) -> tuple[int, list[bool]]:
+    """The cells for a run's name and setup, and which columns are shown."""
+    wide = width - _LEFT - sum(room + 1 for _, room, _ in _COLUMNS) >= NAME
+    shown = [wide or stays for _, _, stays in _COLUMNS]
+    right = sum(room + 1 for (_, room, _), there in zip(_COLUMNS, shown, strict=True) if there)
+    return max(8, width - _LEFT - right), shown
 
 
 def name(entry: Entry) -> str:
@@ -75,9 +91,11 @@ def fits(entry: Entry, typed: str, now: datetime) -> bool:
 
 def heading(width: int) -> Text:
     """The titles over the columns."""
-    text = Text(" " * _LEFT + "run".ljust(max(8, width - _LEFT - _RIGHT)), no_wrap=True)
-    for title, room in _COLUMNS:
-        text.append(" " + title.ljust(room))
+    name_width, shown = columns(width)
+    text = Text(" " * _LEFT + " run".ljust(name_width), no_wrap=True)
+    for (title, room, _), there in zip(_COLUMNS, shown, strict=True):
+        if there:
+            text.append(" " + title.ljust(room))
     text.truncate(width)
     return text
 
@@ -93,7 +111,7 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
         text.append(f" {entry.problem}", style="dim")
         text.truncate(width, overflow="ellipsis")
         return text
-    room = max(8, width - _LEFT - _RIGHT)
+    room, shown = columns(width)
     told = Text(f" {name(entry)}", style="bold" if entry.label.name else "")
     told.append(f"  {describe(manifest.config, manifest.units[-1])}", style="not bold dim")
     told.truncate(room, overflow="ellipsis", pad=True)
@@ -109,7 +127,9 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
         (spark(thinned(end.curve), top, plain), ""),
         (age((now - manifest.created).total_seconds()), "dim"),
     )
-    for (said, style), (_, wide) in zip(cells, _COLUMNS, strict=True):
+    for (said, style), (_, wide, _), there in zip(cells, _COLUMNS, shown, strict=True):
+        if not there:
+            continue
         cell = Text(f" {said}", style=style)
         cell.truncate(wide + 1, overflow="ellipsis", pad=True)
         text.append_text(cell)

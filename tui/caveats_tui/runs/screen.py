@@ -36,8 +36,8 @@ __all__ = ["RunsScreen"]
 
 TICK = 0.25  # seconds between two looks at what the loader has read
 KEYS = (
-    ("enter", "open"), ("space", "mark"), ("c", "compare"), ("*", "star"), ("n", "name"),
-    ("d", "delete"), ("u", "undo"), ("R", "resume"), ("/", "filter"), ("q", "leave"),
+    ("enter", "open"), ("q", "leave"), ("/", "filter"), ("space", "mark"), ("c", "compare"),
+    ("*", "star"), ("n", "name"), ("d", "delete"), ("u", "undo"), ("R", "resume"),
 )  # fmt: skip
 
 
@@ -48,7 +48,8 @@ class RunsScreen(Screen[Reader | Path | None]):
     RunsScreen #head { height: 1; background: $panel; }
     RunsScreen Input { height: 1; background: $surface; }
     RunsScreen #columns { height: 1; color: $text-muted; }
-    RunsScreen OptionList, RunsScreen OptionList:focus { border: none; height: 1fr; padding: 0 1;
+    RunsScreen OptionList, RunsScreen OptionList:focus { border: none; height: 1fr; padding: 0;
+        scrollbar-size-vertical: 1;
         background: $background; }
     RunsScreen #said { height: 1; background: $surface; }
     RunsScreen #keys { height: 1; background: $panel; color: $text-muted; }
@@ -88,8 +89,8 @@ class RunsScreen(Screen[Reader | Path | None]):
         yield Static("", id="said", markup=False)
         keys = Text(no_wrap=True, overflow="crop")
         for key, words in KEYS:
-            keys.append(f" {key} ", style="bold")
-            keys.append(f"{words} ")
+            keys.append(f" {key}", style="bold")
+            keys.append(f" {words}")
         yield Static(keys, id="keys")
 
     def on_mount(self) -> None:
@@ -101,7 +102,7 @@ class RunsScreen(Screen[Reader | Path | None]):
         self.loader.stop()
 
     def on_resize(self, event: Resize) -> None:
-        self.query_one("#columns", Static).update(heading(event.size.width - 2))
+        self.query_one("#columns", Static).update(heading(self._width))
         self._fill()
 
     # Showing
@@ -133,7 +134,7 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     def _line(self, entry: Entry, now: datetime) -> Text:
         """A run's line, made anew only where it says something new: 0.3 ms each."""
-        width, marked = max(40, self.size.width - 2), entry.folder in self._marked
+        width, marked = self._width, entry.folder in self._marked
         said: tuple[object, ...] = entry, width, marked
         if entry.manifest is not None:
             span = age((now - entry.manifest.created).total_seconds())
@@ -144,6 +145,11 @@ class RunsScreen(Screen[Reader | Path | None]):
         text = line(entry, width, marked=marked, plain=self._plain, now=now)
         self._lines[entry.folder] = said, text
         return text
+
+    @property
+    def _width(self) -> int:
+        """Of a line: what the list's padding and its scrollbar leave."""
+        return max(40, self.size.width - 4)
 
     def _tell(self) -> None:
         done, total = self.loader.progress
