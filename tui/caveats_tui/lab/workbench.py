@@ -5,13 +5,13 @@ cure being tried. It knows no widget: every method answers with what there is to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from caveats.config import RunConfig
+from caveats.curing import curable
 from caveats.errors import ConfigError, visible
-from caveats.experiments import Experiment, experiments
+from caveats.experiments import Experiment
 from caveats.history import History
 from caveats.runs.keeper import Keeper
 from caveats.runs.shelf import delete
@@ -143,18 +143,11 @@ class Workbench:
         return verdicts
 
     def curable(self) -> Verdict | None:
-        """The worst verdict that has a remedy, None with a notice where there is none. An
-        experiment's own cure comes first among the remedies of the caveat that it shows."""
-        for verdict in self.verdicts():
-            for experiment in experiments().values():
-                if experiment.config == self.config and experiment.caveat == verdict.caveat:
-                    own = Remedy(experiment.cure, f"the cure of {experiment.name}")
-                    others = tuple(r for r in verdict.next if r.change != own.change)
-                    verdict = replace(verdict, next=(own, *others) if own.change else others)
-            if verdict.next and verdict.next[0].change:
-                return verdict
-        self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
-        return None
+        """The worst verdict that has a remedy, None with a notice where there is none."""
+        verdict = curable(self.config, self.verdicts())
+        if verdict is None:
+            self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
+        return verdict
 
     @property
     def severity(self) -> str:
