@@ -78,7 +78,14 @@ def test_the_second_terminal_follows_the_first_and_says_that_it_was_killed(
     assert Reader(folder).manifest.starts == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGHUP,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_leaves_a_run_that_can_go_on_and_a_sane_terminal(
     number: int, terminal: Callable[..., Any], tmp_path: Path, place: Path
 ) -> None:
