@@ -12,7 +12,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["RAVINE"]
 
 PATIENCE = 0.2  # of the planned steps
-FAR = 0.5  # gain that the run will not reach at this pace
+FAR = 0.4  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
 

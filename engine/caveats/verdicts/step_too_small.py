@@ -18,7 +18,7 @@ CRAWLING = 1e-3  # ‖ΔW‖/‖W‖ of one step in the fastest layer
 ROOM = 0.05  # sharpness over the stability limit: steps twenty times as long would be stable
 FAR_BELOW = 0.03  # of the customary learning rate
 BAD = 0.4  # gain; a network further on than that may be at its own limit
-SOON = 0.6  # gain that the run is on its way to
+SOON = 0.45  # gain that the run is on its way to; beyond it a network may be at its own limit
 
 
 def rule(e: Evidence) -> Finding | None:
