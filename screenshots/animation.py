@@ -37,7 +37,9 @@ def animate(recording: Recording, path: Path, width: int = 8) -> None:
     one before is stored."""
     frames = list(pictures(recording, width))
     palette = common_palette([image for image, _ in frames])
-    indices = [np.asarray(image.quantize(palette=palette, dither=0)) for image, _ in frames]
+    indices = [
+        np.asarray(image.quantize(palette=palette, dither=Image.Dither.NONE)) for image, _ in frames
+    ]
     images, durations = [picture(indices[0], palette)], [frames[0][1]]
     for before, now, (_, seconds) in zip(indices, indices[1:], frames[1:], strict=False):
         same = before == now
@@ -65,10 +67,10 @@ def picture(indices: np.ndarray, palette: Image.Image) -> Image.Image:
 
 
 def common_palette(images: list[Image.Image]) -> Image.Image:
-    """255 colours for all frames, from a sample of them side by side; one is left for what stays."""
+    """255 colours for all frames, from a sample of them; one is left for what stays."""
     sample = images[:: max(1, len(images) // 12)]
     width, height = sample[0].size
     sheet = Image.new("RGB", (width, height * len(sample)))
     for row, image in enumerate(sample):
         sheet.paste(image, (0, row * height))
-    return sheet.quantize(TRANSPARENT, dither=0)
+    return sheet.quantize(TRANSPARENT, dither=Image.Dither.NONE)

@@ -47,8 +47,7 @@ def from_app(app: App[Any]) -> Picture:
     update = app.screen._compositor.render_update(
         full=True, screen_stack=app._background_screens, simplify=False
     )
-    assert update is not None
-    strips = update.strips  # type: ignore[attr-defined]
+    strips = update.strips  # type: ignore[union-attr]
     return tuple(tuple(_cells(line)) for line in strips)
 
 

@@ -5,14 +5,16 @@ Knows fonts, no screens. Both are free to use and to embed (OFL 1.1; Bitstream V
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from fontTools.pens.svgPathPen import SVGPathPen
-from fontTools.pens.transformPen import TransformPen
-from fontTools.ttLib import TTFont
-from fontTools.varLib.instancer import instantiateVariableFont
+from fontTools.pens.svgPathPen import SVGPathPen  # type: ignore[import-untyped]
+from fontTools.pens.transformPen import TransformPen  # type: ignore[import-untyped]
+from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
+from fontTools.varLib.instancer import (  # type: ignore[import-untyped]
+    instantiateVariableFont,
+)
 from PIL import ImageFont
 
 __all__ = ["BASELINE", "outline", "typeface"]
@@ -53,7 +55,7 @@ def _lacks(char: str) -> bool:
     return ord(char) not in _open(False, False).getBestCmap()
 
 
-@lru_cache(maxsize=None)
+@cache
 def outline(char: str, bold: bool) -> str:
     """An SVG path for one letter in a cell of width 1 and height 2, in hundredths of its width;
     empty where no font has it."""
@@ -68,7 +70,7 @@ def outline(char: str, bold: bool) -> str:
     return str(pen.getCommands())
 
 
-@lru_cache(maxsize=None)
+@cache
 def typeface(char: str, bold: bool, height: int) -> ImageFont.FreeTypeFont:
     """The font for drawing this letter in cells ``height`` pixels high."""
     size = height * EM

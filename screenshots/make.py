@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.demo import record_demo
 from caveats_tui.recording.script import scripts
@@ -28,7 +30,7 @@ def make_still(still: Still) -> None:
     """Write the two files of one still."""
     picture = shoot(still)
     (HERE / f"{still.name}.svg").write_text(svg(picture, still.caption), "utf-8")
-    image = raster(picture).quantize(256, dither=0)
+    image = raster(picture).quantize(256, dither=Image.Dither.NONE)
     image.save(HERE / f"{still.name}.png", optimize=True)
 
 

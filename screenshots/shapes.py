@@ -39,7 +39,7 @@ class Arc(NamedTuple):
 
 Shape = Rect | Dot | Arc
 
-# Half the width of a stroke, in parts of a cell's width and height: cells are twice as high as wide.
+# Half the width of a stroke, in parts of a cell's width and height (twice the width).
 LIGHT = (0.07, 0.035)
 HEAVY = (0.14, 0.07)
 

@@ -141,7 +141,7 @@ def test_a_file_that_is_no_recording_is_one_sentence(tmp_path: Path, text: str, 
 
 
 def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no.cast: No such file or directory"):
+    with pytest.raises(ConfigError, match=r"no\.cast: No such file or directory"):
         read_cast(tmp_path / "no.cast")
     with pytest.raises(ConfigError, match="Is a directory"):
         CastWriter(tmp_path, 80, 24)

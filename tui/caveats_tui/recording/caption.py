@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 from textual.app import App
 from textual.css.query import NoMatches
@@ -38,7 +40,7 @@ class Caption(Static):
             self.update(text)
 
 
-async def show_caption(app: App[object], sentence: str, key: str = "") -> None:
+async def show_caption(app: App[Any], sentence: str, key: str = "") -> None:
     """Show it on the present screen, whichever that is; an empty one goes away."""
     try:
         caption = app.screen.query_one(Caption)

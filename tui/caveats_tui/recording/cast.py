@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from caveats.errors import ConfigError, visible
 
@@ -165,9 +165,8 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
         lines, cut = [cut], ""
     header = parse_header(lines[0], name)
     version = header["version"]
-    limit = idle_limit if idle_limit is not None else header.get("idle_time_limit")
-    if not is_number(limit) or limit <= 0:
-        limit = math.inf
+    asked = idle_limit if idle_limit is not None else header.get("idle_time_limit")
+    limit = float(asked) if is_number(asked) and asked > 0 else math.inf
     events: list[Event] = []
     elapsed = before = 0.0
     for number, line in enumerate(lines[1:], 2):
@@ -225,9 +224,9 @@ def parse(line: str) -> Any:
         return None
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether it is a time: NaN and infinity, which Python's reader takes, are none."""
-    return type(value) in (int, float) and abs(value) < 1e9  # type: ignore[arg-type,operator]
+    return type(value) in (int, float) and abs(value) < 1e9
 
 
 def parse_size(text: str) -> tuple[int, int] | None:

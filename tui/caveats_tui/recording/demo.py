@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.pilot import Pilot
 
 from caveats_tui.charts.spec import Charset
-from caveats_tui.recording.cast import CastWriter
 from caveats_tui.recording.caption import Caption
+from caveats_tui.recording.cast import CastWriter
 from caveats_tui.recording.director import Director, RealClock, VirtualClock
 from caveats_tui.recording.offscreen import offscreen_driver, true_colours
 from caveats_tui.recording.script import Script
@@ -67,7 +67,7 @@ def record_demo(
     true_colours(app)
     failure: list[TimeoutError] = []
 
-    async def perform(pilot: Pilot[None]) -> None:
+    async def perform(pilot: Pilot[object]) -> None:
         try:
             await Director(app, script, clock, mark).perform()
             await clock.elapse(LAST)
@@ -97,7 +97,7 @@ def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEM
             driver_class=person.watch(driver_class(guard)),
         )  # fmt: skip
 
-        async def perform(pilot: Pilot[None]) -> None:
+        async def perform(pilot: Pilot[object]) -> None:
             director = Director(app, script, RealClock(), lambda mark: None)
             show = asyncio.create_task(director.perform())
             person.wait_for(show.cancel)

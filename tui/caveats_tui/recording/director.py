@@ -76,6 +76,7 @@ class Director:
         Raises:
             TimeoutError: for a condition that does not come.
         """
+        self._caption = self._script.scenes[0].caption  # there to be read while torch is loaded
         await self._settle()
         for scene in self._script.scenes:
             await self._play(scene)

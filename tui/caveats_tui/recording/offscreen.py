@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from rich.console import ColorSystem
+from rich.color import ColorSystem
 from textual import events
 from textual.app import App
 from textual.driver import Driver

@@ -1,4 +1,4 @@
-"""The terminal of a replay: raw keys in, a player's output out, everything given back at the end."""
+"""The terminal of a replay: raw keys in, a player's output out, all given back at the end."""
 
 from __future__ import annotations
 
@@ -47,7 +47,12 @@ def replay(recording: Recording, *, speed: float = 1.0) -> int:
         raise ConfigError(trouble)
     with guarded_streams() as guard:
         asked: list[int] = []
-        guard.entered(asked.append)
+
+        def leave(number: int) -> bool:
+            asked.append(number)
+            return True
+
+        guard.entered(leave)
         guard.output.write("\x1b[?1049h")
         try:
             tty.setcbreak(0)
@@ -65,8 +70,7 @@ class Stage:
     def __init__(self, recording: Recording, guard: Guard, speed: float, asked: list[int]) -> None:
         self._output, self._asked = guard.output, asked
         self._resized = False
-        size = tuple(os.get_terminal_size(guard.output.fd))
-        self._player = Player(recording, self._output.write, size, speed=speed)
+        self._player = Player(recording, self._output.write, self._size(), speed=speed)
 
     def run(self) -> None:
         before = signal.signal(signal.SIGWINCH, self._winched)
@@ -88,13 +92,17 @@ class Stage:
             then = now
             if self._resized:
                 self._resized = False
-                player.resize(tuple(os.get_terminal_size(self._output.fd)))
+                player.resize(self._size())
             if ready:
                 typed = os.read(0, 1024)
                 if not typed:
                     return
                 for key in keys_of(typed.decode("utf-8", "replace")):
                     player.press(key)
+
+    def _size(self) -> tuple[int, int]:
+        columns, rows = os.get_terminal_size(self._output.fd)
+        return columns, rows
 
     def _winched(self, number: int, frame: object) -> None:
         self._resized = True

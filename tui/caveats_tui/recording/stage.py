@@ -27,21 +27,45 @@ LOOK = 0.002  # seconds between two looks at whether the drawing process is done
 class StagedCharts(ChartProcess):
     """A drawing process that can say whether it is done."""
 
-    _drawing = False
+    def __init__(self, *callbacks: Any) -> None:
+        super().__init__(*callbacks)
+        self._asked: dict[str, Chart] = {}  # the newest for each key, until it is drawn
+        self._drawing: Chart | None = None
 
     @property
     def idle(self) -> bool:
         """Whether all that was asked for has been drawn and fetched."""
         with self._wake:
-            return not (self._waiting or self._drawing or self._drawn)
+            return not (self._asked or self._drawn)
+
+    def submit(self, key: str, chart: Chart) -> None:
+        with self._wake:
+            super().submit(key, chart)
+            if key in self._waiting:  # else it has failed too often
+                self._asked[key] = chart
 
     def _attempt(self, key: str, chart: Chart) -> Drawn | str:
-        self._drawing = True
+        self._drawing = chart
         return super()._attempt(key, chart)
 
     def _settle(self, key: str, answer: Drawn | str) -> None:
         super()._settle(key, answer)
-        self._drawing = False
+        with self._wake:
+            if self._asked.get(key) is self._drawing:
+                del self._asked[key]
+
+
+class StagedLab(LabScreen):
+    """Looks at the run only when told, while training is paced: what a look finds, and what the
+    judge makes of it, would else depend on how far the worker has come by then."""
+
+    def _frame(self) -> None:
+        session = self.bench.session
+        if session is None or (isinstance(session, PacedSession) and session.pace is None):
+            super()._frame()
+
+    def look(self) -> None:
+        super()._frame()
 
 
 class StagedApp(CaveatsApp):
@@ -59,10 +83,10 @@ class StagedApp(CaveatsApp):
     ) -> None:
         super().__init__(config, every=every, charset=charset, theme=theme, **textual)
         self.animation_level = "none"
-        self.charts = self._staged = StagedCharts(
-            on_ready=self._charts_ready, on_trouble=self._chart_trouble
+        self.charts = self._staged = StagedCharts(self._charts_ready, self._chart_trouble)
+        self.lab = self._lab = StagedLab(
+            config, self.charts, every=every, fps=10.0, charset=charset
         )
-        self.lab = LabScreen(config, self.charts, every=every, fps=10.0, charset=charset)
         self.lab.bench = self.bench = PacedWorkbench(config, every, pace)
 
     @property
@@ -78,15 +102,16 @@ class StagedApp(CaveatsApp):
         await self.session.done()
         for box in self.screen.query(Input):
             box.cursor_blink = False
-        self.lab._frame()
+        self._lab.look()
         await self._theory()
-        self.lab._frame()
+        self._lab.look()
         await self.session.done()  # a chart may have asked it
         await asyncio.sleep(0)
-        idle = 0  # twice in a row: between being taken and being drawn a chart shows nowhere
-        while idle < 2:
-            idle = idle + 1 if self._staged.idle else 0
+        while not self._staged.idle:
             await asyncio.sleep(LOOK)
+        if len(self.screen_stack) > 1:
+            # Textual repaints what lies behind a window only with the window: at any moment or none
+            self.screen.refresh()
         await pilot.pause(0)
 
     async def _theory(self) -> None:
