@@ -108,5 +108,5 @@ def text_of(picture: Picture) -> str:
 
 
 def background(picture: Picture) -> str:
-    """The colour behind most cells."""
-    return Counter(cell.paper for row in picture for cell in row).most_common(1)[0][0]
+    """The colour behind the program: the most frequent one along the left edge."""
+    return Counter(row[0].paper for row in picture).most_common(1)[0][0]

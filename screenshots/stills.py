@@ -54,6 +54,11 @@ STILLS: tuple[Still, ...] = (
     Still("explain", "What dying ReLU is, why it happened here, what to try", DYING,
           ("space", 200, "x")),
     Still("vanishing", "A vanishing gradient opens like a fan", VANISHING, ("space", 200)),
+    Still("gallery", "The experiments, each with what it shows and its cure", {}, ("e",)),
+    Still(
+        "theory", "What theory predicted, dotted, beside what was measured", VANISHING,
+        ("space", 20, "2", "v", "z"),
+    ),
     Still("picker", "Choosing an activation", {}, ("a",)),
     Still("remedies", "What could cure a verdict", DYING, ("space", 200, "F")),
     Still("help", "All keys", {}, ("question_mark",)),
