@@ -1,8 +1,12 @@
-"""No test may keep runs among those of the person who runs the tests."""
+"""What holds for all tests: they keep no runs among those of the person who runs them, and torch
+has one thread, here and in every process that a test starts: with more, small networks train up to
+ten times slower on a machine that does something else as well."""
 
 import os
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -83,7 +83,10 @@ def prepared(x: Array, *, standardize: bool, pixels: bool = False) -> npt.NDArra
 
 
 def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)
-    out = np.subtract(x, x.mean(dtype=np.float64), dtype=np.float32, casting="unsafe", order="C")
+    mean = x.mean(dtype=np.float64)
+    out: npt.NDArray[np.float32] = np.subtract(
+        x, mean, dtype=np.float32, casting="unsafe", order="C"
+    )
     spread = float(np.sqrt(np.einsum("rp,rp->", out, out, dtype=np.float64) / out.size))
     if spread:
         out /= spread

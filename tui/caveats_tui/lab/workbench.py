@@ -130,7 +130,7 @@ class Workbench:
         if self._judged is not run.history:
             self._judge, self._judged = Judge(), run.history
         verdicts = self._judge.look(run.history)
-        found = {(verdict.caveat, verdict.severity) for verdict in verdicts}
+        found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
         if found - self._found:  # news takes the place of what was said of an earlier key
             self.notice = ""
         self._found = found
