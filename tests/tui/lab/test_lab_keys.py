@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -347,7 +348,7 @@ async def _(lab: Any) -> None:
     assert saved.read_text("utf-8").startswith("<svg")
     assert saved.name in lab.message
     saved.unlink()
-    Path.cwd().rmdir()
+    shutil.rmtree(Path.cwd())
     await lab.press("ctrl+s")
     assert lab.message.startswith("! the picture could not be saved here: No such file")
 
@@ -389,6 +390,8 @@ def test_a_key_does_what_its_sentence_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
     async def scenario(lab: Any) -> None:
         await lab.opened()

@@ -129,5 +129,5 @@ def readout(view: str, snapshot: Snapshot) -> str:
     if column is not None:
         values = snapshot.layers(column)[-1]
         first, last = float(values[0]), float(values[-1])
-        return f"{first:.1e} … {last:.1e}" if math.isfinite(first + last) else "not finite"
+        return f"{first:.2g} … {last:.2g}" if math.isfinite(first + last) else "not finite"
     return ""

@@ -289,7 +289,8 @@ class LabScreen(KeepingScreen):
     def action_fix(self) -> None:
         verdict = self.bench.curable()
         if verdict is not None:
-            self._do(lambda: self.bench.fix(verdict, verdict.next[0]))
+            self.bench.fix(verdict, verdict.next[0])
+        self._frame()
 
     def action_remedies(self) -> None:
         verdict = self.bench.curable()
