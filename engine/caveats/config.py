@@ -179,7 +179,7 @@ def set_dotted(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
 
 def parse_assignment(text: str) -> tuple[str, Any]:
     """Read one ``--set KEY=VALUE``: the value as TOML where it is TOML (``.3`` and ``1.`` count as
-    the numbers they are), ``64-64`` as widths, else as a word.
+    the numbers they are), ``64-64`` and ``64x20`` as widths, else as a word.
 
     Raises:
         ConfigError: where there is no "=".
@@ -188,8 +188,9 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, value = key.strip(), value.strip()
     if not equals or not key:
         raise ConfigError(f"--set {visible(text)} should be KEY=VALUE, as optimizer.lr=0.01")
-    if key == "network.widths" and re.fullmatch(r"\d+(-\d+)*", value):
-        return key, [int(width) for width in value.split("-")]
+    if key == "network.widths" and re.fullmatch(r"\d+([x×]\d{1,4})?(-\d+([x×]\d{1,4})?)*", value):
+        parts = [re.split("[x×]", part) for part in value.split("-")]
+        return key, [int(w) for w, *times in parts for _ in range(int(*times or ["1"]))]
     # TOML wants a digit on both sides of the point.
     padded = re.sub(r"(?<![\w.])\.(?=\d)", "0.", re.sub(r"(?<=\d)\.(?![\d.])", ".0", value))
     for written in (value, padded):

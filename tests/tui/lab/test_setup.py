@@ -18,6 +18,7 @@ from caveats.choices.optimizers import OPTIMIZERS
 from caveats.config import RunConfig, parse_assignment
 from caveats.settings import SETTINGS
 from caveats_tui.lab.setup import Line, describe, lines, nudged, shown
+from caveats_tui.lab.words import changes_shown
 
 Configured = Callable[..., RunConfig]
 
@@ -178,3 +179,25 @@ def test_a_switch_switches_and_text_stays() -> None:
     assert nudged(found["data.standardize"], -1) is False
     for key in ("network.widths", "training.device"):
         assert nudged(found[key], 1) == found[key].value
+
+
+@pytest.mark.parametrize(
+    ("widths", "text"),
+    [([64] * 20, "64×20"), ([784, *[256] * 7, 10], "784-256×7-10"), ([8, 8], "8-8")],
+)
+def test_long_widths_are_written_short_and_read_back(widths, text):
+    assert shown(widths) == text
+    assert parse_assignment(f"network.widths={text}") == ("network.widths", widths)
+    assert parse_assignment(f"network.widths={text.replace('×', 'x')}")[1] == widths
+
+
+def test_a_change_is_told_without_what_stays_as_it_is():
+    config = RunConfig().changed({"network.init": {"name": "constant", "value": 0.5}})
+    change = {
+        "optimizer.name": "momentum",
+        "optimizer.lr": config.optimizer.lr,
+        "network.init": "he_normal",
+    }
+    assert changes_shown(change, config) == (
+        "optimizer sgd → momentum, init constant (value 0.5) → he_normal"
+    )

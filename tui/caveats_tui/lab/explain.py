@@ -21,7 +21,7 @@ from textual.widgets.option_list import Option as ListItem
 from caveats.config import RunConfig
 from caveats.verdicts import CAVEATS, Verdict
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.lab.figures import Figure, Look, Trace, layerwise, loss
+from caveats_tui.lab.figures import Figure, Look, Trace, counted, layerwise, loss
 from caveats_tui.lab.words import changes_shown, heading, indented
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ _LOSS = Figure("loss · accuracy", loss, log=True)
 
 # Which measure shows a caveat best, over the steps.
 EVIDENCE: dict[str, Figure] = {
-    "dying_relu": Figure("dead units by layer", layerwise("dead")),
+    "dying_relu": Figure("dead units by layer", counted("dead")),
     "vanishing_gradient": Figure("delta by layer", layerwise("delta_rms"), log=True),
     "exploding_gradient": Figure("delta by layer", layerwise("delta_rms"), log=True),
-    "saturation": Figure("saturated units by layer", layerwise("saturated")),
-    "symmetry": Figure("distinct units by layer", layerwise("distinct")),
+    "saturation": Figure("saturated units by layer", counted("saturated")),
+    "symmetry": Figure("distinct units by layer", counted("distinct")),
     "not_zero_centred": Figure("mean fraction of what feeds a layer", layerwise("mean_fraction")),
-    "dormant": Figure("dormant units by layer", layerwise("dormant")),
+    "dormant": Figure("dormant units by layer", counted("dormant")),
     "step_too_small": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
     "step_too_large": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
 }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from caveats.theory import Prediction
     from caveats.views import Line
 
-__all__ = ["FIGURES", "Figure", "Look", "Trace", "curves_drawn", "evenly", "fit", "short"]
+__all__ = ["FIGURES", "Figure", "Look", "Trace", "counted", "curves_drawn", "evenly", "fit", "short"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -176,19 +176,25 @@ def chart(
     )
 
 
-def dead(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-    curves = [
-        curve
-        for one, dim in ((ghost, True), (trace, False))
-        if one is not None
-        for curve in by_layer(one, "dead", look, hidden=True, dim=dim)
-    ]
-    curves = theory(trace, "dead", look, hidden=True) + curves
-    if look.log:
-        return chart(trace, ghost, look, curves, fitted(curves, True, previous))
-    most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
-    top = float(np.nanmax(most, initial=1.0))
-    return chart(trace, ghost, look, curves, (0.0, max(4.0, upper_step(top))))
+def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
+    """A figure with one curve a hidden layer of a number of units, from 0 up to the most there
+    are."""
+
+    def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+        curves = [
+            curve
+            for one, dim in ((ghost, True), (trace, False))
+            if one is not None
+            for curve in by_layer(one, measure, look, hidden=True, dim=dim)
+        ]
+        curves = theory(trace, measure, look, hidden=True) + curves
+        if look.log:
+            return chart(trace, ghost, look, curves, fitted(curves, True, previous))
+        most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
+        top = float(np.nanmax(most, initial=1.0))
+        return chart(trace, ghost, look, curves, (0.0, max(4.0, upper_step(top))))
+
+    return make
 
 
 def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
@@ -321,7 +327,7 @@ def fit(seen: Line, look: Look) -> Chart:
 
 
 FIGURES: dict[str, Figure] = {
-    "dead": Figure("dead neurons by layer", dead),
+    "dead": Figure("dead neurons by layer", counted("dead")),
     "gradient": Figure("gradient norm", layerwise("grad_norm"), log=True),
     "loss": Figure("loss · accuracy", loss, log=True),
     "activations": Figure("activation mean ± std by layer", activations),

@@ -6,8 +6,9 @@ It shows a config and says what the person wants changed; it changes nothing its
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from rich.text import Text
@@ -83,13 +84,17 @@ def lines(config: RunConfig) -> Iterator[Line]:
 
 
 def shown(value: Any) -> str:
-    """A value as a person writes it: 64-64-64, on, 0.1."""
+    """A value as a person writes it: 64-64-64, 64×20, on, 0.1, constant (value 0.5)."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) for v in value):
-        return "-".join(map(str, value))
+        runs = [(width, len(list(same))) for width, same in groupby(value)]
+        return "-".join(f"{w}×{n}" if n > 6 else "-".join([str(w)] * n) for w, n in runs)
+    if isinstance(value, Mapping):
+        own = ", ".join(f"{key} {shown(v)}" for key, v in value.items() if key != "name")
+        return f"{shown(value.get('name'))} ({own})"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(shown, value)) or "none"
     return "" if value is None else visible(value)

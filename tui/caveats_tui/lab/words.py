@@ -17,12 +17,19 @@ __all__ = ["changes_shown", "heading", "indented", "two_columns"]
 
 
 def changes_shown(changes: Mapping[str, Any], config: RunConfig) -> str:
-    """A change of config in words: "lr 0.3 → 0.003"."""
+    """A change of config in words: "lr 0.3 → 0.003"; what stays as it is goes unsaid."""
     flat = config.flat()
     return ", ".join(
-        f"{visible(key.partition('.')[2])} {shown(flat.get(key))} → {shown(value)}"
+        f"{called(key)} {shown(flat.get(key))} → {shown(value)}"
         for key, value in changes.items()
+        if flat.get(key) != value
     )
+
+
+def called(key: str) -> str:
+    """A dotted key in a word: lr, init, optimizer."""
+    section, _, name = key.partition(".")
+    return visible(section if name == "name" else name)
 
 
 def heading(text: str) -> Padding:
