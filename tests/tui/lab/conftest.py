@@ -90,7 +90,7 @@ class Lab:
             if update is not None:
                 written.append(update.render_segments(self.app.console))
 
-        self.app._display = display  # type: ignore[method-assign]
+        self.app._display = display  # type: ignore[method-assign, assignment]
         return written
 
     async def until(self, wanted: str | Callable[[], object]) -> None:

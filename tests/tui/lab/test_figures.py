@@ -13,6 +13,7 @@ from caveats.theory import Prediction
 from caveats.views import Line
 from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve
+from caveats_tui.lab.explain import EVIDENCE
 from caveats_tui.lab.figures import FIGURES, Look, Trace, curves_drawn, fit
 
 Made = Callable[..., Trace]
@@ -128,6 +129,16 @@ def test_accuracy_is_laid_over_the_loss_from_the_bottom_to_the_top(log: bool, ma
     assert (named(chart, "loss").colour, named(chart, "accuracy").colour) == (
         series_colour("loss"), series_colour("accuracy")
     )  # fmt: skip
+
+
+def test_numbers_of_units_stand_on_0_and_end_above_the_most(made: Made) -> None:
+    for name, figure_of in EVIDENCE.items():
+        if "units" in figure_of.title:
+            chart = figure_of.make(made(3, seed=5, units=50), None, LOOK, None)
+            assert chart.y_limits is not None, name
+            assert chart.y_limits[0] == 0
+            assert chart.y_limits[1] >= max(4, *(curve.y.max() for curve in chart.curves))
+            assert [curve.label for curve in chart.curves] == ["1", "2", "3"]
 
 
 def test_on_a_linear_axis_the_loss_stands_on_0(made: Made) -> None:

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from caveats.theory import Prediction
     from caveats.views import Line
 
-__all__ = ["FIGURES", "Figure", "Look", "Trace", "counted", "curves_drawn", "evenly", "fit", "short"]
+__all__ = [
+    "FIGURES",
+    "Figure",
+    "Look",
+    "Trace",
+    "counted",
+    "curves_drawn",
+    "evenly",
+    "fit",
+    "short",
+]
 
 Floats = npt.NDArray[np.float64]
 
