@@ -4,8 +4,9 @@ It knows columns and steps, not how they were measured nor who looks. One thread
 number read, without locks: rows below ``count`` never change, and the one assignment that
 publishes a new block is atomic, so a reader always sees whole rows and the writer never waits.
 
-When it is full, every second record of the older half goes, save the first, those that hold an
-extreme of some column, and the first whose loss is not finite: the newest half stays whole.
+When it is full, half of the older half goes, so that what stays is even over its steps; the first
+records stay, those that hold an extreme of some column, and the first whose loss is not finite.
+The newest half stays whole.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ Floats = NDArray[np.float64]
 States = tuple[NDArray[np.uint8], ...]
 
 CAPACITY = 2000
+FIRST = 32  # records that are never thinned: most happens in the first steps
 # Of numbers and of states each, whatever the depth and the width of the network.
 RECORD_BYTES = 64 * 2**20
 
@@ -193,7 +195,9 @@ def same(before: States, after: States) -> bool:
 
 
 def thinned(block: _Block) -> NDArray[np.int64]:
-    """Which records stay: the newest half, every second of the older half, and its extremes."""
+    """Which records stay: the newest half, of the older half its first ones, its extremes and so
+    many that stand evenly over its steps. Every second of them would not do: thinned again and
+    again, a long run would lose all but its newest tenth."""
     count, half = block.count, block.count // 2
     special = np.zeros(count, bool)
     special[0] = special[half:] = True
@@ -208,7 +212,9 @@ def thinned(block: _Block) -> NDArray[np.int64]:
     broken = np.flatnonzero(~np.isfinite(block.table[:half, _SCALAR["loss"]]))
     special[broken[:1]] = True
     keep = special.copy()
-    keep[0:half:2] = True
+    keep[: min(FIRST, half // 4)] = True
+    steps = block.steps[:half]
+    keep[np.searchsorted(steps, np.linspace(steps[0], steps[-1], half // 2))] = True
     if keep.all():  # only a tiny history: one has to go, rather one that is nothing special
         keep[np.argmin(special) or 1] = False
     return np.flatnonzero(keep)
