@@ -24,7 +24,7 @@ THEMES: tuple[Theme, ...] = (
         surface="#1c1c1c",
         panel="#262626",
         dark=True,
-        variables={"border-blurred": "#3a3a3a", "footer-key-foreground": "#d7af5f"},
+        variables={"border-blurred": "#3a3a3a", "scrollbar-background": "#262626"},
     ),
     Theme(
         name="caveats-light",
@@ -39,6 +39,6 @@ THEMES: tuple[Theme, ...] = (
         surface="#e4e4e4",
         panel="#dadada",
         dark=False,
-        variables={"border-blurred": "#bcbcbc", "footer-key-foreground": "#875f00"},
+        variables={"border-blurred": "#bcbcbc", "scrollbar-background": "#dadada"},
     ),
 )

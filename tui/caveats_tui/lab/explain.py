@@ -81,6 +81,7 @@ class Explain(ModalScreen[None]):
         width: 94%; max-width: 110; height: 94%;
         border: round $warning; background: $surface; padding: 0 1;
     }
+    Explain VerticalScroll { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
     Explain Static { height: auto; }
     Explain RowsView { height: 12; margin: 1 0; }
     """
