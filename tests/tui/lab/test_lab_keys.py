@@ -195,7 +195,9 @@ async def _(lab: Any) -> None:
 @check("explain")
 async def _(lab: Any) -> None:
     await diagnosed(lab)
-    await lab.press("1", "enter")
+    await lab.press("1")
+    await lab.until(lambda: lab.panel(1).has_focus)
+    await lab.press("enter")
     assert isinstance(lab.app.screen, Explain)
     await lab.press("escape", "x")
     assert isinstance(lab.app.screen, Explain)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.widget import Widget
 from textual.widgets import Static
 
 from caveats.config import RunConfig
@@ -86,15 +87,16 @@ class Header(Static):
         self._said = None
 
 
-class Footer(Static):
-    """The footer keys of the table, as many as fit."""
+class Footer(Widget):
+    """The footer keys of the table, as many as fit. No `Static`, which could be filled only once
+    its width is known: some 40 ms after the first paint."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $panel; color: $text-muted; }"
 
     def __init__(self) -> None:
-        super().__init__("", id="footer")
+        super().__init__(id="footer")
 
-    def on_resize(self) -> None:
+    def render(self) -> Text:
         text = Text(no_wrap=True, overflow="crop")
         keys = [key for key in KEYS if key.footer]
         last = [key for key in keys if key.id in ("help", "quit")]
@@ -109,7 +111,7 @@ class Footer(Static):
         for key in [*shown_keys, *last]:
             text.append(f" {key.shown} ", style="bold")
             text.append(f"{key.label}  ")
-        self.update(text)
+        return text
 
 
 HINTS = {

@@ -344,8 +344,9 @@ class LabScreen(KeepingScreen):
             self.action_view()
             return
         self._current = number
+        shown = panel.region.area > 0  # else it can take the focus only once it is
         self._arrange()
-        self.call_after_refresh(panel.focus)
+        panel.focus() if shown else self.call_after_refresh(panel.focus)
 
     @on(DescendantFocus)
     def _focused(self, event: DescendantFocus) -> None:
