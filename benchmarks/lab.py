@@ -28,6 +28,7 @@ from pathlib import Path
 COLUMNS, ROWS = 120, 40
 PROGRAM = (sys.executable, "-c", "from caveats_tui.cli import main; main()")
 KEYS = 80
+OPENINGS = 5
 QUIET = 5.0  # seconds without a change in which bytes are counted
 # Neighbours in the setup list whose names stand nowhere else on the screen.
 LINES = ("dropout", "clip norm")
@@ -169,7 +170,12 @@ def main() -> None:
     speed, sent = in_the_lab(steps)
     alone = statistics.mean((first, without_screen(steps)))
 
-    terminal, paint, early = opened(10**9)
+    paints = []
+    for _ in range(OPENINGS):
+        terminal, paint, early = opened(10**9)
+        paints.append(paint)
+        terminal.close()
+    terminal, *_ = opened(10**9)
     terminal.press("g")  # so that the footer's last repaint is over before bytes are counted
     terminal.watch(2.0)
     still = terminal.watch(QUIET)
@@ -202,7 +208,9 @@ def main() -> None:
     row("key to paint while paused, p95", f"{p95(idle):.1f} ms")
     row("bytes in 5 s without a change, before", f"{still}", "0", still == 0)
     row("bytes in 5 s without a change, paused", f"{paused}", "0", paused == 0)
-    row("first paint", f"{paint:.2f} s", "≤ 0.5", paint <= 0.5)
+    paint = statistics.median(paints)
+    row(f"first paint, median of {OPENINGS}", f"{paint:.2f} s", "≤ 0.5", paint <= 0.5)
+    row("  best, worst", f"{min(paints):.2f}, {max(paints):.2f} s")
     row("  before torch was imported", "yes" if early else "no", "yes", early)
     for name, megabytes in memory.items():
         row(f"resident memory, {name}", f"{megabytes:.0f} MB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -40,10 +41,14 @@ def open_lab(
     characters = facts.charset(charset, os.environ, streams.encoding)
     facts.check(streams, os.environ)
 
-    # Textual takes 0.2 s to import: not spent where the terminal is refused.
+    # Textual takes 0.2 s to import: not spent where the terminal is refused. A tenth of it would
+    # be the collector looking for garbage among modules, of which there is none.
+    gc.disable()
     from caveats_tui.app import run_lab
     from caveats_tui.themes import THEMES
 
+    gc.freeze()
+    gc.enable()
     if theme is None:
         theme = THEMES[0].name
     else:
