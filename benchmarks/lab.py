@@ -87,6 +87,11 @@ class Terminal:
         pids = {"app": str(self.pid), "drawing": children[0] if children else ""}
         return {name: resident(pid) for name, pid in pids.items() if pid}
 
+    def cpu(self) -> float:
+        """Seconds of CPU that the program has used, all its threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         os.kill(self.pid, signal.SIGTERM)
         try:
@@ -111,14 +116,16 @@ def without_screen(steps: int) -> float:
     return float(json.loads(done.stdout)["steps_per_second"])
 
 
-def opened(steps: int) -> tuple[Terminal, float, bool]:
-    """The lab, the seconds to its first whole frame, whether that came before torch."""
+def opened(steps: int) -> tuple[Terminal, float, bool, float]:
+    """The lab, the seconds to its first whole frame, whether that came before torch, and the
+    seconds of CPU that it took: what the time would be on a machine with nothing else to do."""
     terminal = Terminal("--set", f"training.steps={steps}")
     painted = terminal.until("quit")  # the end of the footer, the last line
+    used = terminal.cpu()
     early = "loading torch" in terminal.text
     terminal.until("paused")
     terminal.watch(1.0)
-    return terminal, painted - terminal.begun, early
+    return terminal, painted - terminal.begun, early, used
 
 
 def in_the_lab(steps: int) -> tuple[float, float]:
@@ -170,10 +177,11 @@ def main() -> None:
     speed, sent = in_the_lab(steps)
     alone = statistics.mean((first, without_screen(steps)))
 
-    paints = []
+    paints, cpu = [], []
     for _ in range(OPENINGS):
-        terminal, paint, early = opened(10**9)
+        terminal, paint, early, used = opened(10**9)
         paints.append(paint)
+        cpu.append(used)
         terminal.close()
     terminal, *_ = opened(10**9)
     terminal.press("g")  # so that the footer's last repaint is over before bytes are counted
@@ -211,6 +219,7 @@ def main() -> None:
     paint = statistics.median(paints)
     row(f"first paint, median of {OPENINGS}", f"{paint:.2f} s", "≤ 0.5", paint <= 0.5)
     row("  best, worst", f"{min(paints):.2f}, {max(paints):.2f} s")
+    row("  CPU of it, median", f"{statistics.median(cpu):.2f} s")
     row("  before torch was imported", "yes" if early else "no", "yes", early)
     for name, megabytes in memory.items():
         row(f"resident memory, {name}", f"{megabytes:.0f} MB")
