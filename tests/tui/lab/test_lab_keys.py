@@ -213,6 +213,7 @@ async def _(lab: Any) -> None:
     assert isinstance(lab.app.screen, Edit)
     await lab.press(*"0.25", "enter")
     assert lab.bench.config.optimizer.lr == 0.25
+    await lab.until(lambda: lab.bench.verdicts())  # at step 0 a change begins a new run
     await lab.press("x")
     assert isinstance(lab.app.screen, Explain)
 
