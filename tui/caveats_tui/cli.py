@@ -18,15 +18,14 @@ from caveats_tui.commands.open import open_command
 from caveats_tui.commands.options import (
     config_options,
     every_option,
-    frames_per_second,
     read_config,
+    screen_options,
 )
 from caveats_tui.commands.play import play
 from caveats_tui.commands.predict import predict_command
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
 from caveats_tui.commands.runs import runs
-from caveats_tui.terminal.facts import CHARSETS
 
 __all__ = ["cli", "main"]
 
@@ -39,22 +38,7 @@ __all__ = ["cli", "main"]
 @click.option("--experiment", metavar="NAME", help="Open with a named experiment.")
 @config_options
 @every_option
-@click.option(
-    "--fps",
-    metavar="N",
-    default="10",
-    show_default=True,
-    callback=frames_per_second,
-    help="Redraw charts at most N times a second.",
-)
-@click.option(
-    "--charset",
-    type=click.Choice(CHARSETS),
-    default="auto",
-    help="What charts are drawn with; auto looks at the terminal.",
-)
-@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
-@click.option("--theme", metavar="NAME", help="The colours, as caveats-light.")
+@screen_options
 @click.version_option(package_name="caveats-tui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(

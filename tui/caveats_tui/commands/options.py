@@ -10,8 +10,9 @@ import click
 
 from caveats.config import RunConfig, parse_assignment
 from caveats.errors import ConfigError, visible
+from caveats_tui.terminal.facts import CHARSETS
 
-__all__ = ["config_options", "every_option", "frames_per_second", "read_config"]
+__all__ = ["config_options", "every_option", "read_config", "screen_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,6 +51,31 @@ def every_option(command: F) -> F:
         callback=steps_or_auto,
         help="Measure every N steps; auto (the default) spends at most 5 % of the time on it.",
     )(command)
+
+
+def screen_options(command: F) -> F:
+    """Add what says how the lab is drawn: ``fps``, ``charset``, ``no_mouse``, ``theme``."""
+    options = (
+        click.option(
+            "--fps",
+            metavar="N",
+            default="10",
+            show_default=True,
+            callback=frames_per_second,
+            help="Redraw charts at most N times a second.",
+        ),
+        click.option(
+            "--charset",
+            type=click.Choice(CHARSETS),
+            default="auto",
+            help="What charts are drawn with; auto looks at the terminal.",
+        ),
+        click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
+        click.option("--theme", metavar="NAME", help="The colours, as caveats-light."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def config_options(command: F) -> F:
