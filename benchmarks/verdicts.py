@@ -1,4 +1,4 @@
-"""Tries the verdicts on 320 sampled networks whose faults are known by other means.
+"""Tries the verdicts on 640 sampled networks whose faults are known by other means.
 
     python benchmarks/verdicts.py [--cache DIR] [--part dev|held-out|both] [--limit N] [--json]
 
@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from verdict_suite.labels import FAMILY, FAULTY, Label, gain, label
 from verdict_suite.rivals import RIVALS
-from verdict_suite.sampling import held_out, sampled
+from verdict_suite.sampling import SEEDS, sampled
 from verdict_suite.training import Sample, Store
 
 from caveats.verdicts import CAVEATS, Judge
@@ -159,20 +159,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     store = Store(options.cache or Path(tempfile.mkdtemp(prefix="caveats-verdicts-")))
-    configs, apart = sampled(), held_out()
-    halves = {
-        "dev": [i for i in range(len(configs)) if i not in apart],
-        "held-out": sorted(apart),
-    }
     results = {}
-    for name, indices in halves.items():
+    for name in SEEDS:
         if options.part not in (name, "both"):
             continue
         cases = []
-        for index in indices[: options.limit]:
-            sample = store.sample(configs[index])
+        configs = sampled(name)[: options.limit]
+        for index, config in enumerate(configs):
+            sample = store.sample(config)
             cases.append(judged(index, sample, label(sample, store)))
-            print(f"\r{name}: {len(cases)}/{len(indices)}", end="", file=sys.stderr, flush=True)
+            print(f"\r{name}: {len(cases)}/{len(configs)}", end="", file=sys.stderr, flush=True)
         results[name] = report(cases, store)
         if not options.json:
             show(name, results[name])

@@ -235,10 +235,8 @@ class Workbench:
             return
         if self.over:
             self.notice = "the run is over: r begins again from step 0"
-        elif self.running:
-            self.session.pause()
         else:
-            self.session.play()
+            self.session.play_or_pause()
 
     def step(self) -> None:
         self.notice = ""
@@ -251,7 +249,7 @@ class Workbench:
         self.attempt = None
         self.leave_ghost()
         if self.session is not None:
-            self.session.restart(self.config, play=self.running)
+            self.session.restart(self.config, play=None)
 
     def resume(self, folder: Path) -> None:
         """Go on with a kept run, in its own folder; the present one is kept and left."""
