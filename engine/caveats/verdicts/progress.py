@@ -18,7 +18,7 @@ FINISHED = 0.9  # of the way from the constant predictor to loss 0
 ACCURATE = 0.95
 STUCK = 0.05
 FALLING = 0.03  # share of the loss that half a run should take away
-EARLIEST = 10  # steps before a flat loss means anything
+EARLIEST, EARLY = 10, 0.045  # steps, and share of those planned, before a flat loss means anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def progress(
     learned = (min(before, baseline) - now) / baseline if baseline > 0 else 0.0
     fall = (before - now) / before if before > 0 else 0.0
     noise = median(np.abs(newest - now)) / before if before > 0 and math.isfinite(now) else 0.0
-    earliest = max(EARLIEST, 0.03 * planned)
+    earliest = max(EARLIEST, EARLY * planned)
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6
     return Progress(step, share, level, baseline, gain, fall, learned, noise, accuracy, old)

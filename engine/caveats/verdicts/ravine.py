@@ -11,7 +11,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]
 
-PATIENCE = 0.2  # of the planned steps
+PATIENCE = 0.5  # of the planned steps; until then it is a note
 FAR = 0.4  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
@@ -28,7 +28,9 @@ def rule(e: Evidence) -> Finding | None:
     if projected >= FAR:
         return None
     update = largest_update(e)
-    severity: Severity = "warning" if p.late(PATIENCE) else "note"
+    # A layer of a few units is more often at the end of what it can tell apart.
+    narrow = min(e.now("units")[: e.hidden]) < cure.NARROW
+    severity: Severity = "warning" if p.late(PATIENCE) and not narrow else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace the run ends at "
