@@ -40,7 +40,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     coherence = e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
-    slow = p.stalled or projected_gain(e) < SOON
+    slow = p.learnable and (p.stalled or projected_gain(e) < SOON)
     severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
     other = bool(
         step_is_small(e)

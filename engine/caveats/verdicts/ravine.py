@@ -20,6 +20,8 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not e.hidden or not p.old_enough or p.finished:
         return None
+    if not p.learnable:  # nothing says that another step would get further
+        return None
     if e.config is None or e.config.optimizer.name not in PLAIN or cut_off(e):
         return None
     if not p.gain >= 0.02 or not falls_steadily(e):
@@ -33,8 +35,8 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity = "warning" if p.late(PATIENCE) and not narrow else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
-        f"loss {e.loss:.3g} falls steadily but slowly: at this pace the run ends at "
-        f"{1 - projected:.0%} of a constant's loss"
+        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it makes "
+        f"{max(projected, 0):.0%} of the way from a constant's loss to what the data allow"
     )
     evidence = {"gain": p.gain, "projected_gain": projected, "fall": p.fall, "update_ratio": update}
     if share == share:

@@ -26,6 +26,8 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not e.hidden or not p.old_enough or p.finished:
         return None
+    if not p.learnable:  # nothing says that another step would get further
+        return None
     if cut_off(e) and not crawls(e):
         return None
     projected = projected_gain(e)
