@@ -23,13 +23,15 @@ class Plane:
     """The class of each point of a grid over two inputs, and some rows of the data on it.
 
     ``classes`` (height, width) top row first; ``points`` (n, 2) in 0..1 from the lower left,
-    ``truth`` (n,) their classes, ``right`` (n,) whether the network says so.
+    ``truth`` (n,) their classes, ``right`` (n,) whether the network says so; ``corners`` (2, 2) are
+    the lower left and the upper right of the grid in the data's own units.
     """
 
     classes: NDArray[np.int64]
     points: NDArray[np.float64]
     truth: NDArray[np.int64]
     right: NDArray[np.bool_]
+    corners: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def plane(run: Run, width: int, height: int) -> Plane:
         (x[chosen] - low) / (high - low),
         truth,
         said[len(grid) :] == truth,
+        np.stack((low, high)),
     )
 
 

@@ -7,6 +7,7 @@ harness, and only what pyte understands reaches it.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import contextlib
 import fcntl
@@ -158,6 +159,12 @@ class Terminal:
             -number for number in usual if not self.modes.get(number, True)
         }
 
+    @property
+    def clipboard(self) -> str | None:
+        """What was last sent to the clipboard by OSC 52, None where nothing was."""
+        sent = re.findall(rb"\x1b\]52;c?;([A-Za-z0-9+/=]*)(?:\x07|\x1b\\)", self.received)
+        return base64.b64decode(sent[-1], validate=True).decode() if sent else None
+
     # what a person does
 
     def send(self, text: str) -> None:
@@ -266,7 +273,9 @@ class Terminal:
             done = match.end()
             self._apply(match)
         self._rest = text[done:]
-        assert len(self._rest) < 4096, f"no sequence known: {self._rest[:40]!r}"
+        # An OSC may be long: one that fills the clipboard has 100,000 characters.
+        most = 1 << 20 if self._rest.startswith("\x1b]") else 4096
+        assert len(self._rest) < most, f"no sequence known: {self._rest[:40]!r}"
 
     def _apply(self, match: re.Match[str]) -> None:
         final, private = match["final"], match["private"]

@@ -155,6 +155,7 @@ def test_points_lie_where_they_are_and_a_wrong_one_is_a_cross() -> None:
         np.array([[0.05, 0.05], [0.95, 0.95]]),  # lower left, upper right
         np.array([0, 1]),
         np.array([True, False]),
+        np.array([[0.0, 0.0], [1.0, 1.0]]),
     )
     rows = text(boundary_map(seen))
     assert rows == ["         ×", " " * 10, " " * 10, "•         "]
@@ -166,6 +167,7 @@ def test_in_ascii_letters_are_classes_and_capitals_points() -> None:
         np.array([[0.1, 0.1], [0.9, 0.9], [0.4, 0.9]]),
         np.array([0, 1, 1]),
         np.array([True, True, False]),
+        np.array([[0.0, 0.0], [1.0, 1.0]]),
     )
     rows = boundary_map(seen, charset="ascii")
     assert text(rows) == ["a#bB", "Accb"]

@@ -98,10 +98,12 @@ class Drawing:
 
         def show_plane(seen: Plane) -> None:
             if panel.view == view and seen.classes.shape == (look.height, look.width):
+                panel.picture = seen
                 panel.show(boundary_map(seen, dark=look.dark, charset=look.charset))
 
         def show_line(seen: Line) -> None:
             if panel.view == view:
+                panel.picture = seen
                 self._charts.submit(panel.id or "", fit(seen, look))
 
         if view == "boundary":

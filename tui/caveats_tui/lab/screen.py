@@ -6,6 +6,7 @@ It owns what is shown where and which key does what. What is being worked on bel
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,6 +30,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.lab.bars import Footer, Header, message_line, notes_text
 from caveats_tui.lab.commands import commands
+from caveats_tui.lab.copying import copied
 from caveats_tui.lab.dialogs import Edit, Picker
 from caveats_tui.lab.drawing import Drawing
 from caveats_tui.lab.explain import Explain, Remedies
@@ -40,7 +42,7 @@ from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
 from caveats_tui.lab.workbench import Workbench
 from caveats_tui.runs.watching import Watching
-from caveats_tui.terminal.facts import too_small
+from caveats_tui.terminal.facts import inside, too_small
 
 if TYPE_CHECKING:
     from caveats.experiments import Experiment
@@ -383,6 +385,16 @@ class LabScreen(KeepingScreen):
     def action_notes_pane(self) -> None:
         self.toggle_class("-notes")
         self._arrange()
+
+    def action_copy(self) -> None:
+        panel = self._panel
+        found = copied(panel.view, self.bench.trace(), panel.picture)
+        said = f"{panel.title}: {found.sentence}"
+        if found.text is not None:
+            self.app.copy_to_clipboard(found.text)
+            if "tmux" in inside(os.environ):
+                said += "; tmux hands it on with set-clipboard on"
+        self._notice(said)
 
     # The program
 
