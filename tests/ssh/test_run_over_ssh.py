@@ -94,3 +94,23 @@ def test_a_run_inside_tmux_goes_on_and_stops_in_order_with_it(
     until(lambda: not left_behind(folder))
     assert Reader(folder).status.state == "stopped"
     assert restore(folder).step >= before.standing.step
+
+
+@pytest.mark.slow
+def test_a_run_without_a_terminal_is_told_nothing_and_trains_on_until_it_is_stopped(
+    ssh, start, until, left_behind, tmp_path
+):
+    folder = tmp_path / "run"
+    argv = ["-T" if word == "-tt" else word for word in ssh(command(folder))]
+    client = start(argv)
+    until(lambda: (folder / "run.toml").exists() and Manifest.read(folder).standing.step)
+    before = Manifest.read(folder)
+    client.kill()
+    until(lambda: Manifest.read(folder).standing.beat >= before.standing.beat + 2)
+    now = Manifest.read(folder)
+    assert (now.standing.state, now.pid) == ("running", before.pid)
+    assert now.standing.step > before.standing.step
+    os.kill(now.pid, signal.SIGTERM)
+    until(lambda: not left_behind(folder))
+    assert Reader(folder).status.state == "stopped"
+    assert restore(folder).step >= now.standing.step
