@@ -94,7 +94,7 @@ def test_the_neuron_map_is_a_row_a_hidden_unit_in_the_records_words(made: Made) 
 
 def test_a_boundary_is_a_row_a_cell_in_the_datas_own_units() -> None:
     run = Run(RunConfig().changed({"data.name": "moons", "network.widths": [8]}, "test"))
-    seen = plane(run, 12, 7)
+    seen = plane(run.trainer.network, run.dataset, 12, 7)
     head, rows = read(copied("boundary", None, seen).text)
     assert head == ["x1", "x2", "class"]
     assert len(rows) == 12 * 7
@@ -111,7 +111,7 @@ def test_a_boundary_is_a_row_a_cell_in_the_datas_own_units() -> None:
 
 def test_a_fit_is_what_the_network_says_along_the_line() -> None:
     run = Run(RunConfig().changed({"data.name": "sine", "training.loss": "mse"}, "test"))
-    seen = line(run, 30)
+    seen = line(run.trainer.network, run.dataset, 30)
     head, rows = read(copied("fit", None, seen).text)
     assert head == ["x", "network"]
     np.testing.assert_allclose(np.array(rows, float)[:, 0], seen.grid, rtol=1e-8)

@@ -79,9 +79,14 @@ class Panel(RowsView, can_focus=True):
         self.limits = self.drawn = self.picture = None
         self.wait("drawing")
 
-    def head(self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool) -> None:
-        """Write the frame: number, what is shown, its newest value, and which colour is which."""
+    def head(
+        self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool, origin: str = ""
+    ) -> None:
+        """Write the frame: number, what is shown, its newest value, and which colour is which;
+        ``origin`` says what network was asked, where it was not the present one."""
         value = "" if snapshot is None or not len(snapshot) else readout(self.view, snapshot)
+        if self.view in ("boundary", "fit"):
+            value = origin
         scale = " (log)" if self.log_axis else ""
         title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
         legend = self._legend(layers, dark) if self.view in BY_LAYER else ""

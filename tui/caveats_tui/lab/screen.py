@@ -178,9 +178,8 @@ class LabScreen(KeepingScreen):
         bench = self.bench
         bench.heed()
         trace = bench.trace()
-        ghost = bench.ghost[1] if bench.ghost else None
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
-        self._drawing.frame(panels, trace, ghost, bench.session, self.app.current_theme.dark)
+        self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
         self._say(trace)
         self._pace.spend(app=time.perf_counter() - start)
 
@@ -357,7 +356,7 @@ class LabScreen(KeepingScreen):
             self._arrange()
 
     def action_view(self) -> None:
-        self._panel.turn(self._drawing.available(self.bench.session))
+        self._panel.turn(self._drawing.available(self.bench))
         self._frame()
 
     def action_focus_next_part(self) -> None:
