@@ -25,7 +25,11 @@ from typing import Any, NamedTuple
 
 import pyte
 
-__all__ = ["KEYS", "Cell", "Terminal"]
+__all__ = ["KEYS", "PATIENCE", "Cell", "Terminal"]
+
+# Seconds until a test that waits in vain fails: a machine with much else to do may take a minute
+# for what takes a second on one that is idle. One that passes returns as soon as it can.
+PATIENCE = 120.0
 
 KEYS = {
     "enter": "\r", "escape": "\x1b", "tab": "\t", "space": " ", "backspace": "\x7f",
@@ -202,7 +206,9 @@ class Terminal:
 
     # waiting
 
-    def wait_for(self, wanted: str | Callable[[Terminal], object], timeout: float = 20.0) -> None:
+    def wait_for(
+        self, wanted: str | Callable[[Terminal], object], timeout: float = PATIENCE
+    ) -> None:
         """Read until ``wanted`` is on the screen, or is true of this terminal."""
 
         def there() -> object:
@@ -215,7 +221,7 @@ class Terminal:
                 said = repr(wanted) if isinstance(wanted, str) else "it"
                 raise AssertionError(f"{end} without {said}:\n{self.text}")
 
-    def exit_code(self, timeout: float = 20.0) -> int:
+    def exit_code(self, timeout: float = PATIENCE) -> int:
         """Read until the program and all that it left behind are gone, and return how it ended: as
         `subprocess` says it, the negative number of a signal that killed it."""
         deadline = time.monotonic() + timeout

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 PROGRAM = [sys.executable, "-c", "from caveats_tui.cli import main; main()"]
-WAIT = 60.0  # seconds a slow machine may take; a passing test waits for what it sees
+WAIT = 120.0  # seconds a slow machine may take; a passing test waits for what it sees
 
 
 def test_the_lab_and_a_kept_run_copy_what_the_export_holds(

@@ -23,7 +23,7 @@ from caveats.views import plane
 from caveats_tui.lab.panel import Panel
 from caveats_tui.runs.watching import Watching
 
-PATIENCE = 60.0  # seconds until a test that waits in vain fails
+PATIENCE = 120.0  # seconds until a test that waits in vain fails
 SMALL = {"data.name": "moons", "network.widths": [24, 24], "training.steps": 40}
 
 
