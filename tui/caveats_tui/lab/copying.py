@@ -1,10 +1,11 @@
-"""A chart's data as csv that fits through a terminal into its clipboard. Pure: it sends nothing."""
+"""A chart's data as csv, short enough for a terminal's clipboard, and how it gets there."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -12,11 +13,15 @@ from typing import TYPE_CHECKING, cast
 from caveats.measures import STATES
 from caveats.runs.tables import cell
 from caveats_tui.lab.figures import Trace, predicted
+from caveats_tui.terminal.facts import inside
 
 if TYPE_CHECKING:
-    from caveats.views import Line, Plane
+    from textual.app import App
 
-__all__ = ["LARGEST", "Copied", "copied"]
+    from caveats.views import Line, Plane
+    from caveats_tui.lab.panel import Panel
+
+__all__ = ["LARGEST", "Copied", "copied", "copy"]
 
 # Bytes of csv. In base64, with the sequence around it, they are the 100,000 at which hterm and
 # others drop the whole of an OSC 52; xterm, kitty, foot, iTerm2 and tmux take more.
@@ -31,6 +36,16 @@ class Copied:
 
     text: str | None
     sentence: str
+
+
+def copy(app: App[None], panel: Panel, trace: Trace | None) -> str:
+    """Send what ``panel`` shows to the clipboard, through whatever lies between; what to say."""
+    found = copied(panel.view, trace, panel.picture)
+    said = f"{panel.title}: {found.sentence}"
+    if found.text is None:
+        return said
+    app.copy_to_clipboard(found.text)
+    return said + " (tmux: set-clipboard on)" * ("tmux" in inside(os.environ))
 
 
 def copied(view: str, trace: Trace | None, picture: Plane | Line | None) -> Copied:

@@ -6,7 +6,6 @@ It owns what is shown where and which key does what. What is being worked on bel
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,7 +29,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.lab.bars import Footer, Header, message_line, notes_text
 from caveats_tui.lab.commands import commands
-from caveats_tui.lab.copying import copied
+from caveats_tui.lab.copying import copy
 from caveats_tui.lab.dialogs import Edit, Picker
 from caveats_tui.lab.drawing import Drawing
 from caveats_tui.lab.explain import Explain, Remedies
@@ -42,7 +41,7 @@ from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
 from caveats_tui.lab.workbench import Workbench
 from caveats_tui.runs.watching import Watching
-from caveats_tui.terminal.facts import inside, too_small
+from caveats_tui.terminal.facts import too_small
 
 if TYPE_CHECKING:
     from caveats.experiments import Experiment
@@ -195,12 +194,11 @@ class LabScreen(KeepingScreen):
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
         if setup.border_subtitle != subtitle:
             setup.border_subtitle = subtitle
-        message, notes = message_line(bench, self.size.width, plain), notes_text(bench, trace)
-        self._put("#message", message)
+        self._put("#message", message_line(bench, self.size.width, plain))
         for severity in ("critical", "warning"):
             self.query_one("#message").set_class(bench.severity == severity, f"-{severity}")
         self._put("#theory", bench.forecast.sentence if bench.forecast else "")
-        self._put("#notes", notes)
+        self._put("#notes", notes_text(bench, trace))
 
     def _put(self, selector: str, content: str | Text) -> None:
         widget = self.query_one(selector, Static)
@@ -230,8 +228,7 @@ class LabScreen(KeepingScreen):
         table = SETTINGS[key].table
         assert table is not None
         value = self.bench.config.flat().get(key)
-        if isinstance(value, dict):
-            value = value["name"]
+        value = value["name"] if isinstance(value, dict) else value
 
         def took(name: str | None) -> None:
             if name is not None:
@@ -244,8 +241,7 @@ class LabScreen(KeepingScreen):
         line = setup.current
         if not setup.has_focus or line is None:
             return
-        value = nudged(line, direction)
-        if value != line.value:
+        if (value := nudged(line, direction)) != line.value:
             self._changed({line.key: value})
 
     @on(SetupList.Edit)
@@ -254,11 +250,9 @@ class LabScreen(KeepingScreen):
             return self._frame()
         line = event.line
         if line.table is not None:
-            self.action_pick(line.key)
-            return
+            return self.action_pick(line.key)
         if isinstance(line.value, bool):
-            self._changed({line.key: not line.value})
-            return
+            return self._changed({line.key: not line.value})
 
         def check(text: str) -> None:
             self.bench.config.changed(dict([parse_assignment(f"{line.key}={text}")]), "setup")
@@ -386,14 +380,7 @@ class LabScreen(KeepingScreen):
         self._arrange()
 
     def action_copy(self) -> None:
-        panel = self._panel
-        found = copied(panel.view, self.bench.trace(), panel.picture)
-        said = f"{panel.title}: {found.sentence}"
-        if found.text is not None:
-            self.app.copy_to_clipboard(found.text)
-            if "tmux" in inside(os.environ):
-                said += "; tmux hands it on with set-clipboard on"
-        self._notice(said)
+        self._notice(copy(self.app, self._panel, self.bench.trace()))
 
     # The program
 
