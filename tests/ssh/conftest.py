@@ -93,6 +93,8 @@ def left_behind() -> Callable[[Path], list[str]]:
     """``left_behind(folder)``: the command lines of processes that have ``folder`` in theirs or in
     their environment, which children inherit. One that has ended has neither, also where nobody
     has waited for it."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("/proc does not tell the environment of processes here")
 
     def find(folder: Path) -> list[str]:
         word, found = str(folder).encode(), []
