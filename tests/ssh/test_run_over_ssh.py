@@ -73,6 +73,7 @@ def test_a_lost_connection_stops_the_run_in_order(ssh, start, until, left_behind
     assert run.step == reader.status.step > 0
 
 
+@pytest.mark.slow
 def test_a_run_inside_tmux_goes_on_and_stops_in_order_with_it(
     ssh, start, until, left_behind, tmp_path
 ):
