@@ -19,6 +19,7 @@ __all__ = ["Progress", "progress"]
 
 LEARNABLE = 0.1  # of the constant predictor's loss that kernel regression takes away
 FINISHED = 0.9  # of the way from the constant predictor to kernel regression
+SHORT = 0.75  # of it: standing still beyond that is no failure
 ACCURATE = 0.95
 STUCK = 0.05
 FALLING = 0.03  # share of the loss that half a run should take away
@@ -70,8 +71,9 @@ class Progress:
 
     @property
     def stalled(self) -> bool:
-        """Not finished, and not getting better."""
-        return self.old_enough and not self.finished and not self.improving
+        """Far from finished, and not getting better."""
+        far = self.gain < SHORT and not self.finished
+        return self.old_enough and far and not self.improving
 
 
 def progress(

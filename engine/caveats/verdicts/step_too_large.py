@@ -39,6 +39,9 @@ def rule(e: Evidence) -> Finding | None:
         evidence |= {"sharpness": sharpness, "limit": limit}
     layers = tuple(range(e.hidden + 1))
     severity: Severity
+    high = e.config is None or cure.lr_is_high(e.config)
+    if unsound_start(e) and not high:
+        return None  # the weights are at fault before any step is made
     if not e.finite:
         peak, _ = thrown(e)
         if not peak > LARGE_UPDATE:
@@ -47,15 +50,12 @@ def rule(e: Evidence) -> Finding | None:
         return Finding("critical", what, why(e.config), layers, evidence)
     jumps, rise = bounce(e)
     evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
-    high = e.config is None or cure.lr_is_high(e.config)
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
     settled = p.old_enough and p.late(SETTLED)
     if not settled:  # the first steps may jump: only a climb of three records is a sign
         height = max(float(e.losses[0]), p.baseline)
         climb = CLIMB if high else CLIMB_IF_USUAL
         worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > climb * height
-    if unsound_start(e) and not high:
-        return None  # no step is small enough for weights that no gradient gets through
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
     if p.finished or (p.improving and sharpness > 0.9 * limit):
