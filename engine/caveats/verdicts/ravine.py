@@ -12,7 +12,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["RAVINE"]
 
 PATIENCE = 0.5  # of the planned steps; until then it is a note
-FAR = 0.4  # gain that the run will not reach at this pace
+FAR = 0.45  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
 
@@ -54,13 +54,13 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     roll = cure.momentum(c)
     first = cure.combined(c, roll, data)
     if cure.hard_shape(c):
-        first = cure.combined(c, cure.adam(c, 0.005), cure.clean_start(c), cure.scaffold(c))
+        first = cure.combined(c, cure.clean_start(c), cure.scaffold(c), cure.adam(c, 0.005))
     return cure.ranked(
         c,
         (
             first,
             cure.combined(c, roll, data),
-            cure.combined(c, cure.adam(c, 0.01), cure.clean_start(c)),
+            cure.combined(c, cure.clean_start(c), cure.adam(c, 0.01)),
             cure.combined(c, roll, data, cure.normalization(c)),
             cure.sound(c),
         ),
