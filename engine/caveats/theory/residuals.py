@@ -15,6 +15,7 @@ from caveats.theory.response import Floats
 __all__ = ["Residuals", "residuals"]
 
 _DRAWS = 320  # outputs drawn in all: the mean over samples is good to 0.02 decades
+_FEWEST, _FEWEST_OF_MANY, _MANY = 64, 32, 256  # samples; of many rows, whose sums are steadier
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ def residuals(cov: Floats, mean: float, target: Floats, loss: str, sizes: Floats
     typical single networks' outputs are. The draws are the same at every call.
     """
     rows, outputs = target.shape
-    samples = min(max(64, _DRAWS // outputs), len(sizes))
+    fewest = _FEWEST if rows < _MANY else _FEWEST_OF_MANY  # the cost goes with rows²
+    samples = min(max(fewest, _DRAWS // outputs), len(sizes))
     values, vectors = np.linalg.eigh(cov)
     root = vectors * np.sqrt(np.maximum(values, 0.0))  # (rows, rows)
     drawn = root @ np.random.default_rng(0).standard_normal((samples, rows, outputs))
