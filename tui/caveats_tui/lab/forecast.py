@@ -35,6 +35,17 @@ def told(theory: Factor) -> str:
     return f"χ {theory.per_layer**2:.2g}; {theory.sentence}"
 
 
+def completed(theory: Factor, prediction: Prediction) -> str:
+    """What is told once the prediction is there too: its own word on what it cannot say."""
+    if (
+        prediction.applies and prediction.explodes_at is None
+    ) or prediction.note in theory.sentence:
+        return told(theory)
+    if math.isinf(theory.per_layer):  # an overflow: the prediction knows the rows and the layer
+        return f"{theory.sentence.partition(':')[0]}: {prediction.note}"
+    return f"{told(theory)}; {prediction.note}"
+
+
 class Forecaster:
     """Ask `of` at each frame: it gives what is known and begins what is not."""
 
@@ -69,8 +80,8 @@ class Forecaster:
                 return
             key, config, run = wanted  # the run's own config may have changed since
             rows = run.probe.x.cpu().numpy()  # (rows, features)
-            sentence = told(factor(config, rows.shape[1], float((rows**2).mean())))
-            self._known = key, Forecast(sentence)
+            theory = factor(config, rows.shape[1], float((rows**2).mean()))
+            self._known = key, Forecast(told(theory))
             prediction = predict(config, rows, run.probe.y.cpu().numpy(), run.dataset.outputs)
-            self._known = key, Forecast(sentence, prediction)
+            self._known = key, Forecast(completed(theory, prediction), prediction)
             done = wanted
