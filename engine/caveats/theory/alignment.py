@@ -20,6 +20,8 @@ from caveats.theory.response import Floats
 
 __all__ = ["Alignment", "Below", "diagonals", "outer"]
 
+_NOTHING = 1e-30
+
 
 class Below(NamedTuple):
     """A hidden layer of the typical network and how the sampled ones differ from it: arrays (few,
@@ -61,12 +63,14 @@ class Alignment:
         whole = carried * self._rest + self.added
         expected = below.cov * outer(np.exp(below.log_cov / 2)) * whole
         length = np.diagonal(below.cov)
+        # A row of zeros has no direction to be aligned with.
+        per_length = np.where(length > _NOTHING * length.max(), 1 / length, 0.0)
         # Coupling grows as the sampled network's |φ|², both lengths below it as its variance.
-        relative = outer(np.exp(below.log_fed / 2 - below.log_cov) / length)
+        relative = outer(np.exp(below.log_fed / 2 - below.log_cov) * per_length)
         gained = v * below.coupling * relative * (outer(self._pull) - expected)
         self.added = below.slopes * self.added + gained
         # (z − mean)·δ = Σ zφ'(z) Wᵀδ: the part of Wᵀδ along φ keeps its share, the rest is noise.
-        kept = below.fed / length * np.exp(below.log_kept + below.log_fed - below.log_cov)
+        kept = below.fed * per_length * np.exp(below.log_kept + below.log_fed - below.log_cov)
         values, vectors = np.linalg.eigh(carried * below.scatter)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         noise = (self._draws * (root @ self._rng.standard_normal(self._draws.shape))).sum(2)

@@ -8,6 +8,9 @@ no data set and no loss. In a layer of N units with weight variance v (of one we
     D^l = D^{l+1} ∘ v' N E[φ'(z_a) φ'(z_b)]     the same of their gradients dLoss/dz
     ‖dW^l‖² = Σ_ab D^l_ab K^{l-1}_ab / rows²
 
+Lengths are those of a typical network of these widths (`lengths`), and to D comes what W owes to
+its own inputs (`alignment`): all else that a finite width changes is a share of 1/N.
+
 Sources: Poole et al. 2016 and Schoenholz et al. 2017 (length and correlation maps, gradients),
 Lee et al. 2018 (the kernel recursion), Hanin and Nica 2018 (what a finite width adds).
 """

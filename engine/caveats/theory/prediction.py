@@ -78,6 +78,8 @@ def predict(
     rows = np.asarray(x, dtype=np.float64)
     if not np.isfinite(rows).all():
         return Prediction(note="theory needs finite inputs")
+    if not rows.any():
+        return Prediction(note="theory needs inputs that are not all 0")
     target, loss = _target(np.asarray(y), outputs, config.training.loss)
     layers = layers_of(config.network, rows.shape[1], target.shape[1])
     carried = forward(rows, layers)
