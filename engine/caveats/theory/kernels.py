@@ -273,18 +273,25 @@ def _kink_pairs(
     if not kinks:
         return by_value, by_slope
     angle = np.arcsin(c)
+    row, column = np.triu_indices(len(c))
+    known: dict[tuple[float, float], tuple[Floats, Floats]] = {}
     for first, (where_a, jump_a) in enumerate(kinks):
         for where_b, jump_b in kinks[first:]:
-            if where_a == where_b == mean:  # the arc-cosine kernel
+            at_a, at_b = where_a - mean, where_b - mean
+            if at_a == at_b == 0:  # the arc-cosine kernel
                 step = angle
                 ramp = c * angle + np.sqrt(np.maximum(1 - c * c, 0.0)) - 1.0
-            elif where_a == where_b:  # symmetric: half of it is enough
-                row, column = np.triu_indices(len(c))
-                h = (where_a - mean) / scale
-                half = _plackett(h[row], h[column], c[row, column], angle[row, column])
-                step, ramp = (_mirrored(part, row, column) for part in half)
+            elif abs(at_a) == abs(at_b):  # symmetric: half of it is enough, and it serves -a, -b
+                key = abs(at_a), at_a * at_b
+                if key not in known:
+                    h, k = at_a / scale, at_b / scale
+                    half = _plackett(h[row], k[column], c[row, column], angle[row, column])
+                    known[key] = _mirrored(half[0], row, column), _mirrored(half[1], row, column)
+                step, ramp = known[key]
+                if at_a != at_b:
+                    step, ramp = 2 * step, 2 * ramp
             else:
-                h, k = (where_a - mean) / scale, (where_b - mean) / scale
+                h, k = at_a / scale, at_b / scale
                 step, ramp = _plackett(h[:, None], k[None, :], c, angle)
                 step, ramp = step + step.T, ramp + ramp.T
             by_slope += jump_a * jump_b / (2 * np.pi) * step
