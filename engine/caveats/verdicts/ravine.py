@@ -35,9 +35,11 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity = "warning" if p.late(PATIENCE) and not narrow else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
-        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it makes "
-        f"{max(projected, 0):.0%} of the way from a constant's loss to what the data allow"
+        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "
+        f"{p.baseline - projected * p.span:.2g}"
     )
+    if e.facts.reachable > 0:
+        what += f", where the data allow {e.facts.reachable:.2g}"
     evidence = {"gain": p.gain, "projected_gain": projected, "fall": p.fall, "update_ratio": update}
     if share == share:
         evidence["share_of_limit"] = share
