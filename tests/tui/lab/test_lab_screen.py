@@ -21,6 +21,41 @@ SIZES = [pytest.param((120, 40), id="120x40"), pytest.param((80, 24), id="80x24"
 SMALL = {"data.name": "moons", "network.widths": [8, 8], "training.steps": 30}
 
 
+def test_a_run_replaced_while_a_frame_is_made_is_drawn_by_the_next(
+    drive: Drive, configured: Configured
+) -> None:
+    """The frame after f showed the failed run, marked as the new one: a new run that was over by
+    the next frame, with as many records, was never drawn."""
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("space")
+        await lab.state("finished")
+        lab.app.lab._frame()
+        assert "dead 8" in lab.text
+        bench, look = lab.bench, lab.bench.trace
+
+        def late() -> Any:
+            """The records of the run that is there, and then another has taken its place."""
+            seen = look()
+            bench.trace = look
+            bench.session.restart(bench.config.changed({"optimizer.lr": 1e-6}), play=True)
+            assert bench.session.settled()
+            while bench.status.state == "running":
+                assert bench.session.settled()
+            return seen
+
+        bench.trace = late
+        lab.app.lab._frame()
+        lab.app.lab._frame()
+        await lab.calm()
+        assert "dead 8" not in lab.text
+
+    killed = {"data.shift": 10.0, "data.standardize": False, "optimizer.lr": 10.0}
+    shape = {"network.widths": [8], "training.steps": 12}
+    drive(scenario, configured({**SMALL, **shape, **killed}), drawing=False)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_set_up_by_keyboard_train_and_see(
     size: tuple[int, int], drive: Drive, configured: Configured

@@ -64,10 +64,10 @@ class Drawing:
             size = panel.content_size
             look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
             newest = int(trace.snapshot.steps[-1]), len(trace.snapshot), len(trace.snapshot.events)
-            status = bench.status
-            state = status.state if bench.watching else ""  # a run that ends leaves a checkpoint
+            # a run that ends leaves a checkpoint
+            state = bench.status.state if bench.watching else ""
             ids = id(ghost), id(trace.prediction)
-            wanted = panel.view, look, newest, status.run_number, state, trace.cursor, ids
+            wanted = panel.view, look, newest, trace.history, state, trace.cursor, ids
             if panel.drawn != wanted and size.width and size.height:
                 panel.drawn = wanted
                 self._draw(panel, bench, trace, ghost, look)

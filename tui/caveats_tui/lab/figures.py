@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from caveats.history import Snapshot
+from caveats.history import History, Snapshot
 from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Charset, Chart, Curve, Mark
@@ -42,14 +42,15 @@ MOST_CURVES = 10  # more lines than this in a dozen rows are a blot, and each co
 @dataclass(frozen=True, slots=True)
 class Trace:
     """A run as charts need it: its records, the names of its layers, how long it will be, what
-    theory predicts for it at step 0 where that is known, and the record at which the person looks
-    back, None for the newest."""
+    theory predicts for it at step 0 where that is known, the record at which the person looks back,
+    None for the newest, and the history that all of it is of, which tells one run from the next."""
 
     snapshot: Snapshot
     layers: tuple[str, ...]
     steps: int
     prediction: Prediction | None = None
     cursor: int | None = None
+    history: History | None = None
 
     @property
     def seen(self) -> Snapshot:

@@ -121,13 +121,16 @@ class Workbench:
         run = None if self.session is None else self.session.run
         if run is None:
             return None
-        snapshot = run.history.snapshot()
+        history = run.history
+        snapshot = history.snapshot()
 
         def sample() -> tuple[Any, Any, int]:
             return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.dataset.outputs
 
         prediction = self._predicted(run.config, sample, snapshot)
-        return Trace(snapshot, run.history.layers, run.config.training.steps, prediction)
+        return Trace(
+            snapshot, history.layers, run.config.training.steps, prediction, history=history
+        )
 
     def _predicted(self, config: RunConfig, sample: Sample, seen: Snapshot) -> Prediction | None:
         """What theory says of the network that began, None while, or where, it does not."""

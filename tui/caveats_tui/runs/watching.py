@@ -149,7 +149,7 @@ class Watching(Workbench):
         prediction = None
         if self._follower is not None:  # torch is imported for it: after the first paint
             prediction = self._predicted(self.reader.config, self._insight.sample, snapshot)
-        return Trace(snapshot, history.layers, steps, prediction, row)
+        return Trace(snapshot, history.layers, steps, prediction, row, history)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What held at the cursor, worst first; without one, what holds at the newest record that
