@@ -163,6 +163,11 @@ KEYS: tuple[Key, ...] = (
         "Save the screen as an SVG picture in the present folder.", "program",
     ),
     Key(
+        "record", "ctrl+r", "ctrl+r", "record", "record",
+        "Record the terminal from here on, in a file of the present folder; again ends it.",
+        "program",
+    ),
+    Key(
         "help", "question_mark,f1", "?", "help", "help",
         "Show all keys, and what the charts mean.", "program", footer=True,
     ),

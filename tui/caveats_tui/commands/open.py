@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from caveats_tui.commands.options import screen_options
+from caveats_tui.commands.options import recording_options, screen_options
+from caveats_tui.recording.wish import Wish
 
 __all__ = ["open_command"]
 
@@ -12,7 +13,10 @@ __all__ = ["open_command"]
 @click.command("open", short_help="Watch a run that goes on, or step through one that is over.")
 @click.argument("run", metavar="DIR")
 @screen_options
-def open_command(run: str, fps: float, charset: str, no_mouse: bool, theme: str | None) -> None:
+@recording_options
+def open_command(
+    run: str, fps: float, charset: str, no_mouse: bool, theme: str | None, wish: Wish
+) -> None:
     """Show the run in DIR, a folder or the name of a kept run.
 
     A run that another process trains is followed; in one that is over, the keys , and . step
@@ -31,4 +35,5 @@ def open_command(run: str, fps: float, charset: str, no_mouse: bool, theme: str 
         mouse=not no_mouse,
         theme=theme,
         reader=reader,
+        wish=wish,
     )

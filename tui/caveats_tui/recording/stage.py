@@ -85,7 +85,7 @@ class StagedApp(CaveatsApp):
         self.animation_level = "none"
         self.charts = self._staged = StagedCharts(self._charts_ready, self._chart_trouble)
         self.lab = self._lab = StagedLab(
-            config, self.charts, every=every, fps=10.0, charset=charset
+            config, self.charts, every=every, fps=10.0, charset=charset, recorder=self.recorder
         )
         self.lab.bench = self.bench = PacedWorkbench(config, every, pace)
 
