@@ -34,7 +34,8 @@ __all__ = ["CaveatsApp", "run_lab"]
 class CaveatsApp(App[None]):
     """The caller starts ``charts`` before `run`, and stops it after. ``output`` tells how long the
     terminal takes to swallow a frame. Runs are kept in ``place``, None for nowhere; with a
-    ``reader`` the lab begins by watching its run. ``recorder`` records the terminal.
+    ``reader`` the lab begins by watching its run, or by replaying it as `LabScreen` says.
+    ``recorder`` records the terminal.
     """
 
     TITLE = "caveats"
@@ -51,6 +52,7 @@ class CaveatsApp(App[None]):
         output: Output | None = None,
         place: Path | None = None,
         reader: Reader | None = None,
+        replay: float | None = None,
         recorder: Recorder | None = None,
         **textual: Any,
     ) -> None:
@@ -61,7 +63,7 @@ class CaveatsApp(App[None]):
         self.charts = ChartProcess(on_ready=self._charts_ready, on_trouble=self._chart_trouble)
         self.lab = LabScreen(
             config, self.charts, every=every, fps=fps, charset=charset, output=output,
-            place=place, reader=reader, recorder=recorder,
+            place=place, reader=reader, replay=replay, recorder=recorder,
         )  # fmt: skip
         self.recorder = recorder
         self._mounted = False
@@ -128,11 +130,13 @@ def run_lab(
     mouse: bool = True,
     theme: str = THEMES[0].name,
     reader: Reader | None = None,
+    replay: float | None = None,
     wish: Wish,
 ) -> int:
     """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` has found
     fit; gives the exit code once the person has left it. Its runs are kept among all others. With a
-    ``reader`` it begins by watching that run. ``wish`` says what is recorded, and how.
+    ``reader`` it begins by watching that run, or by replaying it. ``wish`` says what is recorded,
+    and how.
 
     Raises:
         ConfigError: where that file cannot be written.
@@ -151,6 +155,7 @@ def run_lab(
             output=guard.output,
             place=default_place(),
             reader=reader,
+            replay=replay,
             recorder=recorder,
             driver_class=driver_class(guard),
         )

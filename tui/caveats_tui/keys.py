@@ -78,7 +78,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "play", "space", "space", "play", "run/pause",
-        "Train, or pause.", "run", footer=True,
+        "Train, or pause; in a replay, play or pause.", "run", footer=True,
     ),
     Key(
         "step", "s", "s", "step", "step",
@@ -153,6 +153,14 @@ KEYS: tuple[Key, ...] = (
     Key(
         "last", "greater_than_sign", ">", "look_back(1000000)", "last record",
         "In a kept run: go to its newest record, and follow it.", "look",
+    ),
+    Key(
+        "faster", "plus,equals_sign", "+", "hasten(2.0)", "faster",
+        "In a replay (caveats-tui open DIR --play): play twice as fast.", "look",
+    ),
+    Key(
+        "slower", "minus", "-", "hasten(0.5)", "slower",
+        "In a replay: play half as fast.", "look",
     ),
     Key(
         "palette", "ctrl+p", "ctrl+p", "palette", "commands",

@@ -361,6 +361,14 @@ async def _(lab: Any) -> None:
     assert lab.message.startswith("! the picture could not be saved here: No such file")
 
 
+@check("faster")
+@check("slower")
+async def _(lab: Any) -> None:
+    for key in ("plus", "equals_sign", "minus"):  # what they do in a replay: tests of replays
+        await lab.press("escape", key)
+        assert lab.message.startswith("! + and - are for a replay: ")
+
+
 @check("record")
 async def _(lab: Any) -> None:
     await lab.press("ctrl+r")

@@ -26,13 +26,15 @@ def open_lab(
     mouse: bool,
     theme: str | None,
     reader: Reader | None = None,
+    replay: float | None = None,
     wish: Wish,
 ) -> None:
     """Show the lab until it is left.
 
     ``every`` is steps between two records, None for automatic; ``fps`` the fastest that charts are
     redrawn; ``charset`` "auto", "braille", "block" or "ascii"; ``theme`` a name, None for the
-    usual one; ``reader`` a kept run to watch instead of beginning one; ``wish`` what is
+    usual one; ``reader`` a kept run to watch instead of beginning one, or to replay at
+    ``replay`` times its speed (0, all of it in half a minute); ``wish`` what is
     recorded.
 
     Raises:
@@ -65,6 +67,7 @@ def open_lab(
         mouse=mouse,
         theme=theme,
         reader=reader,
+        replay=replay,
         wish=wish,
     )
     # A thread that is inside torch (its import, one long step, a prediction) aborts the process

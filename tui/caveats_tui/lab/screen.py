@@ -35,11 +35,10 @@ from caveats_tui.lab.explain import Explain, Remedies
 from caveats_tui.lab.figures import Look, Trace
 from caveats_tui.lab.gallery import Gallery
 from caveats_tui.lab.help import Help
+from caveats_tui.lab.kept import workbench
 from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
 from caveats_tui.lab.taping import TapingScreen
-from caveats_tui.lab.workbench import Workbench
-from caveats_tui.runs.watching import Watching
 from caveats_tui.terminal.facts import too_small
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ TICK = 0.05  # seconds between looks at whether a frame is due; a look costs som
 class LabScreen(TapingScreen):
     """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second;
     ``recorder`` records the terminal, None where there is none. Runs are kept in ``place``, None
-    for nowhere; a kept run is watched where there is a ``reader``, and leaving it goes back to the
-    lab ``under`` it."""
+    for nowhere; a kept run is watched where there is a ``reader``, replayed at ``replay`` times its
+    speed (0, all of it in half a minute), and leaving it goes back to the lab ``under`` it."""
 
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
@@ -94,10 +93,11 @@ class LabScreen(TapingScreen):
         output: Output | None = None,
         place: Path | None = None,
         reader: Reader | None = None,
+        replay: float | None = None,
         under: LabScreen | None = None,
         recorder: Recorder | None = None,
     ) -> None:
-        bench = Watching(reader) if reader else Workbench(config, every, place)
+        bench = workbench(config, every, place, reader, replay)
         super().__init__(bench, charts, charset, every=every, place=place, under=under)
         self._fps = fps
         self.recorder = recorder
