@@ -126,8 +126,7 @@ async def hand_over(app: StagedApp, notice: str) -> None:
     for screen in app.screen_stack:
         for caption in screen.query(Caption):
             await caption.remove()
-    if app.session is not None:
-        app.session.release()
+    app.bench.release()
     app.bench.notice = notice
 
 

@@ -37,6 +37,7 @@ class PacedSession(Session):
 
     def release(self) -> None:
         """Wait for no more grants."""
+        self.pace = None  # at once: torch may still be loading
         self._commands.put(self._free)
 
     async def done(self) -> None:
@@ -78,7 +79,7 @@ class PacedSession(Session):
             self._tell("running")
 
     def _free(self) -> None:
-        self.pace, self._every = None, None
+        self._every = None
 
     def _restart(self, config: RunConfig, play: bool) -> None:
         super()._restart(config, play=False)
@@ -96,6 +97,15 @@ class PacedWorkbench(Workbench):
     def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
         super().__init__(config, every)
         self._fixed, self._pace = every, pace
+        self._released = False
 
     def begin(self) -> None:
         self.session = PacedSession(self.config, self._fixed, self._pace)
+        if self._released:
+            self.session.release()
+
+    def release(self) -> None:
+        """Let training run freely, from its beginning if there is none yet."""
+        self._released = True
+        if self.session is not None:
+            self.session.release()
