@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +41,8 @@ class Replaying(Watching):
         self._clock, self._then = clock, clock()
         self._at = 0.0  # seconds of training that have been shown
         times = self._times()
-        self.speed = speed or max(SPEEDS[0], float(times[-1] if len(times) else 1.0) / WHOLE)
+        whole = float(times[-1]) if len(times) else 0.0
+        self.speed = speed or (max(SPEEDS[0], whole / WHOLE) if whole else 1.0)
         self._show()
 
     def _times(self) -> npt.NDArray[np.float64]:
@@ -88,7 +90,7 @@ class Replaying(Watching):
         seen, cursor = whole.seen, self.cursor
         events = tuple(event for event in seen.events if event.step <= cursor)
         come = Snapshot(seen.steps, seen.table, seen.cube, seen.states, events)
-        return Trace(come, whole.layers, whole.steps)
+        return replace(whole, snapshot=come, cursor=None)
 
     # Keys
 
