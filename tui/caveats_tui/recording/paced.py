@@ -7,19 +7,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from caveats.cadence import Cadence
 from caveats.config import RunConfig
 from caveats.session import Session, Status
 from caveats_tui.lab.workbench import Workbench
 
 __all__ = ["PacedSession", "PacedWorkbench"]
-
-
-class Steady(Cadence):
-    """A cadence that looks at no clock: every N-th step, each record with all its measures."""
-
-    def affords(self, cost: float, seconds: float) -> bool:
-        return True
 
 
 class PacedSession(Session):
@@ -84,7 +76,9 @@ class PacedSession(Session):
     def _restart(self, config: RunConfig, play: bool) -> None:
         super()._restart(config, play=False)
         if self.run is not None and self.pace is not None:
-            self.run._cadence = Steady(self._fixed)
+            from caveats_tui.recording.unhurried import unhurried  # torch is loaded by now
+
+            unhurried(self.run, self._fixed)
         if play:
             self._play()
 
