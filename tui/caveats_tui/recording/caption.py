@@ -28,7 +28,7 @@ class Caption(Static):
 
     DEFAULT_CSS = """
     Caption {
-        dock: bottom; height: 2; width: 100%; padding: 0 1;
+        dock: bottom; height: 2 !important; width: 100%; padding: 0 1;
         background: $primary; color: $background;
     }
     """
