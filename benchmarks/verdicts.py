@@ -1,4 +1,4 @@
-"""Tries the verdicts on 320 sampled networks whose faults are known by other means.
+"""Tries the verdicts on 800 sampled networks whose faults are known by other means.
 
     python benchmarks/verdicts.py [--cache DIR] [--part dev|held-out|both] [--limit N] [--json]
 
@@ -7,8 +7,9 @@ verdicts (`verdict_suite.labels`: outcome against trained references, an autogra
 interventions), and judged from their histories. It prints, for each caveat, precision and recall
 at the end of the run; the share of healthy networks that carry a warning or worse; how early the
 first flag came; and how many faulty runs the first remedy and any of five cured. Beside them the
-published rules of other tools, on the same runs. All of it takes an hour on one core; with
-``--cache`` nothing is trained twice.
+published rules of other tools (`verdict_suite.rivals`; torchmortem only where it is installed:
+``pip install torchmortem==0.1.1``), on the same runs. All of it takes an hour and a quarter on one
+core; with ``--cache`` nothing is trained twice.
 """
 
 from __future__ import annotations
@@ -19,20 +20,29 @@ import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from verdict_suite.labels import FAMILY, FAULTY, Label, gain, label
-from verdict_suite.rivals import RIVALS
-from verdict_suite.sampling import held_out, sampled
+from verdict_suite.rival_runs import watched
+from verdict_suite.rivals import RIVALS, Watched
+from verdict_suite.sampling import SEEDS, sampled
 from verdict_suite.training import Sample, Store
 
 from caveats.verdicts import CAVEATS, Judge
 
 FLAGGED = ("warning", "critical")
+OURS = "caveats-tui"
+# What the rivals can name, as columns of the table that sets them beside our verdicts.
+COLUMNS = {
+    "dying ReLU": ("dying_relu",), "vanishing": ("vanishing_gradient",),
+    "exploding": ("exploding_gradient",), "saturation": ("saturation",), "SGD family": FAMILY,
+}  # fmt: skip
+
+Flags = Callable[["Case"], frozenset[str] | None]
 
 
 @dataclass(frozen=True)
@@ -43,40 +53,50 @@ class Case:
     flags: frozenset[str]  # at warning or critical when the run ended
     ever: dict[str, int]  # first step at which each was
     remedies: tuple[dict[str, Any], ...]  # of the worst verdict
+    rivals: dict[str, frozenset[str] | None]  # what each says of it; None: not installed
 
 
-def judged(index: int, sample: Sample, label: Label) -> Case:
+def judged(index: int, sample: Sample, label: Label, watched: Watched) -> Case:
     judge = Judge()
     verdicts = [v for v in judge.look(sample.history) if v.severity in FLAGGED]
     remedies = tuple(dict(r.change) for r in verdicts[0].next) if verdicts else ()
     flags = frozenset(v.caveat for v in verdicts)
-    return Case(index, sample, label, flags, judge.first_flagged, remedies)
+    rivals = {name: rival.flags(watched) for name, rival in RIVALS.items()}
+    return Case(index, sample, label, flags, judge.first_flagged, remedies, rivals)
 
 
-def counted(cases: Iterable[Case], names: tuple[str, ...]) -> dict[str, Any]:
-    """Confusion of one caveat, or of a family of them: any flag against any label."""
+def confusion(cases: Iterable[Case], names: tuple[str, ...], flags: Flags) -> dict[str, float]:
+    """Of one caveat, or of a family of them: any flag against any label."""
     wanted = set(names)
     counts = {"tp": 0, "fp_healthy": 0, "fp_other": 0, "fn": 0}
-    early = []
     for case in cases:
         if case.label.kind not in ("healthy", "faulty"):
             continue
-        flagged, true = bool(case.flags & wanted), bool(case.label.caveats & wanted)
+        flagged, true = bool((flags(case) or set()) & wanted), bool(case.label.caveats & wanted)
         if flagged and true:
             counts["tp"] += 1
         elif flagged:
             counts["fp_healthy" if case.label.kind == "healthy" else "fp_other"] += 1
         elif true:
             counts["fn"] += 1
-        steps = [case.ever[n] for n in wanted & case.label.caveats if n in case.ever]
-        if true and steps:
-            early.append(min(steps) / case.sample.config.training.steps)
     flagged = counts["tp"] + counts["fp_healthy"] + counts["fp_other"]
     true = counts["tp"] + counts["fn"]
     return {
         **counts,
         "precision": counts["tp"] / flagged if flagged else math.nan,
         "recall": counts["tp"] / true if true else math.nan,
+    }
+
+
+def counted(cases: list[Case], names: tuple[str, ...]) -> dict[str, float]:
+    """Our own confusion, and the median share of the budget at the first rightful flag."""
+    early = []
+    for case in cases:
+        steps = [case.ever[n] for n in set(names) & case.label.caveats if n in case.ever]
+        if steps and case.label.kind == "faulty":
+            early.append(min(steps) / case.sample.config.training.steps)
+    return {
+        **confusion(cases, names, lambda case: case.flags),
         "first_flag": statistics.median(early) if early else math.nan,
     }
 
@@ -109,23 +129,36 @@ def report(cases: list[Case], store: Store, with_cures: bool = True) -> dict[str
         "networks": {kind: kinds.count(kind) for kind in sorted(set(kinds))},
         "caveats": {name: counted(cases, (name,)) for name in CAVEATS},
         "sgd_family": counted(cases, FAMILY),
-        "healthy_flagged": sum(bool(c.flags) for c in healthy) / max(1, len(healthy)),
-        "healthy_ever_flagged": sum(bool(c.ever) for c in healthy) / max(1, len(healthy)),
-        "faulty_flagged": sum(bool(c.flags) for c in faulty) / max(1, len(faulty)),
+        "healthy_flagged": share(healthy, lambda case: case.flags),
+        "healthy_ever_flagged": share(healthy, lambda case: frozenset(case.ever)),
+        "faulty_flagged": share(faulty, lambda case: case.flags),
         "first_flag": statistics.median(firsts) if firsts else math.nan,
         "cures": cures(cases, store) if with_cures else {},
-        "rivals": {
-            name: {
-                "healthy_flagged": share(rule, healthy),
-                "faulty_flagged": share(rule, faulty),
-            }
-            for name, rule in RIVALS.items()
+        "beside": {OURS: beside(cases, lambda case: case.flags, set(CAVEATS))}
+        | {
+            name: beside(cases, lambda case, name=name: case.rivals[name], {*rival.names.values()})
+            for name, rival in RIVALS.items()
         },
     }
 
 
-def share(rule: Any, cases: list[Case]) -> float:
-    return sum(bool(rule(case.sample.history)) for case in cases) / max(1, len(cases))
+def beside(cases: list[Case], flags: Flags, can_name: set[str]) -> dict[str, Any] | None:
+    """A row of the table of rivals: None for one that is not installed."""
+    if any(flags(case) is None for case in cases):
+        return None
+    shares = {
+        kind: share([case for case in cases if case.label.kind == kind], flags)
+        for kind in ("healthy", "faulty")
+    }
+    columns = {
+        title: confusion(cases, names, flags) if can_name & set(names) else None
+        for title, names in COLUMNS.items()
+    }
+    return {**shares, "columns": columns}
+
+
+def share(cases: list[Case], flags: Flags) -> float:
+    return sum(bool(flags(case)) for case in cases) / max(1, len(cases))
 
 
 def show(title: str, found: dict[str, Any]) -> None:
@@ -145,9 +178,16 @@ def show(title: str, found: dict[str, Any]) -> None:
         c = found["cures"]
         print(f"of {c['faulty']} faulty runs the first remedy cured {c['first']:.1%}, "
               f"any of five {c['any']:.1%}")  # fmt: skip
-    for name, c in found["rivals"].items():
-        print(f"{name}: healthy networks flagged {c['healthy_flagged']:.1%}, "
-              f"faulty ones {c['faulty_flagged']:.1%}")  # fmt: skip
+    print(f"{'flagged':24}{'healthy':>9}{'faulty':>9}"
+          + "".join(f"{title:>13}" for title in COLUMNS) + "   (precision/recall)")  # fmt: skip
+    for name, row in found["beside"].items():
+        if row is None:
+            print(f"{name:24}  not installed")
+            continue
+        cells = (f"{c['precision']:.2f}/{c['recall']:.2f}" if c else "–"
+                 for c in row["columns"].values())  # fmt: skip
+        print(f"{name:24}{row['healthy']:9.1%}{row['faulty']:9.1%}"
+              + "".join(f"{cell:>13}" for cell in cells))  # fmt: skip
 
 
 def main() -> None:
@@ -159,20 +199,17 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     store = Store(options.cache or Path(tempfile.mkdtemp(prefix="caveats-verdicts-")))
-    configs, apart = sampled(), held_out()
-    halves = {
-        "dev": [i for i in range(len(configs)) if i not in apart],
-        "held-out": sorted(apart),
-    }
     results = {}
-    for name, indices in halves.items():
+    for name in SEEDS:
         if options.part not in (name, "both"):
             continue
         cases = []
-        for index in indices[: options.limit]:
-            sample = store.sample(configs[index])
-            cases.append(judged(index, sample, label(sample, store)))
-            print(f"\r{name}: {len(cases)}/{len(indices)}", end="", file=sys.stderr, flush=True)
+        configs = sampled(name)[: options.limit]
+        for index, config in enumerate(configs):
+            sample = store.sample(config)
+            seen = watched(config, store.folder)
+            cases.append(judged(index, sample, label(sample, store), seen))
+            print(f"\r{name}: {len(cases)}/{len(configs)}", end="", file=sys.stderr, flush=True)
         results[name] = report(cases, store)
         if not options.json:
             show(name, results[name])

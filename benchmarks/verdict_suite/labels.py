@@ -19,6 +19,7 @@ __all__ = ["FAMILY", "Label", "label"]
 
 HEALTHY, FAULTY, LEARNABLE = 0.75, 0.5, 0.2
 FAMILY = ("step_too_large", "step_too_small", "ravine", "plateau")
+SLOWER = ("lr/10", "lr/100")
 CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
 
 
@@ -99,13 +100,17 @@ def label(sample: Sample, store: Store) -> Label:
         caveats.add("symmetry")
     if end.saturated >= 0.5 and not diverged:
         caveats.add("saturation")
-    network = ("init", "relu", "init_adam", "relu_adam", "normalized")
+    # "step alone" repairs the whole network and leaves the step: several faults hide one another.
+    network = ("init", "relu", "init_adam", "relu_adam", "normalized", "step alone")
     cut = start.dead >= 1 or start.copied >= 0.5
     fades = 0 < end.delta_ratio <= 1e-3 and end.dead < 1 and end.copied < 0.5
     faded = start.delta_ratio <= 1e-3 and not cut
     if not diverged and (fades or (faded and heals(*network))):
         caveats.add("vanishing_gradient")
-    if diverged or (start.delta_ratio >= 100 and heals(*network)):
+    # Batch normalization alone makes deltas grow by 1.2112 a layer (Yang et al. 2019).
+    batch = config.network.normalization == "batch"
+    own = 1.2112 ** len(config.network.widths) if batch else 1.0
+    if diverged or (start.delta_ratio >= 100 * own and heals(*network)):
         caveats.add("exploding_gradient")
     # The step is at fault where changing it alone heals, or where it alone breaks a sound network
     # of this shape on this data, which does clearly better at a customary one.
@@ -113,15 +118,21 @@ def label(sample: Sample, store: Store) -> Label:
     large = config.optimizer.lr > customary
     alone = trial.score("step alone")
     reset = alone < FAULTY and trial.score("step reset") >= max(alone, 0.0) + 0.25
-    if heals("lr/10", "lr/100") or (large and (reset or heals("lr reset"))):
+    calmed = diverged and start.delta_ratio < 100 and max(map(trial.score, SLOWER)) > -math.inf
+    if heals(*SLOWER) or calmed or (large and (reset or heals("lr reset"))):
         caveats.add("step_too_large")
     if heals("lr*10", "lr*100") or (not large and (reset or heals("lr reset"))):
         caveats.add("step_too_small")
-    plain = config.optimizer.name == "sgd" and not cut
-    if plain and not heals("lr/10", "lr/100") and heals("momentum", "adam"):
-        caveats.add("plateau" if score < 0.05 else "ravine")
-    if heals("centred"):
+    plain = config.optimizer.name == "sgd" and not (cut or faded or diverged)
+    stands = abs(score) < 0.05
+    if plain and not heals(*SLOWER) and heals("momentum", "adam"):
+        caveats.add("plateau" if stands else "ravine")
+    # Sigmoid differs from tanh by its slope too; tanh + 1 has tanh's slope and sigmoid's sign.
+    units, slope = trial.score("centred units"), trial.score("slope alone")
+    if heals("centred data") or (heals("centred units") and units >= slope + 0.25):
         caveats.add("not_zero_centred")
+    if stands and not caveats:
+        caveats.add("plateau")  # at a constant's loss, and nothing that was tried explains it
     return Label("faulty", score, reference, frozenset(caveats), trial.tried)
 
 
@@ -173,11 +184,12 @@ def interventions(config: RunConfig) -> dict[str, dict[str, Any]]:
     changes["step alone"] = sound
     changes["step reset"] = {**sound, "optimizer.lr": customary}
     changes["lr reset"] = {"optimizer.lr": customary}
-    centred: dict[str, Any] = {}
-    if not config.data.standardize:
-        centred["data.standardize"] = True
+    # Data moved away from 0 by a shift; raw pixels differ in size too, which proves nothing here.
+    shifted = not config.data.standardize and config.data.options.get("shift")
+    if shifted:
+        changes["centred data"] = {"data.standardize": True}
     if name in ("sigmoid", "tanh_plus_one", "softplus", "hard_sigmoid"):
-        centred["network.activation"] = "tanh"
-    if centred:
-        changes["centred"] = centred
+        changes["centred units"] = {"network.activation": "tanh"}
+        if name != "tanh_plus_one":
+            changes["slope alone"] = {"network.activation": "tanh_plus_one"}
     return changes

@@ -69,7 +69,8 @@ def facts(run: Run) -> Facts:
         slope = torch.autograd.grad(activation(z).sum(), z)[0].abs()  # (rows, units)
         if isinstance(activation, ONE_SIDED):
             dead.append(float((slope == 0).all(0).double().mean()))
-        largest = next((v for k, v in LARGEST_SLOPE.items() if isinstance(activation, k)), None)
+        # Not isinstance: torch's ReLU6 is a Hardtanh, and what is flat below 0 is dead already.
+        largest = LARGEST_SLOPE.get(type(activation))
         if type(activation).__name__ == "TanhPlusOne":
             largest = 1.0
         if type(activation).__name__ == "Hardsigmoid":

@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from caveats.config import RunConfig
+from caveats.datasets import load
 from caveats.history import Event, History
 from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
-from caveats.run import Run
+from caveats.run import Run, probe_rows
+from caveats.yardsticks import kernel_loss
 from verdict_suite.oracle import Facts, facts
 
 __all__ = ["Sample", "Store"]
 
 Outcome = dict[str, float]
+REACHED: dict[tuple[str, str], float] = {}
 
 
 class Sample:
@@ -39,7 +43,7 @@ class Sample:
         self.baseline = float(about["baseline"])
         self.outcome: Outcome = about["outcome"]
         self.start, self.end = Facts(**about["start"]), Facts(**about["end"])
-        run_facts = RunFacts(self.baseline, config.training.steps, config)
+        run_facts = RunFacts(self.baseline, config.training.steps, config, reached(config))
         self.history = History(tuple(about["layers"]), facts=run_facts)
         scalars, measures = about["scalars"], about["measures"]
         for index, step in enumerate(steps):
@@ -123,6 +127,17 @@ def outcome(run: Run) -> Outcome:
         "steps": run.step,
         "baseline": run.baseline,
     }
+
+
+def reached(config: RunConfig) -> float:
+    """What kernel regression makes of these data, as a run measures it."""
+    key = json.dumps(config.data.settings()), config.training.loss
+    if key not in REACHED:
+        rows = load(config.data.settings())
+        x, y = torch.tensor(rows.x), torch.tensor(rows.y)
+        probed = torch.from_numpy(probe_rows(rows.rows))
+        REACHED[key] = kernel_loss(x[probed], y[probed], config.training.loss)
+    return REACHED[key]
 
 
 def key_of(config: RunConfig) -> str:

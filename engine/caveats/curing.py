@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ATTEMPTS", "Attempt", "clearly_better", "curable", "cure", "cured", "outcome"]
 
 ATTEMPTS = 5
-BETTER = 0.2  # of the constant predictor's loss
+BETTER = 0.2  # of the loss between the constant predictor and what the data allow
 SHARE = 0.5  # or of the failed run's own loss
 
 
@@ -58,18 +58,19 @@ def outcome(history: History) -> tuple[float, float]:
 
 
 def clearly_better(failed: History, treated: History) -> bool:
-    """Whether the loss fell below that of the constant predictor, and by a fifth of that (whichever
-    run's targets it is taken from, as a remedy may change them) or by half of its own height above
-    0; from a loss that was not finite, any of those below will do."""
+    """Whether the loss fell below that of the constant predictor, and by a fifth of what there is
+    to learn (by the treated run's targets, as a remedy may change them) or by half of its own
+    height above 0; from a loss that was not finite, any of those below will do."""
     new, old = outcome(treated)[0], outcome(failed)[0]
     if not math.isfinite(new):
         return False
-    scale = treated.facts.baseline
-    below = not scale > 0 or new < scale
+    facts = treated.facts
+    below = not facts.baseline > 0 or new < facts.baseline
     if not math.isfinite(old):
         return below
     gained = old - new
-    return below and gained > 0 and (gained >= BETTER * scale or gained >= SHARE * old)
+    enough = min(BETTER * (facts.baseline - facts.reachable), SHARE * old)
+    return below and gained > 0 and gained >= enough
 
 
 def cured(verdict: Verdict, failed: History, treated: History) -> bool:

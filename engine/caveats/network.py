@@ -18,7 +18,15 @@ from caveats.config import NetworkConfig
 from caveats.initialization import scale_to_unit_variance
 from caveats.modules import Residual
 
-__all__ = ["activations", "build", "layer_name", "linears", "swap_activations", "swap_dropout"]
+__all__ = [
+    "activations",
+    "assemble",
+    "build",
+    "layer_name",
+    "linears",
+    "swap_activations",
+    "swap_dropout",
+]
 
 
 def layer_name(index: int, hidden: int) -> str:
@@ -43,6 +51,7 @@ def build(
 
 
 def assemble(config: NetworkConfig, features: int, outputs: int) -> nn.Sequential:
+    """The modules of a network from (rows, features) to (rows, outputs), not initialised."""
     blocks: list[nn.Module] = []
     fan_in = features
     for width, activation in zip(config.widths, config.activations, strict=True):

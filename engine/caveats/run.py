@@ -26,8 +26,9 @@ from caveats.instruments.sampler import Sampler
 from caveats.network import activations, layer_name, linears
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
+from caveats.yardsticks import constant_loss, kernel_loss
 
-__all__ = ["Run", "constant_loss", "probe_rows"]
+__all__ = ["Run", "probe_rows"]
 
 READINGS_BUDGET = 0.005  # of the time, for sharpness and noise scale, beside the cadence's
 
@@ -37,19 +38,6 @@ def probe_rows(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     if rows <= PROBE_ROWS:
         return np.arange(rows)
     return np.sort(np.random.Generator(np.random.PCG64(0)).permutation(rows)[:PROBE_ROWS])
-
-
-def constant_loss(y: Tensor, loss: str) -> float:
-    """The loss of the best network that ignores its input, on targets y.
-
-    Cross-entropy: the entropy of the class frequencies; mse: the variance of the targets.
-    """
-    if y.is_floating_point():
-        return float(y.double().var(0, correction=0).mean())
-    share = torch.bincount(y).double() / len(y)
-    if loss == "mse":
-        return float((share * (1 - share)).mean())
-    return float(torch.special.entr(share).sum())
 
 
 class Run:
@@ -75,10 +63,11 @@ class Run:
             self.trainer.y[rows],
             [layer_name(i, hidden) for i in range(hidden + 1)],
         )
-        self.baseline = constant_loss(self.probe.y, config.training.loss)
+        loss = config.training.loss
+        self.baseline = constant_loss(self.probe.y, loss)
+        self.reachable = kernel_loss(self.probe.x, self.probe.y, loss)
         self.history = History(
-            tuple(layer_name(i, hidden) for i in range(hidden + 1)),
-            facts=Facts(self.baseline, config.training.steps, config),
+            tuple(layer_name(i, hidden) for i in range(hidden + 1)), facts=self._facts()
         )
         self.divergence: Divergence | None = None
         self.seconds = 0.0
@@ -192,7 +181,7 @@ class Run:
             key: after.get(key) for key in (*after, *before) if before.get(key) != after.get(key)
         }
         self.trainer.change(config)
-        self.history.facts = Facts(self.baseline, config.training.steps, config)
+        self.history.facts = self._facts()
         if changes:
             # The settings of an optimizer that went are in ``changes`` as None, not in the text.
             text = ", ".join(f"{key} → {after[key]}" for key in changes if key in after)
@@ -235,10 +224,13 @@ class Run:
         self._deep_cost, self._confirmed_dead = state["deep_cost"], state["confirmed_dead"]
         self._speed_since = self.step, self.seconds
         self.history = history
-        history.facts = Facts(self.baseline, self.config.training.steps, self.config)
+        history.facts = self._facts()
         for event in history.snapshot().events:
             if event.kind == "diverged":
                 self.divergence = Divergence(event.step, event.text)
+
+    def _facts(self) -> Facts:
+        return Facts(self.baseline, self.config.training.steps, self.config, self.reachable)
 
     def _affords_deep(self) -> bool:
         return self._cadence.affords(4 * self._deep_cost, self.seconds)

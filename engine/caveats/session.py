@@ -73,6 +73,11 @@ class Session:
     def pause(self) -> None:
         self._commands.put(self._pause)
 
+    def play_or_pause(self) -> None:
+        """Pause a running run, let any other train. The worker decides which: two calls in quick
+        succession undo one another, whatever a status read in between would have said."""
+        self._commands.put(lambda: self._pause() if self._running else self._play())
+
     def single_step(self) -> None:
         """Make one step and measure it; pauses a running run."""
         self._commands.put(self._single_step)
@@ -82,9 +87,12 @@ class Session:
         or running as before."""
         self._commands.put(lambda: self._change(config))
 
-    def restart(self, config: RunConfig | None = None, play: bool = False) -> None:
-        """Begin anew from step 0, with ``config`` or the present one."""
-        self._commands.put(lambda: self._restart(config or self._config, play))
+    def restart(self, config: RunConfig | None = None, play: bool | None = False) -> None:
+        """Begin anew from step 0, with ``config`` or the present one; with ``play`` None running
+        if it was."""
+        self._commands.put(
+            lambda: self._restart(config or self._config, self._running if play is None else play)
+        )
 
     def resume(self, folder: Path) -> None:
         """Go on with the run kept in ``folder``, paused where its checkpoint stands. Where that

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from caveats.run import Run
+from caveats.datasets import Dataset
 
 __all__ = ["Line", "Plane", "line", "plane"]
 
@@ -23,13 +24,15 @@ class Plane:
     """The class of each point of a grid over two inputs, and some rows of the data on it.
 
     ``classes`` (height, width) top row first; ``points`` (n, 2) in 0..1 from the lower left,
-    ``truth`` (n,) their classes, ``right`` (n,) whether the network says so.
+    ``truth`` (n,) their classes, ``right`` (n,) whether the network says so; ``corners`` (2, 2) are
+    the lower left and the upper right of the grid in the data's own units.
     """
 
     classes: NDArray[np.int64]
     points: NDArray[np.float64]
     truth: NDArray[np.int64]
     right: NDArray[np.bool_]
+    corners: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,8 @@ class Line:
 
 
 @torch.no_grad()
-def plane(run: Run, width: int, height: int) -> Plane:
+def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
     """The decision regions on a grid of ``width`` × ``height``; for two inputs and classes."""
-    data = run.dataset
     x = data.x.astype(np.float64)
     low, high = x.min(0), x.max(0)
     pad = MARGIN * np.maximum(high - low, 1e-12)
@@ -56,33 +58,34 @@ def plane(run: Run, width: int, height: int) -> Plane:
     grid = np.stack(np.broadcast_arrays(across[None, :], down[:, None]), -1).reshape(-1, 2)
     chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
     rows = np.concatenate((grid, x[chosen]))
-    said = answer(run, rows).argmax(-1)
+    said = answer(network, rows).argmax(-1)
     truth = np.asarray(data.y)[chosen].astype(np.int64)
     return Plane(
         said[: len(grid)].reshape(height, width),
         (x[chosen] - low) / (high - low),
         truth,
         said[len(grid) :] == truth,
+        np.stack((low, high)),
     )
 
 
 @torch.no_grad()
-def line(run: Run, width: int) -> Line:
+def line(network: nn.Module, data: Dataset, width: int) -> Line:
     """The fitted function at ``width`` points; for one input and one target."""
-    x = run.dataset.x[:, 0].astype(np.float64)
+    x = data.x[:, 0].astype(np.float64)
     grid = np.linspace(x.min(), x.max(), width)
     chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
     chosen = chosen[np.argsort(x[chosen])]
-    y = np.asarray(run.dataset.y, dtype=np.float64)[chosen, 0]
-    return Line(grid, answer(run, grid[:, None])[:, 0], x[chosen], y)
+    y = np.asarray(data.y, dtype=np.float64)[chosen, 0]
+    return Line(grid, answer(network, grid[:, None])[:, 0], x[chosen], y)
 
 
-def answer(run: Run, rows: NDArray[np.float64]) -> NDArray[np.float64]:  # (rows, outputs)
-    network = run.trainer.network
+def answer(network: nn.Module, rows: NDArray[np.float64]) -> NDArray[np.float64]:  # (rows, outputs)
+    training, device = network.training, next(network.parameters()).device
     network.eval()  # no dropout, and a batch norm's averages instead of the grid's
     try:
-        output = network(torch.tensor(rows, dtype=torch.float32, device=run.trainer.device))
+        output = network(torch.tensor(rows, dtype=torch.float32, device=device))
     finally:
-        network.train()
+        network.train(training)
     said: NDArray[np.float64] = output.double().cpu().numpy()
     return said

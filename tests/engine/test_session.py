@@ -67,6 +67,28 @@ def test_opens_paused_at_step_0_with_that_step_measured(session: Session) -> Non
     assert session.run.history.snapshot().steps.tolist() == [0]
 
 
+def test_two_presses_in_quick_succession_undo_one_another(session: Session) -> None:
+    """Whoever presses cannot know yet what the first press led to: the worker decides."""
+    gate = threading.Event()
+    session.play()
+    session.ask(lambda run: gate.wait(), lambda answer: None)  # the worker is in a long step
+    session.play_or_pause()
+    session.play_or_pause()
+    gate.set()
+    assert session.settled()
+    assert session.status.state == "running"
+    session.play_or_pause()
+    assert session.settled()
+    assert session.status.state == "paused"
+
+
+def test_a_restart_right_after_play_plays_on(session: Session) -> None:
+    session.play()
+    session.restart(play=None)
+    assert session.settled()
+    assert (session.status.state, session.status.run_number) == ("running", 2)
+
+
 def test_play_pause_play_gives_the_weights_of_a_run_without_pauses() -> None:
     with Session(config(training__steps=90)) as session:
         for stop in (7, 31, 60):

@@ -1,17 +1,32 @@
-"""An OpenSSH server on loopback, with keys made for the test, and a client for it."""
+"""An OpenSSH server on loopback, with keys made for the test, a client for it, and what it leaves
+behind."""
 
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import os
+import select
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+# importmode=importlib keeps test folders off sys.path: loaded by its path
+_SPEC = importlib.util.spec_from_file_location(
+    "terminal_fixtures", Path(__file__).parents[1] / "terminal" / "conftest.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+_fixtures = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_fixtures)
+terminal = _fixtures.terminal
+
+DEADLINE = 180  # seconds after which a test that waits in vain fails
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
@@ -58,3 +73,38 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Se
     server.terminate()
     server.wait()
     server.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[[Callable[[], object]], None]:
+    """``until(what)`` waits until ``what()`` is true."""
+
+    def wait(what: Callable[[], object]) -> None:
+        end = time.monotonic() + DEADLINE
+        while not what():
+            assert time.monotonic() < end, "it never happened"
+            select.select([], [], [], 0.05)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def left_behind() -> Callable[[Path], list[str]]:
+    """``left_behind(folder)``: the command lines of processes that have ``folder`` in theirs or in
+    their environment, which children inherit. One that has ended has neither, also where nobody
+    has waited for it."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("/proc does not tell the environment of processes here")
+
+    def find(folder: Path) -> list[str]:
+        word, found = str(folder).encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (process / "cmdline").read_bytes()
+                if word in line or word in (process / "environ").read_bytes():
+                    found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:  # it has just ended, or is somebody else's
+                continue
+        return found
+
+    return find

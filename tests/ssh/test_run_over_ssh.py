@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +19,6 @@ from caveats.runs.reader import Reader
 from caveats.runs.resuming import restore
 
 PROGRAM = [sys.executable, "-c", "from caveats_tui.cli import main; main()"]
-DEADLINE = 120  # seconds after which a test that hangs fails
 
 
 def command(folder: Path) -> str:
@@ -34,13 +30,6 @@ def command(folder: Path) -> str:
     )
 
 
-def until(what: Callable[[], object]) -> None:
-    end = time.monotonic() + DEADLINE
-    while not what():
-        assert time.monotonic() < end, "it never happened"
-        select.select([], [], [], 0.05)
-
-
 def read_until(client: subprocess.Popen[bytes], pattern: bytes) -> None:
     assert client.stdout is not None
     said = b""
@@ -48,27 +37,6 @@ def read_until(client: subprocess.Popen[bytes], pattern: bytes) -> None:
         part = os.read(client.stdout.fileno(), 4096)
         assert part, said.decode(errors="replace")
         said += part
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
-def left_behind(word: str) -> list[str]:
-    """The command lines of other processes that name ``word``."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if word in line:
-            found.append(line)
-    return found
 
 
 @pytest.fixture
@@ -86,28 +54,29 @@ def start():
         client.communicate()
 
 
-@pytest.mark.parametrize("lost", ["client killed", "ctrl-c"])
-def test_a_lost_connection_stops_the_run_in_order(ssh, start, tmp_path, lost):
+@pytest.mark.parametrize("lost", ["client killed", pytest.param("ctrl-c", marks=pytest.mark.slow)])
+def test_a_lost_connection_stops_the_run_in_order(ssh, start, until, left_behind, tmp_path, lost):
     folder = tmp_path / "run"
     client = start(ssh(command(folder)))
     read_until(client, rb"step [1-9][\d,]*/100,000,000  [\d,]+/s")
-    pid = Manifest.read(folder).pid
     if lost == "ctrl-c":
         client.stdin.write(b"\x03")
         client.stdin.flush()
         read_until(client, rb"Interrupted at step [\d,]+ of 100,000,000: caveats-tui run --resume")
     else:
         client.send_signal(signal.SIGKILL)
-    until(lambda: gone(pid))
+    until(lambda: not left_behind(folder))
 
     reader = Reader(folder)
     assert (reader.status.state, reader.problems) == ("stopped", ())
     run = restore(folder)
     assert run.step == reader.status.step > 0
-    until(lambda: not left_behind(str(folder)))
 
 
-def test_a_run_inside_tmux_goes_on_and_stops_in_order_with_it(ssh, start, tmp_path):
+@pytest.mark.slow
+def test_a_run_inside_tmux_goes_on_and_stops_in_order_with_it(
+    ssh, start, until, left_behind, tmp_path
+):
     if shutil.which("tmux") is None:
         pytest.skip("tmux is not installed")
     folder, server = tmp_path / "run", f"caveats-{os.getpid()}"
@@ -123,7 +92,26 @@ def test_a_run_inside_tmux_goes_on_and_stops_in_order_with_it(ssh, start, tmp_pa
         assert Manifest.read(folder).standing.state == "running"
     finally:
         subprocess.run([*tmux, "kill-server"], check=True)
-    until(lambda: gone(before.pid))
+    until(lambda: not left_behind(folder))
     assert Reader(folder).status.state == "stopped"
     assert restore(folder).step >= before.standing.step
-    until(lambda: not left_behind(str(folder)))
+
+
+@pytest.mark.slow
+def test_a_run_without_a_terminal_is_told_nothing_and_trains_on_until_it_is_stopped(
+    ssh, start, until, left_behind, tmp_path
+):
+    folder = tmp_path / "run"
+    argv = ["-T" if word == "-tt" else word for word in ssh(command(folder))]
+    client = start(argv)
+    until(lambda: (folder / "run.toml").exists() and Manifest.read(folder).standing.step)
+    before = Manifest.read(folder)
+    client.kill()
+    until(lambda: Manifest.read(folder).standing.beat >= before.standing.beat + 2)
+    now = Manifest.read(folder)
+    assert (now.standing.state, now.pid) == ("running", before.pid)
+    assert now.standing.step > before.standing.step
+    os.kill(now.pid, signal.SIGTERM)
+    until(lambda: not left_behind(folder))
+    assert Reader(folder).status.state == "stopped"
+    assert restore(folder).step >= now.standing.step

@@ -7,6 +7,7 @@ harness, and only what pyte understands reaches it.
 
 from __future__ import annotations
 
+import base64
 import codecs
 import contextlib
 import fcntl
@@ -24,7 +25,11 @@ from typing import Any, NamedTuple
 
 import pyte
 
-__all__ = ["KEYS", "Cell", "Terminal"]
+__all__ = ["KEYS", "PATIENCE", "Cell", "Terminal"]
+
+# Seconds until a test that waits in vain fails: a machine with much else to do may take a minute
+# for what takes a second on one that is idle. One that passes returns as soon as it can.
+PATIENCE = 120.0
 
 KEYS = {
     "enter": "\r", "escape": "\x1b", "tab": "\t", "space": " ", "backspace": "\x7f",
@@ -158,6 +163,12 @@ class Terminal:
             -number for number in usual if not self.modes.get(number, True)
         }
 
+    @property
+    def clipboard(self) -> str | None:
+        """What was last sent to the clipboard by OSC 52, None where nothing was."""
+        sent = re.findall(rb"\x1b\]52;c?;([A-Za-z0-9+/=]*)(?:\x07|\x1b\\)", self.received)
+        return base64.b64decode(sent[-1], validate=True).decode() if sent else None
+
     # what a person does
 
     def send(self, text: str) -> None:
@@ -200,7 +211,9 @@ class Terminal:
 
     # waiting
 
-    def wait_for(self, wanted: str | Callable[[Terminal], object], timeout: float = 20.0) -> None:
+    def wait_for(
+        self, wanted: str | Callable[[Terminal], object], timeout: float = PATIENCE
+    ) -> None:
         """Read until ``wanted`` is on the screen, or is true of this terminal."""
 
         def there() -> object:
@@ -213,7 +226,7 @@ class Terminal:
                 said = repr(wanted) if isinstance(wanted, str) else "it"
                 raise AssertionError(f"{end} without {said}:\n{self.text}")
 
-    def exit_code(self, timeout: float = 20.0) -> int:
+    def exit_code(self, timeout: float = PATIENCE) -> int:
         """Read until the program and all that it left behind are gone, and return how it ended: as
         `subprocess` says it, the negative number of a signal that killed it."""
         deadline = time.monotonic() + timeout
@@ -271,7 +284,9 @@ class Terminal:
             done = match.end()
             self._apply(match)
         self._rest = text[done:]
-        assert len(self._rest) < 4096, f"no sequence known: {self._rest[:40]!r}"
+        # An OSC may be long: one that fills the clipboard has 100,000 characters.
+        most = 1 << 20 if self._rest.startswith("\x1b]") else 4096
+        assert len(self._rest) < most, f"no sequence known: {self._rest[:40]!r}"
 
     def _apply(self, match: re.Match[str]) -> None:
         final, private = match["final"], match["private"]

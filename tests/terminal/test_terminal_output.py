@@ -45,6 +45,7 @@ def pipe() -> Iterator[tuple[int, int]]:
         ("┌─┐│ alive ●", "ascii", b"+-+| alive *"),
         ("±0.5 × 3", "latin-1", b"\xb10.5 \xd7 3"),
         ("60×16 ⣿", "ascii", b"60x16 ?"),
+        ("χ ≤ 2σ‖δ‖ ≈ 10²", "ascii", b"X < 2s|d| ~ 10?"),
         ("layer → 3 …", "utf-8", "layer → 3 …".encode()),
     ],
 )

@@ -20,7 +20,7 @@ SMALL = [
     "--set", "data.name=moons", "--set", "network.widths=[8]",
     "--set", "training.steps=100000000",
 ]  # fmt: skip
-WAIT = 60.0  # seconds a slow machine may take; a passing test waits for what it sees, not for this
+WAIT = 120.0  # seconds a slow machine may take; a passing test waits for what it sees, not for this
 
 
 @pytest.fixture

@@ -35,7 +35,9 @@ def layer(name: str, **values: Any) -> dict[str, Any]:
 
 
 def text_of(found: dict[str, Any], **given: Any) -> str:
-    return report(found, **{"baseline": 2.3026, "device": "cpu", "outputs": 10, **given})
+    return report(
+        found, **{"baseline": 2.3026, "reachable": 0.1, "device": "cpu", "outputs": 10, **given}
+    )
 
 
 def row(text: str, name: str) -> list[str]:

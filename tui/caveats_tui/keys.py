@@ -130,6 +130,10 @@ KEYS: tuple[Key, ...] = (
         "Change the focused chart between a logarithmic and a linear axis.", "look",
     ),
     Key(
+        "copy", "c", "c", "copy", "copy data",
+        "Copy the focused chart's data as csv to your clipboard, over SSH too (OSC 52).", "look",
+    ),
+    Key(
         "setup_pane", "left_square_bracket", "[", "setup_pane", "setup pane",
         "Show or hide the setup list.", "look",
     ),

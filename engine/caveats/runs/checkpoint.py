@@ -29,7 +29,9 @@ from caveats.run import Run
 from caveats.runs.files import read_whole, replace_file
 from caveats.runs.manifest import rooted
 
-__all__ = ["CHECKPOINT", "Checkpoint", "encode", "load_into", "read", "take", "write"]
+__all__ = [
+    "CHECKPOINT", "TRAINER", "Checkpoint", "encode", "load_into", "read", "take", "write",
+]  # fmt: skip
 
 CHECKPOINT = "checkpoint.safetensors"
 FORMAT = 1
@@ -103,15 +105,16 @@ def write(folder: Path, encoded: bytes) -> None:
     replace_file(folder / CHECKPOINT, encoded)
 
 
-def read(folder: Path) -> Checkpoint:
-    """Read the checkpoint in ``folder``; `load_into` checks whether it fits a run.
+def read(folder: Path, most: int = LARGEST) -> Checkpoint:
+    """Read the checkpoint in ``folder``, of at most ``most`` bytes; `load_into` checks whether it
+    fits a run.
 
     Raises:
         ConfigError: one sentence for whatever is wrong with it.
     """
     where = visible(folder / CHECKPOINT)
     try:
-        data = read_whole(folder / CHECKPOINT, LARGEST)
+        data = read_whole(folder / CHECKPOINT, most)
     except FileNotFoundError:
         raise ConfigError(f"{where} is missing: this run cannot go on, only be looked at") from None
     content = metadata(data, where)

@@ -79,6 +79,7 @@ class Manifest:
     kind: str = "run"
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     baseline: float = nan
+    reachable: float = 0.0
     device: str = "cpu"
     data_crc32: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +117,7 @@ class Manifest:
                 "layers": list(self.layers),
                 "units": list(self.units),
                 "baseline": self.baseline,
+                "reachable": self.reachable,
                 "data_crc32": self.data_crc32,
                 "status": status,
                 "process": {"host": self.host, "pid": self.pid, "starts": self.starts},
@@ -174,6 +176,7 @@ class Manifest:
             kind=top.text("kind"),
             created=top.moment("created"),
             baseline=top.number("baseline"),
+            reachable=top.number("reachable") if "reachable" in top.tree else 0.0,
             device=top.text("device"),
             data_crc32=top.whole("data_crc32"),
             versions={visible(key): versions.text(key) for key in list(versions.tree)[:20]},

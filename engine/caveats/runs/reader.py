@@ -121,8 +121,9 @@ class Reader:
         return max(0.0, (datetime.now(UTC) - self.manifest.standing.time).total_seconds())
 
     def _facts(self) -> Facts:
-        config = self.manifest.config
-        return Facts(self.manifest.baseline, config.training.steps, config)
+        manifest = self.manifest
+        steps = manifest.config.training.steps
+        return Facts(manifest.baseline, steps, manifest.config, manifest.reachable)
 
     def _empty(self) -> History:
         row = 8 * (len(SCALARS) + len(LAYER_MEASURES) * len(self.manifest.layers))

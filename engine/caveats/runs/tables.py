@@ -18,7 +18,7 @@ from caveats.runs.lines import Record
 from caveats.runs.manifest import Manifest
 from caveats.runs.reader import records
 
-__all__ = ["to_csv", "to_jsonl"]
+__all__ = ["cell", "to_csv", "to_jsonl"]
 
 
 def to_csv(folder: Path, out: Path) -> None:
@@ -37,6 +37,7 @@ def to_csv(folder: Path, out: Path) -> None:
 
 
 def cell(value: float) -> str:
+    """A number as csv has it, to the 9 digits that a float32 needs; nothing for NaN."""
     return "" if math.isnan(value) else f"{value:.9g}"
 
 

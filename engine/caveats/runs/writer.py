@@ -238,6 +238,7 @@ def described(run: Run, kind: str, state: State, resumed: Manifest | None) -> Ma
         kind=resumed.kind if resumed else kind,
         created=resumed.created if resumed else datetime.now(UTC),
         baseline=run.baseline,
+        reachable=run.reachable,
         device=str(run.trainer.device),
         data_crc32=data,
         versions={"python": platform.python_version(), **{p: packaged(p) for p in PACKAGES}},

@@ -17,6 +17,7 @@ HALF = 0.5
 BORN = 0.8  # of a layer wide enough that chance does not do it
 WIDE = 16
 FADED = 1e-3  # delta of the first layer over that of the output, at step 0
+SETTLED = 0.1  # of the planned steps, before a pause in learning means anything
 SOON = 0.6  # gain that the run is on its way to
 
 
@@ -37,7 +38,9 @@ def rule(e: Evidence) -> Finding | None:
     if cut or (worst >= HALF and p.stuck and p.late(0.05)):
         severity = "critical"
     elif worst >= HALF and (
-        p.stalled or (e.step == 0 and born_in_bulk(share, units)) or cripples(e, share, units)
+        (p.stalled and p.late(SETTLED))
+        or (e.step == 0 and born_in_bulk(share, units))
+        or cripples(e, share, units)
     ):
         severity = "warning"
     else:

@@ -99,7 +99,7 @@ class Evidence:
         if not len(steps):
             steps, losses = self.steps[-1:], np.array([math.inf])
         accuracy = self.scalar("accuracy")
-        return progress(steps, losses, accuracy, self.facts.baseline, self.facts.steps)
+        return progress(steps, losses, accuracy, self.facts)
 
     @cached_property
     def divergence(self) -> Event | None:

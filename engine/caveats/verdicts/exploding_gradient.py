@@ -16,9 +16,9 @@ __all__ = ["EXPLODING_GRADIENT"]
 
 # 12 of 15 healthy small networks cross a ratio of 70 (AUTOTRAINER's limit) at some time.
 GROWN = 100.0
-# Batch normalization makes deltas grow by √(π/(π-1)) = 1.21 a ReLU layer (Yang et al. 2019) and
+# Batch normalization makes deltas grow by √(π/(π-1)) a ReLU layer by itself (Yang et al. 2019) and
 # bears it, as it makes the loss blind to the size of the weights.
-GROWN_IN_BATCH_NORM = 1e4
+BATCH_NORM_FACTOR = math.sqrt(math.pi / (math.pi - 1))
 OVERFLOWING = 1e6
 SOON = 0.6  # gain that the run is on its way to
 ASTRONOMIC = 1e3  # loss over that of the constant predictor
@@ -31,7 +31,8 @@ def rule(e: Evidence) -> Finding | None:
     r, first = e.delta_ratio, e.first_delta_ratio
     high = e.loss / p.baseline if p.baseline > 0 else math.nan
     batch = e.config is not None and e.config.network.normalization == "batch"
-    grows = first >= (GROWN_IN_BATCH_NORM if batch else GROWN) and e.hidden >= 2
+    own = BATCH_NORM_FACTOR**e.hidden if batch else 1.0
+    grows = first >= GROWN * own and e.hidden >= 2
     worse = p.old_enough and p.gain < -0.5 and not p.improving
     if e.step == 0:
         severity: Severity

@@ -67,7 +67,8 @@ class Judge:
                     self.first_flagged.setdefault(name, evidence.step)
             elif name in self._findings:
                 self._quiet[name] += 1
-                if self._quiet[name] >= PATIENCE or not evidence.finite:
+                over = 0 < evidence.facts.steps <= evidence.step
+                if self._quiet[name] >= PATIENCE or over or not evidence.finite:
                     del self._findings[name], self._since[name]
 
     def _worded(self, evidence: Evidence) -> tuple[Verdict, ...]:

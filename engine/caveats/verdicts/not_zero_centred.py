@@ -14,7 +14,7 @@ __all__ = ["NOT_ZERO_CENTRED"]
 
 MEAN = 0.8
 MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
-PATIENCE = 0.2  # of the planned steps, where the data are centred
+PATIENCE = 0.5  # of the planned steps, where the data are centred
 SOON = 0.6  # gain that the run is on its way to
 # These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
 # negative, and ReLU networks train well: their mean is information, not an alarm.
@@ -40,7 +40,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     coherence = e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
-    slow = p.stalled or projected_gain(e) < SOON
+    slow = p.learnable and (p.stalled or projected_gain(e) < SOON)
     severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
     other = bool(
         step_is_small(e)

@@ -13,7 +13,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["PLATEAU"]
 
-PATIENCE = 0.2  # of the planned steps
+PATIENCE = 0.5  # of the planned steps; until then it is a note
 FLAT = 0.05  # of the constant predictor's loss
 
 
@@ -26,7 +26,7 @@ def rule(e: Evidence) -> Finding | None:
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
     severity: Severity = "note"
     if p.late(PATIENCE):
-        severity = "critical" if p.late(2 * PATIENCE) else "warning"
+        severity = "critical" if p.late(1.5 * PATIENCE) else "warning"
     gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))
     weights = float(np.sqrt(np.nansum(e.now("weight_norm") ** 2)))
     what = (

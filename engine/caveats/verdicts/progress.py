@@ -1,7 +1,8 @@
 """Tells from the loss alone how training goes: learning, finished, stalled, stuck or worse.
 
-It knows no caveat. The yardstick is the loss of the best constant predictor (Breiman's "null
-model"): a flat loss below it is a network that has finished, a flat loss at it one that is stuck.
+It knows no caveat. The yardsticks are the loss of the best constant predictor and that of kernel
+regression, how far these data let anyone get: a flat loss near the second is a network that has
+finished, a flat loss near the first one that is stuck.
 """
 
 from __future__ import annotations
@@ -12,27 +13,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from caveats.history import Facts
+
 __all__ = ["Progress", "progress"]
 
-FINISHED = 0.9  # of the way from the constant predictor to loss 0
+LEARNABLE = 0.1  # of the constant predictor's loss that kernel regression takes away
+FINISHED = 0.9  # of the way from the constant predictor to kernel regression
+SHORT = 0.75  # of it: standing still beyond that is no failure
 ACCURATE = 0.95
 STUCK = 0.05
 FALLING = 0.03  # share of the loss that half a run should take away
-EARLIEST = 10  # steps before a flat loss means anything
+EARLIEST, EARLY = 10, 0.045  # steps, and share of those planned, before a flat loss means anything
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``gain`` is 1 at loss 0, 0 at the constant predictor, negative where worse than it. ``fall``
-    is the share of the loss that the newest half of the steps took away and ``noise`` how much of
-    it the newest losses scatter; ``learned`` is what of that fall lies below the constant
-    predictor, as a share of its loss. ``level`` is the recent loss, the median of up to three
-    records; ``share`` the part of the planned steps made."""
+    """``gain`` is 1 where kernel regression gets, 0 at the constant predictor, negative where worse
+    (-1 at twice its loss). ``span`` is the loss between the two; ``learnable`` says whether that is
+    enough to call a loss that stays up a fault. ``fall`` is the share of the loss that the newest
+    half of the steps took away and ``noise`` how much of it the newest losses scatter; ``learned``
+    is what of that fall lies below the constant predictor, as a share of the span. ``level`` is the
+    recent loss, the median of up to three records; ``share`` the part of the planned steps made."""
 
     step: int
     share: float
     level: float
     baseline: float
+    span: float
+    learnable: bool
     gain: float
     fall: float
     learned: float
@@ -55,27 +63,27 @@ class Progress:
 
     @property
     def stuck(self) -> bool:
-        """No better than a constant, and not getting there."""
-        if not self.old_enough or self.finished or self.gain >= STUCK:
+        """No better than a constant, and not getting there, though there is something to learn."""
+        if not self.learnable or not self.old_enough or self.finished or self.gain >= STUCK:
             return False
         # Down to the constant predictor is not learning: it takes the output's biases alone.
         return not self.improving or (self.gain > -STUCK and self.learned < FALLING)
 
     @property
     def stalled(self) -> bool:
-        """Not finished, and not getting better."""
-        return self.old_enough and not self.finished and not self.improving
+        """Far from finished, and not getting better."""
+        far = self.gain < SHORT and not self.finished
+        return self.old_enough and far and not self.improving
 
 
 def progress(
     steps: NDArray[np.int64],
     losses: NDArray[np.float64],
     accuracy: float,
-    baseline: float,
-    planned: int,
+    facts: Facts,
 ) -> Progress:
     """How training stands at the last of ``steps`` (records,) with ``losses`` (records,)."""
-    step = int(steps[-1])
+    step, baseline, planned = int(steps[-1]), facts.baseline, facts.steps
     level = median(losses[-3:])
     if not (math.isfinite(baseline) and baseline > 0):
         baseline = float(losses[0])
@@ -83,14 +91,22 @@ def progress(
     before = median(losses[max(0, min(quarter, half - 3)) : max(1, half)])
     newest = losses[min(late, max(0, len(losses) - 3)) :]
     now = median(newest)
-    gain = (baseline - level) / baseline if baseline > 0 else 1.0
-    learned = (min(before, baseline) - now) / baseline if baseline > 0 else 0.0
+    reachable = facts.reachable if facts.reachable > 0 else 0.0  # a stranger's folder may say NaN
+    learnable = baseline - reachable >= LEARNABLE * baseline
+    span = max(baseline - reachable, LEARNABLE * baseline)
+    if baseline > 0:
+        gain = (baseline - level) / (span if level < baseline else baseline)
+        learned = (min(before, baseline) - now) / span
+    else:
+        gain, learned = 1.0, 0.0
     fall = (before - now) / before if before > 0 else 0.0
     noise = median(np.abs(newest - now)) / before if before > 0 and math.isfinite(now) else 0.0
-    earliest = max(EARLIEST, 0.03 * planned)
+    earliest = max(EARLIEST, EARLY * planned)
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6
-    return Progress(step, share, level, baseline, gain, fall, learned, noise, accuracy, old)
+    return Progress(
+        step, share, level, baseline, span, learnable, gain, fall, learned, noise, accuracy, old
+    )
 
 
 def median(values: NDArray[np.float64]) -> float:

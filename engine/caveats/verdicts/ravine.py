@@ -11,7 +11,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]
 
-PATIENCE = 0.2  # of the planned steps
+PATIENCE = 0.5  # of the planned steps; until then it is a note
 FAR = 0.4  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
@@ -19,6 +19,8 @@ PLAIN = frozenset({"sgd"})
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not e.hidden or not p.old_enough or p.finished:
+        return None
+    if not p.learnable:  # nothing says that another step would get further
         return None
     if e.config is None or e.config.optimizer.name not in PLAIN or cut_off(e):
         return None
@@ -28,11 +30,13 @@ def rule(e: Evidence) -> Finding | None:
     if projected >= FAR:
         return None
     update = largest_update(e)
-    severity: Severity = "warning" if p.late(PATIENCE) else "note"
+    # A layer of a few units is more often at the end of what it can tell apart.
+    narrow = min(e.now("units")[: e.hidden]) < cure.NARROW
+    severity: Severity = "warning" if p.late(PATIENCE) and not narrow else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
-        f"loss {e.loss:.3g} falls steadily but slowly: at this pace the run ends at "
-        f"{1 - projected:.0%} of a constant's loss"
+        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it makes "
+        f"{max(projected, 0):.0%} of the way from a constant's loss to what the data allow"
     )
     evidence = {"gain": p.gain, "projected_gain": projected, "fall": p.fall, "update_ratio": update}
     if share == share:

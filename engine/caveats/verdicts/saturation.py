@@ -14,6 +14,9 @@ __all__ = ["SATURATION"]
 
 HALF = 0.5
 FLAT = 0.15  # mean slope over its maximum: then about four in five values lie in the tails
+EARLY = 0.05  # of the planned steps, for optimizers that do not mind small gradients
+SETTLED = 0.1  # of them, before a pause in learning means anything
+HALFWAY = 0.5
 SOON = 0.8  # gain that the run is on its way to
 HIGH_START = 2.0  # loss at step 0 over that of the constant predictor
 
@@ -31,11 +34,15 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     start = float(e.losses[0] / p.baseline) if p.baseline > 0 else 1.0
     severity: Severity
-    if p.finished:
+    if p.finished or (e.adaptive and not p.late(EARLY)):
         severity = "note"
     elif p.stuck:
         severity = "critical"
-    elif p.stalled or (start >= HIGH_START and held_up(e)):
+    elif (
+        (p.stalled and p.late(SETTLED))
+        or (start >= HIGH_START and held_up(e))
+        or (p.gain < 0 and p.late(HALFWAY))  # still worse than a constant
+    ):
         severity = "warning"
     else:
         severity = "note"
@@ -67,7 +74,7 @@ def rule(e: Evidence) -> Finding | None:
 def held_up(e: Evidence) -> bool:
     """At the start plain gradients pay for it at once; later the pace shows whether they do."""
     if e.step < 10:
-        return not e.adaptive
+        return True
     return e.progress.old_enough and projected_gain(e) < SOON
 
 

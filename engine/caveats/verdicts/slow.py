@@ -62,4 +62,4 @@ def projected_gain(e: Evidence) -> float:
         return p.gain
     doublings = np.log2(max(1.0, planned / e.step))
     fell = p.fall / max(1e-9, 1 - p.fall) * p.level  # loss taken away by the last doubling
-    return float(p.gain + doublings * fell / max(p.baseline, 1e-12))
+    return float(p.gain + doublings * fell / max(p.span, 1e-12))

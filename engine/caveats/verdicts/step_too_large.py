@@ -19,6 +19,11 @@ __all__ = ["STEP_TOO_LARGE", "limit_of", "newest_sharpness"]
 LARGE_UPDATE = 10**-1.3
 SOON = 0.6  # gain that the run is on its way to
 FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
+# Loss of three records over the larger of the first and that of a constant, in the first steps:
+# at a usual learning rate healthy networks come back from ten times as much.
+FADED, GROWN = 1e-3, 100.0  # delta of the first layer over that of the output
+CLIMB, CLIMB_IF_USUAL = 2.0, 20.0
+SETTLED = 0.1  # of the planned steps: many healthy networks pay for large first steps until then
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
 
@@ -34,6 +39,9 @@ def rule(e: Evidence) -> Finding | None:
         evidence |= {"sharpness": sharpness, "limit": limit}
     layers = tuple(range(e.hidden + 1))
     severity: Severity
+    high = e.config is None or cure.lr_is_high(e.config)
+    if unsound_start(e) and not high:
+        return None  # the weights are at fault before any step is made
     if not e.finite:
         peak, _ = thrown(e)
         if not peak > LARGE_UPDATE:
@@ -43,22 +51,24 @@ def rule(e: Evidence) -> Finding | None:
     jumps, rise = bounce(e)
     evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
-    if not p.old_enough:  # the first steps may jump: only a climb of three records is a sign
+    settled = p.old_enough and p.late(SETTLED)
+    if not settled:  # the first steps may jump: only a climb of three records is a sign
         height = max(float(e.losses[0]), p.baseline)
-        worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > 2 * height
+        climb = CLIMB if high else CLIMB_IF_USUAL
+        worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > climb * height
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
     if p.finished or (p.improving and sharpness > 0.9 * limit):
         return at_the_edge(e, sharpness, limit, update)
     peak, height = thrown(e)
-    slow = p.old_enough and projected_gain(e) < SOON
-    if (worse and large) or (p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
-        severity = "critical" if p.old_enough else "warning"
-    elif bouncing and large and p.old_enough and not p.improving:
+    slow = settled and projected_gain(e) < SOON
+    if (worse and large) or (settled and p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
+        severity = "critical" if settled else "warning"
+    elif bouncing and large and settled and not p.improving:
         severity = "critical" if p.stuck else "warning"
     elif (
         slow and peak > LARGE_UPDATE and (height >= FAR_OFF or (peak >= UPHEAVAL and height >= 1.2))
-    ) or (p.stuck and peak >= UPHEAVAL and killed(e)):
+    ) or (settled and p.stuck and peak >= UPHEAVAL and killed(e)):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
         severity = "note"
@@ -80,6 +90,13 @@ def sized(ratio: float) -> str:
     if ratio > 1000:
         return "more than 1,000 times their size"
     return f"{ratio:.0f} times their size" if ratio > 10 else f"{ratio:.1%} of their size"
+
+
+def unsound_start(e: Evidence) -> bool:
+    """Whether signals faded, grew or were copies already before the first step."""
+    first = e.first_delta_ratio
+    copied = 1 - e.first("distinct")[: e.hidden] / e.first("units")[: e.hidden] > 0.5
+    return bool(0 < first <= FADED or first >= GROWN or np.any(copied))
 
 
 def killed(e: Evidence) -> bool:

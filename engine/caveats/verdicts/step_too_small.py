@@ -13,10 +13,11 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
 
-PATIENCE = 0.15  # of the planned steps
+PATIENCE = 0.6  # of the planned steps, where the learning rate is within the usual
 CRAWLING = 1e-3  # ‖ΔW‖/‖W‖ of one step in the fastest layer
-ROOM = 0.05  # sharpness over the stability limit: steps twenty times as long would be stable
-FAR_BELOW = 0.03  # of the customary learning rate
+ROOM = 0.03  # sharpness over the stability limit: steps thirty times as long would be stable
+FAR_BELOW = 0.01  # of the customary learning rate
+TIGHT = 0.1  # sharpness over the stability limit that leaves a usual step little to gain
 BAD = 0.4  # gain; a network further on than that may be at its own limit
 SOON = 0.45  # gain that the run is on its way to; beyond it a network may be at its own limit
 
@@ -25,15 +26,19 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not e.hidden or not p.old_enough or p.finished:
         return None
+    if not p.learnable:  # nothing says that another step would get further
+        return None
     if cut_off(e) and not crawls(e):
         return None
     projected = projected_gain(e)
     room = newest_sharpness(e) / limit_of(e.config)
-    if projected > SOON or not (step_is_small(e) or (room < ROOM and p.gain < BAD)):
+    tiny = step_is_small(e) and (e.config is None or cure.lr_is_low(e.config) or not room > TIGHT)
+    if projected > SOON or not (tiny or (room < ROOM and p.gain < BAD)):
         return None
     update = largest_update(e)
     severity: Severity = "critical" if p.stuck else "warning"
-    if not p.late(PATIENCE) and update > CRAWLING:
+    plainly = update <= CRAWLING and (e.config is None or cure.lr_is_low(e.config))
+    if not p.late(PATIENCE) and not plainly:
         severity = "note"
     what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
     if math.isfinite(room):

@@ -37,8 +37,8 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     dropout = e.config is not None and e.config.network.dropout > 0
     severity: Severity
-    if p.finished or (dropout and e.step == 0):
-        severity = "note"
+    if p.finished or (dropout and not p.old_enough):
+        severity = "note"  # dropout's masks part copies, given a few steps
     elif silent or p.stuck:
         severity = "critical"
     elif p.old_enough and p.improving and dropout:

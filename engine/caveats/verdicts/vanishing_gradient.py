@@ -20,7 +20,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["VANISHING_GRADIENT"]
 
 FADED = 1e-3
-HOPELESS = 1e-6  # at step 0, for plain gradient descent
+EARLY = 0.05  # of the planned steps
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -43,9 +43,11 @@ def rule(e: Evidence) -> Finding | None:
     # Down to the loss of a constant the output's biases lead alone.
     idle = p.old_enough and first <= FADED and projected_gain(e) < 0.3
     severity: Severity
-    if p.stuck:
+    if e.adaptive and not p.late(EARLY):
+        severity = "note"  # small gradients do not slow it; soon its loss will show
+    elif p.stuck:
         severity = "critical"
-    elif p.stalled or idle or (e.step < 10 and first <= FADED and not e.adaptive):
+    elif p.stalled or idle or (e.step < 10 and first <= FADED):
         severity = "warning"
     else:
         severity = "note"

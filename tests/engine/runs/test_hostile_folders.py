@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tomli_w
+import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
@@ -24,6 +25,8 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.run import Run
 from caveats.runs.export import export
+from caveats.runs.looking import data_of, network_of
+from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats.runs.resuming import restore, resume
 from caveats.runs.shelf import list_runs
@@ -361,6 +364,12 @@ def look_at_everything(folder: Path, weights: bool = True) -> None:
             for _ in range(2):
                 if not run.finished:
                     run.advance()
+        except ConfigError as error:
+            shown(error)
+        try:
+            data = data_of(Manifest.read(folder))
+            _, network = network_of(folder, data)
+            network(torch.tensor(data.x[:3]))
         except ConfigError as error:
             shown(error)
     for entry in list_runs(folder.parent):

@@ -20,7 +20,9 @@ from caveats_tui.app import CaveatsApp
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.panel import Panel
 
-PATIENCE = 30.0  # seconds until a test that waits in vain fails; those that pass never wait so long
+PATIENCE = (
+    120.0  # seconds until a test that waits in vain fails; those that pass never wait so long
+)
 
 
 class Lab:

@@ -137,7 +137,7 @@ def test_a_cell_has_the_colour_of_the_class_that_the_network_says_there(moons: R
     low, high = x.min(0), x.max(0)
     pad = 0.08 * (high - low)
     low, high = low - pad, high + pad
-    rows = cells(boundary_map(plane(moons, width, height)))
+    rows = cells(boundary_map(plane(moons.trainer.network, moons.dataset, width, height)))
     colours: dict[int, set[int | None]] = {0: set(), 1: set()}
     for r in range(height):
         for c in range(width):
@@ -155,6 +155,7 @@ def test_points_lie_where_they_are_and_a_wrong_one_is_a_cross() -> None:
         np.array([[0.05, 0.05], [0.95, 0.95]]),  # lower left, upper right
         np.array([0, 1]),
         np.array([True, False]),
+        np.array([[0.0, 0.0], [1.0, 1.0]]),
     )
     rows = text(boundary_map(seen))
     assert rows == ["         ×", " " * 10, " " * 10, "•         "]
@@ -166,6 +167,7 @@ def test_in_ascii_letters_are_classes_and_capitals_points() -> None:
         np.array([[0.1, 0.1], [0.9, 0.9], [0.4, 0.9]]),
         np.array([0, 1, 1]),
         np.array([True, True, False]),
+        np.array([[0.0, 0.0], [1.0, 1.0]]),
     )
     rows = boundary_map(seen, charset="ascii")
     assert text(rows) == ["a#bB", "Accb"]
@@ -176,7 +178,7 @@ def test_nothing_in_ascii_is_beyond_ascii(moons: Run) -> None:
     states = [np.array([0, 1, 2, 3, 4], np.uint8)]
     maps = (
         neuron_map(states, names(1), 60, 4, charset="ascii"),
-        boundary_map(plane(moons, 20, 8), charset="ascii"),
+        boundary_map(plane(moons.trainer.network, moons.dataset, 20, 8), charset="ascii"),
     )
     for rows in maps:
         assert "".join(text(rows)).isascii()

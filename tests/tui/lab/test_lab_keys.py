@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
 import shutil
@@ -317,6 +319,21 @@ async def _(lab: Any) -> None:
     await lab.until(lambda: lab.panel(2).rows != rows)
     await lab.press("y")
     assert "(log)" in str(lab.panel(2).border_title)
+
+
+@check("copy")
+async def _(lab: Any) -> None:
+    await lab.press("s", "s")
+    await lab.until("step 2/1,000,000")
+    await lab.press("3", "c")
+    assert lab.message.startswith("! loss · accuracy: copied 3 rows of csv")
+    norms = lab.bench.trace().snapshot.scalar("loss")
+    rows = list(csv.DictReader(io.StringIO(lab.app.clipboard)))
+    assert [float(row["loss"]) for row in rows] == pytest.approx(norms, rel=1e-8)
+    await lab.press("4", "v", "c")  # the decision boundary of moons
+    await lab.until(lambda: lab.panel(4).picture is not None)
+    await lab.press("c")
+    assert lab.app.clipboard.startswith("x1,x2,class\n")
 
 
 @check("setup_pane")

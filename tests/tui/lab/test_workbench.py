@@ -332,14 +332,17 @@ def test_a_forecast_is_made_even_if_it_was_asked_for_as_the_thread_ended(start: 
     forecaster = Forecaster()
     run = run_of(start())
 
+    def sample() -> Any:
+        return run.probe.x.numpy(), run.probe.y.numpy(), run.dataset.outputs
+
     class Ending:
         def is_alive(self) -> bool:
             return True
 
     forecaster._thread = Ending()  # type: ignore[assignment]
-    assert forecaster.of(run) is None
+    assert forecaster.of(run.config, sample) is None
     forecaster._thread = None
     deadline = time.monotonic() + 60
-    while forecaster.of(run) is None:
+    while forecaster.of(run.config, sample) is None:
         assert time.monotonic() < deadline, "never made"
         time.sleep(0.005)

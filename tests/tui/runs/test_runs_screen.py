@@ -138,6 +138,27 @@ def test_a_deleted_run_comes_back_with_undo(drive: Callable[..., None], place: P
         await lab.press("delete")
         await lab.until("live is being trained: stop it first")
         assert (place / "live").exists()
+        await to(lab, screen, "done")
+        await lab.press("d")
+        await lab.until("3 of 3 runs")
+        await lab.press("escape", "l")  # looked at the lab, and saw that it was a mistake
+        await lab.until("3 of 3 runs")
+        await lab.press("u")
+        await lab.until("4 of 4 runs")
+        assert (place / "done" / "run.toml").exists()
+
+    drive(scenario, drawing=False, place=place)
+
+
+def test_a_run_that_goes_on_elsewhere_is_not_taken_over(
+    drive: Callable[..., None], place: Path
+) -> None:
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await to(lab, screen, "live")
+        await lab.press("R")
+        await lab.until("live is being trained: enter looks at it")
+        assert lab.app.screen is screen
 
     drive(scenario, drawing=False, place=place)
 

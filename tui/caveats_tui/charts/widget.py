@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import takewhile, zip_longest
+from textwrap import wrap
 
 from rich.segment import Segment
 from rich.style import Style
@@ -56,7 +57,7 @@ class RowsView(Widget):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """``waiting`` is the line shown while there are no rows."""
+        """``waiting`` is the sentence shown while there are no rows."""
         super().__init__(name=name, id=id, classes=classes)
         self._waiting = waiting
         self._rows: Rows = ()
@@ -88,7 +89,7 @@ class RowsView(Widget):
         return len(dirty)
 
     def wait(self, message: str) -> None:
-        """Show one line instead of rows: nothing to draw yet, or why there is nothing."""
+        """Show a sentence instead of rows: nothing to draw yet, or why there is nothing."""
         if message != self._waiting or self._rows:
             self._waiting = message
             self.show(())
@@ -114,10 +115,11 @@ class RowsView(Widget):
         if self._rows:
             row: Row = self._rows[y] if y < len(self._rows) else ()
             segments = [Segment(text, self._style(fg, bg, bold)) for text, fg, bg, bold in row]
-        elif y == self.size.height // 2 and self._waiting:
-            segments = [Segment(self._waiting[:width].center(width), base + Style(dim=True))]
         else:
-            segments = []
+            lines = wrap(self._waiting, max(1, width - 2))
+            at = y - (self.size.height - len(lines) + 1) // 2
+            line = lines[at] if 0 <= at < len(lines) else ""
+            segments = [Segment(line.center(width), base + Style(dim=True))] if line else []
         return Strip(segments).adjust_cell_length(width, base)
 
     def _own_style(self) -> Style:

@@ -40,16 +40,18 @@ COLUMNS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def report(document: Mapping[str, Any], *, baseline: float, device: str, outputs: int) -> str:
+def report(
+    document: Mapping[str, Any], *, baseline: float, reachable: float, device: str, outputs: int
+) -> str:
     """The table of one run, ending without a line break.
 
-    ``baseline`` is the loss of the best network that ignores its input, ``outputs`` the width of
-    the output layer.
+    ``baseline`` is the loss of the best network that ignores its input, ``reachable`` that of
+    kernel regression, ``outputs`` the width of the output layer.
     """
     blocks = [
         described(document, device, outputs),
         layers_table(document),
-        outcome(document, baseline),
+        outcome(document, baseline, reachable),
         *map(verdict, document["verdicts"]),
     ]
     return "\n\n".join("\n".join(lines) for lines in blocks)
@@ -116,10 +118,11 @@ def aligned(table: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in (*lines[:2], rule, *lines[2:])]
 
 
-def outcome(document: Mapping[str, Any], baseline: float) -> list[str]:
+def outcome(document: Mapping[str, Any], baseline: float, reachable: float) -> list[str]:
     final, broken = document["final"], set(document["nonfinite"])
     loss = shown(final["loss"], "final.loss" in broken)
-    lines = [f"{'loss':<10} {loss}  (the best constant answer gets {number(baseline)})"]
+    known = f"a constant gets {number(baseline)}, kernel regression {number(reachable)}"
+    lines = [f"{'loss':<10} {loss}  ({known})"]
     if final["accuracy"] is not None:
         lines.append(f"{'accuracy':<10} {100 * final['accuracy']:.1f} %")
     if document["diverged"] is not None:

@@ -81,6 +81,7 @@ def run(
         text = report(
             carried(document, sys.stdout),
             baseline=finished.baseline,
+            reachable=finished.reachable,
             device=str(finished.trainer.device),
             outputs=finished.dataset.outputs,
         )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from textual.app import App
 
-from caveats.session import Session
 from caveats_tui.charts.spec import Charset
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.lab.figures import FIGURES, Look, Trace, fit
@@ -20,6 +19,7 @@ from caveats_tui.lab.panel import Panel
 if TYPE_CHECKING:
     from caveats.views import Line, Plane
     from caveats_tui.charts.process import ChartProcess
+    from caveats_tui.lab.workbench import Workbench
 
 __all__ = ["Drawing"]
 
@@ -33,9 +33,9 @@ class Drawing:
         self._charts = charts
         self._charset: Charset = charset
 
-    def available(self, session: Session | None) -> tuple[str, ...]:
+    def available(self, bench: Workbench) -> tuple[str, ...]:
         """The views that this run's data allow."""
-        data = session.run.dataset if session is not None and session.run is not None else None
+        data = bench.dataset
         views = [*FIGURES, "neurons"]
         if data is not None and data.features == 2 and data.classes is not None:
             views.append("boundary")
@@ -46,17 +46,17 @@ class Drawing:
     def frame(
         self,
         panels: Iterable[Panel],
+        bench: Workbench,
         trace: Trace | None,
-        ghost: Trace | None,
-        session: Session | None,
         dark: bool,
     ) -> None:
         """Bring the visible panels up to date; a panel whose input is unchanged costs nothing."""
+        ghost = bench.ghost[1] if bench.ghost else None
         for panel in panels:
-            if panel.view not in self.available(session) and session is not None and session.run:
-                panel.turn(self.available(session))
+            if panel.view not in self.available(bench) and bench.dataset is not None:
+                panel.turn(self.available(bench))
             layers = () if trace is None else trace.layers
-            panel.head(None if trace is None else trace.seen, layers, dark)
+            panel.head(None if trace is None else trace.seen, layers, dark, bench.origin)
             if trace is None or not len(trace.snapshot):
                 panel.drawn = None
                 panel.wait("waiting for the first record")
@@ -64,15 +64,16 @@ class Drawing:
             size = panel.content_size
             look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
             newest = int(trace.snapshot.steps[-1]), len(trace.snapshot), len(trace.snapshot.events)
-            number = 0 if session is None else session.status.run_number
+            status = bench.status
+            state = status.state if bench.watching else ""  # a run that ends leaves a checkpoint
             ids = id(ghost), id(trace.prediction)
-            wanted = panel.view, look, newest, number, trace.cursor, ids
+            wanted = panel.view, look, newest, status.run_number, state, trace.cursor, ids
             if panel.drawn != wanted and size.width and size.height:
                 panel.drawn = wanted
-                self._draw(panel, trace, ghost, session, look)
+                self._draw(panel, bench, trace, ghost, look)
 
     def _draw(
-        self, panel: Panel, trace: Trace, ghost: Trace | None, session: Session | None, look: Look
+        self, panel: Panel, bench: Workbench, trace: Trace, ghost: Trace | None, look: Look
     ) -> None:
         key = panel.id or ""
         if panel.view in FIGURES:
@@ -87,32 +88,44 @@ class Drawing:
                     states, names, look.width, look.height, dark=look.dark, charset=look.charset
                 )
             )
-        elif session is not None:
-            self._ask(panel, session, look)
+        else:
+            self._ask(panel, bench, look)
 
-    def _ask(self, panel: Panel, session: Session, look: Look) -> None:
-        """Have the worker look at the network; the answer is shown when it is there."""
+    def _ask(self, panel: Panel, bench: Workbench, look: Look) -> None:
+        """Have the network asked; the answer is shown when it is there."""
         from caveats.views import line, plane
 
         app, view = panel.app, panel.view
 
         def show_plane(seen: Plane) -> None:
             if panel.view == view and seen.classes.shape == (look.height, look.width):
+                panel.picture = seen
                 panel.show(boundary_map(seen, dark=look.dark, charset=look.charset))
 
         def show_line(seen: Line) -> None:
             if panel.view == view:
+                panel.picture = seen
                 self._charts.submit(panel.id or "", fit(seen, look))
 
+        def refuse(sentence: str) -> None:
+            if panel.view == view:
+                panel.picture = None
+                panel.wait(sentence)
+
+        def refused(sentence: str) -> None:
+            hand_over(app, refuse, sentence)
+
         if view == "boundary":
-            session.ask(
-                lambda run: plane(run, look.width, look.height),
+            bench.ask(
+                lambda network, data: plane(network, data, look.width, look.height),
                 lambda seen: hand_over(app, show_plane, seen),
+                refused,
             )
         else:
-            session.ask(
-                lambda run: line(run, 2 * look.width),
+            bench.ask(
+                lambda network, data: line(network, data, 2 * look.width),
                 lambda seen: hand_over(app, show_line, seen),
+                refused,
             )
 
     def collect(self, panels: Mapping[str, Panel], windows: Iterable[RowsView]) -> float:

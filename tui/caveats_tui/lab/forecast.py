@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from caveats.errors import ConfigError
+from caveats.session import sentence
 from caveats.theory import Factor, Prediction, factor, predict
 
 if TYPE_CHECKING:
     from caveats.config import RunConfig
-    from caveats.run import Run
 
-__all__ = ["Forecast", "Forecaster"]
+__all__ = ["Forecast", "Forecaster", "Sample"]
+
+# Gives the probe rows (rows, features), their targets, and how many outputs those need; raises
+# ConfigError where they cannot be had.
+Sample = Callable[[], tuple[Any, Any, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +46,17 @@ class Forecaster:
 
     def __init__(self) -> None:
         self._known: tuple[Any, Forecast] | None = None
-        self._wanted: tuple[Any, RunConfig, Run] | None = None
+        self._wanted: tuple[Any, RunConfig, Sample] | None = None
         self._thread: threading.Thread | None = None
 
-    def of(self, run: Run) -> Forecast | None:
-        """What theory says of a fresh run of this config, None while nothing is known yet."""
-        config = run.config
+    def of(self, config: RunConfig, sample: Sample) -> Forecast | None:
+        """What theory says of a fresh run of this config, None while nothing is known yet;
+        ``sample`` is called in the thread."""
         key = config.data, config.network, config.training.loss
         if self._known is not None and self._known[0] == key:
             return self._known[1]
         if self._wanted is None or self._wanted[0] != key:
-            self._wanted = key, config, run
+            self._wanted = key, config, sample
         # Also where this was wanted before: the thread may have been at its end just then.
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="theory", daemon=True)
@@ -67,10 +73,14 @@ class Forecaster:
             wanted = self._wanted
             if wanted is None or wanted is done:
                 return
-            key, config, run = wanted  # the run's own config may have changed since
-            rows = run.probe.x.cpu().numpy()  # (rows, features)
-            sentence = told(factor(config, rows.shape[1], float((rows**2).mean())))
-            self._known = key, Forecast(sentence)
-            prediction = predict(config, rows, run.probe.y.cpu().numpy(), run.dataset.outputs)
-            self._known = key, Forecast(sentence, prediction)
+            key, config, sample = wanted
             done = wanted
+            try:
+                rows, targets, outputs = sample()
+                said = told(factor(config, rows.shape[1], float((rows**2).mean())))
+                self._known = key, Forecast(said)
+                self._known = key, Forecast(said, predict(config, rows, targets, outputs))
+            except ConfigError as error:
+                self._known = key, Forecast(f"no theory: {error}")
+            except Exception as error:  # out of memory, say: else it would be begun each frame
+                self._known = key, Forecast(f"no theory: {sentence(error)}")

@@ -63,6 +63,7 @@ class KeepingScreen(Screen[None]):
         self._charts = charts
         self._charset: Charset = charset
         self._every, self._place, self._under = every, place, under
+        self._deleted: list[Path] = under._deleted if under else []
 
     def over(self, reader: Reader) -> KeepingScreen:
         """A screen to lie over this one, watching the run of ``reader``."""
@@ -82,7 +83,9 @@ class KeepingScreen(Screen[None]):
     def action_runs(self) -> None:
         place = self._place or default_place()
         plain = self._charset == "ascii"
-        screen = RunsScreen(place, self._charts, charset=self._charset, plain=plain)
+        screen = RunsScreen(
+            place, self._charts, charset=self._charset, plain=plain, deleted=self._deleted
+        )
         self.app.push_screen(screen, self._take)
 
     def _take(self, chosen: Reader | Path | None) -> None:

@@ -6,6 +6,7 @@ It shows rows that others make; what a view shows is `caveats_tui.lab.figures` a
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.geometry import Region
@@ -15,6 +16,9 @@ from caveats_tui.charts.palette import layer_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.lab.figures import FIGURES, curves_drawn, short
+
+if TYPE_CHECKING:
+    from caveats.views import Line, Plane
 
 __all__ = ["VIEWS", "Panel"]
 
@@ -47,6 +51,7 @@ class Panel(RowsView, can_focus=True):
         self.view = self.views[0]
         self.limits: Limits | None = None
         self.drawn: object = None  # what the rows shown, or asked for, were made from
+        self.picture: Plane | Line | None = None  # what the network said, where that is shown
         self._linear: dict[str, bool] = {}
         self._labels = "", ""  # the title and, in markup, the legend
 
@@ -54,6 +59,11 @@ class Panel(RowsView, can_focus=True):
     def log_axis(self) -> bool:
         figure = FIGURES.get(self.view)
         return figure is not None and self._linear.get(self.view, False) != figure.log
+
+    @property
+    def title(self) -> str:
+        """What is shown, in a few words."""
+        return FIGURES[self.view].title if self.view in FIGURES else _GRIDS[self.view]
 
     def toggle_log(self) -> None:
         self._linear[self.view] = not self._linear.get(self.view, False)
@@ -66,16 +76,19 @@ class Panel(RowsView, can_focus=True):
             return
         at = names.index(self.view) if self.view in names else -1
         self.view = names[(at + 1) % len(names)]
-        self.limits = None
-        self.drawn = None
+        self.limits = self.drawn = self.picture = None
         self.wait("drawing")
 
-    def head(self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool) -> None:
-        """Write the frame: number, what is shown, its newest value, and which colour is which."""
-        title = FIGURES[self.view].title if self.view in FIGURES else _GRIDS[self.view]
+    def head(
+        self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool, origin: str = ""
+    ) -> None:
+        """Write the frame: number, what is shown, its newest value, and which colour is which;
+        ``origin`` says what network was asked, where it was not the present one."""
         value = "" if snapshot is None or not len(snapshot) else readout(self.view, snapshot)
+        if self.view in ("boundary", "fit"):
+            value = origin
         scale = " (log)" if self.log_axis else ""
-        title = f"{self.number} {title}{scale}" + (f": {value}" if value else "")
+        title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
         legend = self._legend(layers, dark) if self.view in BY_LAYER else ""
         self._label(title, legend)
 

@@ -29,6 +29,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.lab.bars import Footer, Header, message_line, notes_text
 from caveats_tui.lab.commands import commands
+from caveats_tui.lab.copying import copy
 from caveats_tui.lab.dialogs import Edit, Picker
 from caveats_tui.lab.drawing import Drawing
 from caveats_tui.lab.explain import Explain, Remedies
@@ -180,9 +181,8 @@ class LabScreen(TapingScreen):
         bench = self.bench
         bench.heed()
         trace = bench.trace()
-        ghost = bench.ghost[1] if bench.ghost else None
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
-        self._drawing.frame(panels, trace, ghost, bench.session, self.app.current_theme.dark)
+        self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
         self._say(trace)
         self._tape()
         self._pace.spend(app=time.perf_counter() - start)
@@ -199,12 +199,11 @@ class LabScreen(TapingScreen):
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
         if setup.border_subtitle != subtitle:
             setup.border_subtitle = subtitle
-        message, notes = message_line(bench, self.size.width, plain), notes_text(bench, trace)
-        self._put("#message", message)
+        self._put("#message", message_line(bench, self.size.width, plain))
         for severity in ("critical", "warning"):
             self.query_one("#message").set_class(bench.severity == severity, f"-{severity}")
         self._put("#theory", bench.forecast.sentence if bench.forecast else "")
-        self._put("#notes", notes)
+        self._put("#notes", notes_text(bench, trace))
 
     def _put(self, selector: str, content: str | Text) -> None:
         widget = self.query_one(selector, Static)
@@ -234,8 +233,7 @@ class LabScreen(TapingScreen):
         table = SETTINGS[key].table
         assert table is not None
         value = self.bench.config.flat().get(key)
-        if isinstance(value, dict):
-            value = value["name"]
+        value = value["name"] if isinstance(value, dict) else value
 
         def took(name: str | None) -> None:
             if name is not None:
@@ -248,8 +246,7 @@ class LabScreen(TapingScreen):
         line = setup.current
         if not setup.has_focus or line is None:
             return
-        value = nudged(line, direction)
-        if value != line.value:
+        if (value := nudged(line, direction)) != line.value:
             self._changed({line.key: value})
 
     @on(SetupList.Edit)
@@ -258,11 +255,9 @@ class LabScreen(TapingScreen):
             return self._frame()
         line = event.line
         if line.table is not None:
-            self.action_pick(line.key)
-            return
+            return self.action_pick(line.key)
         if isinstance(line.value, bool):
-            self._changed({line.key: not line.value})
-            return
+            return self._changed({line.key: not line.value})
 
         def check(text: str) -> None:
             self.bench.config.changed(dict([parse_assignment(f"{line.key}={text}")]), "setup")
@@ -361,7 +356,7 @@ class LabScreen(TapingScreen):
             self._arrange()
 
     def action_view(self) -> None:
-        self._panel.turn(self._drawing.available(self.bench.session))
+        self._panel.turn(self._drawing.available(self.bench))
         self._frame()
 
     def action_focus_next_part(self) -> None:
@@ -389,6 +384,9 @@ class LabScreen(TapingScreen):
     def action_notes_pane(self) -> None:
         self.toggle_class("-notes")
         self._arrange()
+
+    def action_copy(self) -> None:
+        self._notice(copy(self.app, self._panel, self.bench.trace()))
 
     # The program
 

@@ -4,24 +4,30 @@ cure being tried. It knows no widget: every method answers with what there is to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from caveats.config import RunConfig
 from caveats.curing import curable
 from caveats.errors import ConfigError, visible
 from caveats.experiments import Experiment
-from caveats.history import History
+from caveats.history import History, Snapshot
 from caveats.runs.keeper import Keeper
 from caveats.runs.shelf import delete
 from caveats.session import Session, Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.lab.cure import Attempt
 from caveats_tui.lab.figures import Trace
-from caveats_tui.lab.forecast import Forecast, Forecaster
+from caveats_tui.lab.forecast import Forecast, Forecaster, Sample
 from caveats_tui.lab.setup import describe
 from caveats_tui.lab.words import changes_shown
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from caveats.datasets import Dataset
+    from caveats.theory import Prediction
 
 __all__ = ["Workbench"]
 
@@ -115,12 +121,20 @@ class Workbench:
         run = None if self.session is None else self.session.run
         if run is None:
             return None
-        self.forecast = self._forecaster.of(run)
-        snapshot, steps = run.history.snapshot(), run.config.training.steps
-        prediction = self.forecast.prediction if self.forecast else None
-        if any(key.startswith("network.") for e in snapshot.events for key in e.changes):
-            prediction = None  # it is of another network than the one that began
-        return Trace(snapshot, run.history.layers, steps, prediction)
+        snapshot = run.history.snapshot()
+
+        def sample() -> tuple[Any, Any, int]:
+            return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.dataset.outputs
+
+        prediction = self._predicted(run.config, sample, snapshot)
+        return Trace(snapshot, run.history.layers, run.config.training.steps, prediction)
+
+    def _predicted(self, config: RunConfig, sample: Sample, seen: Snapshot) -> Prediction | None:
+        """What theory says of the network that began, None while, or where, it does not."""
+        self.forecast = self._forecaster.of(config, sample)
+        if any(key.startswith("network.") for e in seen.events for key in e.changes):
+            return None  # it is of another network than the one that began
+        return self.forecast.prediction if self.forecast else None
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What holds of the present run, worst first. Judges the records that are new."""
@@ -173,10 +187,31 @@ class Workbench:
         return None
 
     @property
+    def dataset(self) -> Dataset | None:
+        """What the present run learns from, None while that is not known."""
+        run = None if self.session is None else self.session.run
+        return None if run is None else run.dataset
+
+    @property
     def outputs(self) -> int | None:
         """How wide the output layer is, None while that is not known."""
-        run = None if self.session is None else self.session.run
-        return None if run is None else run.dataset.outputs
+        return None if self.dataset is None else self.dataset.outputs
+
+    @property
+    def origin(self) -> str:
+        """Where the answers to `ask` come from, "" for the network as it is now."""
+        return ""
+
+    def ask(
+        self,
+        question: Callable[[nn.Module, Dataset], Any],
+        then: Callable[[Any], None],
+        refuse: Callable[[str], None],
+    ) -> None:
+        """Ask the run's network, which must be left as it is; ``then`` takes the answer, or
+        ``refuse`` the sentence why there is none, both on another thread."""
+        if self.session is not None:
+            self.session.ask(lambda run: question(run.trainer.network, run.dataset), then)
 
     def may_change(self) -> bool:
         """Whether setup and training are this workbench's to change; False with a notice."""
@@ -239,10 +274,8 @@ class Workbench:
             return
         if self.over:
             self.notice = "the run is over: r begins again from step 0"
-        elif self.running:
-            self.session.pause()
         else:
-            self.session.play()
+            self.session.play_or_pause()
 
     def step(self) -> None:
         self.notice = ""
@@ -255,7 +288,7 @@ class Workbench:
         self.attempt = None
         self.leave_ghost()
         if self.session is not None:
-            self.session.restart(self.config, play=self.running)
+            self.session.restart(self.config, play=None)
 
     def resume(self, folder: Path) -> None:
         """Go on with a kept run, in its own folder; the present one is kept and left."""

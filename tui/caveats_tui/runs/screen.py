@@ -69,14 +69,24 @@ class RunsScreen(Screen[Reader | Path | None]):
         Binding("up", "move(-1)", "up", priority=True),
     ]
 
-    def __init__(self, place: Path, charts: ChartProcess, *, charset: Charset, plain: bool) -> None:
+    def __init__(
+        self,
+        place: Path,
+        charts: ChartProcess,
+        *,
+        charset: Charset,
+        plain: bool,
+        deleted: list[Path] | None = None,
+    ) -> None:
+        """``deleted`` is where runs deleted earlier lie in the trash, the last one last: undo
+        reaches back to them, and what is deleted here is added."""
         super().__init__()
         self.loader = Loader(place)
         self._charts, self._charset, self._plain = charts, charset, plain
         self._entries: tuple[Entry, ...] = ()
         self._shown: list[Entry] = []
         self._marked: list[Path] = []
-        self._deleted: list[Path] = []  # where they lie in the trash, the last one last
+        self._deleted = [] if deleted is None else deleted
         self._said = ""
         self._busy = False
         self._lines: dict[Path, tuple[tuple[object, ...], Text]] = {}
@@ -237,7 +247,11 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     def action_resume(self) -> None:
         entry = self._current
-        if entry is not None and entry.manifest is not None:
+        if entry is None or entry.manifest is None:
+            return
+        if alive(entry.manifest, moment()):
+            self._say(f"{name(entry)} is being trained: enter looks at it, R once it has stopped")
+        else:
             self.dismiss(entry.folder)
 
     def action_mark(self) -> None:

@@ -1,14 +1,15 @@
 """A workbench for a run that another process trains, or that is over: it only looks.
 
 It owns the time cursor and what there is to say about the other process. Reading the folder is
-`caveats.runs.reader`, judging it `caveats_tui.runs.timeline`; it knows no widget.
+`caveats.runs.reader`, judging it `caveats_tui.runs.timeline`, asking its network
+`caveats_tui.runs.insight`; it knows no widget.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +21,13 @@ from caveats.session import Status
 from caveats.verdicts import Remedy, Verdict
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.workbench import Workbench
+from caveats_tui.runs.insight import Insight
 from caveats_tui.runs.timeline import Timeline
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from caveats.datasets import Dataset
 
 __all__ = ["Watching"]
 
@@ -44,6 +51,7 @@ class Watching(Workbench):
         super().__init__(reader.config, None)
         self.reader = reader
         self.cursor: int | None = None
+        self._insight = Insight(reader)
         self._follower: Follower | None = None
         self._timeline: Timeline | None = None
         self._history = reader.history
@@ -53,6 +61,8 @@ class Watching(Workbench):
         self._follower = Follower(self.reader)
 
     def end(self, *, discard: bool = False) -> None:
+        self._forecaster.stop()
+        self._insight.stop()
         if self._timeline is not None:
             self._timeline.stop()
         if self._follower is not None:
@@ -99,8 +109,25 @@ class Watching(Workbench):
         return None if self.cursor is None else ("◂", "looking back")
 
     @property
+    def dataset(self) -> Dataset | None:
+        return self._insight.dataset
+
+    @property
     def outputs(self) -> int | None:
         return self.reader.manifest.units[-1]
+
+    @property
+    def origin(self) -> str:
+        at = self._insight.step  # of its checkpoint
+        return "" if at is None else f"at step {at:,}"
+
+    def ask(
+        self,
+        question: Callable[[nn.Module, Dataset], Any],
+        then: Callable[[Any], None],
+        refuse: Callable[[str], None],
+    ) -> None:
+        self._insight.ask(question, then, refuse)
 
     def heed(self) -> None:
         self.config = self.reader.config
@@ -119,7 +146,10 @@ class Watching(Workbench):
         row = None
         if self.cursor is not None and len(snapshot):
             row = self._row(snapshot.steps)
-        return Trace(snapshot, history.layers, steps, None, row)
+        prediction = None
+        if self._follower is not None:  # torch is imported for it: after the first paint
+            prediction = self._predicted(self.reader.config, self._insight.sample, snapshot)
+        return Trace(snapshot, history.layers, steps, prediction, row)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What held at the cursor, worst first; without one, what holds at the newest record that

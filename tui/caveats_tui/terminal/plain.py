@@ -12,21 +12,26 @@ ERRORS = "caveats.plain"  # the name to give as `errors` to str.encode
 
 _ALIKE = {
     "-": "─━═╌╍┄┅┈┉╴╶╸╺–—−▁▔⎯",
-    "|": "│┃║╎╏┆┇┊┋╵╷╹╻▏▎▍▌▐▕▊▋▉",
+    "|": "‖∥│┃║╎╏┆┇┊┋╵╷╹╻▏▎▍▌▐▕▊▋▉",
     "+": "┌┍┎┏┐┑┒┓└┕┖┗┘┙┚┛├┝┠┣┤┥┨┫┬┯┰┳┴┷┸┻┼┿╂╋╔╗╚╝╠╣╦╩╬╭╮╯╰",
     "#": "█▇▆▅▄▀▃▂■▪▓▒▙▛▜▟",
     ":": "░⋮",
     "*": "●•◆★✱",
-    "o": "○◦◌◇",
-    "x": "×✖✗✘✕",
+    "o": "○◦◌◇∘",
+    "x": "×✖✗✘✕ξ",
     "v": "▼▾▽✓✔↓",
     "^": "▲▴△↑",
-    ">": "▶▸►→⇒›❯",
-    "<": "◀◂◄←⇐‹❮",
+    ">": "▶▸►→⇒›❯≥≫⟩",
+    "<": "◀◂◄←⇐‹❮≤≪⟨",
+    "~": "≈∝",
     ".": "·…∙⋅",
     "'": "‘’′",
     '"': "“”″",
     "!": "⚠",
+    # Letters of formulas. Raised digits stay question marks: 10² must not be read as 102.
+    **dict(zip("abgdenklmprstfXDFPSu", "αβγδεηκλμπρστφχΔΦΠΣµ", strict=True)),
+    "T": "ᵀ",
+    "h": "θ",
 }
 _PLAIN = {ord(char): plain for plain, chars in _ALIKE.items() for char in chars}
 
