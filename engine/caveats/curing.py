@@ -69,8 +69,8 @@ def clearly_better(failed: History, treated: History) -> bool:
     if not math.isfinite(old):
         return below
     gained = old - new
-    enough = min(BETTER * (facts.baseline - facts.reachable), SHARE * old)
-    return below and gained > 0 and gained >= enough
+    clearly = gained >= BETTER * (facts.baseline - facts.reachable) or gained >= SHARE * old
+    return below and gained > 0 and clearly
 
 
 def cured(verdict: Verdict, failed: History, treated: History) -> bool:

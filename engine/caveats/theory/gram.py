@@ -8,6 +8,9 @@ no data set and no loss. In a layer of N units with weight variance v (of one we
     D^l = D^{l+1} ∘ v' N E[φ'(z_a) φ'(z_b)]     the same of their gradients dLoss/dz
     ‖dW^l‖² = Σ_ab D^l_ab K^{l-1}_ab / rows²
 
+Lengths are those of a typical network of these widths (`lengths`), and to D comes what W owes to
+its own inputs (`alignment`): all else that a finite width changes is a share of 1/N.
+
 Sources: Poole et al. 2016 and Schoenholz et al. 2017 (length and correlation maps, gradients),
 Lee et al. 2018 (the kernel recursion), Hanin and Nica 2018 (what a finite width adds).
 """
@@ -20,20 +23,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.theory.kernels import coupling_pairs, moments, pair_expectations, squared_pairs
-from caveats.theory.lengths import Lengths, Step, log_mean, stray
+from caveats.theory.alignment import Alignment, Below, diagonals, outer
+from caveats.theory.kernels import WidthPairs, moments, pair_expectations, width_pairs
+from caveats.theory.lengths import Lengths, Strays, log_mean
 from caveats.theory.residuals import Residuals
 from caveats.theory.response import Floats, Response
 
 __all__ = [
     "FLOAT32_MAX",
+    "Forward",
     "Gradients",
     "Layer",
     "Passed",
     "backward",
-    "few_rows",
     "forward",
-    "stray_lengths",
 ]
 
 # Networks run in float32, where an entry beyond this is inf; the recursion itself is float64.
@@ -63,21 +66,41 @@ class Passed:
 
     ``inputs`` ⟨x_a, x_b⟩ of what feeds it and ``cov`` of z_a, z_b, each (rows, rows); ``slopes``
     E[φ'φ'] of a hidden layer; ``mean`` and ``variance`` of its activations over units and rows.
-    ``kept`` d ln E[φ²] / d ln q: 1 for ReLU, which hands a wrong length on, below 1 for tanh.
-    The rest is what a finite width adds: ``coupling`` E[φφ'φφ'], (rows, rows); ``noise`` the
-    relative covariance of the rows' squared lengths and ``slope_pairs`` E[φ'²φ'²] / E[φ'²]²,
-    both on ``few_rows``.
+    ``pairs``, on ``few_rows``, is what a finite width adds.
     """
 
     inputs: Floats
     cov: Floats
+    bias_variance: float
     slopes: Floats | None
     mean: float
     variance: float
-    kept: float
-    coupling: Floats | None
-    noise: Floats | None
-    slope_pairs: Floats | None
+    pairs: WidthPairs | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """What passed each layer of a typical network, and ``lengths``: how far single networks stray
+    from it on the ``few`` rows; ``between`` (rows, few) carries what is known on few rows to all.
+
+    ``beyond``: the index of the first layer where z leaves float32's range, before which ``layers``
+    ends, and ``uneven`` that of the first where single units decide: |φ|² differs between networks
+    by more than itself, or some networks' leave float32's range. None where there is none."""
+
+    layers: list[Passed]
+    few: NDArray[np.intp]
+    between: Floats
+    lengths: Lengths
+    beyond: int | None
+    uneven: int | None
+
+    def strayed(self, index: int) -> Floats:
+        """(networks, few): the difference of ln of z's variance in layer ``index``."""
+        here = self.layers[index]
+        length = np.diagonal(here.cov)[self.few]
+        share = 1 - here.bias_variance / length  # of the variance: what weights contribute
+        out: Floats = np.log1p(share * np.expm1(np.clip(self.lengths.inputs[index], -30, 50)))
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,79 +116,68 @@ class Gradients:
     spread: float
 
 
-def forward(x: Floats, layers: Sequence[Layer]) -> tuple[list[Passed], int | None]:
+def forward(x: Floats, layers: Sequence[Layer]) -> Forward:
     """Carry the rows ``x`` (rows, features) through the layers.
 
-    Returns what passed, and the index of the first layer where z leaves float32's range (None
-    where none does); the list ends before that layer.
+    Correlations are those of infinite width; lengths those of a typical network of these widths,
+    from which single ones stray to both sides. (GELU with He weights: after 30 layers of 300 the
+    median network's variance is e^5 that of an infinitely wide one.)
     """
     x = np.asarray(x, dtype=np.float64)
     inputs = x @ x.T
-    few = few_rows(len(x))
+    few = few_rows(np.diagonal(inputs))
+    between = _between(np.log(np.diagonal(inputs) + _TINY), few)
+    strays = Strays(len(few))
     done: list[Passed] = []
+    uneven: int | None = None
     for index, layer in enumerate(layers):
         with np.errstate(all="ignore"):
             cov = layer.weight_variance * inputs + layer.bias_variance
             q = float(np.diagonal(cov).mean())
             largest = float(np.sqrt(np.diagonal(cov).max())) + abs(layer.bias_mean)
         if not largest < FLOAT32_MAX:
-            return done, index
+            return Forward(done, few, between, strays.lengths(), index, uneven)
         if layer.response is None:
-            done.append(Passed(inputs, cov, None, layer.bias_mean, q, 1.0, None, None, None))
+            done.append(Passed(inputs, cov, layer.bias_variance, None, layer.bias_mean, q, None))
             continue
         value, slopes = pair_expectations(layer.response, cov, layer.bias_mean)
-        near = moments(layer.response, np.array([q, q * 1.01]), layer.bias_mean)
-        coupling = coupling_pairs(layer.response, cov, layer.bias_mean)
-        value_pairs, slope_pairs = squared_pairs(
-            layer.response, cov[np.ix_(few, few)], layer.bias_mean
+        near = moments(layer.response, np.array([q]), layer.bias_mean)
+        near_few = cov[np.ix_(few, few)]
+        pairs = width_pairs(layer.response, near_few, layer.bias_mean)
+        noise = (pairs.squares - 1) / layer.units
+        shift = strays.through(
+            layer.response,
+            layer.bias_mean,
+            layer.weight_variance * np.diagonal(inputs)[few],
+            layer.bias_variance,
+            noise,
         )
+        if uneven is None and (strays.beyond or not np.diagonal(noise).mean() <= 1.0):
+            uneven = index
         mean = float(near.mean[0])
         with np.errstate(all="ignore"):
             variance = max(float(np.diagonal(value).mean() - np.square(near.mean[0])), 0.0)
-            kept = float(np.log(near.square[1] / near.square[0]) / np.log(1.01))
-            noise = (value_pairs - 1) / layer.units
-            done.append(
-                Passed(inputs, cov, slopes, mean, variance, kept, coupling, noise, slope_pairs)
-            )
-            inputs = layer.units * value
-    return done, None
+            done.append(Passed(inputs, cov, layer.bias_variance, slopes, mean, variance, pairs))
+            half = np.exp(between @ shift / 2)
+            inputs = layer.units * value * np.outer(half, half)
+    return Forward(done, few, between, strays.lengths(), None, uneven)
 
 
-def stray_lengths(passed: Sequence[Passed], layers: Sequence[Layer]) -> Lengths:
-    """Draws of how far networks of these widths stray from what ``forward`` left, on
-    ``few_rows``."""
-    few = few_rows(len(passed[0].cov))
-    steps = [
-        Step(
-            layer.response,
-            layer.bias_mean,
-            after.weight_variance * layer.units,
-            after.bias_variance,
-            here.noise,
-        )
-        for layer, after, here in zip(layers, layers[1:], passed, strict=False)
-        if layer.response is not None and here.noise is not None
-    ]
-    return stray(np.diagonal(passed[0].cov)[few], steps)
-
-
-def backward(
-    passed: Sequence[Passed], layers: Sequence[Layer], residuals: Residuals, lengths: Lengths
-) -> list[Gradients]:
+def backward(forward: Forward, layers: Sequence[Layer], residuals: Residuals) -> list[Gradients]:
     """Carry residuals dLoss/dout of each row's own loss back to every layer, output layer last.
 
     The logarithms are those of a typical network, so what finite width adds is taken off: the
     mean of a lognormal lies above its median (Hanin and Nica: by β/2, β = 5 Σ 1/N for He ReLU).
     """
-    draws = residuals.values  # (samples, rows, outputs)
-    rows = draws.shape[1]
-    few = few_rows(rows)
+    draws = residuals.values
+    samples, rows = draws.shape[:2]
+    passed, few, lengths = forward.layers, forward.few, forward.lengths
+    at_few = np.ix_(few, few)
     own = np.square(draws).sum(2)  # (samples, rows)
     aligned = _squared_cosines(draws[:, few])  # (few, few)
     carried = np.ones((rows, rows))  # D^l without the residuals, in units of exp(log_unit)
-    coupled = np.zeros((rows, rows))  # what weights that know the outputs add, same units
-    pull = residuals.pull  # E[δ·z], (rows,)
     log_unit = 0.0
+    alignment = Alignment(draws[:, few], residuals.pull[:, few])
     back = np.zeros((len(few), len(few)))
     sway = np.zeros((len(few), len(few)))
     strayed = np.zeros_like(lengths.inputs[0])  # of δ², (networks, few)
@@ -175,67 +187,111 @@ def backward(
         for index in range(len(layers) - 1, -1, -1):
             layer, here = layers[index], passed[index]
             if here.slopes is not None:
-                assert here.coupling is not None
-                assert here.slope_pairs is not None
+                assert here.pairs is not None
                 v = layers[index + 1].weight_variance
-                turned = _correlation(carried[np.ix_(few, few)])
-                pairs = here.slope_pairs * (1 + 2 * aligned * turned**2)
-                back += np.log1p((pairs - 1) / layer.units)
+                turned = _correlation(carried[at_few])
+                more = here.pairs.slope_squares * (1 + 2 * aligned * turned**2)
+                back += np.log1p((more - 1) / layer.units)
                 # ‖dW‖ adds rows up before it squares: its spread is that of rows that agree.
-                pairs = here.slope_pairs * (1 + 2 * turned**2)
-                sway += np.log1p((pairs - 1) / layer.units)
-                after = passed[index + 1]
-                added = v * _along_inputs(here.coupling, after.cov, pull, carried, draws.shape[2])
-                coupled = here.slopes * coupled + added * np.exp(-log_unit)
-                pull = pull * here.kept * v * np.diagonal(after.inputs) / np.diagonal(after.cov)
+                more = here.pairs.slope_squares * (1 + 2 * turned**2)
+                sway += np.log1p((more - 1) / layer.units)
+                alignment.down(_below(forward, layers, index, samples), carried[at_few])
                 carried = here.slopes * carried
                 unit = float(np.abs(carried).max())
                 if unit > 0:
-                    carried, coupled = carried / unit, coupled / unit
+                    carried = carried / unit
+                    alignment.measure_in(unit)
                 log_unit += float(np.log(v * layer.units * unit))
                 strayed = strayed + lengths.slopes[index]
             scale = float(np.abs(here.inputs).max())
             reach = here.inputs / scale
-            square = np.einsum("srj,srj->s", np.matmul(carried * reach, draws), draws)
-            square = (square + (coupled * reach).sum()) / rows**2
-            square = np.maximum(square, 1e-9 * square.max())  # rows may cancel to rounding
-            delta = (own @ np.diagonal(carried) + np.trace(coupled)) / (rows * layer.units)
             back_mean = float(back.mean())
             at = weight + np.log(np.diagonal(carried)[few])
             of_delta = log_mean(at + strayed) - log_mean(at)
+            own_delta, top_delta = _own_factors(strayed[:samples])
+            spread = own_delta @ forward.between.T  # (samples, rows)
+            delta = (np.square(spread) * own) @ np.diagonal(carried)
+            delta += (diagonals(alignment.added) * np.square(own_delta)).sum(1) * (rows / len(few))
             at = at + np.log(np.diagonal(reach)[few])
-            of_norm = log_mean(at + strayed + lengths.inputs[index]) - log_mean(at)
-            shift_delta = float(of_delta.mean()) - back_mean / 2
-            shift = float(of_norm.mean()) - back_mean / 2
+            longer = strayed + lengths.inputs[index]
+            of_norm = log_mean(at + longer) - log_mean(at)
+            own_norm, top_norm = _own_factors(longer[:samples])
+            each = draws * (own_norm @ forward.between.T)[:, :, None]
+            square = np.einsum("srj,srj->s", np.matmul(carried * reach, each), each)
+            square += _over_all(alignment.added * reach[at_few] * outer(own_norm), rows)
+            square = np.maximum(square, 1e-9 * square.max())  # rows may cancel to rounding
+            delta = np.maximum(delta, 1e-9 * delta.max())
+            # All networks tell how sizes are spread, the samples what they do besides.
+            shift = top_norm - of_norm[:samples] + of_norm.mean() - back_mean / 2
+            shift_delta = top_delta - of_delta[:samples] + of_delta.mean() - back_mean / 2
             out.append(
                 Gradients(
-                    (np.log(square) + np.log(scale) + log_unit + shift) / 2,
-                    (np.log(delta) + log_unit + shift_delta) / 2,
+                    (np.log(square / rows**2) + np.log(scale) + log_unit + shift) / 2,
+                    (np.log(delta / (rows * layer.units)) + log_unit + shift_delta) / 2,
                     float(of_norm.var()) + float(sway.mean()),
                 )
             )
     return out[::-1]
 
 
-def _along_inputs(
-    coupling: Floats, cov: Floats, pull: Floats, carried: Floats, outputs: int
-) -> Floats:
-    """What D gains because W is not independent of what comes back through it, (rows, rows), for
-    a weight variance of 1.
-
-    The loss pulls at z = Wx, so Wᵀδ has a part along x, (δ·z/|x|²) x, by Stein's lemma. It is of
-    order 1/width but of one sign, and counts where the residuals of different rows cancel: without
-    it ‖dW‖ of a He ReLU net on random labels comes out 0.2 to 0.27 decades low. ``pull`` is
-    E[δ·z] of each row; layer by layer it keeps the share d ln E[φ²] / d ln q (all of it for ReLU).
-    """
-    length = np.diagonal(cov)
-    along = np.outer(pull / length, pull / length)
-    return coupling * along * (1 + _correlation(carried) ** 2 / outputs)
+def _over_all(pairs: Floats, rows: int) -> Floats:
+    """(samples,): the sum over all pairs of ``rows`` rows of ``pairs`` (samples, few, few)."""
+    few = pairs.shape[1]
+    same = diagonals(pairs).sum(1)
+    others = pairs.sum((1, 2)) - same
+    total: Floats = same * (rows / few)
+    if few > 1:
+        total += others * (rows * (rows - 1) / (few * (few - 1)))
+    return total
 
 
-def few_rows(rows: int) -> NDArray[np.intp]:
-    """At most 32 of the rows, evenly: corrections of relative size 1/width need no more."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, 32)).astype(np.intp))
+def _own_factors(logs: Floats) -> tuple[Floats, Floats]:
+    """exp of half of ``logs`` (samples, few) less their maximum, and twice that maximum's half."""
+    top = logs.max(axis=1)
+    return np.exp((logs - top[:, None]) / 2), top
+
+
+def _below(forward: Forward, layers: Sequence[Layer], index: int, samples: int) -> Below:
+    """Hidden layer ``index`` of the typical network and of the first ``samples`` networks."""
+    here, after, lengths = forward.layers[index], forward.layers[index + 1], forward.lengths
+    few = np.ix_(forward.few, forward.few)
+    assert here.slopes is not None
+    assert here.pairs is not None
+    return Below(
+        units=layers[index].units,
+        weight_variance=layers[index + 1].weight_variance,
+        slopes=here.slopes[few],
+        coupling=here.pairs.coupling,
+        scatter=here.pairs.scatter,
+        fed=np.diagonal(after.inputs)[forward.few],
+        cov=after.cov[few],
+        log_kept=lengths.kept[index][:samples],
+        log_scatter=lengths.scatter[index][:samples],
+        log_slopes=lengths.slopes[index][:samples],
+        log_fed=lengths.inputs[index + 1][:samples],
+        log_cov=forward.strayed(index + 1)[:samples],
+    )
+
+
+def output_sizes(forward: Forward) -> Floats:
+    """(networks, rows): how much larger each network's outputs are than the typical one's."""
+    sizes: Floats = np.exp(forward.strayed(len(forward.layers) - 1) @ forward.between.T / 2)
+    return sizes
+
+
+def few_rows(lengths: Floats) -> NDArray[np.intp]:
+    """At most 32 of the rows, from short to long: corrections of relative size 1/width need no
+    more, but the long ones are what decides where lengths run away."""
+    count = min(len(lengths), 32)
+    middles = (np.arange(count) + 0.5) * len(lengths) / count
+    found: NDArray[np.intp] = np.argsort(lengths, kind="stable")[middles.astype(np.intp)]
+    return found
+
+
+def _between(lengths: Floats, few: NDArray[np.intp]) -> Floats:
+    """(rows, few): what carries numbers known on ``few`` rows, which go from short to long ones, to
+    all rows. Rows of about the same length stray alike."""
+    return np.stack([np.interp(lengths, lengths[few], one) for one in np.eye(len(few))], axis=1)
 
 
 def _correlation(cov: Floats) -> Floats:

@@ -24,13 +24,14 @@ from caveats.theory.response import Floats, Kink, Response
 
 __all__ = [
     "Moments",
-    "coupling_pairs",
+    "SingleMoments",
+    "WidthPairs",
     "moments",
     "normal_cdf",
     "normal_pdf",
     "pair_expectations",
     "single_moments",
-    "squared_pairs",
+    "width_pairs",
 ]
 
 TERMS = 60  # of the Hermite series
@@ -59,6 +60,24 @@ class Moments:
     mean: Floats  # E[φ]
     square: Floats  # E[φ²]
     slope_square: Floats  # E[φ'²]
+
+
+class SingleMoments(NamedTuple):
+    """As `Moments`, and what tells how a network of finite width strays: each (rows,)."""
+
+    square: Floats  # E[φ²]
+    fourth: Floats  # E[φ⁴]
+    slope_square: Floats  # E[φ'²]
+    far_slopes: Floats  # E[(z − mean)² φ'²] / q: as slope_square where slopes do not depend on z
+
+
+class WidthPairs(NamedTuple):
+    """Expectations over pairs of rows u, v of the second order, each (rows, rows)."""
+
+    squares: Floats  # E[φ²φ²] / (E[φ²] E[φ²]): 1 for independent rows
+    slope_squares: Floats  # the same of φ'
+    coupling: Floats  # E[φφ'(u) φφ'(v)]
+    scatter: Floats  # covariance of zφ'(z), z less its mean, beyond its part along φ: 0 for ReLU
 
 
 @cache
@@ -132,46 +151,47 @@ def moments(response: Response, q: Floats, mean: float = 0.0) -> Moments:
         )
 
 
-def single_moments(
-    response: Response, q: Floats, mean: float = 0.0
-) -> tuple[Floats, Floats, Floats]:
-    """E[φ²], E[φ⁴] and E[φ'²] of z ~ N(mean, q), each of the shape (rows,) of ``q``, by quadrature
-    alone: good to 1e-3, in one pass for many q. `moments` is exact."""
+def single_moments(response: Response, q: Floats, mean: float = 0.0) -> SingleMoments:
+    """Of z ~ N(mean, q), by quadrature alone: good to 1e-3, in one pass for many q. `moments` is
+    exact."""
     with np.errstate(all="ignore"):
-        value, slope = response.both(mean + np.sqrt(q)[:, None] * _grid().t)
-        square = np.square(value)
-        weight = _grid().weight
-        return square @ weight, np.square(square) @ weight, np.square(slope) @ weight
+        grid = _grid()
+        value, slope = response.both(mean + np.sqrt(q)[:, None] * grid.t)
+        square, slope_square = np.square(value), np.square(slope)
+        return SingleMoments(
+            square @ grid.weight,
+            np.square(square) @ grid.weight,
+            slope_square @ grid.weight,
+            slope_square @ (np.square(grid.t) * grid.weight),
+        )
 
 
-def coupling_pairs(response: Response, cov: Floats, mean: float = 0.0) -> Floats:
-    """E[φφ'(z_a) φφ'(z_b)], (rows, rows)."""
-    with np.errstate(all="ignore"):
-        scale, c = _scale_and_correlation(cov)
-        value, slope = response.both(mean + scale[:, None] * _grid().t)
-        return _short_series(value * slope, c)
-
-
-def squared_pairs(response: Response, cov: Floats, mean: float = 0.0) -> tuple[Floats, Floats]:
-    """E[φ²φ²] / (E[φ²] E[φ²]) and the same of φ', each (rows, rows): 1 for independent rows."""
+def width_pairs(response: Response, cov: Floats, mean: float = 0.0) -> WidthPairs:
+    """What a layer of finite width adds for every pair of rows, ``cov`` (rows, rows)."""
     with np.errstate(all="ignore"):
         scale, c = _scale_and_correlation(cov)
-        value, slope = response.both(mean + scale[:, None] * _grid().t)
-        out = []
+        grid = _grid()
+        value, slope = response.both(mean + scale[:, None] * grid.t)
+        relative = []
         for f in (value * value, slope * slope):
-            each = f @ _grid().weight
-            out.append(np.nan_to_num(_short_series(f, c) / np.outer(each, each), nan=1.0))
-        return out[0], out[1]
+            each = f @ grid.weight
+            relative.append(np.nan_to_num(_short_series(f, c) / np.outer(each, each), nan=1.0))
+        steep = scale[:, None] * grid.t * slope
+        # E[zφ'φ] / E[φ²] = d ln E[φ²] / d ln q is the part of zφ' along φ.
+        along = (steep * value) @ grid.weight / ((value * value) @ grid.weight)
+        scatter = _short_series(steep - along[:, None] * value, c)
+        coupling = _short_series(value * slope, c)
+        return WidthPairs(relative[0], relative[1], coupling, np.nan_to_num(scatter))
 
 
 def _short_series(f: Floats, c: Floats) -> Floats:
     """E[f(z_a)f(z_b)] of f on the grid (rows, nodes), for corrections of relative size 1/width:
     30 terms, but the diagonal as it is."""
     a = f @ _grid().weighted[:, :30]  # (rows, 30)
-    total = np.zeros_like(c)
+    total, each = np.zeros_like(c), np.empty_like(c)
     for k in range(29, -1, -1):
         total *= c
-        total += np.outer(a[:, k], a[:, k])
+        total += np.multiply(a[:, k, None], a[:, k], out=each)
     np.fill_diagonal(total, (f * f) @ _grid().weight)
     return total
 
@@ -220,11 +240,11 @@ def _series(parts: _Parts, c: Floats, first: int) -> Floats:
     """Σ_k c^k over every product of coefficients but (kink, kink) for k ≥ ``first``, which
     ``_kink_pairs`` has exactly. Stops where the rest is spent (1e-7 of its size)."""
     rest, kinks, square = parts
-    whole = rest + kinks
+    whole, has_kinks = rest + kinks, kinks.any()
     size = np.abs(rest).max(axis=1, keepdims=True)
     alive = np.flatnonzero((np.abs(rest) > 1e-7 * size).any(axis=0))
     terms = max(first, int(alive[-1]) + 1 if len(alive) else 0)
-    total = np.zeros_like(c)
+    total, each = np.zeros_like(c), np.empty_like(c)
     if terms >= TERMS - 1:  # cut off, not spent (an even or odd φ leaves every second order out)
         # What is left out is known at c = 1. Put at order 2 TERMS it is exact there, and
         # negligible again below c = 0.95.
@@ -233,12 +253,11 @@ def _series(parts: _Parts, c: Floats, first: int) -> Floats:
     for k in range(terms - 1, -1, -1):
         total *= c
         if k < first:
-            total += np.outer(whole[:, k], whole[:, k])
-        elif kinks.any():
-            cross = np.outer(rest[:, k], whole[:, k])
-            total += cross + np.outer(kinks[:, k], rest[:, k])
+            total += np.multiply(whole[:, k, None], whole[:, k], out=each)
         else:
-            total += np.outer(rest[:, k], rest[:, k])
+            total += np.multiply(rest[:, k, None], whole[:, k], out=each)
+            if has_kinks:
+                total += np.multiply(kinks[:, k, None], rest[:, k], out=each)
     return total
 
 
@@ -254,18 +273,25 @@ def _kink_pairs(
     if not kinks:
         return by_value, by_slope
     angle = np.arcsin(c)
+    row, column = np.triu_indices(len(c))
+    known: dict[tuple[float, float], tuple[Floats, Floats]] = {}
     for first, (where_a, jump_a) in enumerate(kinks):
         for where_b, jump_b in kinks[first:]:
-            if where_a == where_b == mean:  # the arc-cosine kernel
+            at_a, at_b = where_a - mean, where_b - mean
+            if at_a == at_b == 0:  # the arc-cosine kernel
                 step = angle
                 ramp = c * angle + np.sqrt(np.maximum(1 - c * c, 0.0)) - 1.0
-            elif where_a == where_b:  # symmetric: half of it is enough
-                row, column = np.triu_indices(len(c))
-                h = (where_a - mean) / scale
-                half = _plackett(h[row], h[column], c[row, column], angle[row, column])
-                step, ramp = (_mirrored(part, row, column) for part in half)
+            elif abs(at_a) == abs(at_b):  # symmetric: half of it is enough, and it serves -a, -b
+                key = abs(at_a), at_a * at_b
+                if key not in known:
+                    h, k = at_a / scale, at_b / scale
+                    half = _plackett(h[row], k[column], c[row, column], angle[row, column])
+                    known[key] = _mirrored(half[0], row, column), _mirrored(half[1], row, column)
+                step, ramp = known[key]
+                if at_a != at_b:
+                    step, ramp = 2 * step, 2 * ramp
             else:
-                h, k = (where_a - mean) / scale, (where_b - mean) / scale
+                h, k = at_a / scale, at_b / scale
                 step, ramp = _plackett(h[:, None], k[None, :], c, angle)
                 step, ramp = step + step.T, ramp + ramp.T
             by_slope += jump_a * jump_b / (2 * np.pi) * step

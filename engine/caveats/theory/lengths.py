@@ -9,7 +9,6 @@ whose length map runs away from its fixed point, it decides the upper layers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,84 +16,90 @@ import numpy as np
 from caveats.theory.kernels import single_moments
 from caveats.theory.response import Floats, Response
 
-__all__ = ["Lengths", "Step", "log_mean", "output_sizes", "stray"]
+__all__ = ["Lengths", "Strays", "log_mean"]
 
-_NETWORKS = 128
+_NETWORKS = 256
 _GRID = 96
-
-
-class Step(NamedTuple):
-    """One hidden layer: z ~ N(mean, q); the next layer's q is gain E[φ²] + offset; ``noise``
-    (rows, rows) the relative covariance of the rows' squared lengths that its width adds."""
-
-    response: Response
-    mean: float
-    gain: float
-    offset: float
-    noise: Floats
+_TINY, _HUGE = 1e-300, 1e150  # squares beyond float32's range, and their squares still float64
+_FAR = 2 * np.log(3.4e38)
+_NO_SCATTER = 1e-6  # ReLU's, which is 0, comes out of the quadrature as less
 
 
 class Lengths(NamedTuple):
-    """Deviations of networks from infinite width, as differences of natural logarithms.
+    """How networks differ from the typical one, in natural logarithms.
 
-    ``inputs`` (layers + 1, networks, rows): of the squared length that feeds each layer;
-    ``slopes`` (layers, networks, rows): of E[φ'²] in each hidden layer.
+    ``inputs`` (layers, networks, rows): by how much the squared length that feeds each layer
+    differs; ``slopes`` (hidden layers, networks, rows): by how much E[φ'²] differs, ``scatter`` by
+    how much (E[z²φ'²] − E[zφφ']² / E[φ²]) / q. ``kept`` is ln of each network's own
+    d ln E[φ²] / d ln q: 0 for ReLU, which hands a wrong length on, below 0 for tanh.
     """
 
     inputs: Floats
     slopes: Floats
+    kept: Floats
+    scatter: Floats
 
 
-def stray(q: Floats, steps: Sequence[Step]) -> Lengths:
-    """Draw networks' lengths, starting from ``q`` (rows,) at the first layer; the same at every
-    call."""
-    rows = len(q)
-    rng = np.random.default_rng(1)
-    inputs = np.zeros((len(steps) + 1, _NETWORKS, rows))
-    slopes = np.zeros((len(steps), _NETWORKS, rows))
-    wide = np.log(np.maximum(q, 1e-300))
-    drawn = np.tile(wide, (_NETWORKS, 1))
-    for index, step in enumerate(steps):
-        low, high = min(drawn.min(), wide.min()), max(drawn.max(), wide.max())
+class Strays:
+    """Networks drawn beside the forward recursion, layer by layer; the same at every call."""
+
+    def __init__(self, rows: int) -> None:
+        self.beyond = False  # whether a network's z has left float32's range
+        self._rng = np.random.default_rng(1)
+        self._inputs = [np.zeros((_NETWORKS, rows))]
+        self._slopes: list[Floats] = []
+        self._kept: list[Floats] = []
+        self._scatter: list[Floats] = []
+
+    def through(
+        self, response: Response, mean: float, weights: Floats, biases: float, noise: Floats
+    ) -> Floats:
+        """Carry the networks through a hidden layer; returns (rows,), by how much the typical
+        network's ln |φ|² differs from ln E[φ²] of its own z.
+
+        ``weights`` (rows,) and ``biases`` are the two parts of the typical network's variance of
+        z; ``noise`` (rows, rows) the relative covariance that the layer's width adds to the rows'
+        squared lengths.
+        """
+        with np.errstate(all="ignore"):
+            typical = np.log(np.maximum(weights + biases, _TINY))  # (rows,)
+            drawn = np.logaddexp(np.log(weights) + self._inputs[-1], np.log(biases))
+            self.beyond |= not drawn.max() < _FAR
+            drawn = np.clip(drawn, np.log(_TINY), np.log(_HUGE))  # (networks, rows)
+        low, high = min(drawn.min(), typical.min()), max(drawn.max(), typical.max())
         grid = np.linspace(low - 1e-3, high + 1e-3, _GRID)
-        square, fourth, slope_square = single_moments(step.response, np.exp(grid), step.mean)
+        at = single_moments(response, np.exp(grid), mean)
         with np.errstate(all="ignore"):
             # Where no unit fires both are 0; a floor far below any float keeps differences finite.
-            log_square = np.log(np.maximum(square, 1e-300))
-            log_slope = np.log(np.maximum(slope_square, 1e-300))
-            own = np.nan_to_num(np.maximum(fourth / square**2 - 1, 0.0))
-        slopes[index] = np.interp(drawn, grid, log_slope) - np.interp(wide, grid, log_slope)
-        # Lognormal factors of mean 1. In pairs with their mirror image, so that the mean over
-        # networks is exact.
-        covariance = np.log1p(np.maximum(step.noise, -0.5))
+            log_square = np.log(np.clip(at.square, _TINY, _HUGE))
+            log_slope = np.log(np.clip(at.slope_square, _TINY, _HUGE))
+            kept = np.gradient(log_square, grid)
+            left = at.far_slopes - np.square(kept) * at.square / np.exp(grid)
+            scatter = np.log(np.maximum(np.nan_to_num(left / at.slope_square), _NO_SCATTER))
+            log_kept = np.log(np.maximum(kept, _TINY))
+            own = np.clip(np.nan_to_num(at.fourth / at.square**2 - 1), 0.0, _HUGE)
+        self._slopes.append(np.interp(drawn, grid, log_slope) - np.interp(typical, grid, log_slope))
+        self._kept.append(np.interp(drawn, grid, log_kept))
+        self._scatter.append(np.interp(drawn, grid, scatter) - np.interp(typical, grid, scatter))
+        # Lognormal factors of mean 1, in pairs with their mirror image. Beyond a relative variance
+        # of 1 (ReLU's is 5/N) they would make nothing of the few giants that exp adds up.
+        covariance = np.log1p(np.clip(np.nan_to_num(noise), -0.5, 1.0))
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
-        half = rng.standard_normal((_NETWORKS // 2, rows)) @ root.T
-        exact = np.interp(wide, grid, log_square)
-        length = np.interp(drawn, grid, log_square)
-        # The noise is given at the wide network's q; a network that strayed has its own.
-        at_wide = np.maximum(np.interp(wide, grid, own), 1e-12)
-        times = np.sqrt(np.interp(drawn, grid, own) / at_wide)
-        length += times * np.stack((half, -half), axis=1).reshape(_NETWORKS, rows)
+        half = self._rng.standard_normal((_NETWORKS // 2, len(typical))) @ root.T
+        length = np.interp(drawn, grid, log_square) - np.interp(typical, grid, log_square)
+        # The noise is given at the typical network's q; a network that strayed has its own.
+        at_typical = np.maximum(np.interp(typical, grid, own), 1e-12)
+        times = np.sqrt(np.interp(drawn, grid, own) / at_typical)
+        length += times * np.stack((half, -half), axis=1).reshape(drawn.shape)
         length -= np.square(times) * np.diagonal(covariance) / 2
-        inputs[index + 1] = length - exact
-        with np.errstate(all="ignore"):
-            gain, offset = np.log(step.gain), np.log(step.offset)
-        wide = np.logaddexp(gain + exact, offset)
-        drawn = np.logaddexp(gain + length, offset)
-    return Lengths(inputs, slopes)
+        shift: Floats = length.mean(0)
+        self._inputs.append(length - shift)
+        return shift
 
-
-def output_sizes(lengths: Lengths, inputs: Floats, share: float) -> Floats:
-    """(networks,): how much larger each network's outputs are than at infinite width.
-
-    ``inputs`` (rows,) squared lengths that feed the output layer at infinite width; ``share`` of
-    the outputs' variance comes from the weights and the rest from biases.
-    """
-    at = np.log(inputs)
-    grown = np.exp(np.minimum(log_mean(at + lengths.inputs[-1]) - log_mean(at), 50.0))
-    sizes: Floats = np.sqrt(share * grown + 1 - share)
-    return sizes
+    def lengths(self) -> Lengths:
+        parts = self._inputs, self._slopes, self._kept, self._scatter
+        return Lengths(*map(np.array, parts))
 
 
 def log_mean(logs: Floats) -> Floats:

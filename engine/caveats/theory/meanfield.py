@@ -105,9 +105,9 @@ def edge_of_chaos(
         return (float(at.square[0]) / float(at.slope_square[0]) + biases) / q - 1.0
 
     grid = np.geomspace(_LOW, _HIGH, 121)
-    square, _, slope_square = single_moments(response, grid, mean)
+    at_grid = single_moments(response, grid, mean)
     with np.errstate(all="ignore"):
-        signs = (square / slope_square + biases) / grid - 1.0
+        signs = (at_grid.square / at_grid.slope_square + biases) / grid - 1.0
     if np.abs(ratio(1.0)) < 1e-9:
         q = 1.0
     elif (found := _sign_change(grid, signs)) is not None:

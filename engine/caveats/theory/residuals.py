@@ -15,13 +15,14 @@ from caveats.theory.response import Floats
 __all__ = ["Residuals", "residuals"]
 
 _DRAWS = 320  # outputs drawn in all: the mean over samples is good to 0.02 decades
+_FEWEST, _FEWEST_OF_MANY, _MANY = 64, 32, 256  # samples; of many rows, whose sums are steadier
 
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """Draws of dLoss/dout of each row's own loss, (samples, rows, outputs), and ``pull`` (rows,):
-    E[(out − mean)·dLoss/dout], how far the loss pulls at an output because of what it is (for
-    outputs of size 1: relative to their variance)."""
+    """Draws of dLoss/dout of each row's own loss, ``values`` (samples, rows, outputs), one network
+    a sample, and ``pull`` (samples, rows), (out − mean)·dLoss/dout: how hard the loss pulls at an
+    output along what that output is."""
 
     values: Floats
     pull: Floats
@@ -31,19 +32,21 @@ def residuals(cov: Floats, mean: float, target: Floats, loss: str, sizes: Floats
     """Residuals for outputs ~ N(mean, size² cov), independent over outputs.
 
     ``cov`` (rows, rows); ``target`` (rows, outputs), one-hot for classes; ``loss`` cross_entropy
-    or mse, with torch's reduction over outputs; ``sizes`` (networks,) how much larger than at
-    infinite width single networks' outputs are. The draws are the same at every call.
+    or mse, with torch's reduction over outputs; ``sizes`` (networks, rows) how much larger than
+    typical single networks' outputs are. The draws are the same at every call.
     """
     rows, outputs = target.shape
-    samples = min(max(32, _DRAWS // outputs), len(sizes))
+    fewest = _FEWEST if rows < _MANY else _FEWEST_OF_MANY  # the cost goes with rows²
+    samples = min(max(fewest, _DRAWS // outputs), len(sizes))
     values, vectors = np.linalg.eigh(cov)
     root = vectors * np.sqrt(np.maximum(values, 0.0))  # (rows, rows)
     drawn = root @ np.random.default_rng(0).standard_normal((samples, rows, outputs))
-    drawn *= sizes[:samples, None, None]
-    if loss == "mse":
-        out = mean + drawn
-        return Residuals(2 * (out - target) / outputs, 2 * np.diagonal(cov).copy())
-    odds = np.exp(drawn - drawn.max(axis=2, keepdims=True))
-    p: Floats = odds / odds.sum(axis=2, keepdims=True)
-    pull = (p * drawn).sum(2) / np.square(sizes[:samples, None])  # (samples, rows)
-    return Residuals(p - target, pull.mean(0))
+    drawn *= sizes[:samples, :, None]
+    found = 2 * (mean + drawn - target) / outputs if loss == "mse" else _softmax(drawn) - target
+    return Residuals(found, (found * drawn).sum(2))
+
+
+def _softmax(out: Floats) -> Floats:
+    odds = np.exp(out - out.max(axis=-1, keepdims=True))
+    shares: Floats = odds / odds.sum(axis=-1, keepdims=True)
+    return shares

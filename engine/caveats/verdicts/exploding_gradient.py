@@ -115,11 +115,14 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     if cure.lr_is_high(c):
         customary = cure.customary_lr(c.optimizer.name)
         deep = len(c.network.widths) >= 6
-        value = min(customary / 3 if deep else customary, c.optimizer.lr / 10)
+        value = min(customary / 3 if deep else customary, c.optimizer.lr / 10, cure.bearable_lr(c))
         tenth = cure.lr(c, value, "smaller steps do not overshoot")
     # Weights that explode by themselves are cured by their variance, all else by smaller steps.
     by_itself = finding.evidence["delta_ratio_at_start"] >= GROWN and cure.matched_init(c)
     first = start if by_itself and not cure.lr_is_high(c) else cure.combined(c, start, tenth)
+    if c.network.residual and c.network.normalization == "none":
+        # Each x + layer(x) adds its variance: without normalization it doubles from block to block.
+        first = cure.combined(c, start, cure.usual_lr(c), cure.normalization(c, "layer"))
     return cure.ranked(
         c,
         (

@@ -12,7 +12,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["RAVINE"]
 
 PATIENCE = 0.5  # of the planned steps; until then it is a note
-FAR = 0.4  # gain that the run will not reach at this pace
+FAR = 0.45  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
 
@@ -35,9 +35,11 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity = "warning" if p.late(PATIENCE) and not narrow else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
-        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it makes "
-        f"{max(projected, 0):.0%} of the way from a constant's loss to what the data allow"
+        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "
+        f"{p.baseline - projected * p.span:.2g}"
     )
+    if e.facts.reachable > 0:
+        what += f", where the data allow {e.facts.reachable:.2g}"
     evidence = {"gain": p.gain, "projected_gain": projected, "fall": p.fall, "update_ratio": update}
     if share == share:
         evidence["share_of_limit"] = share
@@ -54,13 +56,13 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     roll = cure.momentum(c)
     first = cure.combined(c, roll, data)
     if cure.hard_shape(c):
-        first = cure.combined(c, cure.adam(c, 0.005), cure.clean_start(c), cure.scaffold(c))
+        first = cure.combined(c, cure.clean_start(c), cure.scaffold(c), cure.adam(c, 0.005))
     return cure.ranked(
         c,
         (
             first,
             cure.combined(c, roll, data),
-            cure.combined(c, cure.adam(c, 0.01), cure.clean_start(c)),
+            cure.combined(c, cure.clean_start(c), cure.adam(c, 0.01)),
             cure.combined(c, roll, data, cure.normalization(c)),
             cure.sound(c),
         ),

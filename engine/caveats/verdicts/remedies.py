@@ -10,14 +10,19 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from caveats.choices.datasets import DATASETS
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.verdicts.verdict import Remedy
 
 __all__ = [
     "NARROW",
+    "ODD",
+    "SLUGGISH",
     "activation",
     "adam",
+    "bearable",
+    "bearable_lr",
     "bias_zero",
     "centred_target",
     "clean_start",
@@ -47,6 +52,11 @@ XAVIER = frozenset(
     ("tanh", "tanh_plus_one", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "sin", "identity")
 )
 
+# Odd, and so is a network of these without biases: it starts blind to whatever is even in its data.
+ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
+# A sigmoid's slope is at most 1/4, and its mean is off 0.
+SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
+
 # Learning rates that train small networks well, and how far one may stray before it is suspect.
 CUSTOMARY = {
     "sgd": 0.1,
@@ -73,6 +83,35 @@ def common_activation(config: RunConfig) -> str:
 
 def customary_lr(optimizer: str) -> float:
     return CUSTOMARY.get(optimizer, ADAM_LIKE)
+
+
+def bearable_lr(config: RunConfig) -> float:
+    """The largest learning rate that squared errors bear at a matched start; infinite where
+    gradients are divided by their size, or the targets are classes.
+
+    Their curvature is that of the tangent kernel, which grows as depth times width (Jacot et al.
+    2018); about L·n/2 for He's weights, and steps are stable up to (2 + 2β)/λ.
+    """
+    name, widths = config.data.name, config.network.widths
+    classes = config.training.loss != "mse" and not (
+        name is not None and DATASETS[name].classes is None
+    )
+    beta = {"sgd": 0.0, "momentum": 0.9, "nesterov": 0.9}.get(config.optimizer.name)
+    if classes or beta is None or not widths or config.network.normalization != "none":
+        return math.inf
+    beta = float(config.optimizer.options.get("momentum", beta))  # type: ignore[arg-type]
+    return (2 + 2 * beta) / (0.5 * len(widths) * max(widths))
+
+
+def bearable(config: RunConfig) -> Remedy | None:
+    """A learning rate that squared errors bear once the weights pass signals on."""
+    most = bearable_lr(config)
+    if config.optimizer.lr <= most:
+        return None
+    return lr(
+        config, most, "the curvature of squared errors grows with depth × width, and with it the "
+        "step must shrink"
+    )  # fmt: skip
 
 
 def lr_is_high(config: RunConfig) -> bool:
@@ -114,7 +153,7 @@ def activation(config: RunConfig, name: str, reason: str) -> Remedy | None:
     change: dict[str, Any] = {"network.activation": name}
     if config.network.init.name != matching(name):
         change["network.init"] = matching(name)
-    return Remedy(change, reason)
+    return combined(config, Remedy(change, reason), bearable(config))
 
 
 def leaky(config: RunConfig, name: str = "leaky_relu") -> Remedy | None:
@@ -194,18 +233,20 @@ def usual_lr(config: RunConfig) -> Remedy | None:
         return None
     value = customary_lr(config.optimizer.name)
     deep = len(config.network.widths) >= 6
-    return lr(config, value / 3 if deep else value, "a learning rate that is customary for it")
+    value = min(value / 3 if deep else value, bearable_lr(config))
+    return lr(config, value, "a learning rate that is customary for it")
 
 
 def clean_start(config: RunConfig) -> Remedy | None:
-    """Inputs, targets, biases and weights of the usual size."""
-    return combined(
+    """Inputs, targets, biases and weights of the usual size, and a step that they bear."""
+    start = combined(
         config,
         standardize(config),
         centred_target(config),
         bias_zero(config),
         matched_init(config),
     )
+    return None if start is None else combined(config, start, bearable(config))
 
 
 def clip(config: RunConfig) -> Remedy | None:

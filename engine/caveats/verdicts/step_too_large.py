@@ -22,7 +22,7 @@ FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
 # Loss of three records over the larger of the first and that of a constant, in the first steps:
 # at a usual learning rate healthy networks come back from ten times as much.
 FADED, GROWN = 1e-3, 100.0  # delta of the first layer over that of the output
-CLIMB, CLIMB_IF_USUAL = 2.0, 20.0
+CLIMB, CLIMB_IF_USUAL = 5.0, 20.0
 SETTLED = 0.1  # of the planned steps: many healthy networks pay for large first steps until then
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
@@ -169,7 +169,7 @@ def why(config: RunConfig | None) -> str:
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     customary = cure.customary_lr(c.optimizer.name)
     deep = len(c.network.widths) >= 6
-    value = c.optimizer.lr / 10
+    value = min(c.optimizer.lr / 10, cure.bearable_lr(c))
     if cure.lr_is_high(c):
         value = min(value, customary / 3 if deep else customary)
     sharpness, limit = finding.evidence.get("sharpness"), finding.evidence.get("limit")
@@ -181,10 +181,10 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     return cure.ranked(
         c,
         (
-            cure.combined(c, slower, start),
+            cure.combined(c, start, slower),
             slower,
-            cure.combined(c, slower, start, cure.scaffold(c) or cure.normalization(c)),
-            cure.combined(c, cure.lr(c, value / 10, "still smaller steps"), start),
+            cure.combined(c, start, slower, cure.scaffold(c) or cure.normalization(c)),
+            cure.combined(c, start, cure.lr(c, value / 10, "still smaller steps")),
             cure.sound(c),
         ),
     )

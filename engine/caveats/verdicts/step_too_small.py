@@ -64,19 +64,23 @@ def crawls(e: Evidence) -> bool:
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     customary = cure.customary_lr(c.optimizer.name)
     value = customary if cure.lr_is_low(c) else c.optimizer.lr * 10
+    value = min(value, max(cure.bearable_lr(c), 2 * c.optimizer.lr))
     faster = cure.lr(c, value, "larger steps: weights move by about a thousandth of their size")
     quick = cure.adam(c) or faster
     start = cure.clean_start(c)
-    first = cure.combined(c, faster, start)
+    swap = None
+    if set(c.network.activations) & cure.SLUGGISH:
+        swap = cure.activation(c, "relu", "its slope of 1 in place of at most 1/4 is a step longer")
+    first = cure.combined(c, start, swap, faster)
     if cure.hard_shape(c):
-        first = cure.combined(c, quick, start, cure.scaffold(c))
+        first = cure.combined(c, start, swap, cure.scaffold(c), quick)
     return cure.ranked(
         c,
         (
             first,
             faster,
-            cure.combined(c, quick, start),
-            cure.combined(c, faster, start, cure.normalization(c)),
+            cure.combined(c, start, quick),
+            cure.combined(c, start, faster, cure.normalization(c)),
             cure.sound(c),
         ),
     )

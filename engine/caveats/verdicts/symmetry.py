@@ -17,6 +17,7 @@ MOSTLY = 0.5  # of a layer's units are copies
 # Largest distance between two units over the length of one: rounding in wide matrix products
 # parts exact copies by about 1e-7 a step.
 NEARLY = 1e-3
+PARTED = 0.3  # of the planned steps, by which dropout will have parted copies
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -37,8 +38,8 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     dropout = e.config is not None and e.config.network.dropout > 0
     severity: Severity
-    if p.finished or (dropout and not p.old_enough):
-        severity = "note"  # dropout's masks part copies, given a few steps
+    if p.finished or (dropout and not p.late(PARTED)):
+        severity = "note"  # dropout's masks part copies, given some steps
     elif silent or p.stuck:
         severity = "critical"
     elif p.old_enough and p.improving and dropout:

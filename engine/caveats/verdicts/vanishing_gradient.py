@@ -20,6 +20,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["VANISHING_GRADIENT"]
 
 FADED = 1e-3
+SMALLEST = 1e-45  # of float32
 EARLY = 0.05  # of the planned steps
 
 
@@ -52,11 +53,13 @@ def rule(e: Evidence) -> Finding | None:
     else:
         severity = "note"
     r = float(np.fmin(now, first))
-    factor = max(r, 1e-300) ** (1 / e.hidden)
+    factor = max(r, SMALLEST) ** (1 / e.hidden)
     delta = e.now("delta_rms")
     faded = np.flatnonzero(delta[: e.hidden] <= FADED * delta[-1])
     layers = tuple(map(int, faded)) or (0,)
     what = f"delta at {e.layer(0)} is {r:.1e} of that at the output: about ×{factor:.2g} a layer"
+    if r == 0:
+        what = f"delta at {e.layer(0)} is 0: less than a float holds of that at the output"
     weight = e.now("weight_norm")
     with np.errstate(invalid="ignore", divide="ignore"):
         relative = e.now("grad_norm") / weight
@@ -78,7 +81,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     swap = None
-    if set(c.network.activations) & {"sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"}:
+    if set(c.network.activations) & cure.SLUGGISH:
         swap = cure.activation(
             c,
             "relu",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from caveats.theory.dead import dead_fraction
+from caveats.theory.dead import DRAWS, dead_fraction
 from caveats.theory.kernels import normal_cdf
 
 RELU = (0.0, math.inf)
@@ -23,7 +23,7 @@ def equal_correlation(rows, c):
 def test_rows_of_one_correlation(rows, c):
     cov = 3.0 * (c + (1 - c) * np.eye(rows))
     expected = equal_correlation(rows, c)
-    error = math.sqrt(expected * (1 - expected) / 2048)
+    error = math.sqrt(expected * (1 - expected) / DRAWS)
     assert dead_fraction(cov, 0.0, RELU) == pytest.approx(expected, abs=3 * error)
 
 

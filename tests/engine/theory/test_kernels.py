@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from caveats.choices.activations import ACTIVATIONS
-from caveats.theory.kernels import moments, normal_cdf, pair_expectations, squared_pairs
+from caveats.theory.kernels import moments, normal_cdf, pair_expectations, width_pairs
 from caveats.theory.response import Response
 
 CORRELATIONS = (-0.9, -0.3, 0.0, 0.4, 0.8, 0.95)
@@ -105,9 +105,9 @@ def test_single_rows_agree_with_the_closed_form_of_relu_with_bias():
 
 def test_squares_of_relu_fluctuate_as_hanin_and_nica_say():
     """E[φ⁴]/E[φ²]² = 6 and E[φ'⁴]/E[φ'²]² = 2: β is 5/N a layer either way."""
-    value, slope = squared_pairs(Response.of("relu"), covariance(1.0, 1.0, 0.5))
-    assert value[0, 0] == pytest.approx(6.0, rel=1e-3)
-    assert slope[0, 0] == pytest.approx(2.0, rel=1e-3)
+    found = width_pairs(Response.of("relu"), covariance(1.0, 1.0, 0.5))
+    assert found.squares[0, 0] == pytest.approx(6.0, rel=1e-3)
+    assert found.slope_squares[0, 0] == pytest.approx(2.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

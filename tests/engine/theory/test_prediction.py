@@ -119,6 +119,20 @@ def test_a_bias_that_silences_layers_gets_numbers_or_a_sentence(activation, bias
             assert found.dead_fraction[0] > 0.0
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu", "sigmoid"])
+def test_rows_of_zeros_leave_the_gradients_of_the_others(activation):
+    """They add nothing to ‖dW‖ of layer 1, and at most halve delta's mean square."""
+    config = config_of(activation=activation)
+    x, y = some_rows(rows=64)
+    whole = predict(config, x, y)
+    x[::2] = 0.0
+    half = predict(config, x, y)
+    assert half.applies
+    assert np.abs(np.log10(half.grad_norm / whole.grad_norm)).max() < 0.5
+    assert np.abs(np.log10(half.delta_rms / whole.delta_rms)).max() < 0.4
+    assert "not all 0" in predict(config, 0 * x, y).note
+
+
 def test_deep_sigmoid_gradients_below_the_smallest_float_are_told():
     x, y = some_rows()
     found = predict(config_of(widths=[50] * 90, activation="sigmoid", init="xavier_normal"), x, y)

@@ -11,9 +11,10 @@ import pytest
 
 from caveats.config import RunConfig
 from caveats.history import History
+from caveats.theory import factor, predict
 from caveats.verdicts import Remedy, Verdict
 from caveats_tui.lab.cure import Attempt
-from caveats_tui.lab.forecast import Forecaster
+from caveats_tui.lab.forecast import Forecaster, completed
 from caveats_tui.lab.workbench import Workbench
 
 Configured = Callable[..., RunConfig]
@@ -346,3 +347,23 @@ def test_a_forecast_is_made_even_if_it_was_asked_for_as_the_thread_ended(start: 
     while forecaster.of(run.config, sample) is None:
         assert time.monotonic() < deadline, "never made"
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("network", "told", "untold"),
+    [
+        ({"activation": "tanh"}, "a layer", "explodes"),
+        ({"activation": "exp", "init": {"name": "normal", "std": 1.0}}, "at layer 2", "layer 3"),
+        ({"activation": "exp", "init": "lecun_normal"}, "single units decide", "explodes"),
+        ({"activation": "tanh", "dropout": 0.5}, "dropout", ";"),
+    ],
+)
+def test_what_theory_cannot_say_is_told_once(
+    network: dict[str, Any], told: str, untold: str
+) -> None:
+    """A layer's number comes from the rows at hand; the factor has only their mean square."""
+    config = RunConfig.from_dict({"network": {"widths": [100] * 8, **network}})
+    x = np.random.default_rng(0).standard_normal((64, 64))
+    said = completed(factor(config, 64), predict(config, x, np.arange(64) % 10))
+    assert told in said
+    assert untold not in said

@@ -41,6 +41,17 @@ def told(theory: Factor) -> str:
     return f"χ {theory.per_layer**2:.2g}; {theory.sentence}"
 
 
+def completed(theory: Factor, prediction: Prediction) -> str:
+    """What is told once the prediction is there too: its own word on what it cannot say."""
+    if (
+        prediction.applies and prediction.explodes_at is None
+    ) or prediction.note in theory.sentence:
+        return told(theory)
+    if math.isinf(theory.per_layer):  # an overflow: the prediction knows the rows and the layer
+        return f"{theory.sentence.partition(':')[0]}: {prediction.note}"
+    return f"{told(theory)}; {prediction.note}"
+
+
 class Forecaster:
     """Ask `of` at each frame: it gives what is known and begins what is not."""
 
@@ -77,9 +88,10 @@ class Forecaster:
             done = wanted
             try:
                 rows, targets, outputs = sample()
-                said = told(factor(config, rows.shape[1], float((rows**2).mean())))
-                self._known = key, Forecast(said)
-                self._known = key, Forecast(said, predict(config, rows, targets, outputs))
+                theory = factor(config, rows.shape[1], float((rows**2).mean()))
+                self._known = key, Forecast(told(theory))
+                prediction = predict(config, rows, targets, outputs)
+                self._known = key, Forecast(completed(theory, prediction), prediction)
             except ConfigError as error:
                 self._known = key, Forecast(f"no theory: {error}")
             except Exception as error:  # out of memory, say: else it would be begun each frame
