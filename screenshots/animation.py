@@ -32,9 +32,9 @@ def pictures(recording: Recording, width: int) -> Iterator[tuple[Image.Image, fl
             stream.feed(event.data)
 
 
-def animate(recording: Recording, path: Path, width: int = 8) -> None:
+def animate(recording: Recording, path: Path, comment: str, width: int = 8) -> None:
     """Write the file; cells are ``width`` pixels wide. Of each picture only what differs from the
-    one before is stored."""
+    one before is stored. The file says ``comment``, which nobody sees."""
     frames = list(pictures(recording, width))
     palette = common_palette([image for image, _ in frames])
     indices = [
@@ -57,6 +57,7 @@ def animate(recording: Recording, path: Path, width: int = 8) -> None:
         disposal=1,
         transparency=TRANSPARENT,
         optimize=False,
+        comment=comment.encode(),
     )
 
 

@@ -1,29 +1,44 @@
 """`python -m screenshots.make [NAME ...]`: makes the pictures again, all or those named.
 
-Stills as SVG and PNG beside each other, recordings of the demos, and the animation for the README.
-It joins what drives the app and what draws; it knows no screen.
+Stills as SVG and PNG beside each other, recordings of the demos, the animation for the README, and
+the derived part of docs/caveats.md.
+It joins what drives the app and what draws; it knows no screen. Each picture carries the digest of
+what it shows, so that tests can tell an old one. Needs `pip install -e '.[pictures]'`.
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from hashlib import sha256
+from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.demo import record_demo
 from caveats_tui.recording.script import scripts
 from screenshots.animation import animate
+from screenshots.cells import text_of
+from screenshots.page import renew
 from screenshots.raster import raster
 from screenshots.stills import STILLS, Still, shoot
 from screenshots.svg import svg
 
-__all__ = ["ANIMATION", "CAST_SIZE", "main"]
+__all__ = ["ANIMATION", "CASTS", "CAST_SIZE", "digest", "main"]
 
 HERE = Path(__file__).parent
 CAST_SIZE = (112, 32)
+CASTS = tuple(name for name in scripts() if name != "tour")
 ANIMATION = "dying_relu"  # the demo that the README shows first
+
+
+def digest(text: str) -> str:
+    """What stands in a picture for the text that it shows."""
+    return sha256(text.encode()).hexdigest()
 
 
 def make_still(still: Still) -> None:
@@ -31,7 +46,10 @@ def make_still(still: Still) -> None:
     picture = shoot(still)
     (HERE / f"{still.name}.svg").write_text(svg(picture, still.caption), "utf-8")
     image = raster(picture).quantize(256, dither=Image.Dither.NONE)
-    image.save(HERE / f"{still.name}.png", optimize=True)
+    info = PngInfo()
+    info.add_text("Description", still.caption)
+    info.add_text("screen", digest(text_of(picture)))
+    image.save(HERE / f"{still.name}.png", optimize=True, pnginfo=info)
 
 
 def make_cast(name: str) -> None:
@@ -39,23 +57,30 @@ def make_cast(name: str) -> None:
     path = HERE / f"{name}.cast"
     record_demo(scripts()[name], path, CAST_SIZE)
     if name == ANIMATION:
-        animate(read_cast(path), HERE / f"{name}.gif")
+        animate(read_cast(path), HERE / f"{name}.gif", digest(path.read_text("utf-8")))
+
+
+def make(name: str) -> str:
+    stills = {still.name: still for still in STILLS}
+    if name in stills:
+        make_still(stills[name])
+    else:
+        make_cast(name)
+    return name
 
 
 def main(names: list[str]) -> None:
-    stills = {still.name: still for still in STILLS}
-    casts = [name for name in scripts() if name != "tour"]
+    known = [*CASTS, *(still.name for still in STILLS)]  # what takes longest first
     for name in names:
-        if name not in stills and name not in casts:
-            raise SystemExit(
-                f"no picture is called {name!r}: there are {', '.join([*stills, *casts])}"
-            )
-    for name in names or [*stills, *casts]:
-        print(name, file=sys.stderr)
-        if name in stills:
-            make_still(stills[name])
-        else:
-            make_cast(name)
+        if name not in known:
+            raise SystemExit(f"no picture is called {name!r}: there are {', '.join(known)}")
+    # A core a picture: what torch computes here is small, and the same on one thread everywhere.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    renew()
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
+        for done in as_completed(pool.submit(make, name) for name in names or known):
+            print(done.result(), file=sys.stderr)
 
 
 if __name__ == "__main__":

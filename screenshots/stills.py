@@ -1,24 +1,38 @@
 """The stills: which screens there are pictures of, and the keys that lead to each.
 
-It drives the real app and knows no file format. Training is paced, so that the same numbers come
-out each time.
+It drives the real app and knows no picture format. Training is paced, so that the same numbers come
+out each time, but for the seconds that a run took.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import contextlib
+import tempfile
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
 from caveats.config import RunConfig
+from caveats.experiments import find
+from caveats.run import Run
+from caveats.runs.manifest import Manifest
+from caveats.runs.writer import Writer
 from caveats_tui.recording.stage import StagedApp
+from caveats_tui.recording.unhurried import unhurried
+from caveats_tui.runs.compare import Compare
+from caveats_tui.runs.screen import RunsScreen
 from screenshots.cells import Picture, from_app
 
 __all__ = ["STILLS", "Still", "shoot"]
 
-CHUNK = 5  # steps granted at once: the screen follows as it would in a terminal
+CHUNK = 20  # steps granted at once: the screen follows as it would in a terminal
+LOOK = 0.01  # seconds between two looks at whether a list of runs has been read
+
+PAGE = (112, 32)  # columns and rows of what stands in a page's text
 
 Act = str | int  # a key to press, or a number of steps to train
 
@@ -30,21 +44,32 @@ VANISHING: dict[str, Any] = {
 }  # fmt: skip
 MOONS: dict[str, Any] = {
     "data.name": "moons", "network.widths": [16, 16], "network.activation": "tanh",
-    "network.init": "xavier_normal", "training.steps": 400,
+    "network.init": "xavier_normal", "optimizer.lr": 1.0, "training.steps": 400,
 }  # fmt: skip
+
+
+# Kept runs to compare: the failed one and two ways out of it, of which one is none.
+KEPT: dict[str, dict[str, Any]] = {
+    "leaky relu": {**DYING, "network.activation": "leaky_relu"},
+    "lr 0.003": {**DYING, "optimizer.lr": 0.003},
+    "mass extinction": DYING,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """``acts`` lead from the open lab to the screen that ``caption`` describes."""
+    """``acts`` lead from the lab, opened with ``changes`` to the usual setup or with an experiment,
+    to the screen that ``caption`` describes; in its list of runs are those of ``kept``, by name,
+    the first one the newest."""
 
     name: str
     caption: str
-    changes: dict[str, Any]
+    changes: dict[str, Any] | str
     acts: tuple[Act, ...]
     size: tuple[int, int] = (120, 40)
     theme: str = "caveats-dark"
     every: int = field(default=5)
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 STILLS: tuple[Still, ...] = (
@@ -59,12 +84,29 @@ STILLS: tuple[Still, ...] = (
         "theory", "What theory predicted, dotted, beside what was measured", VANISHING,
         ("space", 20, "2", "v", "z"),
     ),
+    # One for each caveat that an experiment shows, for docs/caveats.md; most are called as it is.
+    Still("not_zero_centred", "All that feeds a layer has one sign: the loss zigzags down",
+          "tanh_plus_one", ("space", 40), PAGE, every=1),
+    Still("copies", "Sixteen units that start equal draw one straight cut", "sixteen_clones",
+          ("4", "v", "space", 200), PAGE),
+    Still("ravine", "Plain SGD crawls: after most of its steps it has not found the spirals",
+          "long_ravine", ("4", "v", "space", 1200), PAGE, every=10),
+    Still("plateau", "Near a saddle the loss stands still, though nothing is broken",
+          "stuck_on_the_saddle", ("space", 160), PAGE),
+    Still("step_too_large", "A learning rate of 3 throws the weights over the edge",
+          "past_the_cliff", ("space", 20), PAGE),
+    Still("exploding_gradient", "Everything doubles at every layer until nothing is finite",
+          "doubling", ("space", 40), PAGE, every=1),
+    Still("saturation", "Weights of N(0, 1) put tanh where it is flat: a loss far above a guess",
+          "against_the_rails", ("space", 60), PAGE),
     Still("picker", "Choosing an activation", {}, ("a",)),
     Still("remedies", "What could cure a verdict", DYING, ("space", 200, "F")),
     Still("help", "All keys", {}, ("question_mark",)),
     Still("neurons", "One cell a neuron", DYING, ("space", 40, "4", "z")),
-    Still("boundary", "The decision boundary while it forms", MOONS,
-          ("space", 120, "4", "v", "z")),
+    Still("boundary", "A decision boundary; crosses are points on its wrong side", MOONS,
+          ("space", 160, "4", "v", "z")),
+    Still("compare", "Kept runs beside each other: what differs, and what came of it", {},
+          ("l", "space", "space", "space", "c"), kept=KEPT),
     Still("small", "The lab in 80×24 cells", DYING, ("space", 200), (80, 24)),
     Still("light", "The light theme", DYING, ("space", 200), theme="caveats-light"),
 )  # fmt: skip
@@ -72,12 +114,38 @@ STILLS: tuple[Still, ...] = (
 
 def shoot(still: Still) -> Picture:
     """The screen as cells."""
-    return asyncio.run(_shoot(still))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        place = Path("runs")  # its path is on the screen
+        for age, (name, changes) in enumerate(still.kept.items()):
+            keep(place / name, config_of(still.name, changes), timedelta(minutes=age))
+        return asyncio.run(_shoot(still, place))
 
 
-async def _shoot(still: Still) -> Picture:
-    config = RunConfig().changed({**still.changes, "training.device": "cpu"}, still.name)
-    app = StagedApp(config, every=still.every, pace=50.0, theme=still.theme)
+def config_of(name: str, changes: dict[str, Any] | str) -> RunConfig:
+    base = find(changes).config if isinstance(changes, str) else RunConfig().changed(changes, name)
+    return base.changed({"training.device": "cpu"}, name)
+
+
+def keep(folder: Path, config: RunConfig, age: timedelta) -> None:
+    """Train ``config`` to its end and leave its run in ``folder``, as begun so long ago."""
+    run = Run(config, every=5)
+    unhurried(run, 5)
+    writer = Writer(run, folder, state="running")
+    while not run.finished:
+        run.advance()
+        writer.between_steps()
+    writer.tell("finished")
+    writer.close()
+    writer.join()
+    manifest = Manifest.read(folder)
+    replace(manifest, created=datetime.now(UTC) - age).write(folder)
+
+
+async def _shoot(still: Still, place: Path) -> Picture:
+    app = StagedApp(
+        config_of(still.name, still.changes), every=still.every, pace=50.0, theme=still.theme,
+        place=place,
+    )  # fmt: skip
     app.charts.start()
     try:
         async with app.run_test(size=still.size) as pilot:
@@ -93,8 +161,21 @@ async def _act(app: StagedApp, pilot: Pilot[None], act: Act) -> None:
     if isinstance(act, str):
         await pilot.press(act)
         await app.settle()
+        await _read(app)
         return
     assert app.session is not None
     for _ in range(0, act, CHUNK):
         app.session.grant(CHUNK)
+        await app.settle()
+
+
+async def _read(app: StagedApp) -> None:
+    """Wait until a list of runs has been read and is shown, and until what it opens is."""
+    screen = app.screen
+    if isinstance(screen, RunsScreen):
+        while not (screen.loader.complete and len(screen._shown) == len(screen.loader.entries)):
+            await asyncio.sleep(LOOK)
+        while screen._busy and app.screen is screen:
+            await asyncio.sleep(LOOK)
+    if isinstance(app.screen, Compare):
         await app.settle()

@@ -177,7 +177,12 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def press(self, *keys: str) -> None:
-        """Press keys by name (see `KEYS`), or by the character they type."""
+        """Press keys by name (see `KEYS`), or by the character they type.
+
+        What follows escape within 0.1 s is alt and a key, to any terminal program; on a busy
+        machine however long a test waits. So escape comes last, and what it does is waited for.
+        """
+        assert "escape" not in keys[:-1], "wait for what escape does before the next key"
         for key in keys:
             self.send(KEYS.get(key, key))
 

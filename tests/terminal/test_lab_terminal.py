@@ -185,9 +185,11 @@ def test_without_utf8_everything_is_ascii(lab: Start) -> None:
     terminal.press("space")
     terminal.wait_for("finished")
     terminal.press("?")
-    terminal.wait_for("help")
-    terminal.press("escape", "e")
-    terminal.wait_for("experiments")
+    terminal.wait_for("arrows scroll")
+    terminal.press("escape")
+    terminal.wait_for(lambda t: "arrows scroll" not in t.text)
+    terminal.press("e")
+    terminal.wait_for("mass_extinction")
     terminal.press("escape")
     assert max(terminal.received) < 0x80
     assert "?" not in terminal.screen[0], "a character that could not be written"

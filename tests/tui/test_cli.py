@@ -22,6 +22,7 @@ from caveats_tui import cli as entry
 from caveats_tui.commands import run as run_module
 from caveats_tui.commands.options import read_config
 from caveats_tui.commands.run import trained
+from caveats_tui.recording.wish import Wish
 
 
 def call(*args: str) -> Result:
@@ -376,14 +377,20 @@ def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> N
     plain = call()
     chosen = call(
         *sets("optimizer.lr=0.5"), "--every", "3", "--fps", "4", "--charset", "ascii",
-        "--no-mouse", "--theme", "caveats-light", "--device", "cpu",
+        "--no-mouse", "--theme", "caveats-light", "--device", "cpu", "--record", "a.cast",
+        "--cast-version", "2", "--idle-limit", "1", "--show-keys",
     )  # fmt: skip
     named = call("--experiment", "doubling")
 
     assert plain.exit_code == chosen.exit_code == named.exit_code == 0
-    usual = {"every": None, "fps": 10.0, "charset": "auto", "mouse": True, "theme": None}
+    usual = {
+        "every": None, "fps": 10.0, "charset": "auto", "mouse": True, "theme": None, "wish": Wish(),
+    }  # fmt: skip
     assert opened[0] == (RunConfig(), usual)
-    look = {"every": 3, "fps": 4.0, "charset": "ascii", "mouse": False, "theme": "caveats-light"}
+    look = {
+        "every": 3, "fps": 4.0, "charset": "ascii", "mouse": False, "theme": "caveats-light",
+        "wish": Wish("a.cast", 2, 1.0, True),
+    }  # fmt: skip
     config = RunConfig().changed({"optimizer.lr": 0.5, "training.device": "cpu"})
     assert opened[1] == (config, look)
     assert opened[2] == (find("doubling").config, usual)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
@@ -15,6 +17,10 @@ from caveats.runs.shelf import default_place
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.charts.spec import Charset
 from caveats_tui.lab.screen import LabScreen
+from caveats_tui.lab.setup import describe
+from caveats_tui.recording.caption import show_key
+from caveats_tui.recording.recorder import Recorder
+from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.themes import THEMES
@@ -28,7 +34,8 @@ __all__ = ["CaveatsApp", "run_lab"]
 class CaveatsApp(App[None]):
     """The caller starts ``charts`` before `run`, and stops it after. ``output`` tells how long the
     terminal takes to swallow a frame. Runs are kept in ``place``, None for nowhere; with a
-    ``reader`` the lab begins by watching its run.
+    ``reader`` the lab begins by watching its run, or by replaying it as `LabScreen` says.
+    ``recorder`` records the terminal.
     """
 
     TITLE = "caveats"
@@ -45,6 +52,8 @@ class CaveatsApp(App[None]):
         output: Output | None = None,
         place: Path | None = None,
         reader: Reader | None = None,
+        replay: float | None = None,
+        recorder: Recorder | None = None,
         **textual: Any,
     ) -> None:
         super().__init__(**textual)
@@ -54,8 +63,9 @@ class CaveatsApp(App[None]):
         self.charts = ChartProcess(on_ready=self._charts_ready, on_trouble=self._chart_trouble)
         self.lab = LabScreen(
             config, self.charts, every=every, fps=fps, charset=charset, output=output,
-            place=place, reader=reader,
+            place=place, reader=reader, replay=replay, recorder=recorder,
         )  # fmt: skip
+        self.recorder = recorder
         self._mounted = False
 
     def get_default_screen(self) -> Screen[Any]:
@@ -74,6 +84,19 @@ class CaveatsApp(App[None]):
         """The lab on the screen, or behind what is on it: a kept run may lie over the first."""
         labs = (screen for screen in self.screen_stack[::-1] if isinstance(screen, LabScreen))
         return next(labs, self.lab)
+
+    async def on_event(self, event: events.Event) -> None:
+        recorder = self.recorder
+        if (
+            recorder is not None
+            and recorder.recording
+            and isinstance(event, events.Key)
+            and not event.is_forwarded  # else it has bubbled up from where it was sent before
+        ):
+            recorder.key(event.key)
+            if recorder.wish.show_keys:
+                await show_key(self, event.key)
+        await super().on_event(event)
 
     def on_mount(self) -> None:
         self._mounted = True
@@ -107,12 +130,22 @@ def run_lab(
     mouse: bool = True,
     theme: str = THEMES[0].name,
     reader: Reader | None = None,
+    replay: float | None = None,
+    wish: Wish,
 ) -> int:
     """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` has found
     fit; gives the exit code once the person has left it. Its runs are kept among all others. With a
-    ``reader`` it begins by watching that run."""
+    ``reader`` it begins by watching that run, or by replaying it. ``wish`` says what is recorded,
+    and how.
+
+    Raises:
+        ConfigError: where that file cannot be written.
+    """
     encoding = "ascii" if charset == "ascii" else "utf-8"
     with guarded_streams(encoding) as guard:
+        recorder = Recorder(guard.output, wish)
+        if wish.path is not None:
+            recorder.start(wish.path, describe(config, None))
         app = CaveatsApp(
             config,
             every=every,
@@ -122,6 +155,8 @@ def run_lab(
             output=guard.output,
             place=default_place(),
             reader=reader,
+            replay=replay,
+            recorder=recorder,
             driver_class=driver_class(guard),
         )
         # Before the app runs: Textual replaces stderr, which breaks starting processes later.
@@ -130,4 +165,7 @@ def run_lab(
             app.run(mouse=mouse)
         finally:
             app.charts.stop()
+            recorded = recorder.stop()
+    if recorded and not guard.output.lost:
+        print(recorded, file=sys.stderr)
     return app.return_code or 0

@@ -19,6 +19,7 @@ from caveats_tui.commands.options import (
     config_options,
     every_option,
     read_config,
+    recording_options,
     screen_options,
 )
 from caveats_tui.commands.play import play
@@ -26,6 +27,7 @@ from caveats_tui.commands.predict import predict_command
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
 from caveats_tui.commands.runs import runs
+from caveats_tui.recording.wish import Wish
 
 __all__ = ["cli", "main"]
 
@@ -39,6 +41,7 @@ __all__ = ["cli", "main"]
 @config_options
 @every_option
 @screen_options
+@recording_options
 @click.version_option(package_name="caveats-tui", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(
@@ -52,6 +55,7 @@ def cli(
     charset: str,
     no_mouse: bool,
     theme: str | None,
+    wish: Wish,
 ) -> None:
     """See how deep networks fail quietly, and why, live in a terminal.
 
@@ -59,7 +63,15 @@ def cli(
     """
     if context.invoked_subcommand is None:
         config = read_config(file, assignments, device, experiment)
-        open_lab(config, every=every, fps=fps, charset=charset, mouse=not no_mouse, theme=theme)
+        open_lab(
+            config,
+            every=every,
+            fps=fps,
+            charset=charset,
+            mouse=not no_mouse,
+            theme=theme,
+            wish=wish,
+        )
 
 
 cli.add_command(run)

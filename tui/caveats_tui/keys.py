@@ -78,7 +78,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "play", "space", "space", "play", "run/pause",
-        "Train, or pause.", "run", footer=True,
+        "Train, or pause; in a replay, play or pause.", "run", footer=True,
     ),
     Key(
         "step", "s", "s", "step", "step",
@@ -159,12 +159,25 @@ KEYS: tuple[Key, ...] = (
         "In a kept run: go to its newest record, and follow it.", "look",
     ),
     Key(
+        "faster", "plus,equals_sign", "+", "hasten(2.0)", "faster",
+        "In a replay (caveats-tui open DIR --play): play twice as fast.", "look",
+    ),
+    Key(
+        "slower", "minus", "-", "hasten(0.5)", "slower",
+        "In a replay: play half as fast.", "look",
+    ),
+    Key(
         "palette", "ctrl+p", "ctrl+p", "palette", "commands",
         "Search all commands, themes among them.", "program", palette=False,
     ),
     Key(
         "picture", "ctrl+s", "ctrl+s", "picture", "screenshot",
         "Save the screen as an SVG picture in the present folder.", "program",
+    ),
+    Key(
+        "record", "ctrl+r", "ctrl+r", "record", "record",
+        "Record the terminal from here on, in a file of the present folder; again ends it.",
+        "program",
     ),
     Key(
         "help", "question_mark,f1", "?", "help", "help",

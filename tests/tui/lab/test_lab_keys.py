@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import shutil
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,11 @@ from caveats_tui.lab.explain import Explain, Remedies
 from caveats_tui.lab.gallery import Gallery
 from caveats_tui.lab.help import Help
 from caveats_tui.lab.setup import SetupList
+from caveats_tui.recording.cast import read_cast
+from caveats_tui.recording.recorder import Recorder
+from caveats_tui.recording.wish import Wish
 from caveats_tui.runs.screen import RunsScreen
+from caveats_tui.terminal.output import Output
 
 Check = Callable[[Any], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
@@ -371,6 +376,39 @@ async def _(lab: Any) -> None:
     shutil.rmtree(Path.cwd())
     await lab.press("ctrl+s")
     assert lab.message.startswith("! the picture could not be saved here: No such file")
+
+
+@check("faster")
+@check("slower")
+async def _(lab: Any) -> None:
+    for key in ("plus", "equals_sign", "minus"):  # what they do in a replay: tests of replays
+        await lab.press("escape", key)
+        assert lab.message.startswith("! + and - are for a replay: ")
+
+
+@check("record")
+async def _(lab: Any) -> None:
+    await lab.press("ctrl+r")
+    assert lab.message.startswith("! nothing to record")
+    master, slave = os.openpty()
+    lab.app.recorder = lab.app.lab.recorder = Recorder(Output(slave), Wish())
+    await lab.press("ctrl+r")
+    [path] = Path.cwd().glob("caveats-*.cast")
+    assert lab.message == f"! recording to {path.name}: ctrl+r ends it"
+    assert lab.rows[0].rstrip().endswith("rec")
+    await lab.press("s", "ctrl+r")
+    assert f"in {path.name}: caveats-tui play shows it" in lab.message
+    assert not lab.rows[0].rstrip().endswith("rec")
+    assert [e.data for e in read_cast(path).events if e.code == "m"] == ["key s", "key ctrl+r"]
+    await lab.press("ctrl+r")  # within the same second, most often
+    await lab.press("ctrl+r")
+    assert len(list(Path.cwd().glob("caveats-*.cast"))) == 2
+    shutil.rmtree(Path.cwd())
+    await lab.press("ctrl+r")
+    assert lab.message.startswith("! no recording: ")
+    assert "No such file" in lab.message
+    os.close(master)
+    os.close(slave)
 
 
 @check("help")

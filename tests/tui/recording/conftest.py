@@ -30,7 +30,8 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     with contextlib.ExitStack() as stack:
 
         def start(argv: list[str], columns: int, rows: int) -> Any:
-            home = {"HOME": str(tmp_path)}
+            # One thread: where all cores are taken, two that wait for each other take seconds.
+            home = {"HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
             return stack.enter_context(harness().Terminal(argv, columns, rows, home))
 
         yield start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,14 @@ def test_a_script_of_ones_own_is_found_by_its_file(tmp_path: Path) -> None:
         find_script("dying_rleu")
     with pytest.raises(ConfigError, match="No such file"):
         find_script(str(tmp_path / "none.toml"))
+
+
+def test_the_readmes_script_is_one() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
+    (text,) = (t for t in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[[scene]]" in t)
+    script = parse_script("mine", text, "README.md")
+    assert script.config.optimizer.lr == 1.0
+    assert script.scenes[0].wait == Wait("step", "100")
 
 
 def test_a_condition_that_never_comes_ends_the_recording(tmp_path: Path) -> None:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pyte
 import pytest
+
+from caveats_tui.recording.cast import read_cast
+from caveats_tui.recording.demo import record_demo
+from caveats_tui.recording.script import find_script, scripts
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "screenshots"
@@ -45,35 +51,89 @@ def said(name: str) -> str:
     return (found.text or "").strip("\n")
 
 
-def text_now(name: str) -> str:
-    from screenshots.cells import text_of
+def shown_by(name: str) -> Any:
     from screenshots.stills import STILLS, shoot
 
     (still,) = (still for still in STILLS if still.name == name)
-    # As it comes back from XML, which has no blank lines at the ends.
-    text: Any = text_of(shoot(still))
-    return str(text).strip("\n")
+    return shoot(still)
 
 
-def test_a_still_shows_what_the_app_shows_now() -> None:
-    # Of the stills the one whose numbers are those of no training, the same on any machine.
-    assert said("help") == text_now("help")
+def steady(text: str) -> str:
+    """As it comes back from XML, which has no blank lines at the ends, without seconds taken."""
+    return re.sub(r"(?m)^.*\bseconds .*\d.*\n", "", text).strip("\n")
+
+
+def agrees(name: str) -> None:
+    from screenshots.cells import text_of
+
+    assert steady(said(name)) == steady(text_of(shown_by(name)))
+
+
+# Of the stills those whose numbers are of no training, and the same on any machine.
+@pytest.mark.parametrize("name", ["picker"])
+def test_a_still_shows_what_the_app_shows_now(name: str) -> None:
+    agrees(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.svg")), ids=lambda path: path.stem)
 def test_every_still_shows_what_the_app_shows_now(path: Path) -> None:
-    assert said(path.stem) == text_now(path.stem)
+    agrees(path.stem)
+
+
+def told(path: Path) -> tuple[tuple[int, int], list[tuple[float, str]], list[str]]:
+    """Size and marks of a recording, and the last picture of its terminal."""
+    recording = read_cast(path)
+    screen = pyte.Screen(*recording.size)
+    stream = pyte.Stream(screen)
+    marks = [(event.time, event.data) for event in recording.events if event.code == "m"]
+    for text in [event.data for event in recording.events if event.code == "o"][:-1]:
+        stream.feed(text)
+    return recording.size, marks, list(screen.display)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cast")), ids=lambda path: path.stem)
+def test_every_recording_shows_what_the_demo_shows_now(path: Path, tmp_path: Path) -> None:
+    again = tmp_path / path.name
+    record_demo(find_script(path.stem), again, read_cast(path).size)
+    assert told(again) == told(path)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.cast")), ids=lambda path: path.stem)
+def test_a_recording_takes_as_long_as_people_watch(path: Path) -> None:
+    assert 30 <= read_cast(path).seconds <= 60
 
 
 def test_stills_are_made_for_every_picture_and_need_no_font() -> None:
     from screenshots.stills import STILLS
 
+    names = [still.name for still in STILLS] + list(scripts())
+    assert len(names) == len(set(names)), "a picture and a recording would be made as one"
+    assert {still.name for still in STILLS} == {path.stem for path in FOLDER.glob("*.svg")}
     for still in STILLS:
         source = (FOLDER / f"{still.name}.svg").read_text("utf-8")
         assert "<text" not in source
         assert "font" not in source.partition("<defs>")[2]
-        assert (FOLDER / f"{still.name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_two_files_of_a_still_show_the_same_screen() -> None:
+    """The text that the SVG carries is that whose digest stands in the PNG, and the animation was
+    drawn from the recording that lies beside it."""
+    for path in sorted(FOLDER.glob("*.svg")):
+        (now,) = digests(path.with_suffix(".png").read_bytes(), b"tEXtscreen\0")
+        tree = ElementTree.parse(path).getroot().find("{http://www.w3.org/2000/svg}desc")
+        assert tree is not None
+        text = (tree.text or "").removeprefix("\n").removesuffix("\n")
+        assert now == sha256(text.encode()).hexdigest(), path.stem
+    for path in FOLDER.glob("*.gif"):
+        cast = path.with_suffix(".cast").read_bytes()
+        assert sha256(cast).hexdigest().encode() in path.read_bytes(), path.stem
+        assert path.stat().st_size <= 3 << 20
+
+
+def digests(data: bytes, before: bytes) -> list[str]:
+    return [found.decode() for found in re.findall(re.escape(before) + rb"([0-9a-f]{64})", data)]
 
 
 @pytest.mark.parametrize("dots", range(256))

@@ -88,6 +88,7 @@ def test_keys_pause_step_seek_and_change_the_speed() -> None:
     assert "paused" in shown.status
     shown.player.press("m")
     assert shown.player.time == 4.0
+    assert "mark 4" in shown.status
     shown.player.press("\x1b[C")
     assert shown.player.time == 9.0
     shown.player.press("\x1b[D")
@@ -103,6 +104,18 @@ def test_keys_pause_step_seek_and_change_the_speed() -> None:
     assert "over" in shown.status
     shown.player.press("q")
     assert shown.player.leaving
+
+
+def test_a_mark_of_someone_elses_is_shown_as_text() -> None:
+    sent: list[str] = []
+    mark = Event(1.0, "m", "\x1b]52;c;cm0gLXJmIH4=\x07 label \x9b6n")
+    player = Player(Recording((30, 4), "", (mark,)), sent.append, (80, 5))
+    player.press("m")
+    assert "label" in sent[-1]
+    assert "\x07" not in "".join(sent)
+    assert "\x9b" not in "".join(sent)
+    assert "]52;c;" in sent[-1]
+    assert "\x1b]" not in "".join(sent)
 
 
 def test_a_terminal_without_a_row_to_spare_shows_the_status_only_while_it_stands() -> None:

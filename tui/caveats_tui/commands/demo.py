@@ -10,6 +10,7 @@ import threading
 import click
 
 from caveats.errors import ConfigError, visible
+from caveats_tui.commands.options import cast_version_option, idle_limit_option
 from caveats_tui.commands.progress import Progress
 
 __all__ = ["demo"]
@@ -40,19 +41,8 @@ def columns_and_rows(
     callback=columns_and_rows,
     help="Of the recording.",
 )
-@click.option(
-    "--cast-version",
-    type=click.Choice(("2", "3")),
-    default="3",
-    show_default=True,
-    help="Of the recording's format, asciicast.",
-)
-@click.option(
-    "--idle-limit",
-    type=click.FloatRange(0, min_open=True),
-    metavar="SECONDS",
-    help="Cut longer pauses of the recording to this.",
-)
+@cast_version_option
+@idle_limit_option(None)
 @click.option("--theme", metavar="NAME", help="The colours, as caveats-light.")
 def demo(
     name: str,

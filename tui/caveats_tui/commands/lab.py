@@ -12,6 +12,7 @@ from caveats.errors import ConfigError, nearest, visible
 
 if TYPE_CHECKING:
     from caveats.runs.reader import Reader
+    from caveats_tui.recording.wish import Wish
 
 __all__ = ["open_lab"]
 
@@ -25,15 +26,20 @@ def open_lab(
     mouse: bool,
     theme: str | None,
     reader: Reader | None = None,
+    replay: float | None = None,
+    wish: Wish,
 ) -> None:
     """Show the lab until it is left.
 
     ``every`` is steps between two records, None for automatic; ``fps`` the fastest that charts are
     redrawn; ``charset`` "auto", "braille", "block" or "ascii"; ``theme`` a name, None for the
-    usual one; ``reader`` a kept run to watch instead of beginning one.
+    usual one; ``reader`` a kept run to watch instead of beginning one, or to replay at
+    ``replay`` times its speed (0, all of it in half a minute); ``wish`` what is
+    recorded.
 
     Raises:
-        ConfigError: for a terminal that cannot show it, and a name that is not known.
+        ConfigError: for a terminal that cannot show it, and a name that is not known, and a file
+            to record that cannot be written.
     """
     from caveats_tui.terminal import facts
 
@@ -61,6 +67,8 @@ def open_lab(
         mouse=mouse,
         theme=theme,
         reader=reader,
+        replay=replay,
+        wish=wish,
     )
     # A thread that is inside torch (its import, one long step, a prediction) aborts the process
     # when Python ends under it; the terminal has been given back by now, so end without it.

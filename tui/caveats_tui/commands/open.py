@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import click
 
-from caveats_tui.commands.options import screen_options
+from caveats_tui.commands.options import recording_options, screen_options
+from caveats_tui.recording.wish import Wish
 
 __all__ = ["open_command"]
 
 
 @click.command("open", short_help="Watch a run that goes on, or step through one that is over.")
 @click.argument("run", metavar="DIR")
+@click.option("--play", is_flag=True, help="Play its records again, as they came.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    metavar="N",
+    help="Of the replay: N times as fast as it was trained; all of it in 30 s unless given.",
+)
 @screen_options
-def open_command(run: str, fps: float, charset: str, no_mouse: bool, theme: str | None) -> None:
+@recording_options
+def open_command(
+    run: str,
+    play: bool,
+    speed: float | None,
+    fps: float,
+    charset: str,
+    no_mouse: bool,
+    theme: str | None,
+    wish: Wish,
+) -> None:
     """Show the run in DIR, a folder or the name of a kept run.
 
     A run that another process trains is followed; in one that is over, the keys , and . step
     through its records. R goes on with it here once no process trains it.
+
+    --play shows it as it was trained, charts and verdicts as they came: space pauses, + and -
+    change the speed.
     """
+    if speed is not None and not play:
+        raise click.UsageError("--speed is of a replay: give --play too")
     from caveats.runs.reader import Reader
     from caveats.runs.shelf import find
     from caveats_tui.commands.lab import open_lab
@@ -31,4 +54,6 @@ def open_command(run: str, fps: float, charset: str, no_mouse: bool, theme: str 
         mouse=not no_mouse,
         theme=theme,
         reader=reader,
+        replay=(speed or 0.0) if play else None,
+        wish=wish,
     )

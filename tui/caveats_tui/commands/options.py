@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from caveats.config import RunConfig, parse_assignment
 from caveats.errors import ConfigError, visible
+from caveats_tui.recording.wish import IDLE_LIMIT, Wish
 from caveats_tui.terminal.facts import CHARSETS
 
-__all__ = ["config_options", "every_option", "read_config", "screen_options"]
+__all__ = [
+    "cast_version_option",
+    "config_options",
+    "every_option",
+    "idle_limit_option",
+    "read_config",
+    "recording_options",
+    "screen_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +86,61 @@ def screen_options(command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def cast_version_option(command: F) -> F:
+    return click.option(
+        "--cast-version",
+        type=click.Choice(("2", "3")),
+        default="3",
+        show_default=True,
+        help="Of the recording's format, asciicast.",
+    )(command)
+
+
+def idle_limit_option(default: float | None) -> Callable[[F], F]:
+    return click.option(
+        "--idle-limit",
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        default=default,
+        show_default=default is not None,
+        help="Cut longer pauses of the recording to this.",
+    )
+
+
+def recording_options(command: F) -> F:
+    """Add what is recorded of a person's session, passed on as ``wish``."""
+
+    @functools.wraps(command)
+    def with_wish(
+        *args: Any,
+        file_to_record: str | None,
+        cast_version: str,
+        idle_limit: float,
+        show_keys: bool,
+        **rest: Any,
+    ) -> Any:
+        wish = Wish(file_to_record, int(cast_version), idle_limit, show_keys)
+        return command(*args, wish=wish, **rest)
+
+    options = (
+        click.option(
+            "--record",
+            "file_to_record",
+            metavar="FILE.cast",
+            help="Record the terminal from the first frame on, as ctrl+r does from a key on.",
+        ),
+        cast_version_option,
+        idle_limit_option(IDLE_LIMIT),
+        click.option(
+            "--show-keys", is_flag=True, help="While recording, show pressed keys in a corner."
+        ),
+    )
+    decorated: Any = with_wish
+    for option in reversed(options):
+        decorated = option(decorated)
+    return cast(F, decorated)
 
 
 def config_options(command: F) -> F:

@@ -50,9 +50,11 @@ class Header(Static):
         step: int,
         plain: bool,
         mode: tuple[str, str] | None = None,
+        recording: bool = False,
     ) -> None:
         """``step`` is the one that the charts show, so that header and charts agree; ``plain``
-        keeps to ascii; ``mode`` is a symbol and words in place of the state's."""
+        keeps to ascii; ``mode`` is a symbol and words in place of the state's; ``recording`` is
+        said beside it."""
         if not self.size.width:  # before the first layout
             return
         symbol, word = mode or _STATES[status.state]
@@ -67,6 +69,7 @@ class Header(Static):
                 f"step {step:,}/{config.training.steps:,}" if status.device else "",
                 f"{status.speed:,.0f}/s" if status.speed else "",
                 f"{symbol} {word}",
+                f"{'*' if plain else '◉'} rec" if recording else "",
             )
             if part
         )

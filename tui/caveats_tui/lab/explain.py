@@ -51,16 +51,19 @@ EVIDENCE: dict[str, Figure] = {
 def verdict_line(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
     """✖ dying ReLU  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003 (+1).
 
-    The remedy is always there; what was found is cut where the line is short.
+    The title is always whole. What was found is cut where the line is short, and the remedy where
+    it would not leave it a third of the line.
     """
     symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[verdict.severity]
     change = verdict.next[0].change if verdict.next else {}
     fix = f"  f: {changes_shown(change, config)}" if change else ""
     others = f" (+{more})" if more else ""
-    room = max(12, width - len(fix) - len(others) - 1)
     text = Text(f" {symbol} {verdict.title}  ", style="bold" * (verdict.severity != "note"))
+    most = width - len(others) - 1 - max(len(text), min(width // 3, len(text) + len(verdict.what)))
+    if len(fix) > most:
+        fix = fix[: max(0, most - 1)] + ("~" if plain else "…")
     text.append(verdict.what, style="not bold")
-    text.truncate(room, overflow="ellipsis")
+    text.truncate(max(0, width - len(fix) - len(others) - 1), overflow="ellipsis")
     text.append(fix, style="bold")
     text.append(others, style="dim")
     return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from textual.screen import Screen
 
+from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.runs.manifest import LIVE
 from caveats.runs.reader import Reader
@@ -19,13 +20,28 @@ from caveats.runs.shelf import default_place
 from caveats_tui.charts.spec import Charset
 from caveats_tui.lab.dialogs import Ask
 from caveats_tui.lab.workbench import Workbench
+from caveats_tui.runs.replaying import Replaying
 from caveats_tui.runs.screen import RunsScreen
 from caveats_tui.runs.watching import Watching
 
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
 
-__all__ = ["KeepingScreen"]
+__all__ = ["KeepingScreen", "workbench"]
+
+
+def workbench(
+    config: RunConfig,
+    every: int | None,
+    place: Path | None,
+    reader: Reader | None,
+    replay: float | None,
+) -> Workbench:
+    """To train on, or to look at the run of ``reader``: followed, or replayed at ``replay`` times
+    its speed, 0 for all of it in half a minute."""
+    if reader is None:
+        return Workbench(config, every, place)
+    return Watching(reader) if replay is None else Replaying(reader, replay or None)
 
 
 class KeepingScreen(Screen[None]):
@@ -110,6 +126,9 @@ class KeepingScreen(Screen[None]):
 
     def action_look_back(self, records: int) -> None:
         self._do(lambda: self.bench.look_back(records))
+
+    def action_hasten(self, times: float) -> None:
+        self._do(lambda: self.bench.hasten(times))
 
     def action_leave(self) -> None:
         bench = self.bench

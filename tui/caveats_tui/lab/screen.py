@@ -36,16 +36,16 @@ from caveats_tui.lab.explain import Explain, Remedies
 from caveats_tui.lab.figures import Look, Trace
 from caveats_tui.lab.gallery import Gallery
 from caveats_tui.lab.help import Help
-from caveats_tui.lab.kept import KeepingScreen
+from caveats_tui.lab.kept import workbench
 from caveats_tui.lab.panel import Panel
 from caveats_tui.lab.setup import SetupList, nudged, shown
-from caveats_tui.lab.workbench import Workbench
-from caveats_tui.runs.watching import Watching
+from caveats_tui.lab.taping import TapingScreen
 from caveats_tui.terminal.facts import too_small
 
 if TYPE_CHECKING:
     from caveats.experiments import Experiment
     from caveats_tui.charts.process import ChartProcess
+    from caveats_tui.recording.recorder import Recorder
     from caveats_tui.terminal.output import Output
 
 __all__ = ["LabScreen"]
@@ -54,10 +54,11 @@ WIDE = (104, 26)  # from this size on all four charts are shown
 TICK = 0.05  # seconds between looks at whether a frame is due; a look costs some 20 µs
 
 
-class LabScreen(KeepingScreen):
-    """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second.
-    Runs are kept in ``place``, None for nowhere; a kept run is watched where there is a ``reader``,
-    and leaving it goes back to the lab ``under`` it."""
+class LabScreen(TapingScreen):
+    """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second;
+    ``recorder`` records the terminal, None where there is none. Runs are kept in ``place``, None
+    for nowhere; a kept run is watched where there is a ``reader``, replayed at ``replay`` times its
+    speed (0, all of it in half a minute), and leaving it goes back to the lab ``under`` it."""
 
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
@@ -93,11 +94,14 @@ class LabScreen(KeepingScreen):
         output: Output | None = None,
         place: Path | None = None,
         reader: Reader | None = None,
-        under: KeepingScreen | None = None,
+        replay: float | None = None,
+        under: LabScreen | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
-        bench = Watching(reader) if reader else Workbench(config, every, place)
+        bench = workbench(config, every, place, reader, replay)
         super().__init__(bench, charts, charset, every=every, place=place, under=under)
         self._fps = fps
+        self.recorder = recorder
         self._covered = False
         self._pace = Pace(fps)
         self._output = output
@@ -180,6 +184,7 @@ class LabScreen(KeepingScreen):
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
         self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
         self._say(trace)
+        self._tape()
         self._pace.spend(app=time.perf_counter() - start)
 
     def _say(self, trace: Trace | None) -> None:
@@ -187,7 +192,7 @@ class LabScreen(KeepingScreen):
         bench, plain = self.bench, self._charset == "ascii"
         step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
         self.query_one(Header).show(
-            bench.config, bench.status, bench.outputs, step, plain, bench.mode
+            bench.config, bench.status, bench.outputs, step, plain, bench.mode, self.taping
         )
         setup = self.query_one(SetupList)
         setup.show(bench.config)
@@ -321,6 +326,7 @@ class LabScreen(KeepingScreen):
         return LabScreen(
             reader.config, self._charts, every=self._every, fps=self._fps, charset=self._charset,
             output=self._output, place=self._place, reader=reader, under=self,
+            recorder=self.recorder,
         )  # fmt: skip
 
     # Looking
@@ -386,12 +392,6 @@ class LabScreen(KeepingScreen):
 
     def action_palette(self) -> None:
         self.app.action_command_palette()
-
-    def action_picture(self) -> None:
-        try:
-            self._notice(f"saved {self.app.save_screenshot(path='.')}")
-        except OSError as error:
-            self._notice(f"the picture could not be saved here: {error.strerror}")
 
     def action_help(self) -> None:
         self.app.push_screen(Help())

@@ -226,6 +226,10 @@ class Workbench:
         """Move the time cursor; a run in training has none."""
         self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
 
+    def hasten(self, times: float) -> None:
+        """Play so many times as fast as now; training has no speed to choose."""
+        self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
+
     # Changing the setup
 
     def apply(self, changes: Mapping[str, Any]) -> bool:

@@ -1,4 +1,6 @@
-"""The line of a demo that says what is going on and which key was pressed. It knows no script."""
+"""What recordings say on top of the program: a demo's caption, and the key that was pressed. It
+knows no script.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,14 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import App
+from textual.containers import Container
 from textual.css.query import NoMatches
+from textual.timer import Timer
 from textual.widgets import Static
 
-__all__ = ["Caption", "show_caption"]
+__all__ = ["Caption", "show_caption", "show_key"]
+
+STAYS = 1.5  # seconds that a pressed key stays in its corner
 
 _SHOWN = {
     "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑",
@@ -22,7 +28,7 @@ class Caption(Static):
 
     DEFAULT_CSS = """
     Caption {
-        dock: bottom; height: 2; width: 100%; padding: 0 1;
+        dock: bottom; height: 2 !important; width: 100%; padding: 0 1;
         background: $primary; color: $background;
     }
     """
@@ -53,3 +59,39 @@ async def show_caption(app: App[Any], sentence: str, key: str = "") -> None:
         caption.say(sentence, key)
     else:
         await caption.remove()
+
+
+class PressedKey(Container):
+    """The key that was pressed last, in the lower right corner of a screen for a moment."""
+
+    # On Textual's own layer for notices, which every screen has above all others.
+    DEFAULT_CSS = """
+    PressedKey {
+        layer: _toastrack; dock: bottom; height: 1; align-horizontal: right; visibility: hidden;
+    }
+    PressedKey Static {
+        width: auto; padding: 0 1; visibility: visible; text-style: bold;
+        background: $primary; color: $background;
+    }
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(Static(_SHOWN.get(key, key), markup=False))
+        self._timer: Timer | None = None
+
+    def on_mount(self) -> None:
+        self._timer = self.set_timer(STAYS, self.remove)
+
+    def say(self, key: str) -> None:
+        self.query_one(Static).update(_SHOWN.get(key, key))
+        if self._timer is not None:
+            self._timer.stop()
+            self.on_mount()
+
+
+async def show_key(app: App[Any], key: str) -> None:
+    """Show it on the present screen, whichever that is."""
+    try:
+        app.screen.query_one(PressedKey).say(key)
+    except NoMatches:
+        await app.screen.mount(PressedKey(key))

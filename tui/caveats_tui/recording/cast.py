@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -57,10 +58,12 @@ class CastWriter:
         self._elapsed = 0.0  # seconds of the recording, pauses cut
         self._before = clock()
         try:
-            # Unbuffered: one event is one write of whole lines.
-            self._file = open(path, "wb", buffering=0)  # noqa: SIM115  closed by `close`
+            # Non-blocking: a pipe that nobody reads, or too slowly, must not hold up a screen.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+            self._fd = os.open(path, flags, 0o666)
         except OSError as error:
             raise ConfigError(f"{visible(str(path))}: {error.strerror}") from None
+        self._closed = False
         header: dict[str, Any] = {"version": version}
         if version == 2:
             header |= {"width": columns, "height": rows}
@@ -86,9 +89,16 @@ class CastWriter:
         self.size = columns, rows
         self._event("r", f"{columns}x{rows}")
 
+    @property
+    def seconds(self) -> float:
+        """How long the recording is by now, pauses cut."""
+        return self._elapsed
+
     def close(self) -> None:
         with self._lock:
-            self._file.close()
+            if not self._closed:
+                self._closed = True
+                os.close(self._fd)
 
     def _event(self, code: str, data: str) -> None:
         with self._lock:
@@ -102,10 +112,12 @@ class CastWriter:
             self._line([after if self._version == 2 else round(after - before, 6), code, data])
 
     def _line(self, value: Any) -> None:
-        if self._file.closed or self.problem:
+        if self._closed or self.problem:
             return
+        rest = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         try:
-            self._file.write(json.dumps(value, ensure_ascii=False).encode() + b"\n")
+            while rest:  # a disk that gets full takes a part; without a buffer the rest is ours
+                rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             self.problem = f"recording stopped: {error.strerror}"
 

@@ -18,8 +18,10 @@ from caveats_tui.recording.caption import Caption
 from caveats_tui.recording.cast import CastWriter
 from caveats_tui.recording.director import Director, RealClock, VirtualClock
 from caveats_tui.recording.offscreen import offscreen_driver, true_colours
+from caveats_tui.recording.recorder import Recorder
 from caveats_tui.recording.script import Script
 from caveats_tui.recording.stage import StagedApp
+from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.themes import THEMES
@@ -92,9 +94,10 @@ def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEM
     encoding = "ascii" if charset == "ascii" else "utf-8"
     with guarded_streams(encoding) as guard:
         person = Person()
+        recorder = Recorder(guard.output, Wish())
         app = StagedApp(
             script.config, every=script.every, pace=script.pace, charset=charset, theme=theme,
-            driver_class=person.watch(driver_class(guard)),
+            driver_class=person.watch(driver_class(guard)), recorder=recorder,
         )  # fmt: skip
 
         async def perform(pilot: Pilot[object]) -> None:
@@ -114,6 +117,7 @@ def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEM
             app.run(auto_pilot=perform)
         finally:
             app.charts.stop()
+            recorder.stop()
     return app.return_code or 0
 
 
@@ -122,8 +126,7 @@ async def hand_over(app: StagedApp, notice: str) -> None:
     for screen in app.screen_stack:
         for caption in screen.query(Caption):
             await caption.remove()
-    if app.session is not None:
-        app.session.release()
+    app.bench.release()
     app.bench.notice = notice
 
 

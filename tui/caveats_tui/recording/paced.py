@@ -7,19 +7,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from caveats.cadence import Cadence
 from caveats.config import RunConfig
 from caveats.session import Session, Status
 from caveats_tui.lab.workbench import Workbench
 
 __all__ = ["PacedSession", "PacedWorkbench"]
-
-
-class Steady(Cadence):
-    """A cadence that looks at no clock: every N-th step, each record with all its measures."""
-
-    def affords(self, cost: float, seconds: float) -> bool:
-        return True
 
 
 class PacedSession(Session):
@@ -37,6 +29,7 @@ class PacedSession(Session):
 
     def release(self) -> None:
         """Wait for no more grants."""
+        self.pace = None  # at once: torch may still be loading
         self._commands.put(self._free)
 
     async def done(self) -> None:
@@ -78,12 +71,14 @@ class PacedSession(Session):
             self._tell("running")
 
     def _free(self) -> None:
-        self.pace, self._every = None, None
+        self._every = None
 
     def _restart(self, config: RunConfig, play: bool) -> None:
         super()._restart(config, play=False)
         if self.run is not None and self.pace is not None:
-            self.run._cadence = Steady(self._fixed)
+            from caveats_tui.recording.unhurried import unhurried  # torch is loaded by now
+
+            unhurried(self.run, self._fixed)
         if play:
             self._play()
 
@@ -96,6 +91,15 @@ class PacedWorkbench(Workbench):
     def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
         super().__init__(config, every)
         self._fixed, self._pace = every, pace
+        self._released = False
 
     def begin(self) -> None:
         self.session = PacedSession(self.config, self._fixed, self._pace)
+        if self._released:
+            self.session.release()
+
+    def release(self) -> None:
+        """Let training run freely, from its beginning if there is none yet."""
+        self._released = True
+        if self.session is not None:
+            self.session.release()

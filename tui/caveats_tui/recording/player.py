@@ -10,6 +10,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 
+from caveats.errors import visible
 from caveats_tui.recording.cast import Recording, parse_size
 from caveats_tui.recording.sequences import Filter
 
@@ -92,7 +93,7 @@ class Player:
     def _from_the_start(self) -> None:
         self._filter = Filter(self.recording.size[1])
         self._send(self._filter.clear + "\x1b[?25l")
-        self._next, self.time, self._said = 0, 0.0, ""
+        self._next, self.time, self._said, self._mark = 0, 0.0, "", ""
 
     def seek(self, time: float) -> None:
         """Go to a moment, which shows everything up to it at once."""
@@ -107,6 +108,7 @@ class Player:
         """Obey a key, as the terminal sent it; others do nothing."""
         name = KEYS.get(key)
         if name is not None:
+            self._mark = ""
             getattr(self, name)()
         self._status()
 
@@ -139,8 +141,10 @@ class Player:
 
     def next_mark(self) -> None:
         """Go to the next mark, or to the end where there is none."""
-        marks = (e.time for e in self._events[self._next :] if e.code == "m" and e.time > self.time)
-        self.seek(next(marks, self.recording.seconds))
+        marks = (e for e in self._events[self._next :] if e.code == "m" and e.time > self.time)
+        mark = next(marks, None)
+        self.seek(self.recording.seconds if mark is None else mark.time)
+        self._mark = visible(mark.data[:60]) if mark else ""
 
     def restart(self) -> None:
         self.paused = False
@@ -171,9 +175,9 @@ class Player:
         if self._trouble:
             text = f"{self._trouble}: make it larger, or press q"
         elif self._spare or self.paused or self.over:
-            state = "over" if self.over else "paused" if self.paused else f"{self.speed:g}×"
+            state = "over" if self.over else "paused" if self.paused else "plays"
             moment = f"{clock(self.time)}/{clock(self.recording.seconds)}"
-            text = f" {state:<7}{moment}  {HELP}"
+            text = f" {state:<7}{moment}  {self.speed:g}×  {self._mark or HELP}"
         else:
             return
         text = text.ljust(columns)[:columns]

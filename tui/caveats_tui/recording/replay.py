@@ -41,11 +41,10 @@ def replay(recording: Recording, *, speed: float = 1.0) -> int:
     Raises:
         ConfigError: for a terminal that is too small for it.
     """
-    size = os.get_terminal_size(1)
-    trouble = too_small(recording.largest, (size.columns, size.lines))
-    if trouble:
-        raise ConfigError(trouble)
     with guarded_streams() as guard:
+        trouble = too_small(recording.largest, guard.output.size)
+        if trouble:
+            raise ConfigError(trouble)
         asked: list[int] = []
 
         def leave(number: int) -> bool:
@@ -70,7 +69,7 @@ class Stage:
     def __init__(self, recording: Recording, guard: Guard, speed: float, asked: list[int]) -> None:
         self._output, self._asked = guard.output, asked
         self._resized = False
-        self._player = Player(recording, self._output.write, self._size(), speed=speed)
+        self._player = Player(recording, self._output.write, self._output.size, speed=speed)
 
     def run(self) -> None:
         before = signal.signal(signal.SIGWINCH, self._winched)
@@ -92,17 +91,13 @@ class Stage:
             then = now
             if self._resized:
                 self._resized = False
-                player.resize(self._size())
+                player.resize(self._output.size)
             if ready:
                 typed = os.read(0, 1024)
                 if not typed:
                     return
                 for key in keys_of(typed.decode("utf-8", "replace")):
                     player.press(key)
-
-    def _size(self) -> tuple[int, int]:
-        columns, rows = os.get_terminal_size(self._output.fd)
-        return columns, rows
 
     def _winched(self, number: int, frame: object) -> None:
         self._resized = True

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -69,7 +70,8 @@ class StagedLab(LabScreen):
 
 
 class StagedApp(CaveatsApp):
-    """The lab with a paced session; ``every`` and ``pace`` as `PacedSession`'s."""
+    """The lab with a paced session; ``every`` and ``pace`` as `PacedSession`'s. It keeps no runs
+    and lists those in ``place``."""
 
     def __init__(
         self,
@@ -79,13 +81,20 @@ class StagedApp(CaveatsApp):
         pace: float | None,
         charset: Charset = "braille",
         theme: str = THEMES[0].name,
+        place: Path | None = None,
         **textual: Any,
     ) -> None:
         super().__init__(config, every=every, charset=charset, theme=theme, **textual)
         self.animation_level = "none"
         self.charts = self._staged = StagedCharts(self._charts_ready, self._chart_trouble)
         self.lab = self._lab = StagedLab(
-            config, self.charts, every=every, fps=10.0, charset=charset
+            config,
+            self.charts,
+            every=every,
+            fps=10.0,
+            charset=charset,
+            place=place,
+            recorder=self.recorder,
         )
         self.lab.bench = self.bench = PacedWorkbench(config, every, pace)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from typing import Any, ClassVar
 
@@ -33,12 +32,7 @@ class _GuardedDriver(LinuxDriver):
         app.error_console.file = self.guard.stderr
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        # Textual asks stdout, which is the log by now.
-        try:
-            columns, rows = os.get_terminal_size(self.guard.output.fd)
-        except OSError:
-            return 80, 24
-        return columns or 80, rows or 24
+        return self.guard.output.size  # Textual asks stdout, which is the log by now
 
     def start_application_mode(self) -> None:
         self.guard.entered(self._leave)

@@ -20,7 +20,8 @@ class Output:
     """A file for Textual's writer thread, which calls ``write`` and ``flush``.
 
     It never raises: an error would end that thread, its queue of 30 would fill, and the app would
-    wait on it for ever. Anyone may read ``bytes`` and ``seconds`` at any time.
+    wait on it for ever. Anyone may read ``bytes`` and ``seconds`` at any time. ``tee``, where it is
+    set, is called on that thread with each text that the terminal has taken; it must not raise.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Output:
         self.bytes = 0
         self.lost = False  # the terminal hung up
         self.closed = False  # the program is ending: what is still queued is dropped
+        self.tee: Callable[[str], None] | None = None
         self._clock = clock
         self._pieces: list[str] = []
         self._kept = 0
@@ -49,6 +51,15 @@ class Output:
         """Whether a write is under way."""
         return self._since is not None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows of the terminal, 80 and 24 where it does not say."""
+        try:
+            columns, rows = os.get_terminal_size(self.fd)
+        except OSError:
+            return 80, 24
+        return columns or 80, rows or 24
+
     def write(self, text: str) -> None:
         self._pieces.append(text)
         self._kept += len(text)
@@ -60,7 +71,10 @@ class Output:
         self._pieces.clear()
         self._kept = 0
         if text:
-            self._send(text.encode(self.encoding, ERRORS))
+            data = text.encode(self.encoding, ERRORS)
+            self._send(data)
+            if self.tee is not None and not (self.lost or self.closed):
+                self.tee(data.decode(self.encoding))
 
     def fileno(self) -> int:
         return self.fd

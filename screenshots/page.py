@@ -1,0 +1,130 @@
+"""The part of docs/caveats.md that is derived: each caveat as its verdict tells it, the experiments
+that show it, and their pictures. It trains nothing and draws nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from caveats.experiments import Experiment, experiments
+from caveats.verdicts import CAVEATS
+from caveats_tui.recording.script import scripts
+from screenshots.stills import STILLS
+
+__all__ = ["ORDER", "PAGE", "derived", "renew"]
+
+PAGE = Path(__file__).parents[1] / "docs" / "caveats.md"
+BEGIN, END = "<!-- derived -->", "<!-- /derived -->"
+
+# The five that the program was written for, the fifth of which has four faces, then the others.
+ORDER = (
+    "dying_relu", "vanishing_gradient", "not_zero_centred", "symmetry",
+    "ravine", "plateau", "step_too_large", "step_too_small",
+    "exploding_gradient", "saturation", "dormant",
+)  # fmt: skip
+
+# What a person looks at; everything else is said by the verdict itself.
+SEEN = {
+    "dying_relu": (
+        "Chart 1 climbs and stays; in chart 4 (*neurons*) whole rows turn to crosses. In "
+        "chart 2 the curves of layers without any gradient end, since 0 has no place on a "
+        "logarithmic axis."
+    ),
+    "vanishing_gradient": (
+        "The curves of chart 2 open like a fan, the layers next to the input at the bottom. "
+        "Where forward and backward signals fade together they do not: `v` shows *delta*, "
+        "which does."
+    ),
+    "not_zero_centred": (
+        "The loss of chart 3 comes down slowly and in zigzags, though every gradient of chart"
+        " 2 is of a healthy size; in *activation mean ± std* (`v` on chart 4) the layers' "
+        "means stand off zero."
+    ),
+    "symmetry": (
+        "On data of two inputs the boundary (`v` on chart 4) is one straight cut, however "
+        "wide the layer is, and chart 3 stands still. That units are copies no chart shows: "
+        "the verdict counts the distinct ones."
+    ),
+    "ravine": ("Chart 3 falls, and falls ever more slowly; charts 1 and 2 show nothing wrong."),
+    "plateau": ("Chart 3 is flat at the loss of a guess, and charts 1 and 2 show nothing broken."),
+    "step_too_large": (
+        "Chart 3 jumps, or stands far above the loss of a guess; *update/weight* (`v` on "
+        "chart 4) is above one twentieth."
+    ),
+    "step_too_small": (
+        "Chart 3 hardly falls; *update/weight* (`v` on chart 4) is below 0.003 in every layer."
+    ),
+    "exploding_gradient": (
+        "The fan of chart 2 opens the other way, with the layers next to the input at the "
+        "top; then the curves end, where numbers are no longer finite."
+    ),
+    "saturation": (
+        "The loss starts far above that of a guess. Chart 4 (*neurons*) marks the units that "
+        "are flat on nearly every row; a layer whose slope is small on most rows shows in the"
+        " verdict first."
+    ),
+    "dormant": (
+        "No chart draws it: the verdict counts these units, and so does `caveats-tui run --json`."
+    ),
+}
+FIGURES = {  # of caveats whose pictures are called otherwise: a demo may have the caveat's name
+    "dying_relu": ("lab", "cure"), "vanishing_gradient": ("vanishing", "theory"),
+    "symmetry": ("copies",),
+}  # fmt: skip
+
+
+def derived() -> str:
+    """The text between the two marks."""
+    return "\n".join(line for name in ORDER for line in section(name))
+
+
+def section(name: str) -> Iterator[str]:
+    caveat = CAVEATS[name]
+    yield f"## {caveat.title[0].upper()}{caveat.title[1:]}\n"
+    yield f"{caveat.definition}\n"
+    captions = {still.name: still.caption for still in STILLS}
+    for still in FIGURES.get(name, (name,)):
+        if still in captions:
+            yield f"![{captions[still]}](../screenshots/{still}.png)\n"
+    yield f"**Formula.** `{caveat.formula}`\n"
+    yield f"**Source.** {caveat.source}\n"
+    yield f"**What you see.** {SEEN[name]}\n"
+    shown = [e for e in experiments().values() if e.caveat == name]
+    if shown:
+        yield "**Where you see it, and what cures it.**\n"
+        yield from (item(experiment) for experiment in shown)
+        yield ""
+    for demo in demos(name):
+        yield f"**Watch it.** `caveats-tui demo {demo}`\n"
+    yield f"**Limits.** {caveat.limits}\n"
+
+
+def demos(caveat: str) -> list[str]:
+    """Those of one caveat that wait for this one."""
+    return [
+        name
+        for name, script in scripts().items()
+        if {s.wait.value for s in script.scenes if s.wait and s.wait.kind == "verdict"} == {caveat}
+    ]
+
+
+def item(experiment: Experiment) -> str:
+    cure = ", ".join(f"{key} = {plain(value)}" for key, value in experiment.cure.items())
+    cured = f"Cure: `{cure}`." if cure else "There is nothing to cure: it is to be observed."
+    return f"- `{experiment.name}`: {experiment.sentence} {experiment.lesson} {cured}"
+
+
+def plain(value: object) -> str:
+    """As the config file has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def renew() -> None:
+    """Write the derived part into the page."""
+    text = PAGE.read_text("utf-8")
+    between = re.compile(f"{BEGIN}\n.*{END}", re.DOTALL)
+    if not between.search(text):
+        raise SystemExit(f"{PAGE} has no {BEGIN} ... {END}")
+    PAGE.write_text(between.sub(lambda _: f"{BEGIN}\n{derived()}{END}", text), "utf-8")

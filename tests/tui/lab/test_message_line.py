@@ -1,0 +1,43 @@
+"""The line of the worst verdict: it fits, and says what was found whatever else there is to say."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from caveats.config import RunConfig
+from caveats.verdicts import CAVEATS, Remedy, Verdict
+from caveats_tui.lab.explain import verdict_line
+
+LONG = {
+    "network.init": "he_normal", "network.normalization": "layer", "network.residual": True,
+    "optimizer.name": "adam", "optimizer.lr": 0.02,
+}  # fmt: skip
+
+
+def verdict(name: str, what: str, change: dict[str, object]) -> Verdict:
+    remedies = (Remedy(MappingProxyType(change), "because"),) if change else ()
+    return Verdict(
+        name, CAVEATS[name].title, "critical", 0, (), what, MappingProxyType({}), "", remedies
+    )
+
+
+@given(
+    name=st.sampled_from(list(CAVEATS)),
+    change=st.sampled_from([{}, {"optimizer.lr": 0.003}, LONG]),
+    width=st.integers(60, 200),
+    what=st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=120),
+    more=st.integers(0, 10),
+)
+def test_the_title_is_whole_and_the_line_fits(
+    name: str, change: dict[str, object], width: int, what: str, more: int
+) -> None:
+    found = verdict(name, what, change)
+    line = verdict_line(found, RunConfig(), more, width, plain=False)
+    assert line.plain.startswith(f" ✖ {CAVEATS[name].title} ")
+    assert len(line.plain) <= width
+    assert ("f: " in line.plain) == bool(change)
+    if more:
+        assert line.plain.endswith(f" (+{more})")

@@ -1,0 +1,120 @@
+"""Records the terminal while the program runs: a tee on the way to it, begun and ended at any time.
+
+It knows no screen: keys and findings are told to it, and become marks.
+"""
+
+from __future__ import annotations
+
+import os
+import termios
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from caveats.errors import ConfigError, visible
+from caveats_tui.recording.cast import CastWriter
+from caveats_tui.recording.wish import Wish
+from caveats_tui.terminal.output import Output
+
+__all__ = ["Recorder", "unused"]
+
+# Where a recording begins in the middle: the state that the terminal is in by then.
+_BEGUN = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?7l"
+
+
+class Recorder:
+    """Writes what ``output`` sends to its terminal between `start` and `stop`. Costs nothing while
+    it does not record. All but the tee is called on the app's thread."""
+
+    def __init__(
+        self, output: Output, wish: Wish, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.wish = wish
+        self.path: Path | None = None  # of the newest recording
+        self._output, self._clock = output, clock
+        self._cast: CastWriter | None = None
+        self._returns = True  # whether the line puts a carriage return before each line feed
+        self._found: frozenset[str] = frozenset()
+
+    @property
+    def recording(self) -> bool:
+        return self._cast is not None and not self._cast.problem
+
+    @property
+    def problem(self) -> str:
+        """Why the file is no longer written to, empty while it is."""
+        return "" if self._cast is None else self._cast.problem
+
+    def start(self, path: str | Path, title: str, *, midway: bool = False) -> None:
+        """Write to ``path`` from now on. ``midway``, an app has the screen already: the caller has
+        all of it drawn again, since a recording begins with a whole picture.
+
+        Raises:
+            ConfigError: where the file cannot be written, or holds something already.
+        """
+        path = Path(path)
+        try:
+            taken = path.stat().st_size > 0 and not path.is_dir()
+        except OSError:
+            taken = False  # or it cannot be reached, which opening it says better
+        if taken:
+            raise ConfigError(
+                f"{visible(str(path))} exists already, and a recording replaces no file"
+            )
+        cast = CastWriter(
+            path,
+            *self._output.size,
+            title=title,
+            version=self.wish.version,
+            idle_limit=self.wish.idle_limit,
+            env={"TERM": os.environ.get("TERM", "xterm-256color")},
+            timestamp=int(time.time()),
+            clock=self._clock,
+        )
+        settings = termios.tcgetattr(self._output.fd)[1]
+        self._returns = bool(settings & termios.OPOST and settings & termios.ONLCR)
+        if midway:
+            cast.output(_BEGUN)
+        self._cast, self.path, self._found = cast, path, frozenset()
+        self._output.tee = self._sent
+
+    def stop(self) -> str:
+        """End the recording; a sentence that says what there is now, "" where none went on."""
+        cast, self._cast, self._output.tee = self._cast, None, None
+        if cast is None:
+            return ""
+        cast.close()
+        minutes, seconds = divmod(round(cast.seconds), 60)
+        said = f"recorded {minutes}:{seconds:02} in {visible(str(self.path))}"
+        return f"{said}; {cast.problem}" if cast.problem else said
+
+    def key(self, name: str) -> None:
+        """A key was pressed."""
+        if self._cast is not None:
+            self._cast.mark(f"key {name}")
+
+    def found(self, labels: Iterable[str]) -> None:
+        """What holds now, as "critical: dying ReLU": each that did not hold before is marked."""
+        if self._cast is not None:
+            now = frozenset(labels)
+            for label in sorted(now - self._found):
+                self._cast.mark(label)
+            self._found = now
+
+    def _sent(self, text: str) -> None:
+        """Called on the thread that writes to the terminal."""
+        cast = self._cast
+        if cast is None:
+            return
+        size = self._output.size
+        if size != cast.size:
+            cast.resize(*size)
+        cast.output(text.replace("\n", "\r\n") if self._returns else text)
+
+
+def unused(folder: Path, stem: str) -> Path:
+    """A name in ``folder`` that no file has: ``stem``.cast, else with a number."""
+    path, number = folder / f"{stem}.cast", 2
+    while path.exists():
+        path, number = folder / f"{stem}-{number}.cast", number + 1
+    return path
