@@ -103,7 +103,9 @@ def label(sample: Sample, store: Store) -> Label:
     # "step alone" repairs the whole network and leaves the step: several faults hide one another.
     network = ("init", "relu", "init_adam", "relu_adam", "normalized", "step alone")
     cut = start.dead >= 1 or start.copied >= 0.5
-    fades = 0 < end.delta_ratio <= 1e-3 and end.dead < 1 and end.copied < 0.5
+    # Where deltas fade behind units that saturated or died since, those are the fault.
+    whole = end.dead < 1 and end.copied < 0.5 and end.saturated < 0.5
+    fades = 0 < end.delta_ratio <= 1e-3 and whole
     faded = start.delta_ratio <= 1e-3 and not cut
     if not diverged and (fades or (faded and heals(*network))):
         caveats.add("vanishing_gradient")
@@ -118,8 +120,9 @@ def label(sample: Sample, store: Store) -> Label:
     large = config.optimizer.lr > customary
     alone = trial.score("step alone")
     reset = alone < FAULTY and trial.score("step reset") >= max(alone, 0.0) + 0.25
-    calmed = diverged and start.delta_ratio < 100 and max(map(trial.score, SLOWER)) > -math.inf
-    if heals(*SLOWER) or calmed or (large and (reset or heals("lr reset"))):
+    # From a sound start a step that is small enough goes down: what diverged made one too large.
+    overshot = diverged and 1e-3 < start.delta_ratio < 100
+    if heals(*SLOWER) or overshot or (large and (reset or heals("lr reset"))):
         caveats.add("step_too_large")
     if heals("lr*10", "lr*100") or (not large and (reset or heals("lr reset"))):
         caveats.add("step_too_small")

@@ -41,6 +41,7 @@ def rule(e: Evidence) -> Finding | None:
         (p.stalled and p.late(SETTLED))
         or (e.step == 0 and born_in_bulk(share, units))
         or cripples(e, share, units)
+        or p.failing
     ):
         severity = "warning"
     else:
@@ -112,21 +113,16 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
         slower = None
     start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c))
     soft = cure.leaky(c, "elu")
-    wider = None
-    if c.network.widths and min(c.network.widths) < cure.NARROW:
-        wider = Remedy(
-            {"network.widths": [max(w, 16) for w in c.network.widths]},
-            "a layer of N units is silent for a row with probability 2⁻ᴺ: width protects",
-        )
     first = start or slower
     if cure.hard_shape(c):
-        first = cure.combined(c, start, soft, cure.scaffold(c), None if born else slower)
+        shape = cure.combined(c, cure.scaffold(c), cure.wider(c, cure.TINY))
+        first = cure.combined(c, start, soft, shape, None if born else slower)
     return cure.ranked(
         c,
         (
             first,
             cure.combined(c, start, soft),
-            wider,
+            cure.wider(c),
             cure.combined(c, start, slower, soft, cure.normalization(c)),
             cure.sound(c),
         ),

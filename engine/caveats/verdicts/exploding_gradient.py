@@ -111,11 +111,12 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     if set(c.network.activations) & {"exp", "softplus"}:
         calm = cure.activation(c, "relu", "ReLU grows no faster than its input")
     start = cure.combined(c, calm, cure.clean_start(c))
-    tenth = cure.lr(c, c.optimizer.lr / 10, "smaller steps do not overshoot")
+    value = min(c.optimizer.lr / 10, cure.bearable_lr(c))
+    tenth = cure.lr(c, value, "smaller steps do not overshoot")
     if cure.lr_is_high(c):
         customary = cure.customary_lr(c.optimizer.name)
         deep = len(c.network.widths) >= 6
-        value = min(customary / 3 if deep else customary, c.optimizer.lr / 10, cure.bearable_lr(c))
+        value = min(customary / 3 if deep else customary, value)
         tenth = cure.lr(c, value, "smaller steps do not overshoot")
     # Weights that explode by themselves are cured by their variance, all else by smaller steps.
     by_itself = finding.evidence["delta_ratio_at_start"] >= GROWN and cure.matched_init(c)

@@ -36,7 +36,7 @@ def rule(e: Evidence) -> Finding | None:
         if (rho[layer] > MEAN if layer == 0 else rho[layer] > MEAN_OF_UNITS)
         and (layer == 0 or (names and names[layer - 1] in OFF_CENTRE))
     ]
-    if not blamed or not p.old_enough or p.finished:
+    if not blamed or not p.old_enough or p.close:
         return None
     coherence = e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])

@@ -20,6 +20,7 @@ __all__ = ["Progress", "progress"]
 LEARNABLE = 0.1  # of the constant predictor's loss that kernel regression takes away
 FINISHED = 0.9  # of the way from the constant predictor to kernel regression
 SHORT = 0.75  # of it: standing still beyond that is no failure
+LITTLE = 0.3
 ACCURATE = 0.95
 STUCK = 0.05
 FALLING = 0.03  # share of the loss that half a run should take away
@@ -51,6 +52,19 @@ class Progress:
     @property
     def finished(self) -> bool:
         return self.gain >= FINISHED or self.accuracy >= ACCURATE
+
+    @property
+    def close(self) -> bool:
+        """Near what the data allow, by loss or, where classes are told apart, by accuracy: sure and
+        mostly right is no broken network."""
+        chance = math.exp(-self.baseline)  # of balanced classes
+        able = self.accuracy >= SHORT + (1 - SHORT) * chance
+        return self.finished or self.gain >= SHORT or able
+
+    @property
+    def failing(self) -> bool:
+        """Half of the run is gone and little learned, whether or not the loss still falls."""
+        return self.late(0.5) and self.gain < LITTLE and not self.close
 
     def late(self, share: float) -> bool:
         """Whether ``share`` of the planned steps are made; of 1,000 where no length is planned."""

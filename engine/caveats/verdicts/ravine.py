@@ -18,7 +18,7 @@ PLAIN = frozenset({"sgd"})
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.finished:
+    if not e.finite or not e.hidden or not p.old_enough or p.close:
         return None
     if not p.learnable:  # nothing says that another step would get further
         return None

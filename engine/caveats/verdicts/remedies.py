@@ -19,6 +19,7 @@ __all__ = [
     "NARROW",
     "ODD",
     "SLUGGISH",
+    "TINY",
     "activation",
     "adam",
     "bearable",
@@ -44,6 +45,7 @@ __all__ = [
     "sound",
     "standardize",
     "usual_lr",
+    "wider",
 ]
 
 # Initialisers whose variance keeps signal and gradient from layer to layer, by activation
@@ -68,6 +70,7 @@ CUSTOMARY = {
 }
 ADAM_LIKE = 0.003
 DEEP, NARROW = 10, 8
+TINY = 5  # units of a layer, below which chance decides whether anything gets through
 
 
 def matching(name: str) -> str:
@@ -90,7 +93,7 @@ def bearable_lr(config: RunConfig) -> float:
     gradients are divided by their size, or the targets are classes.
 
     Their curvature is that of the tangent kernel, which grows as depth times width (Jacot et al.
-    2018); about L·n/2 for He's weights, and steps are stable up to (2 + 2β)/λ.
+    2018); up to about L·n for He's weights, and steps are stable up to (2 + 2β)/λ.
     """
     name, widths = config.data.name, config.network.widths
     classes = config.training.loss != "mse" and not (
@@ -100,7 +103,7 @@ def bearable_lr(config: RunConfig) -> float:
     if classes or beta is None or not widths or config.network.normalization != "none":
         return math.inf
     beta = float(config.optimizer.options.get("momentum", beta))  # type: ignore[arg-type]
-    return (2 + 2 * beta) / (0.5 * len(widths) * max(widths))
+    return (2 + 2 * beta) / (len(widths) * max(widths))
 
 
 def bearable(config: RunConfig) -> Remedy | None:
@@ -199,6 +202,17 @@ def residual(config: RunConfig) -> Remedy | None:
     return Remedy(
         {"network.residual": True},
         "x + layer(x) gives the gradient a path around every layer",
+    )
+
+
+def wider(config: RunConfig, below: int = NARROW) -> Remedy | None:
+    """At least 16 units a layer, where one has fewer than ``below``."""
+    widths = config.network.widths
+    if not widths or min(widths) >= below:
+        return None
+    return Remedy(
+        {"network.widths": [max(width, 16) for width in widths]},
+        "a layer of N units is silent for a row with probability 2⁻ᴺ: width protects",
     )
 
 

@@ -16,7 +16,6 @@ HALF = 0.5
 FLAT = 0.15  # mean slope over its maximum: then about four in five values lie in the tails
 EARLY = 0.05  # of the planned steps, for optimizers that do not mind small gradients
 SETTLED = 0.1  # of them, before a pause in learning means anything
-HALFWAY = 0.5
 SOON = 0.8  # gain that the run is on its way to
 HIGH_START = 2.0  # loss at step 0 over that of the constant predictor
 
@@ -38,11 +37,7 @@ def rule(e: Evidence) -> Finding | None:
         severity = "note"
     elif p.stuck:
         severity = "critical"
-    elif (
-        (p.stalled and p.late(SETTLED))
-        or (start >= HIGH_START and held_up(e))
-        or (p.gain < 0 and p.late(HALFWAY))  # still worse than a constant
-    ):
+    elif (p.stalled and p.late(SETTLED)) or (start >= HIGH_START and held_up(e)) or p.failing:
         severity = "warning"
     else:
         severity = "note"

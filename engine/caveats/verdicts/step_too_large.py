@@ -24,6 +24,7 @@ FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
 FADED, GROWN = 1e-3, 100.0  # delta of the first layer over that of the output
 CLIMB, CLIMB_IF_USUAL = 5.0, 20.0
 SETTLED = 0.1  # of the planned steps: many healthy networks pay for large first steps until then
+FAR_ABOVE = 10.0  # times the customary learning rate
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
 
@@ -68,7 +69,9 @@ def rule(e: Evidence) -> Finding | None:
         severity = "critical" if p.stuck else "warning"
     elif (
         slow and peak > LARGE_UPDATE and (height >= FAR_OFF or (peak >= UPHEAVAL and height >= 1.2))
-    ) or (settled and p.stuck and peak >= UPHEAVAL and killed(e)):
+    ) or (
+        settled and (p.stuck or p.failing) and (broke_sound(e) or (peak >= UPHEAVAL and killed(e)))
+    ):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
         severity = "note"
@@ -97,6 +100,13 @@ def unsound_start(e: Evidence) -> bool:
     first = e.first_delta_ratio
     copied = 1 - e.first("distinct")[: e.hidden] / e.first("units")[: e.hidden] > 0.5
     return bool(0 < first <= FADED or first >= GROWN or np.any(copied))
+
+
+def broke_sound(e: Evidence) -> bool:
+    """Whether the learning rate is far above the customary, and the start was sound."""
+    if e.config is None or unsound_start(e):
+        return False
+    return e.config.optimizer.lr >= FAR_ABOVE * cure.customary_lr(e.config.optimizer.name)
 
 
 def killed(e: Evidence) -> bool:

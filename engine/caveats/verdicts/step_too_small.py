@@ -24,7 +24,7 @@ SOON = 0.45  # gain that the run is on its way to; beyond it a network may be at
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.finished:
+    if not e.finite or not e.hidden or not p.old_enough or p.close:
         return None
     if not p.learnable:  # nothing says that another step would get further
         return None

@@ -38,7 +38,7 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     dropout = e.config is not None and e.config.network.dropout > 0
     severity: Severity
-    if p.finished or (dropout and not p.late(PARTED)):
+    if p.close or (dropout and not p.late(PARTED)):
         severity = "note"  # dropout's masks part copies, given some steps
     elif silent or p.stuck:
         severity = "critical"
@@ -67,8 +67,10 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    random = cure.matched_init(c)
-    start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c), cure.scaffold(c))
+    random, swap = cure.matched_init(c), None
+    if set(c.network.activations) & cure.SLUGGISH:
+        swap = cure.activation(c, "tanh", "tanh learns in steps four times as long as sigmoid's")
+    start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c), cure.scaffold(c))
     return cure.ranked(
         c,
         (

@@ -30,14 +30,17 @@ def rule(e: Evidence) -> Finding | None:
     if np.any(e.copies > 0.5):
         return None  # one weight for all: nothing fades, nothing can be told apart
     now, first = e.delta_ratio, e.first_delta_ratio
-    if np.any(np.nan_to_num(e.dead_share) >= 0.8):
-        now = math.nan  # cut off by a dead layer, which is another caveat
+    saturated = np.nan_to_num(e.now("saturated")[: e.hidden] / e.now("units")[: e.hidden])
+    if np.any(np.nan_to_num(e.dead_share) >= 0.8) or np.any(saturated >= 0.5):
+        now = math.nan  # cut off by a dead or a saturated layer, which is another caveat
     if np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
         first = math.nan
     p = e.progress
     # A network that has learned may well have small deltas at the bottom: only one that starts so,
     # or stands still so, is held back by them.
-    if first >= 1 / FADED or not (now <= FADED or (first <= FADED and not p.improving)):
+    if first >= 1 / FADED or not (
+        now <= FADED or (first <= FADED and (p.failing or not p.improving))
+    ):
         return None
     if p.finished:
         return None
@@ -91,8 +94,9 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
     # Where activation and weights were right already, only the network's shape is left to change.
     first = start or cure.normalization(c)
-    if cure.hard_shape(c) and (c.optimizer.name == "sgd" or min(c.network.widths) < cure.NARROW):
-        first = cure.combined(c, start, cure.scaffold(c), cure.adam(c))
+    narrow = min(c.network.widths) < cure.NARROW
+    if narrow or (cure.hard_shape(c) and c.optimizer.name == "sgd"):
+        first = cure.combined(c, start, cure.scaffold(c), cure.wider(c, cure.TINY), cure.adam(c))
     return cure.ranked(
         c,
         (
