@@ -78,7 +78,7 @@ class Progress:
     @property
     def stuck(self) -> bool:
         """No better than a constant, and not getting there, though there is something to learn."""
-        if not self.learnable or not self.old_enough or self.finished or self.gain >= STUCK:
+        if not self.learnable or not self.old_enough or self.close or self.gain >= STUCK:
             return False
         # Down to the constant predictor is not learning: it takes the output's biases alone.
         return not self.improving or (self.gain > -STUCK and self.learned < FALLING)
@@ -86,8 +86,7 @@ class Progress:
     @property
     def stalled(self) -> bool:
         """Far from finished, and not getting better."""
-        far = self.gain < SHORT and not self.finished
-        return self.old_enough and far and not self.improving
+        return self.old_enough and not self.close and not self.improving
 
 
 def progress(

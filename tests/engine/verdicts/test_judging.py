@@ -167,6 +167,53 @@ def test_saturation_needs_harm() -> None:
     assert severities(done)["saturation"] == "note"
 
 
+def test_sure_and_mostly_right_is_no_saturation_with_harm() -> None:
+    """A loss above a constant's with nine of ten rows right: a few sure mistakes weigh much."""
+    config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
+    change = {"saturated": [50, 0, 0, 0]}
+    found = {
+        accuracy: severities(
+            history(lambda s: 1.2 * LN10, change=change, config=config, accuracy=accuracy)
+        )["saturation"]
+        for accuracy in (0.2, 0.9)
+    }
+    assert found == {0.2: "critical", 0.9: "note"}
+
+
+def test_half_dead_and_slow_is_a_note_until_half_of_the_steps_are_gone() -> None:
+    def slow(step: int) -> float:
+        return LN10 * (1 - 0.04 * math.log1p(step))
+
+    change = {"dead": [3, 0, 0, 0]}
+    early, late = (
+        severities(history(slow, width=5, change=change, until=until)).get("dying_relu")
+        for until in (85, PLANNED)
+    )
+    assert (early, late) == ("note", "warning")
+
+
+def test_deltas_that_fade_behind_a_layer_that_saturated_since_are_that_layers_fault() -> None:
+    config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
+    change = {
+        "delta_rms": lambda s: [0.1 if s < 20 else 1e-7, 0.1, 0.1, 0.1],
+        "saturated": lambda s: [0, 0 if s < 20 else 60, 0, 0],
+    }
+    found = severities(history(stuck, change=change, config=config))
+    assert found["saturation"] == "critical"
+    assert "vanishing_gradient" not in found
+
+
+def test_the_last_record_of_the_planned_steps_has_the_last_word() -> None:
+    """Before it, one record without the fault is not believed."""
+
+    def recovered(at: int) -> dict[str, str]:
+        change = {"dead": lambda s: [0 if s >= at else 60, 0, 0, 0]}
+        return severities(history(stuck, change=change, until=at))
+
+    assert "dying_relu" in recovered(150)
+    assert "dying_relu" not in recovered(PLANNED)
+
+
 def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None:
     assert severities(history(stuck))["plateau"] == "critical"
     assert "plateau" not in severities(history(lambda step: 0.3 * LN10))

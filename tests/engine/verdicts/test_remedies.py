@@ -1,0 +1,64 @@
+"""The changes that verdicts propose: what each takes into account of the config it is for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from caveats.config import RunConfig
+from caveats.run import Run
+from caveats.verdicts import remedies as cure
+
+
+def config(**changes: Any) -> RunConfig:
+    return RunConfig().changed({key.replace("__", "."): v for key, v in changes.items()})
+
+
+@pytest.mark.parametrize("widths", [[32], [64, 64, 64], [128] * 6])
+def test_the_step_that_squared_errors_bear_is_stable_at_a_matched_start(widths: list[int]) -> None:
+    """The curvature of squared errors at the start: the largest eigenvalue of the tangent kernel,
+    2/n·JJᵀ, by torch's own Jacobian."""
+    chosen = config(data__name="sine", network__widths=widths, data__n=64)
+    run = Run(chosen)
+    network, x = run.trainer.network, run.probe.x
+    parameters = {name: p.detach() for name, p in network.named_parameters()}
+
+    def outputs(weights: dict[str, Tensor]) -> Tensor:
+        return functional_call(network, weights, (x,))[:, 0]  # (rows,)
+
+    jacobian = torch.func.jacrev(outputs)(parameters)
+    rows = torch.cat([j.reshape(len(x), -1) for j in jacobian.values()], 1)  # (rows, parameters)
+    sharpness = float(torch.linalg.eigvalsh(2 / len(x) * rows @ rows.T)[-1])
+    assert cure.bearable_lr(chosen) < 2 / sharpness
+    assert cure.bearable_lr(chosen) > 0.02 * 2 / sharpness  # and not for want of moving
+
+
+def test_classes_adaptive_steps_and_normalized_layers_are_not_bounded() -> None:
+    assert cure.bearable_lr(config()) == math.inf
+    assert cure.bearable_lr(config(data__name="sine", optimizer__name="adam")) == math.inf
+    assert cure.bearable_lr(config(data__name="sine", network__normalization="layer")) == math.inf
+    assert cure.bearable_lr(config(training__loss="mse")) < 1
+
+
+def test_a_swap_brings_the_initialiser_and_the_step_that_go_with_it() -> None:
+    before = config(
+        data__name="abs", network__activation="sigmoid", network__init="xavier_normal",
+        network__widths=[100, 100],
+    )  # fmt: skip
+    remedy = cure.activation(before, "relu", "why")
+    assert remedy is not None
+    assert remedy.change["network.init"] == "he_normal"
+    assert remedy.change["optimizer.lr"] == pytest.approx(cure.bearable_lr(before), rel=0.05)
+
+
+def test_only_layers_of_few_units_are_made_wider() -> None:
+    remedy = cure.wider(config(network__widths=[64, 3, 64]))
+    assert remedy is not None
+    assert remedy.change == {"network.widths": [64, 16, 64]}
+    assert cure.wider(config(network__widths=[8, 64])) is None
+    assert cure.wider(config(network__widths=[])) is None
