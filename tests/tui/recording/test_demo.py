@@ -73,10 +73,15 @@ def shown(recording: Recording) -> list[tuple[float, str, tuple[str, ...]]]:
     return moments
 
 
+def changes(moments: list[tuple[float, str, tuple[str, ...]]]) -> list[tuple[float, Any]]:
+    """What a person sees: when the picture became which. Repaints of the same picture are not."""
+    pictures = [(time, screen) for time, label, screen in moments if not label]
+    return [p for p, before in zip(pictures, [None, *pictures], strict=False)
+            if before is None or p[1] != before[1]]  # fmt: skip
+
+
 def test_two_recordings_of_one_demo_show_the_same(recorded: list[Recording]) -> None:
-    first, second = (
-        [moment for moment in shown(recording) if not moment[1]] for recording in recorded
-    )
+    first, second = (changes(shown(recording)) for recording in recorded)
     assert first == second
     marks = [[e.data for e in r.events if e.code == "m"] for r in recorded]
     assert marks[0] == marks[1]
