@@ -8,8 +8,8 @@ interventions), and judged from their histories. It prints, for each caveat, pre
 at the end of the run; the share of healthy networks that carry a warning or worse; how early the
 first flag came; and how many faulty runs the first remedy and any of five cured. Beside them the
 published rules of other tools (`verdict_suite.rivals`; torchmortem only where it is installed:
-``pip install torchmortem==0.1.1``), on the same runs. All of it takes an hour and a quarter on one
-core; with ``--cache`` nothing is trained twice.
+``pip install torchmortem==0.1.1``), on the same runs. All of it takes hours on one core;
+with ``--cache`` nothing is trained twice.
 """
 
 from __future__ import annotations
