@@ -218,8 +218,8 @@ def backward(forward: Forward, layers: Sequence[Layer], residuals: Residuals) ->
             own_norm, top_norm = _own_factors(longer[:samples])
             each = draws * (own_norm @ forward.between.T)[:, :, None]
             square = np.einsum("srj,srj->s", np.matmul(carried * reach, each), each)
-            square += _over_all(alignment.added * reach[at_few] * outer(own_norm), rows)
-            square = np.maximum(square, 1e-9 * square.max())  # rows may cancel to rounding
+            more = _over_all(alignment.added * reach[at_few] * outer(own_norm), rows)
+            square = _grown(square, more)
             delta = np.maximum(delta, 1e-9 * delta.max())
             # All networks tell how sizes are spread, the samples what they do besides.
             shift = top_norm - of_norm[:samples] + of_norm.mean() - back_mean / 2
@@ -232,6 +232,17 @@ def backward(forward: Forward, layers: Sequence[Layer], residuals: Residuals) ->
                 )
             )
     return out[::-1]
+
+
+def _grown(size: Floats, more: Floats) -> Floats:
+    """``size`` + ``more``, which is known to first order in 1/width: where it takes away, as a
+    factor exp(more / size), the same to that order, which leaves something. It takes no more than
+    the factor e: beyond, the order is not the leading one, and residuals that cancel over all rows
+    do not cancel over the few on which ``more`` is known."""
+    size = np.maximum(size, 1e-9 * size.max())  # rows may cancel to rounding
+    less = np.exp(np.clip(more / size, -1.0, 0.0))
+    grown: Floats = np.where(more < 0, size * less, size + more)
+    return grown
 
 
 def _over_all(pairs: Floats, rows: int) -> Floats:
