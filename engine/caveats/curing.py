@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from caveats.history import History
     from caveats.run import Run
 
-__all__ = ["ATTEMPTS", "Attempt", "clearly_better", "curable", "cure", "cured", "outcome"]
+__all__ = [
+    "ATTEMPTS",
+    "Attempt",
+    "advised",
+    "clearly_better",
+    "curable",
+    "cure",
+    "cured",
+    "outcome",
+]
 
 ATTEMPTS = 5
 BETTER = 0.2  # of the loss between the constant predictor and what the data allow
@@ -79,19 +88,24 @@ def cured(verdict: Verdict, failed: History, treated: History) -> bool:
     return not still and clearly_better(failed, treated)
 
 
-def curable(config: RunConfig, verdicts: Iterable[Verdict]) -> Verdict | None:
-    """The first of ``verdicts`` (worst first) that has a remedy, None where none has. The cure of
-    the experiment that ``config`` is, on whatever device and seed, comes first among the remedies
-    of the caveat it shows."""
+def advised(config: RunConfig, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
+    """``verdicts`` with the cure of the experiment that ``config`` is, on whatever device and seed,
+    first among the remedies of the caveat that it shows."""
+    found = []
     for verdict in verdicts:
         for experiment in experiments().values():
             if experiment.caveat == verdict.caveat and same_but_for_chance(config, experiment):
                 own = Remedy(experiment.cure, f"the cure of {experiment.name}")
                 others = tuple(r for r in verdict.next if r.change != own.change)
                 verdict = replace(verdict, next=(own, *others) if own.change else others)
-        if verdict.next:
-            return verdict
-    return None
+        found.append(verdict)
+    return tuple(found)
+
+
+def curable(config: RunConfig, verdicts: Iterable[Verdict]) -> Verdict | None:
+    """The first of ``verdicts`` (worst first) that has a remedy, as `advised`; None where none
+    has."""
+    return next((verdict for verdict in advised(config, verdicts) if verdict.next), None)
 
 
 def same_but_for_chance(config: RunConfig, experiment: Experiment) -> bool:

@@ -67,8 +67,9 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def held_up(e: Evidence) -> bool:
-    """At the start plain gradients pay for it at once; later the pace shows whether they do."""
-    if e.step < 10:
+    """At the start plain gradients pay for it at once, and for as long as the loss is far above a
+    constant's; later the pace shows whether they do."""
+    if e.step < 10 or e.progress.level >= HIGH_START * e.progress.baseline:
         return True
     return e.progress.old_enough and projected_gain(e) < SOON
 

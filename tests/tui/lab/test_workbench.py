@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from caveats.config import RunConfig
+from caveats.experiments import find
 from caveats.history import History
 from caveats.theory import factor, predict
 from caveats.verdicts import Remedy, Verdict
@@ -239,6 +240,17 @@ def test_the_first_remedy_cures_dying_relu_beside_the_run_that_died(start: Start
     assert run_of(bench).config.training.seed == died.config.training.seed
     bench.undo()
     assert bench.config == died.config
+
+
+def test_the_line_names_the_remedy_that_f_takes(start: Start) -> None:
+    """An experiment's own cure comes first in what is said too: the line once named another."""
+    bench = start(dict(find("stuck_on_the_saddle").config.flat()), every=20)
+    bench.play_or_pause()
+    over(bench)
+    (worst, *_) = bench.verdicts()
+    assert worst.caveat == "plateau"
+    assert worst.next[0].change == find("stuck_on_the_saddle").cure
+    assert bench.curable() == worst
 
 
 def test_a_cure_that_does_not_cure_says_so(start: Start) -> None:

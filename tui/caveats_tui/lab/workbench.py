@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from caveats.config import RunConfig
-from caveats.curing import curable
+from caveats.curing import advised
 from caveats.errors import ConfigError, visible
 from caveats.experiments import Experiment
 from caveats.history import History, Snapshot
@@ -60,6 +60,9 @@ class Workbench:
         self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
+        self._told: tuple[Verdict, ...] = ()
+        self._told_of: RunConfig | None = None
+        self._advised: tuple[Verdict, ...] = ()
         self._found: set[tuple[str, str]] = set()
 
     def begin(self) -> None:
@@ -146,7 +149,11 @@ class Workbench:
             return ()
         if self._judged is not run.history:
             self._judge, self._judged = Judge(), run.history
-        verdicts = self._judge.look(run.history)
+        judged = self._judge.look(run.history)
+        if judged is not self._told or self.config is not self._told_of:
+            self._told, self._told_of = judged, self.config
+            self._advised = advised(self.config, judged)
+        verdicts = self._advised
         found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
         if found - self._found:  # news takes the place of what was said of an earlier key
             self.notice = ""
@@ -161,7 +168,7 @@ class Workbench:
 
     def curable(self) -> Verdict | None:
         """The worst verdict that has a remedy, None with a notice where there is none."""
-        verdict = curable(self.config, self.verdicts())
+        verdict = next((v for v in self.verdicts() if v.next), None)
         if verdict is None:
             self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
         return verdict
