@@ -74,12 +74,21 @@ async def compared(lab: Any) -> None:
     await at_rest(lab)
 
 
+async def steady(lab: Any) -> None:
+    """Until looks in a row see the same: Textual lays out what was updated a moment later."""
+    same, before = 0, None
+    while same < 3:
+        await lab.pilot.pause(0.05)
+        same, before = (same + 1 if lab.rows == before else 0), lab.rows
+
+
 async def explained(lab: Any) -> None:
     await lab.until("symmetry")
     await at_rest(lab)
     await lab.press("x")
     view = lab.app.screen.query_one("#chart-explain")
     await lab.until(lambda: view.rows)
+    await steady(lab)
 
 
 SCENES: dict[str, tuple[Scene, dict[str, Any], str]] = {
