@@ -14,7 +14,7 @@ import pyte
 import pytest
 
 from caveats_tui.recording.cast import Recording, read_cast
-from caveats_tui.recording.demo import record_demo
+from caveats_tui.recording.demo import YOURS, record_demo
 from caveats_tui.recording.script import find_script, scripts
 
 Start = Callable[..., Any]
@@ -76,7 +76,7 @@ def plays_as_it_is_recorded(
     path = recorded(name, size, folder)
     expected = last_picture(read_cast(path))
     live = terminal([*PROGRAM, "demo", name], *size)
-    live.wait_for("the lab is yours", 240)
+    live.wait_for(YOURS, 240)
     assert without_message(live.screen) == without_message(expected)
     live.press("q")
     assert live.exit_code() == 0
