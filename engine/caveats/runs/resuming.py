@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import socket
 import time
-import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,8 +43,7 @@ def restore(folder: Path, every: int | None = None) -> Run:
         run = Run(saved.config, every=every)
     except (MemoryError, RuntimeError) as error:
         raise ConfigError(f"{where}: {sentence(error)}") from None
-    crc32 = zlib.crc32(run.dataset.y.tobytes(), zlib.crc32(run.dataset.x.tobytes()))
-    if crc32 != manifest.data_crc32:
+    if run.dataset.crc32 != manifest.data_crc32:
         raise ConfigError(
             f"{visible(folder)} was trained on other data: {visible(run.dataset.name)} has changed "
             "since"

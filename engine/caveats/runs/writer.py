@@ -13,7 +13,6 @@ import platform
 import socket
 import threading
 import time
-import zlib
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -230,7 +229,6 @@ class Writer:
 
 
 def described(run: Run, kind: str, state: State, resumed: Manifest | None) -> Manifest:
-    data = zlib.crc32(run.dataset.y.tobytes(), zlib.crc32(run.dataset.x.tobytes()))
     return Manifest(
         config=rooted(run.config),
         layers=run.history.layers,
@@ -240,7 +238,7 @@ def described(run: Run, kind: str, state: State, resumed: Manifest | None) -> Ma
         baseline=run.baseline,
         reachable=run.reachable,
         device=str(run.trainer.device),
-        data_crc32=data,
+        data_crc32=run.dataset.crc32,
         versions={"python": platform.python_version(), **{p: packaged(p) for p in PACKAGES}},
         host=socket.gethostname(),
         pid=os.getpid(),

@@ -6,7 +6,7 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
@@ -16,8 +16,6 @@ WORTH_SAYING = 0.25  # of a layer
 HALF = 0.5
 BORN = 0.8  # of a layer wide enough that chance does not do it
 WIDE = 16
-FADED = 1e-3  # delta of the first layer over that of the output, at step 0
-SETTLED = 0.1  # of the planned steps, before a pause in learning means anything
 SOON = 0.6  # gain that the run is on its way to
 
 
@@ -38,7 +36,7 @@ def rule(e: Evidence) -> Finding | None:
     if cut or (worst >= HALF and p.stuck and p.late(0.05)):
         severity = "critical"
     elif worst >= HALF and (
-        (p.stalled and p.late(SETTLED))
+        (p.stalled and p.settled)
         or (e.step == 0 and born_in_bulk(share, units))
         or cripples(e, share, units)
         or p.failing

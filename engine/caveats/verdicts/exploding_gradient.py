@@ -8,14 +8,12 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import GROWN, Evidence
 from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["EXPLODING_GRADIENT"]
 
-# 12 of 15 healthy small networks cross a ratio of 70 (AUTOTRAINER's limit) at some time.
-GROWN = 100.0
 # Batch normalization makes deltas grow by √(π/(π-1)) a ReLU layer by itself (Yang et al. 2019) and
 # bears it, as it makes the loss blind to the size of the weights.
 BATCH_NORM_FACTOR = math.sqrt(math.pi / (math.pi - 1))

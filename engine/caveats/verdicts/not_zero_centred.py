@@ -6,7 +6,7 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import cut_off, projected_gain, step_is_small
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
@@ -45,7 +45,7 @@ def rule(e: Evidence) -> Finding | None:
     other = bool(
         step_is_small(e)
         or np.any(np.nan_to_num(e.dead_share) >= 0.8)
-        or e.first_delta_ratio <= 1e-3
+        or e.first_delta_ratio <= FADED
         or np.any(e.copies > 0.5)
     )
     # Data far from 0 may saturate units by themselves; that blames the data, not the units.

@@ -21,6 +21,7 @@ LEARNABLE = 0.1  # of the constant predictor's loss that kernel regression takes
 FINISHED = 0.9  # of the way from the constant predictor to kernel regression
 SHORT = 0.75  # of it: standing still beyond that is no failure
 LITTLE = 0.3
+SETTLED = 0.1  # of the planned steps
 ACCURATE = 0.95
 STUCK = 0.05
 FALLING = 0.03  # share of the loss that half a run should take away
@@ -70,6 +71,11 @@ class Progress:
         """Whether ``share`` of the planned steps are made; of 1,000 where no length is planned."""
         made = self.share if math.isfinite(self.share) else self.step / 1000
         return made >= share
+
+    @property
+    def settled(self) -> bool:
+        """Past the first steps, in which many healthy networks pause or pay for large steps."""
+        return self.old_enough and self.late(SETTLED)
 
     @property
     def improving(self) -> bool:

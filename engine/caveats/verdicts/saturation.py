@@ -14,8 +14,6 @@ __all__ = ["SATURATION"]
 
 HALF = 0.5
 FLAT = 0.15  # mean slope over its maximum: then about four in five values lie in the tails
-EARLY = 0.05  # of the planned steps, for optimizers that do not mind small gradients
-SETTLED = 0.1  # of them, before a pause in learning means anything
 SOON = 0.8  # gain that the run is on its way to
 HIGH_START = 2.0  # loss at step 0 over that of the constant predictor
 
@@ -24,7 +22,7 @@ def rule(e: Evidence) -> Finding | None:
     if not e.hidden or not e.saturating or not e.finite:
         return None
     units = e.now("units")[: e.hidden]
-    share = np.nan_to_num(e.now("saturated")[: e.hidden] / units)
+    share = e.saturated_share
     slope = mean_slope(e)
     found = np.flatnonzero((share >= HALF) | (slope <= FLAT))
     if not len(found):
@@ -33,11 +31,11 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     start = float(e.losses[0] / p.baseline) if p.baseline > 0 else 1.0
     severity: Severity
-    if p.finished or (e.adaptive and not p.late(EARLY)):
+    if p.finished or e.undecided:
         severity = "note"
     elif p.stuck:
         severity = "critical"
-    elif (p.stalled and p.late(SETTLED)) or (start >= HIGH_START and held_up(e)) or p.failing:
+    elif (p.stalled and p.settled) or (start >= HIGH_START and held_up(e)) or p.failing:
         severity = "warning"
     else:
         severity = "note"

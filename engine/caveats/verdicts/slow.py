@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.remedies import customary_lr
 
 __all__ = ["cut_off", "falls_steadily", "largest_update", "projected_gain", "step_is_small"]
@@ -18,12 +18,11 @@ __all__ = ["cut_off", "falls_steadily", "largest_update", "projected_gain", "ste
 def cut_off(e: Evidence) -> bool:
     """Whether a fault of the network, not of the step, holds the loss up."""
     share = np.nan_to_num(e.dead_share)
-    saturated = np.nan_to_num(e.now("saturated")[: e.hidden] / e.now("units")[: e.hidden])
     return bool(
         np.any(share >= 0.8)
         or np.any(e.copies > 0.5)
-        or np.any(saturated >= 0.5)
-        or e.delta_ratio <= 1e-3
+        or np.any(e.saturated_share >= 0.5)
+        or e.delta_ratio <= FADED
     )
 
 

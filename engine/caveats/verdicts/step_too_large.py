@@ -9,7 +9,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.instruments.stability import LIMITS, stability_limit
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import FADED, GROWN, Evidence
 from caveats.verdicts.slow import largest_update, projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
@@ -20,10 +20,8 @@ LARGE_UPDATE = 10**-1.3
 SOON = 0.6  # gain that the run is on its way to
 FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
 # Loss of three records over the larger of the first and that of a constant, in the first steps:
-# at a usual learning rate healthy networks come back from ten times as much.
-FADED, GROWN = 1e-3, 100.0  # delta of the first layer over that of the output
+# healthy networks were seen to climb past twice that at a usual learning rate, and to come back.
 CLIMB, CLIMB_IF_USUAL = 5.0, 20.0
-SETTLED = 0.1  # of the planned steps: many healthy networks pay for large first steps until then
 FAR_ABOVE = 10.0  # times the customary learning rate
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
@@ -52,8 +50,7 @@ def rule(e: Evidence) -> Finding | None:
     jumps, rise = bounce(e)
     evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
-    settled = p.old_enough and p.late(SETTLED)
-    if not settled:  # the first steps may jump: only a climb of three records is a sign
+    if not p.settled:  # the first steps may jump: only a climb of three records is a sign
         height = max(float(e.losses[0]), p.baseline)
         climb = CLIMB if high else CLIMB_IF_USUAL
         worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > climb * height
@@ -62,15 +59,17 @@ def rule(e: Evidence) -> Finding | None:
     if p.finished or (p.improving and sharpness > 0.9 * limit):
         return at_the_edge(e, sharpness, limit, update)
     peak, height = thrown(e)
-    slow = settled and projected_gain(e) < SOON
-    if (worse and large) or (settled and p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
-        severity = "critical" if settled else "warning"
-    elif bouncing and large and settled and not p.improving:
+    slow = p.settled and projected_gain(e) < SOON
+    if (worse and large) or (p.settled and p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
+        severity = "critical" if p.settled else "warning"
+    elif bouncing and large and p.settled and not p.improving:
         severity = "critical" if p.stuck else "warning"
     elif (
         slow and peak > LARGE_UPDATE and (height >= FAR_OFF or (peak >= UPHEAVAL and height >= 1.2))
     ) or (
-        settled and (p.stuck or p.failing) and (broke_sound(e) or (peak >= UPHEAVAL and killed(e)))
+        p.settled
+        and (p.stuck or p.failing)
+        and (broke_sound(e) or (peak >= UPHEAVAL and killed(e)))
     ):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:

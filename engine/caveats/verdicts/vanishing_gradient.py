@@ -13,15 +13,13 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["VANISHING_GRADIENT"]
 
-FADED = 1e-3
 SMALLEST = 1e-45  # of float32
-EARLY = 0.05  # of the planned steps
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -30,8 +28,7 @@ def rule(e: Evidence) -> Finding | None:
     if np.any(e.copies > 0.5):
         return None  # one weight for all: nothing fades, nothing can be told apart
     now, first = e.delta_ratio, e.first_delta_ratio
-    saturated = np.nan_to_num(e.now("saturated")[: e.hidden] / e.now("units")[: e.hidden])
-    if np.any(np.nan_to_num(e.dead_share) >= 0.8) or np.any(saturated >= 0.5):
+    if np.any(np.nan_to_num(e.dead_share) >= 0.8) or np.any(e.saturated_share >= 0.5):
         now = math.nan  # cut off by a dead or a saturated layer, which is another caveat
     if np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
         first = math.nan
@@ -47,8 +44,8 @@ def rule(e: Evidence) -> Finding | None:
     # Down to the loss of a constant the output's biases lead alone.
     idle = p.old_enough and first <= FADED and projected_gain(e) < 0.3
     severity: Severity
-    if e.adaptive and not p.late(EARLY):
-        severity = "note"  # small gradients do not slow it; soon its loss will show
+    if e.undecided:
+        severity = "note"
     elif p.stuck:
         severity = "critical"
     elif p.stalled or idle or (e.step < 10 and first <= FADED):

@@ -60,9 +60,6 @@ class Workbench:
         self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
-        self._told: tuple[Verdict, ...] = ()
-        self._told_of: RunConfig | None = None
-        self._advised: tuple[Verdict, ...] = ()
         self._found: set[tuple[str, str]] = set()
 
     def begin(self) -> None:
@@ -149,11 +146,7 @@ class Workbench:
             return ()
         if self._judged is not run.history:
             self._judge, self._judged = Judge(), run.history
-        judged = self._judge.look(run.history)
-        if judged is not self._told or self.config is not self._told_of:
-            self._told, self._told_of = judged, self.config
-            self._advised = advised(self.config, judged)
-        verdicts = self._advised
+        verdicts = advised(self.config, self._judge.look(run.history))
         found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
         if found - self._found:  # news takes the place of what was said of an earlier key
             self.notice = ""
