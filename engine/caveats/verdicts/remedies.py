@@ -13,6 +13,7 @@ from typing import Any
 from caveats.choices.datasets import DATASETS
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
+from caveats.instruments.stability import stability_limit
 from caveats.verdicts.verdict import Remedy
 
 __all__ = [
@@ -92,19 +93,18 @@ def bearable_lr(config: RunConfig) -> float:
     """The largest learning rate that squared errors bear at a matched start; infinite where
     gradients are divided by their size, or the targets are classes.
 
-    Their curvature is that of the tangent kernel, which grows as depth times width (Jacot et al.
-    2018): λ is 1.1 to 1.4 times L·n for He's weights (measured), and steps are stable up to
-    (2 + 2β)/λ.
+    Their curvature λ is that of the tangent kernel, which grows as depth times width (Jacot et al.
+    2018): 1.1 to 1.4 times L·n for He's weights (measured).
     """
-    name, widths = config.data.name, config.network.widths
+    o, widths = config.optimizer, config.network.widths
+    name = config.data.name
     classes = config.training.loss != "mse" and not (
         name is not None and DATASETS[name].classes is None
     )
-    beta = {"sgd": 0.0, "momentum": 0.9, "nesterov": 0.9}.get(config.optimizer.name)
-    if classes or beta is None or not widths or config.network.normalization != "none":
+    plain = o.name in ("sgd", "momentum", "nesterov") and config.network.normalization == "none"
+    if classes or not plain or not widths:
         return math.inf
-    beta = float(config.optimizer.options.get("momentum", beta))  # type: ignore[arg-type]
-    return (2 + 2 * beta) / (1.5 * len(widths) * max(widths))
+    return stability_limit(o.name, 1.0, o.options) / (1.5 * len(widths) * max(widths))
 
 
 def bearable(config: RunConfig) -> Remedy | None:
