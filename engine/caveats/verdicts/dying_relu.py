@@ -111,10 +111,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
         slower = None
     start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c))
     soft = cure.leaky(c, "elu")
-    first = start or slower
-    if cure.hard_shape(c):
-        shape = cure.combined(c, cure.scaffold(c), cure.wider(c, cure.TINY))
-        first = cure.combined(c, start, soft, shape, None if born else slower)
+    first = cure.overhaul(c) if cure.hard_shape(c) else start or slower
     return cure.ranked(
         c,
         (

@@ -119,13 +119,12 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     # Weights that explode by themselves are cured by their variance, all else by smaller steps.
     by_itself = finding.evidence["delta_ratio_at_start"] >= GROWN and cure.matched_init(c)
     first = start if by_itself and not cure.lr_is_high(c) else cure.combined(c, start, tenth)
-    if c.network.residual and c.network.normalization == "none":
-        # Each x + layer(x) adds its variance: without normalization it doubles from block to block.
-        first = cure.combined(c, start, cure.usual_lr(c), cure.normalization(c, "layer"))
+    if len(c.network.widths) >= cure.SIX:
+        first = cure.overhaul(c)
     return cure.ranked(
         c,
         (
-            cure.combined(c, first, cure.deep_help(c)),
+            first,
             cure.combined(c, start, tenth),
             cure.combined(c, start, tenth, cure.normalization(c)),
             cure.combined(c, start, cure.clip(c)),

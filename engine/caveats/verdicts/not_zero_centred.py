@@ -7,7 +7,7 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, Evidence
-from caveats.verdicts.slow import cut_off, projected_gain, step_is_small
+from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["NOT_ZERO_CENTRED"]
@@ -15,6 +15,7 @@ __all__ = ["NOT_ZERO_CENTRED"]
 MEAN = 0.8
 MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
 PATIENCE = 0.5  # of the planned steps, where the data are centred
+DEEP = 4  # hidden layers
 SOON = 0.6  # gain that the run is on its way to
 # These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
 # negative, and ReLU networks train well: their mean is information, not an alarm.
@@ -40,17 +41,12 @@ def rule(e: Evidence) -> Finding | None:
         return None
     coherence = e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
-    slow = p.learnable and (p.stalled or projected_gain(e) < SOON)
-    severity: Severity = "critical" if p.stuck else "warning" if slow else "note"
-    other = bool(
-        step_is_small(e)
-        or np.any(np.nan_to_num(e.dead_share) >= 0.8)
-        or e.first_delta_ratio <= FADED
-        or np.any(e.copies > 0.5)
-    )
-    # Data far from 0 may saturate units by themselves; that blames the data, not the units.
-    if other or (0 not in blamed and (cut_off(e) or not p.late(PATIENCE))):
-        severity = "note"  # something else holds it up, whatever the mean
+    of_data = 0 in blamed
+    slow = p.learnable and (p.stalled or p.failing or projected_gain(e) < SOON)
+    held = slow and (data_hold_up(e) if of_data else units_hold_up(e))
+    severity: Severity = "note"  # something else holds it up, whatever the mean
+    if held:
+        severity = "critical" if of_data and p.stuck else "warning"
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (
         f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
@@ -69,13 +65,27 @@ def rule(e: Evidence) -> Finding | None:
     return Finding(severity, what, why, tuple(blamed), evidence)
 
 
+def data_hold_up(e: Evidence) -> bool:
+    """Units that died or saturated since count for it: data far from 0 do that to them."""
+    sound = not 0 <= e.first_delta_ratio <= FADED and not np.any(e.copies > 0.5)
+    return bool(sound and not (e.config is not None and cure.lr_is_tiny(e.config)))
+
+
+def units_hold_up(e: Evidence) -> bool:
+    """Means compound from layer to layer, so a few layers bear them, unless the slopes are tanh's
+    own and nothing else differs; and where weights or step are wrong for centred units too, those
+    are the fault."""
+    c = e.config
+    if c is None or not e.progress.late(PATIENCE):
+        return False
+    if e.hidden < DEEP and set(c.network.activations) != {"tanh_plus_one"}:
+        return False
+    return cure.matched_init(c) is None and not (cure.lr_is_far_above(c) or cure.lr_is_tiny(c))
+
+
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     data = cure.standardize(c) if finding.layers[0] == 0 else None
-    uncentred = set(c.network.activations) & {"sigmoid", "hard_sigmoid", "softplus"}
-    swap = None
-    if uncentred or "tanh_plus_one" in c.network.activations:
-        swap = cure.activation(c, "tanh", "tanh has the same bend around a mean of 0")
-    own = cure.combined(c, data, swap)
+    own = cure.combined(c, data, cure.centred(c))
     return cure.ranked(
         c,
         (
@@ -91,8 +101,8 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
 NOT_ZERO_CENTRED = Caveat(
     "not_zero_centred",
     "not zero-centred",
-    "More than 80 % of the square of what feeds a layer is the square of its mean, and learning "
-    "is slow.",
+    "More than 80 % of the square of the inputs, or 60 % of what units off centre feed to four "
+    "layers and more, is the square of its mean, and learning is slow.",
     "ρ = |E x|² / E|x|²",
     "LeCun et al. 1998, Efficient BackProp",
     "ReLU networks always show gradients of one sign (about 0.86) and train well: the sign alone "

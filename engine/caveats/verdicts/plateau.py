@@ -14,7 +14,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["PLATEAU"]
 
 PATIENCE = 0.5  # of the planned steps; until then it is a note
-FLAT = 0.05  # of the constant predictor's loss
+FLAT = 0.1  # of the constant predictor's loss
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -74,7 +74,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
 PLATEAU = Caveat(
     "plateau",
     "plateau or saddle",
-    "The loss stays within 5 % of what the best constant achieves, and no layer is dead, copied, "
+    "The loss stays within 10 % of what the best constant achieves, and no layer is dead, copied, "
     "saturated or cut off.",
     "w ← w − lr·H·(w − w*), growing by 1 + lr·|λ| along the way out",
     "Dauphin et al. 2014; Saxe et al. 2014",

@@ -31,8 +31,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     update = largest_update(e)
     # A layer of a few units is more often at the end of what it can tell apart.
-    narrow = min(e.now("units")[: e.hidden]) < cure.NARROW
-    severity: Severity = "warning" if p.late(PATIENCE) and not narrow else "note"
+    tiny = min(e.now("units")[: e.hidden]) < cure.TINY
+    severity: Severity = "warning" if p.late(PATIENCE) and not tiny else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "

@@ -26,20 +26,23 @@ __all__ = [
     "bearable",
     "bearable_lr",
     "bias_zero",
+    "centred",
     "centred_target",
     "clean_start",
     "clip",
     "combined",
     "customary_lr",
-    "deep_help",
     "hard_shape",
     "leaky",
     "lr",
+    "lr_is_far_above",
     "lr_is_high",
     "lr_is_low",
+    "lr_is_tiny",
     "matched_init",
     "momentum",
     "normalization",
+    "overhaul",
     "ranked",
     "residual",
     "scaffold",
@@ -70,7 +73,7 @@ CUSTOMARY = {
     "muon": 0.01,
 }
 ADAM_LIKE = 0.003
-DEEP, NARROW = 10, 8
+SIX, DEEP, NARROW = 6, 10, 8
 TINY = 5  # units of a layer, below which chance decides whether anything gets through
 
 
@@ -123,9 +126,19 @@ def lr_is_high(config: RunConfig) -> bool:
     return config.optimizer.lr > 3 * customary_lr(config.optimizer.name)
 
 
+def lr_is_far_above(config: RunConfig) -> bool:
+    """Ten times what is customary for the optimizer and more."""
+    return config.optimizer.lr >= 10 * customary_lr(config.optimizer.name)
+
+
 def lr_is_low(config: RunConfig) -> bool:
     """Less than a tenth of what is customary for the optimizer."""
     return config.optimizer.lr < 0.1 * customary_lr(config.optimizer.name)
+
+
+def lr_is_tiny(config: RunConfig) -> bool:
+    """Less than a hundredth of it, which holds up any network."""
+    return config.optimizer.lr < 0.01 * customary_lr(config.optimizer.name)
 
 
 def lr(config: RunConfig, value: float, reason: str) -> Remedy | None:
@@ -217,11 +230,6 @@ def wider(config: RunConfig, below: int = NARROW) -> Remedy | None:
     )
 
 
-def deep_help(config: RunConfig) -> Remedy | None:
-    """Normalization, for depths at which a matched initialiser alone seldom is enough."""
-    return normalization(config) if len(config.network.widths) >= 15 else None
-
-
 def hard_shape(config: RunConfig) -> bool:
     """Ten layers and more, or layers of fewer than 8 units: shapes that forgive nothing."""
     widths = config.network.widths
@@ -235,6 +243,8 @@ def scaffold(config: RunConfig) -> Remedy | None:
     change: dict[str, Any] = {"network.normalization": "layer"}
     if len(set(config.network.widths)) == 1:
         change["network.residual"] = True
+    if change.items() <= config.flat().items():
+        return None
     return Remedy(
         change,
         "layer normalization keeps the signal's size, and x + layer(x) gives the gradient a path "
@@ -247,7 +257,7 @@ def usual_lr(config: RunConfig) -> Remedy | None:
     if not (lr_is_high(config) or lr_is_low(config)):
         return None
     value = customary_lr(config.optimizer.name)
-    deep = len(config.network.widths) >= 6
+    deep = len(config.network.widths) >= SIX
     value = min(value / 3 if deep else value, bearable_lr(config))
     return lr(config, value, "a learning rate that is customary for it")
 
@@ -298,9 +308,44 @@ def centred_target(config: RunConfig) -> Remedy | None:
     )
 
 
+def centred(config: RunConfig) -> Remedy | None:
+    """tanh in place of an activation that is never near 0 for an input of 0."""
+    if not set(config.network.activations) & SLUGGISH:
+        return None
+    reason = "tanh has the same bend around a mean of 0, where its slope is 1"
+    if len(config.network.widths) >= SIX:
+        return activation(config, "tanh", reason)
+    change = {"network.activation": "tanh", "network.init": "torch_default"}
+    blind = "; random biases, as without them tanh starts blind to what is even in the data"
+    return combined(config, Remedy(change, reason + blind), bearable(config))
+
+
+def sure_step(config: RunConfig) -> Remedy | None:
+    """Adam at a rate that the depth bears."""
+    value = ADAM_LIKE if len(config.network.widths) >= SIX else 0.01
+    if config.optimizer.name not in ("adam", "adamw", "nadam", "radam"):
+        return adam(config, value)
+    return lr(config, value, "a rate at which Adam trains networks of this depth")
+
+
+def overhaul(config: RunConfig) -> Remedy | None:
+    """All that is off put right at once, for shapes that forgive nothing; what is sound stays."""
+    swap = None
+    if set(config.network.activations) & SLUGGISH:
+        swap = activation(config, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
+    return combined(
+        config,
+        clean_start(config),
+        swap,
+        scaffold(config),
+        wider(config, TINY),
+        sure_step(config),
+    )
+
+
 def sound(config: RunConfig) -> Remedy | None:
     """Everything customary at once, where no single change was enough."""
-    deep = len(config.network.widths) >= 6
+    deep = len(config.network.widths) >= SIX
     change: dict[str, Any] = {
         "network.activation": "relu" if not deep else "elu",
         "network.init": "he_normal",

@@ -24,12 +24,12 @@ def rule(e: Evidence) -> Finding | None:
     units = e.now("units")[: e.hidden]
     share = e.saturated_share
     slope = mean_slope(e)
-    found = np.flatnonzero((share >= HALF) | (slope <= FLAT))
+    p = e.progress
+    start = float(e.losses[0] / p.baseline) if p.baseline > 0 else 1.0
+    found = np.flatnonzero((share >= HALF) | ((slope <= FLAT) & (start >= HIGH_START)))
     if not len(found):
         return None
     worst = int(found[np.argmax(share[found])])
-    p = e.progress
-    start = float(e.losses[0] / p.baseline) if p.baseline > 0 else 1.0
     severity: Severity
     if p.finished or e.undecided:
         severity = "note"
@@ -85,20 +85,16 @@ def mean_slope(e: Evidence) -> np.ndarray:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    swap = None
-    if set(c.network.activations) & {"sigmoid", "hard_sigmoid", "softplus"}:
-        swap = cure.activation(c, "tanh", "tanh is centred: its units start where the slope is 1")
     slower = cure.usual_lr(c)
     if slower is None and finding.severity == "critical":
         slower = cure.lr(c, c.optimizer.lr / 10, "smaller steps keep the units out of their tails")
-    start = cure.combined(c, swap, cure.clean_start(c), cure.usual_lr(c))
+    start = cure.combined(c, cure.clean_start(c), cure.centred(c), cure.usual_lr(c))
     relu = cure.activation(c, "relu", "ReLU has no upper end to saturate at")
-    hard = cure.combined(c, start, cure.scaffold(c), cure.adam(c))
     normal = cure.combined(c, start, slower, cure.normalization(c))
     return cure.ranked(
         c,
         (
-            hard if cure.hard_shape(c) else start,
+            cure.overhaul(c) if cure.hard_shape(c) else start,
             normal,
             cure.combined(c, start, slower),
             cure.combined(c, start, slower, relu),

@@ -15,11 +15,17 @@ from caveats.verdicts.remedies import customary_lr
 __all__ = ["cut_off", "falls_steadily", "largest_update", "projected_gain", "step_is_small"]
 
 
+BEGUN = 0.02  # gain
+
+
 def cut_off(e: Evidence) -> bool:
     """Whether a fault of the network, not of the step, holds the loss up."""
     share = np.nan_to_num(e.dead_share)
+    # Signals that had faded and now get through: the start took the time, not the step.
+    came_through = e.first_delta_ratio <= FADED and e.progress.gain >= BEGUN
     return bool(
-        np.any(share >= 0.8)
+        came_through
+        or np.any(share >= 0.8)
         or np.any(e.copies > 0.5)
         or np.any(e.saturated_share >= 0.5)
         or e.delta_ratio <= FADED

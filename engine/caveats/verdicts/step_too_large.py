@@ -13,7 +13,7 @@ from caveats.verdicts.evidence import FADED, GROWN, Evidence
 from caveats.verdicts.slow import largest_update, projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
-__all__ = ["STEP_TOO_LARGE", "limit_of", "newest_sharpness"]
+__all__ = ["LARGE_UPDATE", "STEP_TOO_LARGE", "limit_of", "newest_sharpness", "thrown"]
 
 # ‖ΔW‖/‖W‖ of one step: the best losses were seen near 10^-1.7, trouble above about 10^-1.3.
 LARGE_UPDATE = 10**-1.3
@@ -22,7 +22,7 @@ FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
 # Loss of three records over the larger of the first and that of a constant, in the first steps:
 # healthy networks were seen to climb past twice that at a usual learning rate, and to come back.
 CLIMB, CLIMB_IF_USUAL = 5.0, 20.0
-FAR_ABOVE = 10.0  # times the customary learning rate
+UNBEARABLE = 20.0  # times the customary learning rate: whatever else is wrong
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
 
@@ -39,26 +39,24 @@ def rule(e: Evidence) -> Finding | None:
     layers = tuple(range(e.hidden + 1))
     severity: Severity
     high = e.config is None or cure.lr_is_high(e.config)
-    if unsound_start(e) and not high:
+    peak, height = thrown(e)
+    if unsound_start(e) and not high and not (grown_start(e) and not e.finite and height > 1):
         return None  # the weights are at fault before any step is made
     if not e.finite:
-        peak, _ = thrown(e)
         if not peak > LARGE_UPDATE:
             return None
         what = f"one step changes weights by up to {sized(peak)}, until they overflow"
         return Finding("critical", what, why(e.config), layers, evidence)
     jumps, rise = bounce(e)
-    evidence |= {"jumps": jumps, "rise": rise, "peak_update": thrown(e)[0]}
+    evidence |= {"jumps": jumps, "rise": rise, "peak_update": peak}
     worse = p.gain < -0.5 and p.fall < max(0.3, 3 * p.noise)
     if not p.settled:  # the first steps may jump: only a climb of three records is a sign
-        height = max(float(e.losses[0]), p.baseline)
-        climb = CLIMB if high else CLIMB_IF_USUAL
-        worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > climb * height
+        ceiling = max(float(e.losses[0]), p.baseline) * (CLIMB if high else CLIMB_IF_USUAL)
+        worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > ceiling
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
-    if p.finished or (p.improving and sharpness > 0.9 * limit):
+    if p.finished or (p.improving and not p.failing and sharpness > 0.9 * limit):
         return at_the_edge(e, sharpness, limit, update)
-    peak, height = thrown(e)
     slow = p.settled and projected_gain(e) < SOON
     if (worse and large) or (p.settled and p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
         severity = "critical" if p.settled else "warning"
@@ -69,7 +67,7 @@ def rule(e: Evidence) -> Finding | None:
     ) or (
         p.settled
         and (p.stuck or p.failing)
-        and (broke_sound(e) or (peak >= UPHEAVAL and killed(e)))
+        and (broke_sound(e) or breaks_any(e) or (peak >= UPHEAVAL and killed(e)))
     ):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
@@ -96,16 +94,24 @@ def sized(ratio: float) -> str:
 
 def unsound_start(e: Evidence) -> bool:
     """Whether signals faded, grew or were copies already before the first step."""
-    first = e.first_delta_ratio
     copied = 1 - e.first("distinct")[: e.hidden] / e.first("units")[: e.hidden] > 0.5
-    return bool(0 < first <= FADED or first >= GROWN or np.any(copied))
+    return bool(0 < e.first_delta_ratio <= FADED or grown_start(e) or np.any(copied))
+
+
+def grown_start(e: Evidence) -> bool:
+    return e.first_delta_ratio >= GROWN
 
 
 def broke_sound(e: Evidence) -> bool:
     """Whether the learning rate is far above the customary, and the start was sound."""
-    if e.config is None or unsound_start(e):
+    return e.config is not None and cure.lr_is_far_above(e.config) and not unsound_start(e)
+
+
+def breaks_any(e: Evidence) -> bool:
+    """A learning rate so large that a sound network would not bear it either."""
+    if e.config is None:
         return False
-    return e.config.optimizer.lr >= FAR_ABOVE * cure.customary_lr(e.config.optimizer.name)
+    return e.config.optimizer.lr >= UNBEARABLE * cure.customary_lr(e.config.optimizer.name)
 
 
 def killed(e: Evidence) -> bool:
@@ -187,10 +193,12 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
         reason = f"the sharpness {sharpness:.3g} allows no more than the limit {limit:.3g}"
     slower = cure.lr(c, value, reason)
     start = cure.clean_start(c)
+    sluggish = set(c.network.activations) & cure.SLUGGISH
+    hard = len(c.network.widths) >= cure.DEEP or sluggish
     return cure.ranked(
         c,
         (
-            cure.combined(c, start, slower),
+            cure.overhaul(c) if hard else cure.combined(c, start, slower),
             slower,
             cure.combined(c, start, slower, cure.scaffold(c) or cure.normalization(c)),
             cure.combined(c, start, cure.lr(c, value / 10, "still smaller steps")),

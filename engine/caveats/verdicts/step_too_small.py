@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from caveats.config import RunConfig
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import cut_off, largest_update, projected_gain, step_is_small
-from caveats.verdicts.step_too_large import limit_of, newest_sharpness
+from caveats.verdicts.step_too_large import LARGE_UPDATE, limit_of, newest_sharpness, thrown
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
@@ -16,9 +18,11 @@ __all__ = ["STEP_TOO_SMALL"]
 PATIENCE = 0.6  # of the planned steps, where the learning rate is within the usual
 CRAWLING = 1e-3  # ‖ΔW‖/‖W‖ of one step in the fastest layer
 ROOM = 0.03  # sharpness over the stability limit: steps thirty times as long would be stable
-FAR_BELOW = 0.01  # of the customary learning rate
 TIGHT = 0.1  # sharpness over the stability limit that leaves a usual step little to gain
 BAD = 0.4  # gain; a network further on than that may be at its own limit
+FEW = 3  # hidden layers
+WORSE = -0.1  # projected gain
+STEEP = 0.1  # share of the loss that half a run took away
 SOON = 0.45  # gain that the run is on its way to; beyond it a network may be at its own limit
 
 
@@ -28,12 +32,13 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if not p.learnable:  # nothing says that another step would get further
         return None
-    if cut_off(e) and not crawls(e):
-        return None
     projected = projected_gain(e)
+    longer = far_to_go(e, projected) or sits_on_saddle(e)  # longer steps are all that is missing
+    if cut_off(e) and not (crawls(e) or longer):
+        return None
     room = newest_sharpness(e) / limit_of(e.config)
     tiny = step_is_small(e) and (e.config is None or cure.lr_is_low(e.config) or not room > TIGHT)
-    if projected > SOON or not (tiny or (room < ROOM and p.gain < BAD)):
+    if projected > SOON or not (tiny or longer or (room < ROOM and p.gain < BAD)):
         return None
     update = largest_update(e)
     severity: Severity = "critical" if p.stuck else "warning"
@@ -53,12 +58,27 @@ def rule(e: Evidence) -> Finding | None:
     return Finding(severity, what, why, tuple(range(e.hidden + 1)), evidence)
 
 
+def far_to_go(e: Evidence, projected: float) -> bool:
+    """A loss that falls well and steps that stay small, yet at its pace a constant will still be
+    better at the end."""
+    peak, _ = thrown(e)
+    return projected < WORSE and e.progress.fall > STEEP and peak <= LARGE_UPDATE
+
+
+def sits_on_saddle(e: Evidence) -> bool:
+    """Weak weights in few layers: they grow by 1 + lr·|λ| a step, so that at the customary learning
+    rate or less it takes most of the run (Saxe et al. 2014). In more layers it takes for ever."""
+    c = e.config
+    if c is None or c.optimizer.lr > cure.customary_lr(c.optimizer.name):
+        return False
+    weak = e.first_delta_ratio <= FADED and e.hidden <= FEW
+    gone = np.any(e.copies > 0.5) or np.any(np.nan_to_num(e.dead_share) >= 0.5)
+    return bool(weak and not gone and e.progress.failing)
+
+
 def crawls(e: Evidence) -> bool:
     """A learning rate so small that it would hold up a sound network too."""
-    if e.config is None:
-        return False
-    low = FAR_BELOW * cure.customary_lr(e.config.optimizer.name)
-    return e.config.optimizer.lr < low and largest_update(e) < CRAWLING
+    return e.config is not None and cure.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
@@ -72,8 +92,8 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     if set(c.network.activations) & cure.SLUGGISH:
         swap = cure.activation(c, "relu", "its slope of 1 in place of at most 1/4 is a step longer")
     first = cure.combined(c, start, swap, faster)
-    if cure.hard_shape(c):
-        first = cure.combined(c, start, swap, cure.scaffold(c), quick)
+    if cure.hard_shape(c) or not cure.lr_is_low(c):
+        first = cure.overhaul(c)
     return cure.ranked(
         c,
         (
@@ -90,7 +110,8 @@ STEP_TOO_SMALL = Caveat(
     "step_too_small",
     "step too small",
     "At a learning rate far below the customary a step changes no layer by more than 0.3 % of its "
-    "weights, and at that pace the run ends with its loss still high.",
+    "weights, and at that pace the run ends with its loss still high; or weak weights of a few "
+    "layers have not left their saddle by half of the run.",
     "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
     "10⁻³ is a guide from below, not a target. Where the gradient itself is gone (vanishing, dead, "

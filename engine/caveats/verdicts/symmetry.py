@@ -67,14 +67,12 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    random, swap = cure.matched_init(c), None
-    if set(c.network.activations) & cure.SLUGGISH:
-        swap = cure.activation(c, "tanh", "tanh learns in steps four times as long as sigmoid's")
-    start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c), cure.scaffold(c))
+    random = cure.matched_init(c)
+    start = cure.combined(c, cure.clean_start(c), cure.centred(c), cure.usual_lr(c))
     return cure.ranked(
         c,
         (
-            start,
+            cure.overhaul(c) if cure.hard_shape(c) else start,
             random,
             Remedy({"network.init": "orthogonal"}, "orthogonal rows are as different as can be"),
             cure.combined(c, start, cure.adam(c)),

@@ -30,6 +30,8 @@ def rule(e: Evidence) -> Finding | None:
     now, first = e.delta_ratio, e.first_delta_ratio
     if np.any(np.nan_to_num(e.dead_share) >= 0.8) or np.any(e.saturated_share >= 0.5):
         now = math.nan  # cut off by a dead or a saturated layer, which is another caveat
+    if now == 0 and first > FADED:
+        now = math.nan  # nothing gets through any more: cut off too, by units that nobody counts
     if np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
         first = math.nan
     p = e.progress
@@ -90,10 +92,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
         )
     start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
     # Where activation and weights were right already, only the network's shape is left to change.
-    first = start or cure.normalization(c)
-    narrow = min(c.network.widths) < cure.NARROW
-    if narrow or (cure.hard_shape(c) and c.optimizer.name == "sgd"):
-        first = cure.combined(c, start, cure.scaffold(c), cure.wider(c, cure.TINY), cure.adam(c))
+    first = cure.overhaul(c) if cure.hard_shape(c) else start or cure.normalization(c)
     return cure.ranked(
         c,
         (

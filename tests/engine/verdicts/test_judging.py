@@ -224,6 +224,120 @@ def test_a_loss_that_climbs_under_large_updates_is_a_step_too_large() -> None:
     assert severities(made)["step_too_large"] == "critical"
 
 
+def test_a_step_of_twenty_times_the_customary_is_named_whatever_else_is_wrong() -> None:
+    """Even where the sharpness sits at the limit and the loss falls: it gets nowhere."""
+    found = {}
+    for lr in (0.1, 3.0):
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        change = {"update_ratio": [0.02] * 4, "dead": [64, 64, 64, 0]}
+        found[lr] = severities(history(stuck, change=change, config=config))
+    assert "step_too_large" not in found[0.1]
+    assert found[3.0]["step_too_large"] == "warning"
+
+
+def test_what_climbs_to_infinity_from_weights_too_large_is_the_steps_fault_too() -> None:
+    """A loss that overflows at once says nothing of the step."""
+    change = {"delta_rms": [90.0, 9.0, 1.0, 0.1], "update_ratio": [0.9] * 4}
+    climbing = history(lambda step: 3.0 * 10**step, change=change, until=6)
+    climbing.note(Event(6, "diverged", "weights of layer 2"))
+    at_once = history(lambda step: 3.0e9, change=change, until=0)
+    at_once.note(Event(1, "diverged", "weights of layer 2"))
+    assert "step_too_large" in severities(climbing)
+    assert "step_too_large" not in severities(at_once)
+    assert "exploding_gradient" in severities(at_once)
+
+
+def test_a_loss_that_falls_steadily_and_ends_above_a_constants_needs_longer_steps() -> None:
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 3}, "optimizer": {"name": "adam", "lr": 0.002}}
+    )
+
+    def high(step: int) -> float:
+        return LN10 * (20 - 2 * math.log1p(step))
+
+    def bouncing(step: int) -> float:
+        return LN10 * (10 + (-1) ** step)
+
+    change = {"update_ratio": [0.001] * 4}
+    assert severities(history(high, change=change, config=config))["step_too_small"] == "warning"
+    assert "step_too_small" not in severities(history(bouncing, change=change, config=config))
+
+
+def test_weak_weights_in_few_layers_want_a_longer_step_and_in_many_do_not() -> None:
+    def found(layers: int, lr: float) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * (layers - 1)}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        change = {"delta_rms": [1e-6] * (layers - 1) + [0.1]}
+        return severities(history(stuck, layers=layers, change=change, config=config))
+
+    assert found(3, 0.05)["step_too_small"] == "critical"
+    assert "step_too_small" not in found(3, 0.3)
+    assert "step_too_small" not in found(7, 0.05)
+    assert all(found(n, lr)["vanishing_gradient"] for n, lr in ((3, 0.05), (3, 0.3), (7, 0.05)))
+
+
+def test_weak_signals_that_got_through_are_not_blamed_on_the_step() -> None:
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 6}, "optimizer": {"name": "sgd", "lr": 0.004}}
+    )
+
+    def crawling(step: int) -> float:
+        return LN10 * (1 - 0.0006 * step)
+
+    weak = {"update_ratio": [0.002] * 7, "delta_rms": lambda s: [0.1 if s else 1e-6] * 6 + [0.1]}
+    for change, blamed in (({"update_ratio": [0.002] * 7}, True), (weak, False)):
+        found = severities(history(crawling, layers=7, change=change, config=config))
+        assert ("step_too_small" in found) is blamed
+
+
+def test_signals_that_are_cut_off_since_have_not_faded() -> None:
+    change = {"delta_rms": lambda s: [0.1 if s < 20 else 0.0, 0.1, 0.1, 0.1]}
+    assert "vanishing_gradient" not in severities(history(stuck, change=change))
+
+
+def test_means_off_zero_are_a_fault_of_deep_networks_whose_weights_are_right() -> None:
+    def found(layers: int, activation: str, init: str) -> str | None:
+        config = RunConfig.from_dict(
+            {
+                "network": {
+                    "widths": [64] * (layers - 1), "activation": activation, "init": init
+                },
+                "optimizer": {"name": "sgd", "lr": 0.1},
+            }
+        )  # fmt: skip
+        change = {"mean_fraction": [0.0] + [0.97] * (layers - 1)}
+        made = history(stuck, layers=layers, change=change, config=config)
+        return severities(made).get("not_zero_centred")
+
+    assert found(7, "sigmoid", "xavier_normal") == "warning"
+    assert found(3, "sigmoid", "xavier_normal") == "note"  # a few layers bear it
+    assert found(3, "tanh_plus_one", "xavier_normal") == "warning"  # nothing else differs from tanh
+    assert found(7, "sigmoid", "he_normal") == "note"  # too large for centred units too
+    assert found(7, "relu", "he_normal") is None
+
+
+def test_data_far_from_zero_are_to_blame_for_the_units_that_they_killed() -> None:
+    change = {"mean_fraction": [0.98, 0.4, 0.4, 0.4], "dead": lambda s: [60 if s else 0, 0, 0, 0]}
+    assert severities(history(stuck, change=change))["not_zero_centred"] == "critical"
+    faded = {**change, "delta_rms": [1e-7, 1e-5, 1e-3, 0.1]}
+    assert severities(history(stuck, change=faded))["not_zero_centred"] == "note"
+
+
+def test_low_slopes_alone_are_saturation_only_where_the_loss_starts_high() -> None:
+    config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
+    change = {"activation_mean": [0.0] * 4, "activation_std": [0.95] * 4}  # tanh' = 1 - a² = .1
+    found = {
+        start: severities(
+            history(lambda s, h=start: LN10 * (1 if s else h), change=change, config=config)
+        ).get("saturation")
+        for start in (1.0, 3.0)
+    }
+    assert found == {1.0: None, 3.0: "critical"}
+
+
 def test_a_verdict_is_withdrawn_when_it_is_no_longer_true_and_keeps_its_first_step() -> None:
     def late(step: int) -> float:
         return LN10 if step < 100 else 0.01

@@ -72,3 +72,48 @@ def test_only_layers_of_few_units_are_made_wider() -> None:
     assert remedy.change == {"network.widths": [64, 16, 64]}
     assert cure.wider(config(network__widths=[8, 64])) is None
     assert cure.wider(config(network__widths=[])) is None
+
+
+@pytest.mark.parametrize("data", ["abs", "xor"])
+def test_centred_units_of_a_few_layers_start_able_to_see_what_is_even(data: str) -> None:
+    """f(x) + f(-x) is 0 for every x in a tanh network without biases, so its first gradient has
+    nothing of an even target."""
+    before = config(
+        data__name=data, network__activation="sigmoid", network__init="xavier_normal",
+        network__widths=[32, 32],
+    )  # fmt: skip
+
+    def even_part(chosen: RunConfig) -> float:
+        run = Run(chosen)
+        network, x = run.trainer.network, run.probe.x
+        with torch.no_grad():
+            both = network(x) + network(-x)
+            return float((both - both.mean(0)).abs().max())
+
+    remedy = cure.centred(before)
+    assert remedy is not None
+    assert remedy.change["network.activation"] == "tanh"
+    assert even_part(before.changed(remedy.change)) > 1e-2
+    plain = {**remedy.change, "network.init": "xavier_normal"}
+    assert even_part(before.changed(plain)) < 1e-5
+
+
+def test_an_overhaul_leaves_what_is_sound() -> None:
+    sound = config(network__widths=[64, 64], optimizer__name="adam", optimizer__lr=0.01)
+    assert cure.overhaul(sound) is None
+    deep = config(
+        network__widths=[4] * 12, network__activation="sigmoid", network__init="zeros",
+        network__bias=-3.0, optimizer__name="sgd", optimizer__lr=5.0, data__standardize=False,
+    )  # fmt: skip
+    remedy = cure.overhaul(deep)
+    assert remedy is not None
+    after = deep.changed(remedy.change)
+    assert after.network.widths == (16,) * 12
+    assert set(after.network.activations) == {"relu"}
+    assert after.network.init.name == "he_normal"
+    assert (after.network.bias, after.network.normalization, after.network.residual) == (
+        0.0, "layer", True,
+    )  # fmt: skip
+    assert (after.optimizer.name, after.optimizer.lr) == ("adam", 0.003)
+    assert after.data.standardize
+    assert cure.overhaul(after) is None
