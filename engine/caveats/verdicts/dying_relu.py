@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
@@ -105,13 +106,13 @@ def why(born: int, dead: int, cut: bool) -> str:
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     born = finding.evidence["born_dead"] >= 0.5 * finding.evidence["dead"]
     slower = cure.lr(c, c.optimizer.lr / 10, "smaller steps do not throw a layer below zero")
-    if cure.lr_is_high(c):
+    if usual.lr_is_high(c):
         slower = cure.usual_lr(c)
-    elif cure.lr_is_low(c) or born:
+    elif usual.lr_is_low(c) or born:
         slower = None
     start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c))
     soft = cure.leaky(c, "elu")
-    first = cure.overhaul(c) if cure.hard_shape(c) else start or slower
+    first = cure.overhaul(c) if usual.hard_shape(c) else start or slower
     return cure.ranked(
         c,
         (

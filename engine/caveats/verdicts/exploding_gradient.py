@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import GROWN, Evidence
 from caveats.verdicts.slow import projected_gain
@@ -109,17 +110,15 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     if set(c.network.activations) & {"exp", "softplus"}:
         calm = cure.activation(c, "relu", "ReLU grows no faster than its input")
     start = cure.combined(c, calm, cure.clean_start(c))
-    value = min(c.optimizer.lr / 10, cure.bearable_lr(c))
+    value = min(c.optimizer.lr / 10, usual.bearable_lr(c))
     tenth = cure.lr(c, value, "smaller steps do not overshoot")
-    if cure.lr_is_high(c):
-        customary = cure.customary_lr(c.optimizer.name)
-        deep = len(c.network.widths) >= 6
-        value = min(customary / 3 if deep else customary, value)
+    if usual.lr_is_high(c):
+        value = min(usual.fitting_lr(c), value)
         tenth = cure.lr(c, value, "smaller steps do not overshoot")
     # Weights that explode by themselves are cured by their variance, all else by smaller steps.
     by_itself = finding.evidence["delta_ratio_at_start"] >= GROWN and cure.matched_init(c)
-    first = start if by_itself and not cure.lr_is_high(c) else cure.combined(c, start, tenth)
-    if len(c.network.widths) >= cure.SIX:
+    first = start if by_itself and not usual.lr_is_high(c) else cure.combined(c, start, tenth)
+    if len(c.network.widths) >= usual.SIX:
         first = cure.overhaul(c)
     return cure.ranked(
         c,

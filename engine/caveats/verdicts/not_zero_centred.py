@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
@@ -68,7 +69,7 @@ def rule(e: Evidence) -> Finding | None:
 def data_hold_up(e: Evidence) -> bool:
     """Units that died or saturated since count for it: data far from 0 do that to them."""
     sound = not 0 <= e.first_delta_ratio <= FADED and not np.any(e.copies > 0.5)
-    return bool(sound and not (e.config is not None and cure.lr_is_tiny(e.config)))
+    return bool(sound and not (e.config is not None and usual.lr_is_tiny(e.config)))
 
 
 def units_hold_up(e: Evidence) -> bool:
@@ -80,7 +81,7 @@ def units_hold_up(e: Evidence) -> bool:
         return False
     if e.hidden < DEEP and set(c.network.activations) != {"tanh_plus_one"}:
         return False
-    return cure.matched_init(c) is None and not (cure.lr_is_far_above(c) or cure.lr_is_tiny(c))
+    return cure.matched_init(c) is None and not (usual.lr_is_far_above(c) or usual.lr_is_tiny(c))
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

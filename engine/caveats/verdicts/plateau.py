@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.slow import cut_off, largest_update, step_is_small
@@ -53,9 +54,9 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     quick = cure.adam(c, 0.02 if shallow else 0.003)
     longer = cure.lr(c, 10 * c.optimizer.lr, "longer steps leave the flat sooner")
     swap = None
-    if set(c.network.activations) & cure.SLUGGISH:
+    if set(c.network.activations) & usual.SLUGGISH:
         swap = cure.activation(c, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
-    elif set(c.network.activations) <= cure.ODD and not c.network.bias:
+    elif set(c.network.activations) <= usual.ODD and not c.network.bias:
         swap = cure.activation(
             c, "relu", "odd units without biases start blind to what is even in the data"
         )

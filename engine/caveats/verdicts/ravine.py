@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.slow import cut_off, falls_steadily, largest_update, projected_gain
@@ -31,7 +32,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     update = largest_update(e)
     # A layer of a few units is more often at the end of what it can tell apart.
-    tiny = min(e.now("units")[: e.hidden]) < cure.TINY
+    tiny = min(e.now("units")[: e.hidden]) < usual.TINY
     severity: Severity = "warning" if p.late(PATIENCE) and not tiny else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (
@@ -55,7 +56,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     data = cure.combined(c, cure.standardize(c), cure.centred_target(c))
     roll = cure.momentum(c)
     first = cure.combined(c, roll, data)
-    if cure.hard_shape(c):
+    if usual.hard_shape(c):
         first = cure.combined(c, cure.clean_start(c), cure.scaffold(c), cure.adam(c, 0.005))
     return cure.ranked(
         c,

@@ -10,35 +10,36 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from caveats.choices.datasets import DATASETS
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
-from caveats.instruments.stability import stability_limit
+from caveats.verdicts.customary import (
+    ADAM_LIKE,
+    DEEP,
+    NARROW,
+    SIX,
+    SLUGGISH,
+    TINY,
+    bearable_lr,
+    common_activation,
+    fitting_lr,
+    lr_is_high,
+    lr_is_low,
+    matching,
+)
 from caveats.verdicts.verdict import Remedy
 
 __all__ = [
-    "NARROW",
-    "ODD",
-    "SLUGGISH",
-    "TINY",
     "activation",
     "adam",
     "bearable",
-    "bearable_lr",
     "bias_zero",
     "centred",
     "centred_target",
     "clean_start",
     "clip",
     "combined",
-    "customary_lr",
-    "hard_shape",
     "leaky",
     "lr",
-    "lr_is_far_above",
-    "lr_is_high",
-    "lr_is_low",
-    "lr_is_tiny",
     "matched_init",
     "momentum",
     "normalization",
@@ -52,63 +53,6 @@ __all__ = [
     "wider",
 ]
 
-# Initialisers whose variance keeps signal and gradient from layer to layer, by activation
-# (He et al. 2015; Glorot & Bengio 2010; Klambauer et al. 2017).
-XAVIER = frozenset(
-    ("tanh", "tanh_plus_one", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "sin", "identity")
-)
-
-# Odd, and so is a network of these without biases: it starts blind to whatever is even in its data.
-ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
-# A sigmoid's slope is at most 1/4, and its mean is off 0.
-SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
-
-# Learning rates that train small networks well, and how far one may stray before it is suspect.
-CUSTOMARY = {
-    "sgd": 0.1,
-    "momentum": 0.02,
-    "nesterov": 0.02,
-    "adagrad": 0.02,
-    "adadelta": 1.0,
-    "muon": 0.01,
-}
-ADAM_LIKE = 0.003
-SIX, DEEP, NARROW = 6, 10, 8
-TINY = 5  # units of a layer, below which chance decides whether anything gets through
-
-
-def matching(name: str) -> str:
-    if name == "selu":
-        return "lecun_normal"
-    return "xavier_normal" if name in XAVIER else "he_normal"
-
-
-def common_activation(config: RunConfig) -> str:
-    names = config.network.activations
-    return names[0] if names else "identity"
-
-
-def customary_lr(optimizer: str) -> float:
-    return CUSTOMARY.get(optimizer, ADAM_LIKE)
-
-
-def bearable_lr(config: RunConfig) -> float:
-    """The largest learning rate that squared errors bear at a matched start; infinite where
-    gradients are divided by their size, or the targets are classes.
-
-    Their curvature λ is that of the tangent kernel, which grows as depth times width (Jacot et al.
-    2018): 1.1 to 1.4 times L·n for He's weights (measured).
-    """
-    o, widths = config.optimizer, config.network.widths
-    name = config.data.name
-    classes = config.training.loss != "mse" and not (
-        name is not None and DATASETS[name].classes is None
-    )
-    plain = o.name in ("sgd", "momentum", "nesterov") and config.network.normalization == "none"
-    if classes or not plain or not widths:
-        return math.inf
-    return stability_limit(o.name, 1.0, o.options) / (1.5 * len(widths) * max(widths))
-
 
 def bearable(config: RunConfig) -> Remedy | None:
     """A learning rate that squared errors bear once the weights pass signals on."""
@@ -119,26 +63,6 @@ def bearable(config: RunConfig) -> Remedy | None:
         config, most, "the curvature of squared errors grows with depth × width, and with it the "
         "step must shrink"
     )  # fmt: skip
-
-
-def lr_is_high(config: RunConfig) -> bool:
-    """More than three times what is customary for the optimizer."""
-    return config.optimizer.lr > 3 * customary_lr(config.optimizer.name)
-
-
-def lr_is_far_above(config: RunConfig) -> bool:
-    """Ten times what is customary for the optimizer and more."""
-    return config.optimizer.lr >= 10 * customary_lr(config.optimizer.name)
-
-
-def lr_is_low(config: RunConfig) -> bool:
-    """Less than a tenth of what is customary for the optimizer."""
-    return config.optimizer.lr < 0.1 * customary_lr(config.optimizer.name)
-
-
-def lr_is_tiny(config: RunConfig) -> bool:
-    """Less than a hundredth of it, which holds up any network."""
-    return config.optimizer.lr < 0.01 * customary_lr(config.optimizer.name)
 
 
 def lr(config: RunConfig, value: float, reason: str) -> Remedy | None:
@@ -230,12 +154,6 @@ def wider(config: RunConfig, below: int = NARROW) -> Remedy | None:
     )
 
 
-def hard_shape(config: RunConfig) -> bool:
-    """Ten layers and more, or layers of fewer than 8 units: shapes that forgive nothing."""
-    widths = config.network.widths
-    return len(widths) >= DEEP or (len(widths) > 0 and min(widths) < NARROW)
-
-
 def scaffold(config: RunConfig) -> Remedy | None:
     """What lets deep networks train whatever else they are: layer normalization and shortcuts."""
     if len(config.network.widths) < DEEP:
@@ -256,9 +174,7 @@ def usual_lr(config: RunConfig) -> Remedy | None:
     """The customary learning rate, where the present one is far from it."""
     if not (lr_is_high(config) or lr_is_low(config)):
         return None
-    value = customary_lr(config.optimizer.name)
-    deep = len(config.network.widths) >= SIX
-    value = min(value / 3 if deep else value, bearable_lr(config))
+    value = min(fitting_lr(config), bearable_lr(config))
     return lr(config, value, "a learning rate that is customary for it")
 
 

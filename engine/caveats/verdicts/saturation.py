@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.slow import projected_gain
@@ -94,7 +95,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     return cure.ranked(
         c,
         (
-            cure.overhaul(c) if cure.hard_shape(c) else start,
+            cure.overhaul(c) if usual.hard_shape(c) else start,
             normal,
             cure.combined(c, start, slower),
             cure.combined(c, start, slower, relu),

@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
+from caveats.verdicts.customary import customary_lr
 from caveats.verdicts.evidence import FADED, Evidence
-from caveats.verdicts.remedies import customary_lr
 
 __all__ = ["cut_off", "falls_steadily", "largest_update", "projected_gain", "step_is_small"]
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.instruments.stability import LIMITS, stability_limit
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, GROWN, Evidence
 from caveats.verdicts.slow import largest_update, projected_gain
@@ -38,7 +39,7 @@ def rule(e: Evidence) -> Finding | None:
         evidence |= {"sharpness": sharpness, "limit": limit}
     layers = tuple(range(e.hidden + 1))
     severity: Severity
-    high = e.config is None or cure.lr_is_high(e.config)
+    high = e.config is None or usual.lr_is_high(e.config)
     peak, height = thrown(e)
     if unsound_start(e) and not high and not (grown_start(e) and not e.finite and height > 1):
         return None  # the weights are at fault before any step is made
@@ -104,14 +105,14 @@ def grown_start(e: Evidence) -> bool:
 
 def broke_sound(e: Evidence) -> bool:
     """Whether the learning rate is far above the customary, and the start was sound."""
-    return e.config is not None and cure.lr_is_far_above(e.config) and not unsound_start(e)
+    return e.config is not None and usual.lr_is_far_above(e.config) and not unsound_start(e)
 
 
 def breaks_any(e: Evidence) -> bool:
     """A learning rate so large that a sound network would not bear it either."""
     if e.config is None:
         return False
-    return e.config.optimizer.lr >= UNBEARABLE * cure.customary_lr(e.config.optimizer.name)
+    return e.config.optimizer.lr >= UNBEARABLE * usual.customary_lr(e.config.optimizer.name)
 
 
 def killed(e: Evidence) -> bool:
@@ -182,19 +183,17 @@ def why(config: RunConfig | None) -> str:
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    customary = cure.customary_lr(c.optimizer.name)
-    deep = len(c.network.widths) >= 6
-    value = min(c.optimizer.lr / 10, cure.bearable_lr(c))
-    if cure.lr_is_high(c):
-        value = min(value, customary / 3 if deep else customary)
+    value = min(c.optimizer.lr / 10, usual.bearable_lr(c))
+    if usual.lr_is_high(c):
+        value = min(value, usual.fitting_lr(c))
     sharpness, limit = finding.evidence.get("sharpness"), finding.evidence.get("limit")
     reason = "smaller steps stay within the valley"
     if sharpness and limit and sharpness > limit:
         reason = f"the sharpness {sharpness:.3g} allows no more than the limit {limit:.3g}"
     slower = cure.lr(c, value, reason)
     start = cure.clean_start(c)
-    sluggish = set(c.network.activations) & cure.SLUGGISH
-    hard = len(c.network.widths) >= cure.DEEP or sluggish
+    sluggish = set(c.network.activations) & usual.SLUGGISH
+    hard = len(c.network.widths) >= usual.DEEP or sluggish
     return cure.ranked(
         c,
         (

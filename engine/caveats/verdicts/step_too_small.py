@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import cut_off, largest_update, projected_gain, step_is_small
@@ -37,12 +38,12 @@ def rule(e: Evidence) -> Finding | None:
     if cut_off(e) and not (crawls(e) or longer):
         return None
     room = newest_sharpness(e) / limit_of(e.config)
-    tiny = step_is_small(e) and (e.config is None or cure.lr_is_low(e.config) or not room > TIGHT)
+    tiny = step_is_small(e) and (e.config is None or usual.lr_is_low(e.config) or not room > TIGHT)
     if projected > SOON or not (tiny or longer or (room < ROOM and p.gain < BAD)):
         return None
     update = largest_update(e)
     severity: Severity = "critical" if p.stuck else "warning"
-    plainly = update <= CRAWLING and (e.config is None or cure.lr_is_low(e.config))
+    plainly = update <= CRAWLING and (e.config is None or usual.lr_is_low(e.config))
     if not p.late(PATIENCE) and not plainly:
         severity = "note"
     what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
@@ -69,7 +70,7 @@ def sits_on_saddle(e: Evidence) -> bool:
     """Weak weights in few layers: they grow by 1 + lr·|λ| a step, so that at the customary learning
     rate or less it takes most of the run (Saxe et al. 2014). In more layers it takes for ever."""
     c = e.config
-    if c is None or c.optimizer.lr > cure.customary_lr(c.optimizer.name):
+    if c is None or c.optimizer.lr > usual.customary_lr(c.optimizer.name):
         return False
     weak = e.first_delta_ratio <= FADED and e.hidden <= FEW
     gone = np.any(e.copies > 0.5) or np.any(np.nan_to_num(e.dead_share) >= 0.5)
@@ -78,21 +79,21 @@ def sits_on_saddle(e: Evidence) -> bool:
 
 def crawls(e: Evidence) -> bool:
     """A learning rate so small that it would hold up a sound network too."""
-    return e.config is not None and cure.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
+    return e.config is not None and usual.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    customary = cure.customary_lr(c.optimizer.name)
-    value = customary if cure.lr_is_low(c) else c.optimizer.lr * 10
-    value = min(value, max(cure.bearable_lr(c), 2 * c.optimizer.lr))
+    low = usual.lr_is_low(c)
+    value = usual.customary_lr(c.optimizer.name) if low else c.optimizer.lr * 10
+    value = min(value, max(usual.bearable_lr(c), 2 * c.optimizer.lr))
     faster = cure.lr(c, value, "larger steps: weights move by about a thousandth of their size")
     quick = cure.adam(c) or faster
     start = cure.clean_start(c)
     swap = None
-    if set(c.network.activations) & cure.SLUGGISH:
+    if set(c.network.activations) & usual.SLUGGISH:
         swap = cure.activation(c, "relu", "its slope of 1 in place of at most 1/4 is a step longer")
     first = cure.combined(c, start, swap, faster)
-    if cure.hard_shape(c) or not cure.lr_is_low(c):
+    if usual.hard_shape(c) or not low:
         first = cure.overhaul(c)
     return cure.ranked(
         c,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
@@ -72,7 +73,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     return cure.ranked(
         c,
         (
-            cure.overhaul(c) if cure.hard_shape(c) else start,
+            cure.overhaul(c) if usual.hard_shape(c) else start,
             random,
             Remedy({"network.init": "orthogonal"}, "orthogonal rows are as different as can be"),
             cure.combined(c, start, cure.adam(c)),

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
@@ -83,7 +84,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     swap = None
-    if set(c.network.activations) & cure.SLUGGISH:
+    if set(c.network.activations) & usual.SLUGGISH:
         swap = cure.activation(
             c,
             "relu",
@@ -92,7 +93,7 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
         )
     start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
     # Where activation and weights were right already, only the network's shape is left to change.
-    first = cure.overhaul(c) if cure.hard_shape(c) else start or cure.normalization(c)
+    first = cure.overhaul(c) if usual.hard_shape(c) else start or cure.normalization(c)
     return cure.ranked(
         c,
         (

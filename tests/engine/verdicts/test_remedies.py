@@ -12,6 +12,7 @@ from torch.func import functional_call
 
 from caveats.config import RunConfig
 from caveats.run import Run
+from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 
 
@@ -44,15 +45,15 @@ def test_the_step_that_squared_errors_bear_is_stable_at_a_matched_start(
     rows = torch.cat([j.reshape(len(x), -1) for j in jacobian.values()], 1)  # (rows, parameters)
     sharpness = float(torch.linalg.eigvalsh(2 / len(x) * rows @ rows.T)[-1])
     limit = LIMIT[optimizer] / sharpness
-    assert cure.bearable_lr(chosen) < limit
-    assert cure.bearable_lr(chosen) > 0.02 * limit  # and not for want of moving
+    assert usual.bearable_lr(chosen) < limit
+    assert usual.bearable_lr(chosen) > 0.02 * limit  # and not for want of moving
 
 
 def test_classes_adaptive_steps_and_normalized_layers_are_not_bounded() -> None:
-    assert cure.bearable_lr(config()) == math.inf
-    assert cure.bearable_lr(config(data__name="sine", optimizer__name="adam")) == math.inf
-    assert cure.bearable_lr(config(data__name="sine", network__normalization="layer")) == math.inf
-    assert cure.bearable_lr(config(training__loss="mse")) < 1
+    assert usual.bearable_lr(config()) == math.inf
+    assert usual.bearable_lr(config(data__name="sine", optimizer__name="adam")) == math.inf
+    assert usual.bearable_lr(config(data__name="sine", network__normalization="layer")) == math.inf
+    assert usual.bearable_lr(config(training__loss="mse")) < 1
 
 
 def test_a_swap_brings_the_initialiser_and_the_step_that_go_with_it() -> None:
@@ -63,7 +64,7 @@ def test_a_swap_brings_the_initialiser_and_the_step_that_go_with_it() -> None:
     remedy = cure.activation(before, "relu", "why")
     assert remedy is not None
     assert remedy.change["network.init"] == "he_normal"
-    assert remedy.change["optimizer.lr"] == pytest.approx(cure.bearable_lr(before), rel=0.05)
+    assert remedy.change["optimizer.lr"] == pytest.approx(usual.bearable_lr(before), rel=0.05)
 
 
 def test_only_layers_of_few_units_are_made_wider() -> None:
