@@ -34,7 +34,7 @@ def rule(e: Evidence) -> Finding | None:
     cut = len(gone) > 0 and not (e.config is not None and e.config.network.residual)
     p = e.progress
     severity: Severity
-    if cut or (worst >= HALF and p.stuck and p.late(0.05)):
+    if cut or (worst >= HALF and p.stuck and p.settled):
         severity = "critical"
     elif worst >= HALF and (
         (p.stalled and p.settled)
@@ -87,7 +87,7 @@ def cripples(e: Evidence, share: np.ndarray, units: np.ndarray) -> bool:
     """Half of a wide layer died and the pace is too low to make up for it."""
     p = e.progress
     wide = bool(np.any((share >= HALF) & (units >= WIDE / 2)))
-    return wide and p.old_enough and not p.finished and projected_gain(e) < SOON
+    return wide and p.settled and not p.finished and projected_gain(e) < SOON
 
 
 def why(born: int, dead: int, cut: bool) -> str:

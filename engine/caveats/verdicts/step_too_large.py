@@ -24,6 +24,7 @@ FAR_OFF = 3.0  # loss over the larger of the first and that of a constant
 # healthy networks were seen to climb past twice that at a usual learning rate, and to come back.
 CLIMB, CLIMB_IF_USUAL = 5.0, 20.0
 UNBEARABLE = 20.0  # times the customary learning rate: whatever else is wrong
+LASTING = 0.2  # of the planned steps
 UPHEAVAL = 0.5  # a step that changes weights by half of their size
 
 
@@ -58,15 +59,16 @@ def rule(e: Evidence) -> Finding | None:
     large = update > LARGE_UPDATE
     if p.finished or (p.improving and not p.failing and sharpness > 0.9 * limit):
         return at_the_edge(e, sharpness, limit, update)
-    slow = p.settled and projected_gain(e) < SOON
-    if (worse and large) or (p.settled and p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
+    lasting = p.late(LASTING)  # what early steps did to it may still heal
+    slow = lasting and projected_gain(e) < SOON
+    if (worse and large) or (lasting and p.stuck and height >= FAR_OFF and peak > LARGE_UPDATE):
         severity = "critical" if p.settled else "warning"
     elif bouncing and large and p.settled and not p.improving:
         severity = "critical" if p.stuck else "warning"
     elif (
         slow and peak > LARGE_UPDATE and (height >= FAR_OFF or (peak >= UPHEAVAL and height >= 1.2))
     ) or (
-        p.settled
+        lasting
         and (p.stuck or p.failing)
         and (broke_sound(e) or breaks_any(e) or (peak >= UPHEAVAL and killed(e)))
     ):
