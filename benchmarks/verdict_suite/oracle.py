@@ -80,12 +80,19 @@ def facts(run: Run) -> Facts:
             saturated.append(float(flat.double().mean()))
         rows = torch.cat((layer.weight, layer.bias[:, None]), 1).detach().double()
         if len(rows) > 1:
-            scale = rows.norm(dim=1).mean().clamp(min=1e-12)
-            kinds = len(torch.unique((rows / scale * 1e4).round(), dim=0))
-            copied.append(1 - kinds / len(rows))
+            copied.append(1 - kinds(rows) / len(rows))
     deltas = [float(z.grad.double().norm()) if z.grad is not None else 0.0 for _, z, _, _ in seen]
     ratio = deltas[0] / deltas[-1] if deltas[-1] > 0 else float("nan")
     return Facts(max(dead), max(saturated), max(copied), ratio)
+
+
+def kinds(rows: torch.Tensor) -> int:
+    """How many distinct ones there are among rows (units, weights): two are alike whose distance
+    is below 1e-4 of the longer one's length, however long others are."""
+    lengths = rows.norm(dim=1)
+    apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
+    alike = apart <= 1e-4 * torch.maximum(lengths[:, None], lengths[None, :])
+    return int((~alike.tril(-1).any(1)).sum())
 
 
 NAMES = frozenset(

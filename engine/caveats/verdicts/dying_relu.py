@@ -25,8 +25,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     units = e.now("units")[: e.hidden]
     share = np.nan_to_num(e.dead_share)
-    # Where the bounded side is what is flat (hard_tanh), the unit is saturated, not dead.
-    share = np.where(np.nan_to_num(e.now("saturated")[: e.hidden]) >= share * units, 0, share)
+    saturated = np.nan_to_num(e.now("saturated")[: e.hidden]) >= share * units
+    share = np.where(saturated & ~e.dies, 0, share)
     worst = float(share.max())
     if worst < WORTH_SAYING:
         return None

@@ -132,10 +132,21 @@ class Evidence:
 
     @cached_property
     def saturated_share(self) -> Floats:
-        """Saturated units of each hidden layer as a share, (hidden,), 0 where not observed."""
-        share = self.now("saturated")[: self.hidden] / self.now("units")[: self.hidden]
-        found: Floats = np.nan_to_num(share)
+        """Saturated units of each hidden layer as a share, (hidden,), 0 where not observed. A unit
+        of an activation that dies is not saturated on its other side where it is dead there."""
+        units = self.now("units")[: self.hidden]
+        share = self.now("saturated")[: self.hidden] / units
+        alive = np.maximum(0, share - np.nan_to_num(self.now("dead")[: self.hidden] / units))
+        found: Floats = np.nan_to_num(np.where(self.dies, alive, share))
         return found
+
+    @cached_property
+    def dies(self) -> NDArray[np.bool_]:
+        """Hidden layers whose activation is flat for z ≤ 0 as ReLU is, (hidden,): what has no slope
+        there is dead. Where the flat sides are bounds (hard_tanh), it is saturated."""
+        names = self.config.network.activations if self.config is not None else ()
+        flat = [ACTIVATIONS[name].flat[0] == 0 for name in names]
+        return np.array(flat if len(flat) == self.hidden else [False] * self.hidden, bool)
 
     @cached_property
     def delta_ratio(self) -> float:

@@ -11,7 +11,7 @@ from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
-__all__ = ["NOT_ZERO_CENTRED"]
+__all__ = ["NOT_ZERO_CENTRED", "holds_up"]
 
 MEAN = 0.8
 MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
@@ -26,28 +26,16 @@ OFF_CENTRE = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one", 
 def rule(e: Evidence) -> Finding | None:
     if not e.hidden or not e.finite or e.step == 0:
         return None
-    rho = np.nan_to_num(e.now("mean_fraction"))
-    if rho.max() <= MEAN_OF_UNITS:
-        return None
     p = e.progress
-    names = e.config.network.activations if e.config is not None else ()
-    # mean_fraction[l] is of what feeds layer l: the data for the first, else the layer before.
-    blamed = [
-        layer
-        for layer in range(len(rho))
-        if (rho[layer] > MEAN if layer == 0 else rho[layer] > MEAN_OF_UNITS)
-        and (layer == 0 or (names and names[layer - 1] in OFF_CENTRE))
-    ]
+    blamed = off_centre(e)
     if not blamed or not p.old_enough or p.close:
         return None
+    rho = e.now("mean_fraction")
     coherence = e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
-    of_data = 0 in blamed
-    slow = p.learnable and (p.stalled or p.failing or projected_gain(e) < SOON)
-    held = slow and (data_hold_up(e) if of_data else units_hold_up(e))
     severity: Severity = "note"  # something else holds it up, whatever the mean
-    if held:
-        severity = "critical" if of_data and p.stuck else "warning"
+    if holds_up(e):
+        severity = "critical" if 0 in blamed and p.stuck else "warning"
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (
         f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
@@ -64,6 +52,31 @@ def rule(e: Evidence) -> Finding | None:
         "(LeCun et al. 1998, Efficient BackProp)."
     )
     return Finding(severity, what, why, tuple(blamed), evidence)
+
+
+def off_centre(e: Evidence) -> list[int]:
+    """Layers fed with more mean than they bear: by the data for the first, else by the units of the
+    layer before."""
+    rho = np.nan_to_num(e.now("mean_fraction"))
+    if rho.max() <= MEAN_OF_UNITS:
+        return []
+    names = e.config.network.activations if e.config is not None else ()
+    return [
+        layer
+        for layer in range(len(rho))
+        if (rho[layer] > MEAN if layer == 0 else rho[layer] > MEAN_OF_UNITS)
+        and (layer == 0 or (names and names[layer - 1] in OFF_CENTRE))
+    ]
+
+
+def holds_up(e: Evidence) -> bool:
+    """Whether training is slow for that reason and no other."""
+    p = e.progress
+    blamed = off_centre(e)
+    slow = p.learnable and (p.stalled or p.failing or projected_gain(e) < SOON)
+    if not blamed or not slow:
+        return False
+    return data_hold_up(e) if 0 in blamed else units_hold_up(e)
 
 
 def data_hold_up(e: Evidence) -> bool:

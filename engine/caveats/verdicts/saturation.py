@@ -14,7 +14,7 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["SATURATION"]
 
 HALF = 0.5
-FLAT = 0.15  # mean slope over its maximum: then about four in five values lie in the tails
+FLAT = 0.1  # mean slope over its maximum: nearly nine in ten values lie in the tails
 SOON = 0.8  # gain that the run is on its way to
 HIGH_START = 2.0  # loss at step 0 over that of the constant predictor
 

@@ -9,7 +9,8 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import FADED, Evidence
+from caveats.verdicts.evidence import FADED, GROWN, Evidence
+from caveats.verdicts.not_zero_centred import holds_up
 from caveats.verdicts.slow import cut_off, largest_update, projected_gain, step_is_small
 from caveats.verdicts.step_too_large import LARGE_UPDATE, limit_of, newest_sharpness, thrown
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
@@ -34,7 +35,8 @@ def rule(e: Evidence) -> Finding | None:
     if not p.learnable:  # nothing says that another step would get further
         return None
     projected = projected_gain(e)
-    longer = far_to_go(e, projected) or sits_on_saddle(e)  # longer steps are all that is missing
+    # Longer steps are all that is missing.
+    longer = far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e)
     if cut_off(e) and not (crawls(e) or longer):
         return None
     room = newest_sharpness(e) / limit_of(e.config)
@@ -63,7 +65,8 @@ def far_to_go(e: Evidence, projected: float) -> bool:
     """A loss that falls well and steps that stay small, yet at its pace a constant will still be
     better at the end."""
     peak, _ = thrown(e)
-    return projected < WORSE and e.progress.fall > STEEP and peak <= LARGE_UPDATE
+    grown = e.first_delta_ratio >= GROWN  # then the weights put it so high
+    return projected < WORSE and e.progress.fall > STEEP and peak <= LARGE_UPDATE and not grown
 
 
 def sits_on_saddle(e: Evidence) -> bool:
@@ -77,9 +80,21 @@ def sits_on_saddle(e: Evidence) -> bool:
     return bool(weak and not gone and e.progress.failing)
 
 
+def holds_back(e: Evidence) -> bool:
+    """A sound network that gets nowhere though its optimizer makes every gradient the same size."""
+    c = e.config
+    if c is None or not e.adaptive or cut_off(e) or holds_up(e):
+        return False
+    sound = FADED < e.first_delta_ratio < GROWN and not np.any(e.copies > 0.5)
+    usual_step = c.optimizer.lr <= 1.5 * usual.customary_lr(c.optimizer.name)
+    return bool(sound and usual_step and e.progress.failing)
+
+
 def crawls(e: Evidence) -> bool:
     """A learning rate so small that it would hold up a sound network too."""
-    return e.config is not None and usual.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
+    if e.config is None or np.any(np.nan_to_num(e.dead_share) >= 0.8):
+        return False  # no step revives what is dead
+    return usual.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

@@ -251,7 +251,7 @@ def test_what_climbs_to_infinity_from_weights_too_large_is_the_steps_fault_too()
 
 def test_a_loss_that_falls_steadily_and_ends_above_a_constants_needs_longer_steps() -> None:
     config = RunConfig.from_dict(
-        {"network": {"widths": [64] * 3}, "optimizer": {"name": "adam", "lr": 0.002}}
+        {"network": {"widths": [64] * 3}, "optimizer": {"name": "adam", "lr": 0.006}}
     )
 
     def high(step: int) -> float:
@@ -263,6 +263,56 @@ def test_a_loss_that_falls_steadily_and_ends_above_a_constants_needs_longer_step
     change = {"update_ratio": [0.001] * 4}
     assert severities(history(high, change=change, config=config))["step_too_small"] == "warning"
     assert "step_too_small" not in severities(history(bouncing, change=change, config=config))
+    grown = {**change, "delta_rms": [90.0, 9.0, 1.0, 0.1]}  # it is the weights that put it so high
+    found = severities(history(high, change=grown, config=config))
+    assert "step_too_small" not in found
+    assert "exploding_gradient" in found
+
+
+def test_a_sound_network_that_adam_moves_nowhere_wants_a_longer_step() -> None:
+    def slow(step: int) -> float:
+        return LN10 * (1 - 0.03 * math.log1p(step))
+
+    def found(lr: float, activation: str = "relu", **change: Any) -> str | None:
+        config = RunConfig.from_dict(
+            {
+                "network": {"widths": [64] * 6, "activation": activation, "init": "xavier_normal"},
+                "optimizer": {"name": "adam", "lr": lr},
+            }
+        )
+        made = history(slow, layers=7, change=change, config=config)
+        return severities(made).get("step_too_small")
+
+    assert found(0.003) == "warning"
+    assert found(0.02) is None  # long enough
+    assert found(0.003, "sigmoid", mean_fraction=[0.0] + [0.97] * 6) is None  # that is the reason
+    assert found(0.003, dead=[60] + [0] * 6) is None
+    assert found(0.003, delta_rms=[90.0, 50.0, 20.0, 9.0, 3.0, 1.0, 0.1]) is None
+
+
+def test_no_step_revives_what_is_dead() -> None:
+    def found(dead: int) -> str | None:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": 1e-5}}
+        )
+        change = {"update_ratio": [1e-6] * 4, "dead": [dead, 0, 0, 0]}
+        return severities(history(stuck, change=change, config=config)).get("step_too_small")
+
+    assert found(0) == "critical"
+    assert found(64) is None
+
+
+def test_a_relu6_unit_without_slope_on_any_row_is_dead_on_either_side() -> None:
+    """A hard tanh's is saturated: there the flat sides are its bounds."""
+
+    def found(activation: str) -> dict[str, str]:
+        config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": activation}})
+        change = {"saturated": [60, 0, 0, 0], "dead": [60, 0, 0, 0]}
+        return severities(history(stuck, change=change, config=config))
+
+    assert found("relu6")["dying_relu"] == found("hard_tanh")["saturation"] == "critical"
+    assert "saturation" not in found("relu6")
+    assert "dying_relu" not in found("hard_tanh")
 
 
 def test_weak_weights_in_few_layers_want_a_longer_step_and_in_many_do_not() -> None:
@@ -328,7 +378,7 @@ def test_data_far_from_zero_are_to_blame_for_the_units_that_they_killed() -> Non
 
 def test_low_slopes_alone_are_saturation_only_where_the_loss_starts_high() -> None:
     config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
-    change = {"activation_mean": [0.0] * 4, "activation_std": [0.95] * 4}  # tanh' = 1 - a² = .1
+    change = {"activation_mean": [0.0] * 4, "activation_std": [0.96] * 4}  # tanh' = 1 - a² = .08
     found = {
         start: severities(
             history(lambda s, h=start: LN10 * (1 if s else h), change=change, config=config)
