@@ -24,6 +24,8 @@ def test_cheap_frames_come_twice_a_second_beside_training_and_at_fps_when_it_res
     assert interval(cheap, busy=True, fps=10) == 0.5
     assert interval(cheap, busy=False, fps=10) == 0.1
     assert interval(cheap, busy=True, fps=1) == 1.0
+    assert interval(cheap, busy=True, fps=10, busy_fps=1.0) == 1.0
+    assert interval(cheap, busy=False, fps=10, busy_fps=1.0) == 0.1
 
 
 def test_frames_never_take_more_than_three_hundredths_of_the_app_while_training():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Cost", "Pace", "interval"]
+__all__ = ["BUSY_FPS", "Cost", "Pace", "interval"]
 
 
 class Cost(NamedTuple):
@@ -23,16 +23,16 @@ class Cost(NamedTuple):
 # A slow line blocks the app's writer, so a tenth of its time is left to frames, the rest to keys.
 _BUSY = Cost(app=0.03, child=0.10, write=0.10)
 _IDLE = Cost(app=0.25, child=0.50, write=0.25)
-_BUSY_FPS = 2.0
+BUSY_FPS = 2.0
 _SLOWEST = 5.0  # seconds: a screen that moves less looks dead
 _EASE = 0.3  # how fast a lower cost is believed; a higher one is at once
 
 
-def interval(cost: Cost, *, busy: bool, fps: float) -> float:
-    """Seconds between frames of this cost: at most ``fps`` a second, and 2 while training is
-    ``busy``."""
+def interval(cost: Cost, *, busy: bool, fps: float, busy_fps: float = BUSY_FPS) -> float:
+    """Seconds between frames of this cost: at most ``fps`` a second, and ``busy_fps`` while
+    training is ``busy``."""
     shares = _BUSY if busy else _IDLE
-    fastest = 1.0 / (min(fps, _BUSY_FPS) if busy else fps)
+    fastest = 1.0 / (min(fps, busy_fps) if busy else fps)
     needed = max(spent / share for spent, share in zip(cost, shares, strict=True))
     return max(fastest, min(needed, _SLOWEST))
 
@@ -40,11 +40,17 @@ def interval(cost: Cost, *, busy: bool, fps: float) -> float:
 class Pace:
     """Ask ``wait`` before a frame, ``begin`` it, and ``spend`` each cost as it becomes known."""
 
-    def __init__(self, fps: float = 10.0, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        fps: float = 10.0,
+        busy_fps: float = BUSY_FPS,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Raises ValueError unless ``fps`` is positive."""
         if not fps > 0:
             raise ValueError(f"{fps} frames a second")
-        self._fps = fps
+        self._fps, self._busy_fps = fps, busy_fps
         self._clock = clock
         self._begun: float | None = None
         self._known = Cost()
@@ -58,7 +64,7 @@ class Pace:
         """Seconds until the next frame may begin; 0 when it may now."""
         if self._begun is None:
             return 0.0
-        pause = interval(self._estimate(), busy=busy, fps=self._fps)
+        pause = interval(self._estimate(), busy=busy, fps=self._fps, busy_fps=self._busy_fps)
         return max(0.0, self._begun + pause - self._clock())
 
     def begin(self) -> None:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["LabScreen"]
 
 WIDE = (104, 26)  # from this size on all four charts are shown
-TICK = 0.05  # seconds between looks at whether a frame is due; a look costs some 20 µs
+LOOK = 0.1  # of the time between two frames: then it is seen whether one is due
 
 
 class LabScreen(TapingScreen):
@@ -103,7 +103,7 @@ class LabScreen(TapingScreen):
         self._fps = fps
         self.recorder = recorder
         self._covered = False
-        self._pace = Pace(fps)
+        self._pace = Pace(fps, bench.frames)
         self._output = output
         self._written = 0.0  # seconds that the terminal had taken when the last frame began
         self._drawing = Drawing(charts, charset)
@@ -134,7 +134,7 @@ class LabScreen(TapingScreen):
 
     def _begin(self) -> None:
         self.bench.begin()
-        self.set_interval(TICK, self._tick)
+        self.set_interval(LOOK / self.bench.frames, self._tick)
 
     def on_unmount(self) -> None:
         self.bench.end()

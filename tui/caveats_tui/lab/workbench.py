@@ -17,6 +17,7 @@ from caveats.runs.keeper import Keeper
 from caveats.runs.shelf import delete
 from caveats.session import Session, Status
 from caveats.verdicts import Judge, Remedy, Verdict
+from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.lab.cure import Attempt
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.forecast import Forecast, Forecaster, Sample
@@ -42,6 +43,7 @@ class Workbench:
     nowhere."""
 
     watching = False  # a run that another process trains, or trained
+    frames = BUSY_FPS  # a second while it trains
 
     def __init__(self, config: RunConfig, every: int | None, place: Path | None = None) -> None:
         self.config = config

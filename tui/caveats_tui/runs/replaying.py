@@ -16,6 +16,7 @@ import numpy.typing as npt
 from caveats.history import Snapshot
 from caveats.runs.manifest import LIVE
 from caveats.runs.reader import Reader
+from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.lab.figures import Trace
 from caveats_tui.runs.watching import Watching
 
@@ -28,6 +29,8 @@ SPEEDS = (2.0**-10, 2.0**20)  # the slowest and the fastest
 class Replaying(Watching):
     """``speed`` is how many times as fast as it was trained, None for all of it in `WHOLE` seconds.
     The cursor is the newest record that has come."""
+
+    frames = BUSY_FPS
 
     def __init__(
         self,

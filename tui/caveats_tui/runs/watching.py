@@ -46,6 +46,7 @@ class Watching(Workbench):
     while the newest record is shown."""
 
     watching = True
+    frames = 1.0  # records reach the disk within a second: more would show little more
 
     def __init__(self, reader: Reader) -> None:
         super().__init__(reader.config, None)
