@@ -23,13 +23,13 @@ from caveats.history import Event, History
 from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.run import Run, probe_rows
-from caveats.yardsticks import kernel_loss
+from caveats.yardsticks import Reach, kernel_reach
 from verdict_suite.oracle import Facts, facts
 
 __all__ = ["Sample", "Store"]
 
 Outcome = dict[str, float]
-REACHED: dict[tuple[str, str], float] = {}
+REACHED: dict[tuple[str, str], Reach] = {}
 
 
 class Sample:
@@ -43,7 +43,7 @@ class Sample:
         self.baseline = float(about["baseline"])
         self.outcome: Outcome = about["outcome"]
         self.start, self.end = Facts(**about["start"]), Facts(**about["end"])
-        run_facts = RunFacts(self.baseline, config.training.steps, config, reached(config))
+        run_facts = RunFacts(self.baseline, config.training.steps, config, *reached(config))
         self.history = History(tuple(about["layers"]), facts=run_facts)
         scalars, measures = about["scalars"], about["measures"]
         for index, step in enumerate(steps):
@@ -129,14 +129,14 @@ def outcome(run: Run) -> Outcome:
     }
 
 
-def reached(config: RunConfig) -> float:
+def reached(config: RunConfig) -> Reach:
     """What kernel regression makes of these data, as a run measures it."""
     key = json.dumps(config.data.settings()), config.training.loss
     if key not in REACHED:
         rows = load(config.data.settings())
         x, y = torch.tensor(rows.x), torch.tensor(rows.y)
         probed = torch.from_numpy(probe_rows(rows.rows))
-        REACHED[key] = kernel_loss(x[probed], y[probed], config.training.loss)
+        REACHED[key] = kernel_reach(x[probed], y[probed], config.training.loss)
     return REACHED[key]
 
 

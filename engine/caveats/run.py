@@ -26,7 +26,7 @@ from caveats.instruments.sampler import Sampler
 from caveats.network import activations, layer_name, linears
 from caveats.probe import PROBE_ROWS, Measurement, Probe
 from caveats.training import Trainer
-from caveats.yardsticks import constant_loss, kernel_loss
+from caveats.yardsticks import constant_loss, kernel_reach
 
 __all__ = ["Run", "probe_rows"]
 
@@ -65,7 +65,7 @@ class Run:
         )
         loss = config.training.loss
         self.baseline = constant_loss(self.probe.y, loss)
-        self.reachable = kernel_loss(self.probe.x, self.probe.y, loss)
+        self.reach = kernel_reach(self.probe.x, self.probe.y, loss)
         self.history = History(
             tuple(layer_name(i, hidden) for i in range(hidden + 1)), facts=self._facts()
         )
@@ -230,7 +230,7 @@ class Run:
                 self.divergence = Divergence(event.step, event.text)
 
     def _facts(self) -> Facts:
-        return Facts(self.baseline, self.config.training.steps, self.config, self.reachable)
+        return Facts(self.baseline, self.config.training.steps, self.config, *self.reach)
 
     def _affords_deep(self) -> bool:
         return self._cadence.affords(4 * self._deep_cost, self.seconds)

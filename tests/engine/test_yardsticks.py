@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from caveats.config import RunConfig
 from caveats.run import Run
 from caveats.verdicts import Judge
-from caveats.yardsticks import RIDGES, WIDTHS, constant_loss, kernel_loss
+from caveats.yardsticks import RIDGES, WIDTHS, constant_loss, kernel_reach
 
 Floats = NDArray[np.float64]
 
@@ -40,33 +40,51 @@ def test_one_inverse_gives_what_fitting_anew_without_each_row_gives() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20, 3)) * [1, 10, 100] + 5
     t = np.sin(x[:, :2])
-    found = kernel_loss(torch.tensor(x), torch.tensor(t), "mse")
-    assert found == pytest.approx(refitted(x, t), rel=1e-6)
+    found = kernel_reach(torch.tensor(x), torch.tensor(t), "mse")
+    assert found.loss == pytest.approx(refitted(x, t), rel=1e-6)
 
 
 def test_classes_that_touch_nowhere_are_told_apart() -> None:
     y = torch.arange(90) % 3
     x = torch.stack([10.0 * y, torch.linspace(0, 1, 90)], 1)
-    assert kernel_loss(x, y, "cross_entropy") < 0.01 * constant_loss(y, "cross_entropy")
+    found = kernel_reach(x, y, "cross_entropy")
+    assert found.loss < 0.01 * constant_loss(y, "cross_entropy")
+    assert found.accuracy == 1.0
 
 
 def test_targets_that_are_pure_noise_cannot_be_learnt() -> None:
     torch.manual_seed(0)
     x, y = torch.randn(400, 4), torch.randint(0, 2, (400,))
-    assert kernel_loss(x, y, "cross_entropy") > 0.95 * constant_loss(y, "cross_entropy")
+    found = kernel_reach(x, y, "cross_entropy")
+    assert found.loss > 0.95 * constant_loss(y, "cross_entropy")
+    assert found.accuracy < 0.6
+
+
+def test_labels_that_are_flipped_at_random_bound_the_accuracy() -> None:
+    """Nobody guesses the flipped ones: a fifth is wrong, give or take what chance flips."""
+    rng = np.random.default_rng(0)
+    x = torch.tensor(rng.uniform(-1, 1, (400, 2)))
+    flipped = rng.random(400) < 0.2
+    y = torch.tensor((x[:, 0].numpy() > 0) ^ flipped).long()
+    for loss in ("cross_entropy", "mse"):
+        assert kernel_reach(x, y, loss).accuracy == pytest.approx(0.8, abs=0.05)
 
 
 def test_noisy_targets_are_learnt_down_to_their_noise() -> None:
     torch.manual_seed(0)
     x = torch.linspace(-3, 3, 256)[:, None]
     y = torch.sin(x) + 0.5 * torch.randn(256, 1)
-    assert kernel_loss(x, y, "auto") == pytest.approx(0.25, rel=0.2)  # the variance of the noise
+    found = kernel_reach(x, y, "auto")
+    assert found.loss == pytest.approx(0.25, rel=0.2)  # the variance of the noise
+    assert math.isnan(found.accuracy)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_rows_that_are_all_alike_tell_nothing(rows: int) -> None:
     y = torch.arange(rows) % 2
-    assert kernel_loss(torch.ones(rows, 2), y, "cross_entropy") == constant_loss(y, "cross_entropy")
+    found = kernel_reach(torch.ones(rows, 2), y, "cross_entropy")
+    assert found.loss == constant_loss(y, "cross_entropy")
+    assert found.accuracy == max((y == 0).double().mean(), (y == 1).double().mean())
 
 
 @pytest.mark.parametrize(

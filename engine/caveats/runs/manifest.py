@@ -80,6 +80,7 @@ class Manifest:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     baseline: float = nan
     reachable: float = 0.0
+    reachable_accuracy: float = nan
     device: str = "cpu"
     data_crc32: int = 0
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +119,7 @@ class Manifest:
                 "units": list(self.units),
                 "baseline": self.baseline,
                 "reachable": self.reachable,
+                "reachable_accuracy": self.reachable_accuracy,
                 "data_crc32": self.data_crc32,
                 "status": status,
                 "process": {"host": self.host, "pid": self.pid, "starts": self.starts},
@@ -177,6 +179,9 @@ class Manifest:
             created=top.moment("created"),
             baseline=top.number("baseline"),
             reachable=top.number("reachable") if "reachable" in top.tree else 0.0,
+            reachable_accuracy=(
+                top.number("reachable_accuracy") if "reachable_accuracy" in top.tree else nan
+            ),
             device=top.text("device"),
             data_crc32=top.whole("data_crc32"),
             versions={visible(key): versions.text(key) for key in list(versions.tree)[:20]},

@@ -123,7 +123,8 @@ class Reader:
     def _facts(self) -> Facts:
         manifest = self.manifest
         steps = manifest.config.training.steps
-        return Facts(manifest.baseline, steps, manifest.config, manifest.reachable)
+        reach = manifest.reachable, manifest.reachable_accuracy
+        return Facts(manifest.baseline, steps, manifest.config, *reach)
 
     def _empty(self) -> History:
         row = 8 * (len(SCALARS) + len(LAYER_MEASURES) * len(self.manifest.layers))

@@ -87,7 +87,7 @@ def cripples(e: Evidence, share: np.ndarray, units: np.ndarray) -> bool:
     """Half of a wide layer died and the pace is too low to make up for it."""
     p = e.progress
     wide = bool(np.any((share >= HALF) & (units >= WIDE / 2)))
-    return wide and p.settled and not p.finished and projected_gain(e) < SOON
+    return wide and p.settled and not p.close and projected_gain(e) < SOON
 
 
 def why(born: int, dead: int, cut: bool) -> str:

@@ -41,9 +41,9 @@ def rule(e: Evidence) -> Finding | None:
             severity = "warning" if first >= OVERFLOWING else "note"
         else:
             return None
-    elif grows and not p.finished and (p.stuck or worse):
+    elif grows and not p.close and (p.stuck or worse):
         severity = "critical"
-    elif grows and (p.stalled or (p.old_enough and not p.finished and projected_gain(e) < SOON)):
+    elif grows and (p.stalled or (p.old_enough and not p.close and projected_gain(e) < SOON)):
         severity = "warning"
     elif high >= ASTRONOMIC and (forward_growth(e) >= GROWN or grows):
         severity = "critical" if p.stuck or worse else "note" if p.improving else "warning"

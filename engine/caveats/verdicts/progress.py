@@ -35,7 +35,8 @@ class Progress:
     enough to call a loss that stays up a fault. ``fall`` is the share of the loss that the newest
     half of the steps took away and ``noise`` how much of it the newest losses scatter; ``learned``
     is what of that fall lies below the constant predictor, as a share of the span. ``level`` is the
-    recent loss, the median of up to three records; ``share`` the part of the planned steps made."""
+    recent loss, the median of up to three records; ``share`` the part of the planned steps made;
+    ``reachable`` the accuracy of kernel regression, 1 where that is unknown."""
 
     step: int
     share: float
@@ -48,6 +49,7 @@ class Progress:
     learned: float
     noise: float
     accuracy: float
+    reachable: float
     old_enough: bool
 
     @property
@@ -59,7 +61,7 @@ class Progress:
         """Near what the data allow, by loss or, where classes are told apart, by accuracy: sure and
         mostly right is no broken network."""
         chance = math.exp(-self.baseline)  # of balanced classes
-        able = self.accuracy >= SHORT + (1 - SHORT) * chance
+        able = self.accuracy >= chance + SHORT * (self.reachable - chance)
         return self.finished or self.gain >= SHORT or able
 
     @property
@@ -123,8 +125,21 @@ def progress(
     earliest = max(EARLIEST, EARLY * planned)
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6
+    best = facts.reachable_accuracy if 0 <= facts.reachable_accuracy <= 1 else 1.0
     return Progress(
-        step, share, level, baseline, span, learnable, gain, fall, learned, noise, accuracy, old
+        step,
+        share,
+        level,
+        baseline,
+        span,
+        learnable,
+        gain,
+        fall,
+        learned,
+        noise,
+        accuracy,
+        best,
+        old,
     )
 
 

@@ -32,7 +32,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     worst = int(found[np.argmax(share[found])])
     severity: Severity
-    if p.finished or e.undecided:
+    if p.close or e.undecided:
         severity = "note"
     elif p.stuck:
         severity = "critical"

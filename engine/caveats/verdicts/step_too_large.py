@@ -57,7 +57,7 @@ def rule(e: Evidence) -> Finding | None:
         worse = len(e.losses) > 3 and min(e.losses[-3:].tolist()) > ceiling
     bouncing = jumps >= 0.25
     large = update > LARGE_UPDATE
-    if p.finished or (p.improving and not p.failing and sharpness > 0.9 * limit):
+    if p.close or (p.improving and not p.failing and sharpness > 0.9 * limit):
         return at_the_edge(e, sharpness, limit, update)
     lasting = p.late(LASTING)  # what early steps did to it may still heal
     slow = lasting and projected_gain(e) < SOON

@@ -45,7 +45,7 @@ def rule(e: Evidence) -> Finding | None:
     if p.finished:
         return None
     # Down to the loss of a constant the output's biases lead alone.
-    idle = p.old_enough and first <= FADED and projected_gain(e) < 0.3
+    idle = p.old_enough and not p.close and first <= FADED and projected_gain(e) < 0.3
     severity: Severity
     if e.undecided:
         severity = "note"

@@ -46,6 +46,7 @@ def test_a_manifest_comes_back_as_it_was(tmp_path):
     config = RunConfig.from_dict({"network": {"widths": [3, 4], "activation": ["relu", "tanh"]}})
     manifest = Manifest(
         config, ("layer 1", "layer 2", "output"), (3, 4, 2), created=START, baseline=0.5,
+        reachable=0.25, reachable_accuracy=0.75,
         device="cuda:1", data_crc32=7, versions={"torch": "2.13"}, host="server", pid=4, starts=3,
         standing=Standing("running", 7, 12.5, 3.25, 0.125, 0.5, "a problem", 9, START, (1.0, 0.5)),
     )  # fmt: skip

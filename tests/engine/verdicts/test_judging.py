@@ -44,11 +44,12 @@ def history(
     baseline: float = LN10,
     until: int = PLANNED,
     accuracy: float = 0.1,
+    reachable: tuple[float, float] = (0.0, math.nan),
 ) -> History:
     """``losses(step)``; ``change`` names layer measures: an array, or a function of the step."""
     names = (*(f"layer {i + 1}" for i in range(layers - 1)), "output")
     chosen = config or RunConfig.from_dict({"network": {"widths": [width] * (layers - 1)}})
-    made = History(names, facts=Facts(baseline, PLANNED, chosen))
+    made = History(names, facts=Facts(baseline, PLANNED, chosen, *reachable))
     for step in STEPS:
         if step > until:
             break
@@ -178,6 +179,35 @@ def test_sure_and_mostly_right_is_no_saturation_with_harm() -> None:
         for accuracy in (0.2, 0.9)
     }
     assert found == {0.2: "critical", 0.9: "note"}
+
+
+@pytest.mark.parametrize(
+    ("caveat", "change"),
+    [
+        ("saturation", {"saturated": [50, 0, 0, 0]}),
+        ("exploding_gradient", {"delta_rms": [90.0, 9.0, 1.0, 0.1]}),
+        ("step_too_large", {"update_ratio": [0.9] * 4}),
+        ("vanishing_gradient", {"delta_rms": [1e-7, 1e-5, 1e-3, 0.1]}),
+    ],
+)
+def test_right_as_often_as_noisy_classes_let_anyone_be_is_not_held_back(
+    caveat: str, change: dict[str, Any]
+) -> None:
+    """Sure of what nobody can know, a network may stand above a constant's loss for ever."""
+    config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
+
+    def found(best: float, accuracy: float) -> str | None:
+        def sure(step: int) -> float:
+            return LN10 * (1.0 if step < 3 else 6 + (-1) ** step)
+
+        made = history(
+            sure, change=change, config=config, accuracy=accuracy, reachable=(0.6 * LN10, best)
+        )
+        return severities(made).get(caveat)
+
+    assert found(1.0, 0.5) in ("warning", "critical")
+    assert found(0.6, 0.2) in ("warning", "critical")
+    assert found(0.6, 0.5) in ("note", None)
 
 
 def test_half_dead_and_slow_is_a_note_until_half_of_the_steps_are_gone() -> None:

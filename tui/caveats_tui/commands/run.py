@@ -81,7 +81,7 @@ def run(
         text = report(
             carried(document, sys.stdout),
             baseline=finished.baseline,
-            reachable=finished.reachable,
+            reachable=finished.reach.loss,
             device=str(finished.trainer.device),
             outputs=finished.dataset.outputs,
         )
