@@ -11,7 +11,7 @@ from caveats.verdicts.evidence import FADED, Evidence
 from caveats.verdicts.slow import projected_gain
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
-__all__ = ["NOT_ZERO_CENTRED", "holds_up"]
+__all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "holds_up"]
 
 MEAN = 0.8
 MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
@@ -77,6 +77,10 @@ def holds_up(e: Evidence) -> bool:
     if not blamed or not slow:
         return False
     return data_hold_up(e) if 0 in blamed else units_hold_up(e)
+
+
+def data_to_blame(e: Evidence) -> bool:
+    return 0 in off_centre(e) and holds_up(e)
 
 
 def data_hold_up(e: Evidence) -> bool:

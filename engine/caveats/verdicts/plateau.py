@@ -8,6 +8,7 @@ from caveats.config import RunConfig
 from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.not_zero_centred import data_to_blame
 from caveats.verdicts.slow import cut_off, largest_update, step_is_small
 from caveats.verdicts.step_too_large import LARGE_UPDATE
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
@@ -23,6 +24,8 @@ def rule(e: Evidence) -> Finding | None:
     if not e.finite or not e.hidden or not p.old_enough or not p.stuck:
         return None
     if abs(p.gain) > FLAT or cut_off(e) or step_is_small(e) or largest_update(e) > LARGE_UPDATE:
+        return None
+    if data_to_blame(e):
         return None
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
     severity: Severity = "note"

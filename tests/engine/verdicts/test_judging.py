@@ -246,6 +246,8 @@ def test_the_last_record_of_the_planned_steps_has_the_last_word() -> None:
 
 def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None:
     assert severities(history(stuck))["plateau"] == "critical"
+    far = history(stuck, change={"mean_fraction": [0.98, 0.4, 0.4, 0.4]})
+    assert "plateau" not in severities(far)  # its data are to blame
     assert "plateau" not in severities(history(lambda step: 0.3 * LN10))
 
 
