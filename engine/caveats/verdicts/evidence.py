@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 # of 70 (AUTOTRAINER's limit for gradients) at some time.
 FADED, GROWN = 1e-3, 100.0
 EARLY = 0.05  # of the planned steps
+# Largest distance between two units over the length of one: rounding in wide matrix products
+# parts exact copies by about 1e-7 a step.
+NEARLY = 1e-3
 # These divide each gradient by its own size: how small it is does not slow them.
 ADAPTIVE = frozenset({"rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax", "muon"})
 
@@ -119,9 +122,11 @@ class Evidence:
 
     @cached_property
     def copies(self) -> Floats:
-        """Per hidden layer the share of units that are exact copies of another, (hidden,)."""
+        """Per hidden layer the share of units that are copies of another, (hidden,)."""
         units = self.now("units")[: self.hidden]
-        return 1 - self.now("distinct")[: self.hidden] / units
+        exact = 1 - self.now("distinct")[: self.hidden] / units
+        found: Floats = np.where(self.apart <= NEARLY, (units - 1) / units, exact)
+        return found
 
     @cached_property
     def dead_share(self) -> Floats:

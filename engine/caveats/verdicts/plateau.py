@@ -9,8 +9,9 @@ from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.not_zero_centred import data_to_blame
-from caveats.verdicts.slow import cut_off, largest_update, step_is_small
-from caveats.verdicts.step_too_large import LARGE_UPDATE
+from caveats.verdicts.slow import cut_off
+from caveats.verdicts.step_too_large import STEP_TOO_LARGE
+from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["PLATEAU"]
@@ -23,9 +24,9 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not e.hidden or not p.old_enough or not p.stuck:
         return None
-    if abs(p.gain) > FLAT or cut_off(e) or step_is_small(e) or largest_update(e) > LARGE_UPDATE:
+    if abs(p.gain) > FLAT or cut_off(e) or data_to_blame(e):
         return None
-    if data_to_blame(e):
+    if STEP_TOO_LARGE.rule(e) or STEP_TOO_SMALL.rule(e):
         return None
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
     severity: Severity = "note"

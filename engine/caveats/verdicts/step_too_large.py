@@ -42,7 +42,8 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity
     high = e.config is None or usual.lr_is_high(e.config)
     peak, height = thrown(e)
-    if unsound_start(e) and not high and not (grown_start(e) and not e.finite and height > 1):
+    climbed = grown_start(e) and not e.finite and height > 1
+    if unsound_start(e) and not (breaks_any(e) or climbed or (grown_start(e) and high)):
         return None  # the weights are at fault before any step is made
     if not e.finite:
         if not peak > LARGE_UPDATE:

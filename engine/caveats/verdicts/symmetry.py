@@ -15,9 +15,6 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["SYMMETRY"]
 
 MOSTLY = 0.5  # of a layer's units are copies
-# Largest distance between two units over the length of one: rounding in wide matrix products
-# parts exact copies by about 1e-7 a step.
-NEARLY = 1e-3
 PARTED = 0.3  # of the planned steps, by which dropout will have parted copies
 
 
@@ -27,14 +24,11 @@ def rule(e: Evidence) -> Finding | None:
     units = e.now("units")[: e.hidden]
     if np.isnan(units).any():
         return None
-    distinct = e.now("distinct")[: e.hidden]
-    apart = e.apart
-    copies = np.where(apart <= NEARLY, units - 1, units - distinct)
-    found = np.flatnonzero((units >= 2) & (copies >= MOSTLY * units))
+    found = np.flatnonzero((units >= 2) & (e.copies >= MOSTLY))
     if not len(found):
         return None
-    worst = int(found[np.argmax(copies[found] / units[found])])
-    count, kinds = int(units[worst]), int(units[worst] - copies[worst])
+    worst = int(found[np.argmax(e.copies[found])])
+    count, kinds = int(units[worst]), round(float(units[worst] * (1 - e.copies[worst])))
     silent = bool(np.all(e.now("grad_norm")[: e.hidden][found] == 0))
     p = e.progress
     dropout = e.config is not None and e.config.network.dropout > 0
@@ -56,7 +50,7 @@ def rule(e: Evidence) -> Finding | None:
     evidence = {
         "distinct": kinds,
         "units": count,
-        "spread": float(apart[worst]) if math.isfinite(apart[worst]) else 0.0,
+        "spread": float(e.apart[worst]) if math.isfinite(e.apart[worst]) else 0.0,
         "layers": len(found),
     }
     words = (

@@ -155,6 +155,11 @@ def test_copies_that_rounding_has_parted_are_still_copies() -> None:
     assert {v.caveat: v.severity for v in verdicts}["symmetry"] == "critical"
 
 
+def test_copies_cannot_be_told_from_signals_that_fade() -> None:
+    change = {"spread": [1e-6, 1e-6, 1e-6, 3.0], "delta_rms": [1e-9, 1e-7, 1e-4, 0.1]}
+    assert "vanishing_gradient" not in severities(history(stuck, change=change))
+
+
 def test_width_one_has_no_symmetry_to_break() -> None:
     change = {"distinct": [1] * 4, "spread": [0.0] * 4}
     assert "symmetry" not in severities(history(stuck, width=1, change=change))
@@ -246,6 +251,8 @@ def test_the_last_record_of_the_planned_steps_has_the_last_word() -> None:
 
 def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None:
     assert severities(history(stuck))["plateau"] == "critical"
+    unsteady = history(stuck, change={"update_ratio": [0.06] * 4})  # and no step explains it
+    assert severities(unsteady) == {"plateau": "critical"}
     far = history(stuck, change={"mean_fraction": [0.98, 0.4, 0.4, 0.4]})
     assert "plateau" not in severities(far)  # its data are to blame
     assert "plateau" not in severities(history(lambda step: 0.3 * LN10))
@@ -267,6 +274,19 @@ def test_a_step_of_twenty_times_the_customary_is_named_whatever_else_is_wrong() 
         found[lr] = severities(history(stuck, change=change, config=config))
     assert "step_too_large" not in found[0.1]
     assert found[3.0]["step_too_large"] == "warning"
+
+
+def test_a_large_step_is_not_named_where_signals_had_faded_unless_it_breaks_any() -> None:
+    change = {"delta_rms": [1e-7, 1e-5, 1e-3, 0.1], "update_ratio": [0.5] * 4}
+
+    def found(lr: float) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        return severities(history(lambda s: LN10 * (1 + 2 * s), change=change, config=config))
+
+    assert "step_too_large" not in found(0.5)
+    assert "step_too_large" in found(3.0)
 
 
 def test_what_climbs_to_infinity_from_weights_too_large_is_the_steps_fault_too() -> None:
