@@ -28,6 +28,7 @@ def choice(name: str, sentence: str = "") -> Choice:
     ("typed", "rank"),
     [
         ("he_n", 0), ("He N", 0), ("normal", 1), ("hnl", 2), ("deviation", 3), ("a wide", 3),
+        ("/he_n", 0), ("/ a wide", 3),
         ("xavier", None), ("lamron", None),
     ],
 )  # fmt: skip

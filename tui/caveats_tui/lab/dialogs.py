@@ -23,7 +23,12 @@ from textual.widgets.option_list import Option as ListItem
 from caveats.choices.base import Choice, Table
 from caveats.errors import ConfigError
 
-__all__ = ["Ask", "Edit", "Picker", "matches", "typed_ahead"]
+__all__ = ["Ask", "Edit", "Picker", "matches", "sought", "typed_ahead"]
+
+
+def sought(typed: str) -> str:
+    """What is searched for: who begins with the "/" that filters kept runs means nothing by it."""
+    return typed.strip().removeprefix("/").strip().lower()
 
 
 def matches(typed: str, choice: Choice) -> int | None:
@@ -31,7 +36,8 @@ def matches(typed: str, choice: Choice) -> int | None:
 
     0 begins with it, 1 holds it, 2 has its letters in order, 3 its sentence holds it.
     """
-    word = typed.strip().lower().replace(" ", "_")
+    phrase = sought(typed)
+    word = phrase.replace(" ", "_")
     if choice.name.startswith(word):
         return 0
     if word in choice.name:
@@ -39,7 +45,7 @@ def matches(typed: str, choice: Choice) -> int | None:
     letters = iter(choice.name)
     if all(letter in letters for letter in word):
         return 2
-    return 3 if typed.strip().lower() in choice.sentence.lower() else None
+    return 3 if phrase in choice.sentence.lower() else None
 
 
 def typed_ahead(screen: ModalScreen[Any], event: Key) -> None:

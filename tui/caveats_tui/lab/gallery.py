@@ -19,7 +19,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
 from caveats.experiments import Experiment, experiments
-from caveats_tui.lab.dialogs import typed_ahead
+from caveats_tui.lab.dialogs import sought, typed_ahead
 from caveats_tui.lab.pictures import spark_lines
 from caveats_tui.lab.setup import describe
 from caveats_tui.lab.words import changes_shown, heading, indented
@@ -29,7 +29,7 @@ __all__ = ["Gallery", "fitting"]
 
 def fitting(typed: str) -> list[Experiment]:
     """The experiments whose name, group or sentence holds every word that was typed."""
-    words = typed.lower().replace("_", " ").split()
+    words = sought(typed).replace("_", " ").split()
     return [
         experiment
         for experiment in experiments().values()
