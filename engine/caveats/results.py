@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caveats.curing import advised
 from caveats.history import Snapshot
 from caveats.measures import LAYER_MEASURES
 from caveats.verdicts import Verdict, judge
@@ -39,7 +40,8 @@ LAYER_KEYS = (
 
 
 def result(run: Run) -> dict[str, Any]:
-    """The run's config, length, last record, verdicts and divergence.
+    """The run's config, length, last record, verdicts and divergence; of an experiment its own cure
+    is the first remedy, as `--fix` and the lab take it.
 
     ``final`` holds the newest record: ``loss``, ``accuracy`` (None for regression) and one dict of
     `LAYER_KEYS` a layer, meanings as in `caveats.measures`; counts are ints. A number that came
@@ -66,7 +68,7 @@ def result(run: Run) -> dict[str, Any]:
                 for index, name in enumerate(run.history.layers)
             ],
         },
-        "verdicts": [verdict_words(verdict) for verdict in judge(run.history)],
+        "verdicts": [verdict_words(v) for v in advised(run.config, judge(run.history))],
         "diverged": (
             None if divergence is None else {"step": divergence.step, "where": divergence.where}
         ),

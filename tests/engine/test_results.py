@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from caveats.config import RunConfig
+from caveats.experiments import find
 from caveats.results import LAYER_KEYS, finite, nonfinite, result
 from caveats.run import Run, probe_rows
 from caveats.verdicts import judge
@@ -171,3 +172,13 @@ def test_paths_lead_to_every_number_that_is_not_finite_and_to_no_other() -> None
 
     assert list(nonfinite(tree)) == ["a.1", "a.2.b", "d.e"]
     assert finite(tree) == {"a": [1.0, None, {"b": None}], "c": None, "d": {"e": None, "f": "nan"}}
+
+
+def test_an_experiments_own_cure_is_the_first_remedy_listed() -> None:
+    """`--fix` and the lab try it first."""
+    chosen = find("past_the_cliff")
+    run = Run(chosen.config)
+    while not run.finished:
+        run.advance()
+    [listed] = [v for v in result(run)["verdicts"] if v["caveat"] == chosen.caveat]
+    assert listed["next"][0]["change"] == dict(chosen.cure)

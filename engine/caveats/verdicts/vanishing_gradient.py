@@ -93,7 +93,10 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
         )
     start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
     # Where activation and weights were right already, only the network's shape is left to change.
-    first = cure.overhaul(c) if usual.hard_shape(c) else start or cure.normalization(c)
+    first = start or cure.normalization(c)
+    narrow = min(c.network.widths) < usual.NARROW
+    if narrow or (usual.hard_shape(c) and c.optimizer.name == "sgd"):
+        first = cure.overhaul(c)
     return cure.ranked(
         c,
         (
