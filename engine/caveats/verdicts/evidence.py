@@ -16,7 +16,7 @@ from caveats.config import RunConfig
 from caveats.history import Event, Facts, Snapshot
 from caveats.verdicts.progress import Progress, progress
 
-__all__ = ["ADAPTIVE", "FADED", "GROWN", "Evidence"]
+__all__ = ["ADAPTIVE", "FADED", "GROWN", "MOSTLY", "Evidence"]
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +27,7 @@ EARLY = 0.05  # of the planned steps
 # Largest distance between two units over the length of one: rounding in wide matrix products
 # parts exact copies by about 1e-7 a step.
 NEARLY = 1e-3
+MOSTLY = 0.5  # of a layer's units are copies
 # These divide each gradient by its own size: how small it is does not slow them.
 ADAPTIVE = frozenset({"rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax", "muon"})
 
@@ -127,6 +128,17 @@ class Evidence:
         exact = 1 - self.now("distinct")[: self.hidden] / units
         found: Floats = np.where(self.apart <= NEARLY, (units - 1) / units, exact)
         return found
+
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether most units of some hidden layer are copies: one of two is most."""
+        return bool(np.any(self.copies >= MOSTLY))
+
+    @cached_property
+    def began_symmetric(self) -> bool:
+        """Whether they were in the first record; what its deltas say is then no more than that."""
+        units = self.first("units")[: self.hidden]
+        return bool(np.any(1 - self.first("distinct")[: self.hidden] / units >= MOSTLY))
 
     @cached_property
     def dead_share(self) -> Floats:

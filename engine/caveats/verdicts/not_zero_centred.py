@@ -85,7 +85,7 @@ def data_to_blame(e: Evidence) -> bool:
 
 def data_hold_up(e: Evidence) -> bool:
     """Units that died or saturated since count for it: data far from 0 do that to them."""
-    sound = not 0 <= e.first_delta_ratio <= FADED and not np.any(e.copies > 0.5)
+    sound = not 0 <= e.first_delta_ratio <= FADED and not e.symmetric
     return bool(sound and not (e.config is not None and usual.lr_is_tiny(e.config)))
 
 

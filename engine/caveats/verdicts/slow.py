@@ -26,7 +26,7 @@ def cut_off(e: Evidence) -> bool:
     return bool(
         came_through
         or np.any(share >= 0.8)
-        or np.any(e.copies > 0.5)
+        or e.symmetric
         or np.any(e.saturated_share >= 0.5)
         or e.delta_ratio <= FADED
     )

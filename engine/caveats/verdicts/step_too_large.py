@@ -98,8 +98,7 @@ def sized(ratio: float) -> str:
 
 def unsound_start(e: Evidence) -> bool:
     """Whether signals faded, grew or were copies already before the first step."""
-    copied = 1 - e.first("distinct")[: e.hidden] / e.first("units")[: e.hidden] > 0.5
-    return bool(0 < e.first_delta_ratio <= FADED or grown_start(e) or np.any(copied))
+    return 0 < e.first_delta_ratio <= FADED or grown_start(e) or e.began_symmetric
 
 
 def grown_start(e: Evidence) -> bool:

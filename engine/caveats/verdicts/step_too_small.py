@@ -76,7 +76,7 @@ def sits_on_saddle(e: Evidence) -> bool:
     if c is None or c.optimizer.lr > usual.customary_lr(c.optimizer.name):
         return False
     weak = e.first_delta_ratio <= FADED and e.hidden <= FEW
-    gone = np.any(e.copies > 0.5) or np.any(np.nan_to_num(e.dead_share) >= 0.5)
+    gone = e.symmetric or np.any(np.nan_to_num(e.dead_share) >= 0.5)
     return bool(weak and not gone and e.progress.failing)
 
 
@@ -85,7 +85,7 @@ def holds_back(e: Evidence) -> bool:
     c = e.config
     if c is None or not e.adaptive or cut_off(e) or holds_up(e):
         return False
-    sound = FADED < e.first_delta_ratio < GROWN and not np.any(e.copies > 0.5)
+    sound = FADED < e.first_delta_ratio < GROWN and not e.symmetric
     usual_step = c.optimizer.lr <= 1.5 * usual.customary_lr(c.optimizer.name)
     return bool(sound and usual_step and e.progress.failing)
 

@@ -9,12 +9,11 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import MOSTLY, Evidence
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["SYMMETRY"]
 
-MOSTLY = 0.5  # of a layer's units are copies
 PARTED = 0.3  # of the planned steps, by which dropout will have parted copies
 
 
@@ -24,7 +23,7 @@ def rule(e: Evidence) -> Finding | None:
     units = e.now("units")[: e.hidden]
     if np.isnan(units).any():
         return None
-    found = np.flatnonzero((units >= 2) & (e.copies >= MOSTLY))
+    found = np.flatnonzero(e.copies >= MOSTLY)
     if not len(found):
         return None
     worst = int(found[np.argmax(e.copies[found])])

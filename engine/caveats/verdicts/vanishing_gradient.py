@@ -26,14 +26,14 @@ SMALLEST = 1e-45  # of float32
 def rule(e: Evidence) -> Finding | None:
     if e.hidden < 2 or not e.finite:
         return None
-    if np.any(e.copies > 0.5):
+    if e.symmetric:
         return None  # one weight for all: nothing fades, nothing can be told apart
     now, first = e.delta_ratio, e.first_delta_ratio
     if np.any(np.nan_to_num(e.dead_share) >= 0.8) or np.any(e.saturated_share >= 0.5):
         now = math.nan  # cut off by a dead or a saturated layer, which is another caveat
     if now == 0 and first > FADED:
         now = math.nan  # nothing gets through any more: cut off too, by units that nobody counts
-    if np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
+    if e.began_symmetric or np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
         first = math.nan
     p = e.progress
     # A network that has learned may well have small deltas at the bottom: only one that starts so,

@@ -160,6 +160,23 @@ def test_copies_cannot_be_told_from_signals_that_fade() -> None:
     assert "vanishing_gradient" not in severities(history(stuck, change=change))
 
 
+def test_one_of_two_units_is_most_of_a_layer() -> None:
+    config = RunConfig.from_dict({"network": {"widths": [2] * 3, "activation": "tanh"}})
+    change = {"distinct": [1, 1, 1, 10], "spread": [0.0] * 4, "delta_rms": [1e-9, 1e-7, 1e-4, 0.1]}
+    found = severities(history(stuck, width=2, change=change, config=config))
+    assert found["symmetry"] == "critical"
+    assert "vanishing_gradient" not in found
+
+
+def test_deltas_of_units_that_began_as_copies_say_nothing_once_they_have_parted() -> None:
+    change = {
+        "distinct": lambda s: [64 if s else 1] * 3 + [10],
+        "spread": lambda s: [3.0 if s else 0.0] * 4,
+        "delta_rms": lambda s: [0.1 if s else 1e-9, 0.1, 0.1, 0.1],
+    }
+    assert "vanishing_gradient" not in severities(history(stuck, change=change))
+
+
 def test_width_one_has_no_symmetry_to_break() -> None:
     change = {"distinct": [1] * 4, "spread": [0.0] * 4}
     assert "symmetry" not in severities(history(stuck, width=1, change=change))
