@@ -148,6 +148,11 @@ class Evidence:
         return dead[: self.hidden] / self.now("units")[: self.hidden]
 
     @cached_property
+    def mostly_dead(self) -> bool:
+        """Whether some hidden layer is nearly or wholly dead, so that next to nothing gets by."""
+        return bool(np.any(np.nan_to_num(self.dead_share) >= 0.8))
+
+    @cached_property
     def saturated_share(self) -> Floats:
         """Saturated units of each hidden layer as a share, (hidden,), 0 where not observed. A unit
         of an activation that dies is not saturated on its other side where it is dead there."""

@@ -57,10 +57,8 @@ def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     shallow = len(c.network.widths) <= 3
     quick = cure.adam(c, 0.02 if shallow else 0.003)
     longer = cure.lr(c, 10 * c.optimizer.lr, "longer steps leave the flat sooner")
-    swap = None
-    if set(c.network.activations) & usual.SLUGGISH:
-        swap = cure.activation(c, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
-    elif set(c.network.activations) <= usual.ODD and not c.network.bias:
+    swap = cure.steeper(c)
+    if set(c.network.activations) <= usual.ODD and not c.network.bias:
         swap = cure.activation(
             c, "relu", "odd units without biases start blind to what is even in the data"
         )

@@ -36,7 +36,7 @@ class Progress:
     half of the steps took away and ``noise`` how much of it the newest losses scatter; ``learned``
     is what of that fall lies below the constant predictor, as a share of the span. ``level`` is the
     recent loss, the median of up to three records; ``share`` the part of the planned steps made;
-    ``reachable`` the accuracy of kernel regression, 1 where that is unknown."""
+    ``reachable_accuracy`` that of kernel regression, 1 where it is unknown."""
 
     step: int
     share: float
@@ -49,7 +49,7 @@ class Progress:
     learned: float
     noise: float
     accuracy: float
-    reachable: float
+    reachable_accuracy: float
     old_enough: bool
 
     @property
@@ -61,7 +61,7 @@ class Progress:
         """Near what the data allow, by loss or, where classes are told apart, by accuracy: sure and
         mostly right is no broken network."""
         chance = math.exp(-self.baseline)  # of balanced classes
-        able = self.accuracy >= chance + SHORT * (self.reachable - chance)
+        able = self.accuracy >= chance + SHORT * (self.reachable_accuracy - chance)
         return self.finished or self.gain >= SHORT or able
 
     @property

@@ -49,9 +49,12 @@ __all__ = [
     "scaffold",
     "sound",
     "standardize",
+    "steeper",
     "usual_lr",
     "wider",
 ]
+
+ADAMS = ("adam", "adamw", "nadam", "radam")
 
 
 def bearable(config: RunConfig) -> Remedy | None:
@@ -113,7 +116,7 @@ def momentum(config: RunConfig) -> Remedy | None:
 
 
 def adam(config: RunConfig, value: float = ADAM_LIKE) -> Remedy | None:
-    if config.optimizer.name in ("adam", "adamw", "nadam", "radam"):
+    if config.optimizer.name in ADAMS:
         return None
     return Remedy(
         {"optimizer.name": "adam", "optimizer.lr": value},
@@ -236,23 +239,27 @@ def centred(config: RunConfig) -> Remedy | None:
     return combined(config, Remedy(change, reason + blind), bearable(config))
 
 
+def steeper(config: RunConfig) -> Remedy | None:
+    """ReLU in place of an activation of small slope."""
+    if not set(config.network.activations) & SLUGGISH:
+        return None
+    return activation(config, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
+
+
 def sure_step(config: RunConfig) -> Remedy | None:
     """Adam at a rate that the depth bears."""
     value = ADAM_LIKE if len(config.network.widths) >= SIX else 0.01
-    if config.optimizer.name not in ("adam", "adamw", "nadam", "radam"):
+    if config.optimizer.name not in ADAMS:
         return adam(config, value)
     return lr(config, value, "a rate at which Adam trains networks of this depth")
 
 
 def overhaul(config: RunConfig) -> Remedy | None:
     """All that is off put right at once, for shapes that forgive nothing; what is sound stays."""
-    swap = None
-    if set(config.network.activations) & SLUGGISH:
-        swap = activation(config, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
     return combined(
         config,
         clean_start(config),
-        swap,
+        steeper(config),
         scaffold(config),
         wider(config, TINY),
         sure_step(config),

@@ -20,12 +20,11 @@ BEGUN = 0.02  # gain
 
 def cut_off(e: Evidence) -> bool:
     """Whether a fault of the network, not of the step, holds the loss up."""
-    share = np.nan_to_num(e.dead_share)
     # Signals that had faded and now get through: the start took the time, not the step.
     came_through = e.first_delta_ratio <= FADED and e.progress.gain >= BEGUN
     return bool(
         came_through
-        or np.any(share >= 0.8)
+        or e.mostly_dead
         or e.symmetric
         or np.any(e.saturated_share >= 0.5)
         or e.delta_ratio <= FADED

@@ -92,7 +92,7 @@ def holds_back(e: Evidence) -> bool:
 
 def crawls(e: Evidence) -> bool:
     """A learning rate so small that it would hold up a sound network too."""
-    if e.config is None or np.any(np.nan_to_num(e.dead_share) >= 0.8):
+    if e.config is None or e.mostly_dead:
         return False  # no step revives what is dead
     return usual.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
 
