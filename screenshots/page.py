@@ -22,7 +22,7 @@ BEGIN, END = "<!-- derived -->", "<!-- /derived -->"
 ORDER = (
     "dying_relu", "vanishing_gradient", "not_zero_centred", "symmetry",
     "ravine", "plateau", "step_too_large", "step_too_small",
-    "exploding_gradient", "saturation", "dormant",
+    "exploding_gradient", "saturation", "underfitting", "dormant",
 )  # fmt: skip
 
 # What a person looks at; everything else is said by the verdict itself.
@@ -64,6 +64,10 @@ SEEN = {
         "The loss starts far above that of a guess. Chart 4 (*neurons*) marks the units that "
         "are flat on nearly every row; a layer whose slope is small on most rows shows in the"
         " verdict first."
+    ),
+    "underfitting": (
+        "Chart 3 ends between the loss of a guess and what the data allow, and no other chart "
+        "shows anything wrong."
     ),
     "dormant": (
         "No chart draws it: the verdict counts these units, and so does `caveats-tui run --json`."

@@ -102,7 +102,9 @@ def label(sample: Sample, store: Store) -> Label:
         caveats.add("saturation")
     # "step alone" repairs the whole network and leaves the step: several faults hide one another.
     network = ("init", "relu", "init_adam", "relu_adam", "normalized", "step alone")
-    cut = start.dead >= 1 or start.copied >= 0.5
+    # A hard_tanh layer that is wholly beyond its bounds has no slope: it cuts as a dead one does.
+    walled = start.saturated >= 1 and start.delta_ratio == 0
+    cut = start.dead >= 1 or start.copied >= 0.5 or walled
     # Where deltas fade behind units that saturated or died since, those are the fault.
     whole = end.dead < 1 and end.copied < 0.5 and end.saturated < 0.5
     fades = 0 < end.delta_ratio <= 1e-3 and whole

@@ -47,6 +47,7 @@ GROUPS = (
     "not zero-centred",
     "hard to break symmetry",
     "vanilla SGD",
+    "underfitting",
 )
 
 

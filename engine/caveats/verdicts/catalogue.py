@@ -15,6 +15,7 @@ from caveats.verdicts.saturation import SATURATION
 from caveats.verdicts.step_too_large import STEP_TOO_LARGE
 from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
+from caveats.verdicts.underfitting import UNDERFITTING
 from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
 from caveats.verdicts.verdict import Caveat
 
@@ -33,6 +34,7 @@ CAVEATS: dict[str, Caveat] = {
         NOT_ZERO_CENTRED,
         RAVINE,
         PLATEAU,
+        UNDERFITTING,
         DORMANT,
     )
 }

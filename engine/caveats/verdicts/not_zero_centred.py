@@ -86,7 +86,7 @@ def data_to_blame(e: Evidence) -> bool:
 def data_hold_up(e: Evidence) -> bool:
     """Units that died or saturated since count for it: data far from 0 do that to them."""
     sound = not 0 <= e.first_delta_ratio <= FADED and not e.symmetric
-    return bool(sound and not (e.config is not None and usual.lr_is_tiny(e.config)))
+    return bool(sound and not (e.config is not None and usual.leads_nowhere(e.config)))
 
 
 def units_hold_up(e: Evidence) -> bool:
@@ -98,7 +98,7 @@ def units_hold_up(e: Evidence) -> bool:
         return False
     if e.hidden < DEEP and set(c.network.activations) != {"tanh_plus_one"}:
         return False
-    return cure.matched_init(c) is None and not (usual.lr_is_far_above(c) or usual.lr_is_tiny(c))
+    return cure.matched_init(c) is None and not (usual.lr_is_far_above(c) or usual.leads_nowhere(c))
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

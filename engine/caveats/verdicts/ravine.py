@@ -12,7 +12,9 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["RAVINE"]
 
-PATIENCE = 0.5  # of the planned steps; until then it is a note
+PATIENCE = 0.7  # of the planned steps; until then it is a note
+OVER = 0.9
+FEW = 4  # units of a layer: fewer are more often at the end of what they can tell apart
 FAR = 0.45  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 
@@ -31,8 +33,8 @@ def rule(e: Evidence) -> Finding | None:
     if projected >= FAR:
         return None
     update = largest_update(e)
-    # A layer of a few units is more often at the end of what it can tell apart.
-    tiny = min(e.now("units")[: e.hidden]) < usual.TINY
+    few = FEW if p.late(OVER) else usual.TINY
+    tiny = min(e.now("units")[: e.hidden]) < few
     severity: Severity = "warning" if p.late(PATIENCE) and not tiny else "note"
     share = newest_sharpness(e) / limit_of(e.config)
     what = (

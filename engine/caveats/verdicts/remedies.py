@@ -42,6 +42,7 @@ __all__ = [
     "lr",
     "matched_init",
     "momentum",
+    "no_dropout",
     "normalization",
     "overhaul",
     "ranked",
@@ -215,6 +216,12 @@ def bias_zero(config: RunConfig) -> Remedy | None:
     return Remedy(
         {"network.bias": 0.0}, "biases of 0 let each unit fire on about half of the rows at first"
     )
+
+
+def no_dropout(config: RunConfig) -> Remedy | None:
+    if not config.network.dropout:
+        return None
+    return Remedy({"network.dropout": 0.0}, "every unit takes part in every step")
 
 
 def centred_target(config: RunConfig) -> Remedy | None:

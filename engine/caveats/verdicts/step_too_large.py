@@ -42,8 +42,9 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity
     high = e.config is None or usual.lr_is_high(e.config)
     peak, height = thrown(e)
-    climbed = grown_start(e) and not e.finite and height > 1
-    if unsound_start(e) and not (breaks_any(e) or climbed or (grown_start(e) and high)):
+    # What overflowed made a step too large, unless weights that let signals fade held it up first.
+    overflowed = not e.finite and height > 1 and (high or not faded_start(e))
+    if unsound_start(e) and not (breaks_any(e) or overflowed or (grown_start(e) and high)):
         return None  # the weights are at fault before any step is made
     if not e.finite:
         if not peak > LARGE_UPDATE:
@@ -98,7 +99,11 @@ def sized(ratio: float) -> str:
 
 def unsound_start(e: Evidence) -> bool:
     """Whether signals faded, grew or were copies already before the first step."""
-    return 0 < e.first_delta_ratio <= FADED or grown_start(e) or e.began_symmetric
+    return faded_start(e) or grown_start(e) or e.began_symmetric
+
+
+def faded_start(e: Evidence) -> bool:
+    return 0 < e.first_delta_ratio <= FADED
 
 
 def grown_start(e: Evidence) -> bool:

@@ -36,8 +36,10 @@ def rule(e: Evidence) -> Finding | None:
         return None
     projected = projected_gain(e)
     # Longer steps are all that is missing.
-    longer = far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e)
-    if cut_off(e) and not (crawls(e) or longer):
+    longer = far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e) or crawls(e)
+    if cut_off(e) and not longer:
+        return None
+    if e.config is not None and usual.drops_most(e.config) and not crawls(e):
         return None
     room = newest_sharpness(e) / limit_of(e.config)
     tiny = step_is_small(e) and (e.config is None or usual.lr_is_low(e.config) or not room > TIGHT)
@@ -91,10 +93,9 @@ def holds_back(e: Evidence) -> bool:
 
 
 def crawls(e: Evidence) -> bool:
-    """A learning rate so small that it would hold up a sound network too."""
-    if e.config is None or e.mostly_dead:
-        return False  # no step revives what is dead
-    return usual.lr_is_tiny(e.config) and largest_update(e) < CRAWLING
+    """Steps so small and so few that they would hold up a sound network too."""
+    # No step revives what is dead.
+    return e.config is not None and not e.mostly_dead and usual.leads_nowhere(e.config)
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
@@ -126,8 +127,9 @@ STEP_TOO_SMALL = Caveat(
     "step_too_small",
     "step too small",
     "At a learning rate far below the customary a step changes no layer by more than 0.3 % of its "
-    "weights, and at that pace the run ends with its loss still high; or weak weights of a few "
-    "layers have not left their saddle by half of the run.",
+    "weights, and at that pace the run ends with its loss still high; or all its steps together "
+    "would carry no network of that shape far; or weak weights of a few layers have not left their "
+    "saddle by half of the run.",
     "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
     "10⁻³ is a guide from below, not a target. Where the gradient itself is gone (vanishing, dead, "

@@ -29,7 +29,7 @@ def rule(e: Evidence) -> Finding | None:
     if e.symmetric:
         return None  # one weight for all: nothing fades, nothing can be told apart
     now, first = e.delta_ratio, e.first_delta_ratio
-    if e.mostly_dead or np.any(e.saturated_share >= 0.5):
+    if np.any(np.nan_to_num(e.dead_share) >= 1) or np.any(e.saturated_share >= 0.5):
         now = math.nan  # cut off by a dead or a saturated layer, which is another caveat
     if now == 0 and first > FADED:
         now = math.nan  # nothing gets through any more: cut off too, by units that nobody counts

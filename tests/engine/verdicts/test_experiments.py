@@ -9,13 +9,14 @@ from caveats.experiments import Experiment, experiments, find
 from caveats.run import Run
 from caveats.verdicts import CAVEATS, Judge, Verdict, judge
 
-# SCIENCE's table, less none: each has a file.
+# SCIENCE's table, each with a file, and one for what no other caveat explains.
 NAMES = {
     "mass_extinction", "raw_pixels", "born_with_bias", "target_offset", "born_dead",
     "sigmoid_staircase", "whispering_weights", "default_that_vanishes", "he_2015", "glorot_2010",
     "beyond_chaos", "doubling", "against_the_rails", "tanh_plus_one", "everything_moves_together",
     "nothing_happens", "sixteen_clones", "noise_breaks_the_mirror", "long_ravine",
     "stuck_on_the_saddle", "past_the_cliff", "edge_of_stability",
+    "two_in_three_absent",
 }  # fmt: skip
 OBSERVED = {"noise_breaks_the_mirror", "edge_of_stability"}
 

@@ -1,0 +1,237 @@
+"""The rules of step and optimizer, on histories made by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from histories import LN10, history, severities, stuck
+
+from caveats.config import RunConfig
+from caveats.history import Event
+
+
+def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None:
+    assert severities(history(stuck))["plateau"] == "critical"
+    unsteady = history(stuck, change={"update_ratio": [0.06] * 4})  # and no step explains it
+    assert severities(unsteady) == {"plateau": "critical"}
+    far = history(stuck, change={"mean_fraction": [0.98, 0.4, 0.4, 0.4]})
+    assert "plateau" not in severities(far)  # its data are to blame
+    assert "plateau" not in severities(history(lambda step: 0.3 * LN10))
+
+
+def test_a_loss_that_climbs_under_large_updates_is_a_step_too_large() -> None:
+    made = history(lambda s: LN10 * (1 + 2 * s), change={"update_ratio": [0.5] * 4}, until=60)
+    assert severities(made)["step_too_large"] == "critical"
+
+
+def test_a_step_of_twenty_times_the_customary_is_named_whatever_else_is_wrong() -> None:
+    """Even where the sharpness sits at the limit and the loss falls: it gets nowhere."""
+    found = {}
+    for lr in (0.1, 3.0):
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        change = {"update_ratio": [0.02] * 4, "dead": [64, 64, 64, 0]}
+        found[lr] = severities(history(stuck, change=change, config=config))
+    assert "step_too_large" not in found[0.1]
+    assert found[3.0]["step_too_large"] == "warning"
+
+
+def test_a_large_step_is_not_named_where_signals_had_faded_unless_it_breaks_any() -> None:
+    change = {"delta_rms": [1e-7, 1e-5, 1e-3, 0.1], "update_ratio": [0.5] * 4}
+
+    def found(lr: float) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        return severities(history(lambda s: LN10 * (1 + 2 * s), change=change, config=config))
+
+    assert "step_too_large" not in found(0.5)
+    assert "step_too_large" in found(3.0)
+
+
+def test_what_climbs_to_infinity_from_weights_too_large_is_the_steps_fault_too() -> None:
+    """A loss that overflows at once says nothing of the step."""
+    change = {"delta_rms": [90.0, 9.0, 1.0, 0.1], "update_ratio": [0.9] * 4}
+    climbing = history(lambda step: 3.0 * 10**step, change=change, until=6)
+    climbing.note(Event(6, "diverged", "weights of layer 2"))
+    at_once = history(lambda step: 3.0e9, change=change, until=0)
+    at_once.note(Event(1, "diverged", "weights of layer 2"))
+    assert "step_too_large" in severities(climbing)
+    assert "step_too_large" not in severities(at_once)
+    assert "exploding_gradient" in severities(at_once)
+
+
+def test_a_loss_that_falls_steadily_and_ends_above_a_constants_needs_longer_steps() -> None:
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 3}, "optimizer": {"name": "adam", "lr": 0.006}}
+    )
+
+    def high(step: int) -> float:
+        return LN10 * (20 - 2 * math.log1p(step))
+
+    def bouncing(step: int) -> float:
+        return LN10 * (10 + (-1) ** step)
+
+    change = {"update_ratio": [0.001] * 4}
+    assert severities(history(high, change=change, config=config))["step_too_small"] == "warning"
+    assert "step_too_small" not in severities(history(bouncing, change=change, config=config))
+    grown = {**change, "delta_rms": [90.0, 9.0, 1.0, 0.1]}  # it is the weights that put it so high
+    found = severities(history(high, change=grown, config=config))
+    assert "step_too_small" not in found
+    assert "exploding_gradient" in found
+
+
+def test_a_sound_network_that_adam_moves_nowhere_wants_a_longer_step() -> None:
+    def slow(step: int) -> float:
+        return LN10 * (1 - 0.03 * math.log1p(step))
+
+    def found(lr: float, activation: str = "relu", **change: Any) -> str | None:
+        config = RunConfig.from_dict(
+            {
+                "network": {"widths": [64] * 6, "activation": activation, "init": "xavier_normal"},
+                "optimizer": {"name": "adam", "lr": lr},
+            }
+        )
+        made = history(slow, layers=7, change=change, config=config)
+        return severities(made).get("step_too_small")
+
+    assert found(0.003) == "warning"
+    assert found(0.02) is None  # long enough
+    assert found(0.003, "sigmoid", mean_fraction=[0.0] + [0.97] * 6) is None  # that is the reason
+    assert found(0.003, dead=[60] + [0] * 6) is None
+    assert found(0.003, delta_rms=[90.0, 50.0, 20.0, 9.0, 3.0, 1.0, 0.1]) is None
+
+
+def test_no_step_revives_what_is_dead() -> None:
+    def found(dead: int) -> str | None:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": 1e-5}}
+        )
+        change = {"update_ratio": [1e-6] * 4, "dead": [dead, 0, 0, 0]}
+        return severities(history(stuck, change=change, config=config)).get("step_too_small")
+
+    assert found(0) == "critical"
+    assert found(64) is None
+
+
+def test_weak_weights_in_few_layers_want_a_longer_step_and_in_many_do_not() -> None:
+    def found(layers: int, lr: float) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * (layers - 1)}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        change = {"delta_rms": [1e-6] * (layers - 1) + [0.1]}
+        return severities(history(stuck, layers=layers, change=change, config=config))
+
+    assert found(3, 0.05)["step_too_small"] == "critical"
+    assert "step_too_small" not in found(3, 0.3)
+    assert "step_too_small" not in found(7, 0.05)
+    assert all(found(n, lr)["vanishing_gradient"] for n, lr in ((3, 0.05), (3, 0.3), (7, 0.05)))
+
+
+def test_weak_signals_that_got_through_are_not_blamed_on_the_step() -> None:
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 6}, "optimizer": {"name": "sgd", "lr": 0.004}}
+    )
+
+    def crawling(step: int) -> float:
+        return LN10 * (1 - 0.0006 * step)
+
+    weak = {"update_ratio": [0.002] * 7, "delta_rms": lambda s: [0.1 if s else 1e-6] * 6 + [0.1]}
+    for change, blamed in (({"update_ratio": [0.002] * 7}, True), (weak, False)):
+        found = severities(history(crawling, layers=7, change=change, config=config))
+        assert ("step_too_small" in found) is blamed
+
+
+def test_copies_that_overflow_made_too_large_a_step_and_faded_weights_only_a_high_one_did() -> None:
+    def found(lr: float, **change: Any) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+        )
+        change["update_ratio"] = [0.9] * 4
+        climbing = history(lambda s: 3.0 * 10**s, change=change, until=6, config=config)
+        climbing.note(Event(6, "diverged", "weights of layer 2"))
+        return severities(climbing)
+
+    faded = [1e-7, 1e-5, 1e-3, 0.1]
+    assert found(0.1, distinct=[1, 1, 1, 64])["step_too_large"] == "critical"
+    assert found(1.0, delta_rms=faded)["step_too_large"] == "critical"
+    assert "step_too_large" not in found(0.1, delta_rms=faded)
+
+
+def test_a_ravine_of_four_units_is_named_when_the_run_is_nearly_over() -> None:
+    config = RunConfig.from_dict({"network": {"widths": [4] * 3}, "optimizer": {"name": "sgd"}})
+
+    def crawling(step: int) -> float:
+        return LN10 * (1 - 0.04 * math.log1p(step))
+
+    def found(width: int, until: int) -> str | None:
+        made = history(crawling, width=width, config=config, until=until)
+        return severities(made).get("ravine")
+
+    assert found(64, 150) == "warning"
+    assert found(4, 150) == "note"
+    assert found(4, 200) == "warning"
+    assert found(3, 200) == "note"
+
+
+class TestUnderfitting:
+    """Falling short of what the data allow, for no reason that was measured."""
+
+    @staticmethod
+    def short(step: int) -> float:
+        return LN10 * (1 - 0.3 * (1 - math.exp(-step / 20)))  # and at rest
+
+    def found(self, until: int = 200, reachable: float = 0.1, **change: Any) -> str | None:
+        accuracy = change.pop("accuracy", 0.3)
+        config = RunConfig.from_dict(
+            {
+                "network": {"widths": [64] * 3, "init": "he_normal"},
+                "optimizer": {"name": "momentum", "lr": 0.02},
+            }
+        )
+        made = history(
+            self.short,
+            change=change,
+            config=config,
+            until=until,
+            accuracy=accuracy,
+            reachable=(reachable, 0.9),
+        )
+        return severities(made).get("underfitting")
+
+    def test_it_is_said_at_the_end_and_not_before(self) -> None:
+        assert self.found() == "warning"
+        assert self.found(until=150) is None
+
+    def test_not_where_the_data_allow_no_more(self) -> None:
+        assert self.found(reachable=LN10 * 0.65) is None
+        assert self.found(accuracy=0.85) is None
+        assert self.found(reachable=0.0) is None  # nothing is known of them
+
+    def test_not_where_another_caveat_says_why(self) -> None:
+        dead = self.found(dead=[60, 0, 0, 0])
+        copies = self.found(distinct=[1, 64, 64, 64])
+        assert dead is copies is None
+
+    def test_two_units_are_not_expected_to_do_more(self) -> None:
+        assert self.found(units=[2, 64, 64, 64], distinct=[2, 64, 64, 64]) is None
+        assert self.found(units=[3, 64, 64, 64], distinct=[3, 64, 64, 64]) == "warning"
+
+
+def test_dropout_of_most_units_is_not_a_step_too_small() -> None:
+    def found(dropout: float) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {
+                "network": {"widths": [64] * 3, "dropout": dropout},
+                "optimizer": {"name": "adam", "lr": 0.003},
+            }
+        )
+        slow = history(
+            lambda s: LN10 * (1 - 0.03 * math.log1p(s)), config=config, reachable=(0.1, 0.9)
+        )
+        return severities(slow)
+
+    assert "step_too_small" in found(0.1)
+    assert found(0.7) == {"underfitting": "warning"}
