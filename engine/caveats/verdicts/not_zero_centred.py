@@ -17,6 +17,7 @@ MEAN = 0.8
 MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
 PATIENCE = 0.5  # of the planned steps, where the data are centred
 DEEP = 4  # hidden layers
+MILD = frozenset(("torch_default", "lecun_normal", "lecun_uniform"))  # tanh trains from these too
 SOON = 0.6  # gain that the run is on its way to
 # These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
 # negative, and ReLU networks train well: their mean is information, not an alarm.
@@ -98,7 +99,9 @@ def units_hold_up(e: Evidence) -> bool:
         return False
     if e.hidden < DEEP and set(c.network.activations) != {"tanh_plus_one"}:
         return False
-    return cure.matched_init(c) is None and not (usual.lr_is_far_above(c) or usual.leads_nowhere(c))
+    weights = cure.matched_init(c) is None or c.network.init.name in MILD
+    step = not (usual.lr_is_far_above(c) or usual.leads_nowhere(c))
+    return weights and step and not c.network.bias
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

@@ -202,11 +202,12 @@ def test_signals_that_are_cut_off_since_have_not_faded() -> None:
 
 
 def test_means_off_zero_are_a_fault_of_deep_networks_whose_weights_are_right() -> None:
-    def found(layers: int, activation: str, init: str) -> str | None:
+    def found(layers: int, activation: str, init: str, bias: float = 0.0) -> str | None:
         config = RunConfig.from_dict(
             {
                 "network": {
-                    "widths": [64] * (layers - 1), "activation": activation, "init": init
+                    "widths": [64] * (layers - 1), "activation": activation, "init": init,
+                    "bias": bias,
                 },
                 "optimizer": {"name": "sgd", "lr": 0.1},
             }
@@ -219,6 +220,8 @@ def test_means_off_zero_are_a_fault_of_deep_networks_whose_weights_are_right() -
     assert found(3, "sigmoid", "xavier_normal") == "note"  # a few layers bear it
     assert found(3, "tanh_plus_one", "xavier_normal") == "warning"  # nothing else differs from tanh
     assert found(7, "sigmoid", "he_normal") == "note"  # too large for centred units too
+    assert found(7, "sigmoid", "torch_default") == "warning"  # which tanh trains from
+    assert found(7, "sigmoid", "xavier_normal", bias=-1.0) == "note"  # off centre for tanh too
     assert found(7, "relu", "he_normal") is None
 
 
