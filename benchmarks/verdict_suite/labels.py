@@ -105,16 +105,18 @@ def label(sample: Sample, store: Store) -> Label:
     # A hard_tanh layer that is wholly beyond its bounds has no slope: it cuts as a dead one does.
     walled = start.saturated >= 1 and start.delta_ratio == 0
     cut = start.dead >= 1 or start.copied >= 0.5 or walled
-    # Where deltas fade behind units that saturated or died since, those are the fault.
+    # Where deltas fade behind units that saturated or died since, those are the fault; not where
+    # they had faded before the first step.
     whole = end.dead < 1 and end.copied < 0.5 and end.saturated < 0.5
-    fades = 0 < end.delta_ratio <= 1e-3 and whole
     faded = start.delta_ratio <= 1e-3 and not cut
-    if not diverged and (fades or (faded and heals(*network))):
+    stays = end.delta_ratio <= 1e-3 and (faded or (whole and end.delta_ratio > 0))
+    if not diverged and (stays or (faded and heals(*network))):
         caveats.add("vanishing_gradient")
     # Batch normalization alone makes deltas grow by 1.2112 a layer (Yang et al. 2019).
     batch = config.network.normalization == "batch"
     own = 1.2112 ** len(config.network.widths) if batch else 1.0
-    if diverged or (start.delta_ratio >= 100 * own and heals(*network)):
+    grown = start.delta_ratio >= 100 * own
+    if diverged or (grown and (end.delta_ratio >= 100 * own or heals(*network))):
         caveats.add("exploding_gradient")
     # The step is at fault where changing it alone heals, or where it alone breaks a sound network
     # of this shape on this data, which does clearly better at a customary one.

@@ -20,6 +20,7 @@ __all__ = ["EXPLODING_GRADIENT"]
 BATCH_NORM_FACTOR = math.sqrt(math.pi / (math.pi - 1))
 OVERFLOWING = 1e6
 SOON = 0.6  # gain that the run is on its way to
+CALM = 0.3  # gain
 ASTRONOMIC = 1e3  # loss over that of the constant predictor
 
 
@@ -33,6 +34,8 @@ def rule(e: Evidence) -> Finding | None:
     own = BATCH_NORM_FACTOR**e.hidden if batch else 1.0
     grows = first >= GROWN * own and e.hidden >= 2
     worse = p.old_enough and p.gain < -0.5 and not p.improving
+    held_up = grows and (p.stalled or (p.old_enough and not p.close and projected_gain(e) < SOON))
+    calmed = r < GROWN * own and p.gain > CALM  # it began so, and learned all the same
     if e.step == 0:
         severity: Severity
         if high >= ASTRONOMIC and forward_growth(e) >= GROWN:
@@ -43,7 +46,7 @@ def rule(e: Evidence) -> Finding | None:
             return None
     elif grows and not p.close and (p.stuck or worse):
         severity = "critical"
-    elif grows and (p.stalled or (p.old_enough and not p.close and projected_gain(e) < SOON)):
+    elif held_up and not calmed:
         severity = "warning"
     elif high >= ASTRONOMIC and (forward_growth(e) >= GROWN or grows):
         severity = "critical" if p.stuck or worse else "note" if p.improving else "warning"
