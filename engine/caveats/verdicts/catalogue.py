@@ -1,6 +1,7 @@
 """The caveats, in the order in which they explain one another: a cause before what it brings about.
 
-It holds the list alone; each caveat's words, rule and remedies stand in a file of their own.
+A rule may read what those before it found. It holds the list alone; each caveat's words, rule and
+remedies stand in a file of their own.
 """
 
 from __future__ import annotations

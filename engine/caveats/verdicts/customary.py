@@ -54,9 +54,9 @@ CUSTOMARY = {
 }
 ADAM_LIKE = 0.003
 SIX, DEEP, NARROW = 6, 10, 8
-PLAIN = ("sgd", "momentum", "nesterov")
+DESCENT = ("sgd", "momentum", "nesterov")  # these follow the gradient itself, however small it is
 # lr/(1−β) times units times steps, and lr times steps. Of the faulty networks sampled 9 in 10 that
-# stay below would not have trained with sound weights either; of those twice as far on, 1 in 2.
+# stay below bear a step too small as their label; of those twice as far on, 1 in 2.
 SHORTEST_DESCENT, SHORTEST_WALK = 20.0, 0.07
 TINY = 5  # units of a layer, below which chance decides whether anything gets through
 
@@ -94,7 +94,7 @@ def bearable_lr(config: RunConfig) -> float:
     classes = config.training.loss != "mse" and not (
         name is not None and DATASETS[name].classes is None
     )
-    plain = o.name in PLAIN and config.network.normalization == "none"
+    plain = o.name in DESCENT and config.network.normalization == "none"
     if classes or not plain or not widths:
         return math.inf
     return stability_limit(o.name, 1.0, o.options) / (1.5 * len(widths) * max(widths))
@@ -122,10 +122,10 @@ def leads_nowhere(config: RunConfig) -> bool:
     the number of units (Jacot et al. 2018); Adam and its kin move no weight further than lr.
     """
     o, steps = config.optimizer, config.training.steps
-    if o.name in PLAIN:
+    if o.name in DESCENT:
         momentum = float(o.options.get("momentum", 0.0))  # type: ignore[arg-type]
         return o.lr / (1 - momentum) * sum(config.network.widths) * steps < SHORTEST_DESCENT
-    if customary_lr(o.name) == ADAM_LIKE:
+    if o.name not in CUSTOMARY:
         return o.lr * steps < SHORTEST_WALK
     return lr_is_low(config)
 

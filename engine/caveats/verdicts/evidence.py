@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from caveats.choices.activations import ACTIVATIONS
 from caveats.config import RunConfig
 from caveats.history import Event, Facts, Snapshot
 from caveats.verdicts.progress import Progress, progress
+
+if TYPE_CHECKING:
+    from caveats.verdicts.verdict import Finding
 
 __all__ = ["ADAPTIVE", "FADED", "GROWN", "MOSTLY", "Evidence"]
 
@@ -45,6 +49,7 @@ class Evidence:
         self.names = layers
         self.config: RunConfig | None = facts.config
         self.facts = facts
+        self.findings: dict[str, Finding] = {}  # by caveat, of the rules that came before
 
     @property
     def step(self) -> int:

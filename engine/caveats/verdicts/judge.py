@@ -60,6 +60,7 @@ class Judge:
         for name, caveat in CAVEATS.items():
             finding = caveat.rule(evidence)
             if finding is not None:
+                evidence.findings[name] = finding
                 self._since.setdefault(name, evidence.step)
                 self._quiet[name] = 0
                 self._findings[name] = finding

@@ -10,8 +10,6 @@ from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.not_zero_centred import data_to_blame
 from caveats.verdicts.slow import cut_off
-from caveats.verdicts.step_too_large import STEP_TOO_LARGE
-from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 
 __all__ = ["PLATEAU"]
@@ -26,7 +24,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if abs(p.gain) > FLAT or cut_off(e) or data_to_blame(e):
         return None
-    if STEP_TOO_LARGE.rule(e) or STEP_TOO_SMALL.rule(e):
+    if e.findings.keys() & {"step_too_large", "step_too_small"}:
         return None
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
     severity: Severity = "note"

@@ -13,8 +13,8 @@ from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
 __all__ = ["RAVINE"]
 
 PATIENCE = 0.7  # of the planned steps; until then it is a note
-OVER = 0.9
-FEW = 4  # units of a layer: fewer are more often at the end of what they can tell apart
+# Units of a layer: fewer are more often at the end of what they can tell apart, or pause for long.
+FEW, OVER = 4, 0.9  # once this share of the steps is made; `TINY` until then
 FAR = 0.45  # gain that the run will not reach at this pace
 PLAIN = frozenset({"sgd"})
 

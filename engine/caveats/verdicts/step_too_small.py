@@ -36,10 +36,11 @@ def rule(e: Evidence) -> Finding | None:
         return None
     projected = projected_gain(e)
     # Longer steps are all that is missing.
-    longer = far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e) or crawls(e)
+    crawling = crawls(e)
+    longer = crawling or far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e)
     if cut_off(e) and not longer:
         return None
-    if e.config is not None and usual.drops_most(e.config) and not crawls(e):
+    if e.config is not None and usual.drops_most(e.config) and not crawling:
         return None
     room = newest_sharpness(e) / limit_of(e.config)
     tiny = step_is_small(e) and (e.config is None or usual.lr_is_low(e.config) or not room > TIGHT)

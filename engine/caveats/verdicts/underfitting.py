@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from caveats.config import RunConfig
 from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
-from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
-from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
-from caveats.verdicts.plateau import PLATEAU
-from caveats.verdicts.ravine import RAVINE
-from caveats.verdicts.saturation import SATURATION
-from caveats.verdicts.step_too_large import STEP_TOO_LARGE
-from caveats.verdicts.step_too_small import STEP_TOO_SMALL
-from caveats.verdicts.symmetry import SYMMETRY
-from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
 from caveats.verdicts.verdict import Caveat, Finding, Remedy
 
 __all__ = ["UNDERFITTING"]
@@ -25,10 +13,6 @@ __all__ = ["UNDERFITTING"]
 OVER = 0.9  # of the planned steps: until then the loss may still come down
 SHORT = 0.4  # gain
 FEW = 3  # units of a layer, below which nobody expects more
-EXPLAINING = (
-    SYMMETRY, DYING_RELU, EXPLODING_GRADIENT, SATURATION, VANISHING_GRADIENT, STEP_TOO_LARGE,
-    STEP_TOO_SMALL, NOT_ZERO_CENTRED, RAVINE, PLATEAU,
-)  # fmt: skip
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -39,8 +23,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if not p.learnable or p.close or p.gain >= SHORT:
         return None
-    narrowest = int(np.argmin(e.now("units")[: e.hidden]))
-    units = float(e.now("units")[narrowest])
+    units = float(e.now("units")[: e.hidden].min())
     if units < FEW or explained(e):
         return None
     what = (
@@ -58,8 +41,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def explained(e: Evidence) -> bool:
     """Whether another caveat says why."""
-    found = (caveat.rule(e) for caveat in EXPLAINING)
-    return any(finding is not None and finding.severity != "note" for finding in found)
+    return any(finding.severity != "note" for finding in e.findings.values())
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
