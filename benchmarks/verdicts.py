@@ -66,14 +66,17 @@ def judged(index: int, sample: Sample, label: Label, watched: Watched) -> Case:
 
 
 def confusion(cases: Iterable[Case], names: tuple[str, ...], flags: Flags) -> dict[str, float]:
-    """Of one caveat, or of a family of them: any flag against any label."""
+    """Of one caveat, or of a family of them: any flag against any label. Where a label leaves it
+    undecided it counts neither way, as networks between healthy and faulty do."""
     wanted = set(names)
-    counts = {"tp": 0, "fp_healthy": 0, "fp_other": 0, "fn": 0}
+    counts = {"tp": 0, "fp_healthy": 0, "fp_other": 0, "fn": 0, "undecided": 0}
     for case in cases:
         if case.label.kind not in ("healthy", "faulty"):
             continue
         flagged, true = bool((flags(case) or set()) & wanted), bool(case.label.caveats & wanted)
-        if flagged and true:
+        if not true and case.label.undecided & wanted:
+            counts["undecided"] += 1
+        elif flagged and true:
             counts["tp"] += 1
         elif flagged:
             counts["fp_healthy" if case.label.kind == "healthy" else "fp_other"] += 1
@@ -164,12 +167,12 @@ def share(cases: list[Case], flags: Flags) -> float:
 def show(title: str, found: dict[str, Any]) -> None:
     print(f"\n{title}: " + ", ".join(f"{n} {kind}" for kind, n in found["networks"].items()))
     print(f"{'caveat':22}{'tp':>5}{'fp':>5}{'(healthy)':>10}{'fn':>5}{'prec':>7}{'recall':>8}"
-          f"{'first flag':>12}")  # fmt: skip
+          f"{'first flag':>12}{'undecided':>11}")  # fmt: skip
     rows = {**found["caveats"], "SGD family": found["sgd_family"]}
     for name, c in rows.items():
         fp = c["fp_healthy"] + c["fp_other"]
         print(f"{name:22}{c['tp']:5}{fp:5}{c['fp_healthy']:10}{c['fn']:5}{c['precision']:7.2f}"
-              f"{c['recall']:8.2f}{c['first_flag']:12.1%}")  # fmt: skip
+              f"{c['recall']:8.2f}{c['first_flag']:12.1%}{c['undecided']:11}")  # fmt: skip
     print(f"healthy networks flagged {found['healthy_flagged']:.1%} at the end, "
           f"{found['healthy_ever_flagged']:.1%} at some time; "
           f"faulty ones {found['faulty_flagged']:.1%}; median first flag at "

@@ -32,6 +32,7 @@ class Label:
     score: float
     reference: float  # the best reference's gain
     caveats: frozenset[str] = frozenset()
+    undecided: frozenset[str] = frozenset()  # neither shown nor refuted by what was tried
     interventions: dict[str, float] = field(default_factory=dict)
 
 
@@ -119,11 +120,13 @@ def label(sample: Sample, store: Store) -> Label:
     if diverged or (grown and (end.delta_ratio >= 100 * own or heals(*network))):
         caveats.add("exploding_gradient")
     # The step is at fault where changing it alone heals, or where it alone breaks a sound network
-    # of this shape on this data, which does clearly better at a customary one.
+    # of this shape on this data, which does clearly better at a customary one. Where a customary
+    # step does not train that network either, what the step alone does to it shows nothing.
     customary = SOUND_LR[config.optimizer.name]
     large = config.optimizer.lr > customary
     alone = trial.score("step alone")
-    reset = alone < FAULTY and trial.score("step reset") >= max(alone, 0.0) + 0.25
+    control = trial.score("step reset") if alone < FAULTY else math.nan
+    reset = control >= max(alone, 0.0) + 0.25
     # From a sound start a step that is small enough goes down: what diverged made one too large.
     overshot = diverged and 1e-3 < start.delta_ratio < 100
     if heals(*SLOWER) or overshot or (large and (reset or heals("lr reset"))):
@@ -140,7 +143,9 @@ def label(sample: Sample, store: Store) -> Label:
         caveats.add("not_zero_centred")
     if stands and not caveats:
         caveats.add("plateau")  # at a constant's loss, and nothing that was tried explains it
-    return Label("faulty", score, reference, frozenset(caveats), trial.tried)
+    steps = frozenset(("step_too_large", "step_too_small"))
+    unknown = steps if control < FAULTY and not steps & caveats else frozenset()
+    return Label("faulty", score, reference, frozenset(caveats), unknown, trial.tried)
 
 
 class Trial:

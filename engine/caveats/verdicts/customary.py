@@ -27,6 +27,7 @@ __all__ = [
     "hard_shape",
     "leads_nowhere",
     "lr_is_far_above",
+    "lr_is_far_below",
     "lr_is_high",
     "lr_is_low",
     "matching",
@@ -113,6 +114,11 @@ def lr_is_far_above(config: RunConfig) -> bool:
 def lr_is_low(config: RunConfig) -> bool:
     """Less than a tenth of what is customary for the optimizer."""
     return config.optimizer.lr < 0.1 * customary_lr(config.optimizer.name)
+
+
+def lr_is_far_below(config: RunConfig) -> bool:
+    """Less than a hundredth of what is customary for the optimizer."""
+    return config.optimizer.lr < 0.01 * customary_lr(config.optimizer.name)
 
 
 def leads_nowhere(config: RunConfig) -> bool:

@@ -51,6 +51,11 @@ class Evidence:
         self.facts = facts
         self.findings: dict[str, Finding] = {}  # by caveat, of the rules that came before
 
+    def blames(self, *names: str) -> bool:
+        """Whether a rule that came before found one of these caveats, as more than a note."""
+        found = (self.findings.get(name) for name in names)
+        return any(finding is not None and finding.severity != "note" for finding in found)
+
     @property
     def step(self) -> int:
         return int(self.snapshot.steps[self.index])

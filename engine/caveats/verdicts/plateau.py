@@ -24,7 +24,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if abs(p.gain) > FLAT or cut_off(e) or data_to_blame(e):
         return None
-    if e.findings.keys() & {"step_too_large", "step_too_small"}:
+    if e.findings.keys() & {"step_too_large", "step_too_small"} or e.blames("vanishing_gradient"):
         return None
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
     severity: Severity = "note"

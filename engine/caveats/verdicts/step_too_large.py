@@ -72,7 +72,12 @@ def rule(e: Evidence) -> Finding | None:
     ) or (
         lasting
         and (p.stuck or p.failing)
-        and (broke_sound(e) or breaks_any(e) or (peak >= UPHEAVAL and killed(e)))
+        and (
+            broke_sound(e)
+            or breaks_any(e)
+            or (peak >= UPHEAVAL and killed(e))
+            or (peak > LARGE_UPDATE and faded_since(e))
+        )
     ):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
@@ -98,8 +103,9 @@ def sized(ratio: float) -> str:
 
 
 def unsound_start(e: Evidence) -> bool:
-    """Whether signals faded, grew or were copies already before the first step."""
-    return faded_start(e) or grown_start(e) or e.began_symmetric
+    """Whether signals faded, grew, were copies or were cut off already before the first step."""
+    cut = e.first_delta_ratio == 0
+    return cut or faded_start(e) or grown_start(e) or e.began_symmetric
 
 
 def faded_start(e: Evidence) -> bool:
@@ -120,6 +126,13 @@ def breaks_any(e: Evidence) -> bool:
     if e.config is None:
         return False
     return e.config.optimizer.lr >= UNBEARABLE * usual.customary_lr(e.config.optimizer.name)
+
+
+def faded_since(e: Evidence) -> bool:
+    """Whether deltas faded, after a sound start, through layers that normalize: what early steps
+    threw off has a normal size there, and looks sound but for that (Xiong et al. 2020)."""
+    normalized = e.config is not None and e.config.network.normalization != "none"
+    return bool(normalized and e.first_delta_ratio > 10 * FADED and e.delta_ratio <= FADED)
 
 
 def killed(e: Evidence) -> bool:

@@ -35,6 +35,8 @@ def rule(e: Evidence) -> Finding | None:
     if not p.learnable:  # nothing says that another step would get further
         return None
     projected = projected_gain(e)
+    if hindered(e):
+        return None
     # Longer steps are all that is missing.
     crawling = crawls(e)
     longer = crawling or far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e)
@@ -62,6 +64,16 @@ def rule(e: Evidence) -> Finding | None:
         "learning rate ten times as large gets there in a tenth of the steps (LeCun et al. 1998)."
     )
     return Finding(severity, what, why, tuple(range(e.hidden + 1)), evidence)
+
+
+def hindered(e: Evidence) -> bool:
+    """A fault of the weights that keeps a usual step from getting anywhere, or one of plain SGD,
+    whose steps fade with its deltas: a learning rate does not make up for a power of the depth."""
+    if e.config is None:
+        return False
+    if e.blames("symmetry", "exploding_gradient") and not usual.lr_is_low(e.config):
+        return True
+    return e.config.optimizer.name == "sgd" and e.blames("vanishing_gradient")
 
 
 def far_to_go(e: Evidence, projected: float) -> bool:
@@ -95,8 +107,11 @@ def holds_back(e: Evidence) -> bool:
 
 def crawls(e: Evidence) -> bool:
     """Steps so small and so few that they would hold up a sound network too."""
-    # No step revives what is dead.
-    return e.config is not None and not e.mostly_dead and usual.leads_nowhere(e.config)
+    c = e.config
+    if c is None or not usual.leads_nowhere(c):
+        return False
+    # No step revives what is dead, and a hundredth of the customary one trains nothing at all.
+    return not e.mostly_dead or usual.lr_is_far_below(c)
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
@@ -130,7 +145,7 @@ STEP_TOO_SMALL = Caveat(
     "At a learning rate far below the customary a step changes no layer by more than 0.3 % of its "
     "weights, and at that pace the run ends with its loss still high; or all its steps together "
     "would carry no network of that shape far; or weak weights of a few layers have not left their "
-    "saddle by half of the run.",
+    "saddle by half of the run, though momentum or Adam drives them.",
     "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
     "10⁻³ is a guide from below, not a target. Where the gradient itself is gone (vanishing, dead, "

@@ -41,7 +41,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def explained(e: Evidence) -> bool:
     """Whether another caveat says why."""
-    return any(finding.severity != "note" for finding in e.findings.values())
+    return e.blames(*e.findings)
 
 
 def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

@@ -104,30 +104,74 @@ def test_a_sound_network_that_adam_moves_nowhere_wants_a_longer_step() -> None:
     assert found(0.003, delta_rms=[90.0, 50.0, 20.0, 9.0, 3.0, 1.0, 0.1]) is None
 
 
-def test_no_step_revives_what_is_dead() -> None:
-    def found(dead: int) -> str | None:
+def test_no_step_revives_what_is_dead_and_a_hundredth_of_the_customary_one_trains_nothing() -> None:
+    def found(dead: int, lr: float) -> str | None:
         config = RunConfig.from_dict(
-            {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": 1e-5}}
+            {"network": {"widths": [8] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
         )
-        change = {"update_ratio": [1e-6] * 4, "dead": [dead, 0, 0, 0]}
+        units = {"units": [8, 8, 8, 10], "dead": [dead, 0, 0, 0]}
+        change = {"update_ratio": [1e-6] * 4, **units}
         return severities(history(stuck, change=change, config=config)).get("step_too_small")
 
-    assert found(0) == "critical"
-    assert found(64) is None
+    assert found(0, 2e-3) == "critical"
+    assert found(8, 2e-3) is None
+    assert found(8, 5e-4) == "critical"
 
 
 def test_weak_weights_in_few_layers_want_a_longer_step_and_in_many_do_not() -> None:
-    def found(layers: int, lr: float) -> dict[str, str]:
+    """Not of plain SGD, whose steps are as weak as its deltas."""
+
+    def found(name: str, layers: int, lr: float) -> dict[str, str]:
         config = RunConfig.from_dict(
-            {"network": {"widths": [64] * (layers - 1)}, "optimizer": {"name": "sgd", "lr": lr}}
+            {"network": {"widths": [64] * (layers - 1)}, "optimizer": {"name": name, "lr": lr}}
         )
         change = {"delta_rms": [1e-6] * (layers - 1) + [0.1]}
         return severities(history(stuck, layers=layers, change=change, config=config))
 
-    assert found(3, 0.05)["step_too_small"] == "critical"
-    assert "step_too_small" not in found(3, 0.3)
-    assert "step_too_small" not in found(7, 0.05)
-    assert all(found(n, lr)["vanishing_gradient"] for n, lr in ((3, 0.05), (3, 0.3), (7, 0.05)))
+    assert found("adam", 3, 0.002)["step_too_small"] == "critical"
+    others = (("adam", 3, 0.01), ("adam", 7, 0.002), ("sgd", 3, 0.05), ("sgd", 3, 0.005))
+    assert not any("step_too_small" in found(*other) for other in others)
+    assert all(found(*other)["vanishing_gradient"] for other in (("adam", 3, 0.002), *others))
+
+
+def test_a_usual_step_is_not_too_small_beside_copies_or_deltas_that_grow() -> None:
+    """A loss that falls well from far above a constant's, and will not get there."""
+
+    def falling(step: int) -> float:
+        return 5 * LN10 * math.exp(-step / 250)
+
+    def found(lr: float, change: dict[str, Any]) -> dict[str, str]:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3}, "optimizer": {"name": "adam", "lr": lr}}
+        )
+        return severities(history(falling, change={**change, **small}, config=config))
+
+    small = {"update_ratio": [0.002] * 4}
+    copies = {"distinct": [1, 1, 1, 10]}
+    assert found(0.002, {})["step_too_small"] == "warning"
+    assert found(0.002, copies).keys() == {"symmetry"}
+    assert found(0.0002, copies).keys() >= {"symmetry", "step_too_small"}
+
+
+def test_deltas_that_faded_behind_normalized_layers_were_thrown_off_by_a_large_step() -> None:
+    def found(normalization: str, first: float, update: float) -> dict[str, str]:
+        network = {"widths": [64] * 12, "normalization": normalization}
+        config = RunConfig.from_dict({"network": network, "optimizer": {"name": "sgd", "lr": 0.1}})
+
+        def deltas(step: int) -> list[float]:
+            return [(1e-6 if step > 100 else first) * 0.1] * 12 + [0.1]
+
+        change = {"delta_rms": deltas, "update_ratio": [update] * 13}
+        return severities(history(stuck, layers=13, change=change, config=config))
+
+    assert found("layer", 1.0, 0.1)["step_too_large"] == "warning"
+    for other in (("none", 1.0, 0.1), ("layer", 1e-4, 0.1), ("layer", 1.0, 0.03)):
+        assert "step_too_large" not in found(*other)
+
+
+def test_a_plateau_is_not_named_beside_deltas_that_vanished() -> None:
+    change = {"delta_rms": [1e-6] * 3 + [0.1]}
+    assert severities(history(stuck, change=change)).keys() == {"vanishing_gradient"}
 
 
 def test_weak_signals_that_got_through_are_not_blamed_on_the_step() -> None:
