@@ -34,9 +34,9 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if not p.learnable:  # nothing says that another step would get further
         return None
-    projected = projected_gain(e)
     if hindered(e):
         return None
+    projected = projected_gain(e)
     # Longer steps are all that is missing.
     crawling = crawls(e)
     longer = crawling or far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e)
