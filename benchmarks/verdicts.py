@@ -1,4 +1,4 @@
-"""Tries the verdicts on 6,000 sampled networks whose faults are known by other means.
+"""Tries the verdicts on 7,600 sampled networks whose faults are known by other means.
 
     python benchmarks/verdicts.py [--cache DIR] [--part dev|held-out|both] [--limit N] [--json]
 
