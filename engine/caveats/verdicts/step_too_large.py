@@ -230,7 +230,9 @@ STEP_TOO_LARGE = Caveat(
     "step_too_large",
     "step too large",
     "The loss is worse than that of a constant and does not fall, or bounces without getting "
-    "better, while one step changes the weights by more than 5 % of their size.",
+    "better, while one step changes the weights by more than 5 % of their size; or it stays at a "
+    "constant's once such a step has killed most of a layer, or let deltas fade behind layers that "
+    "normalize; or at a learning rate ten times what fits the optimizer and the depth.",
     "stable while λ_max < 2/lr",
     "LeCun et al. 1998; Cohen et al. 2021",
     "At the edge of stability the loss is not monotone and still falls: that is a note. Clipping "
