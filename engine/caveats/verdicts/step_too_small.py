@@ -67,8 +67,8 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def hindered(e: Evidence) -> bool:
-    """A fault of the weights that keeps a usual step from getting anywhere, or one of plain SGD,
-    whose steps fade with its deltas: a learning rate does not make up for a power of the depth."""
+    """Whether the weights hold up a usual step, or any step of plain SGD, which fades as its deltas
+    do: no learning rate makes up for a power of the depth."""
     if e.config is None:
         return False
     if e.blames("symmetry", "exploding_gradient") and not usual.lr_is_low(e.config):
