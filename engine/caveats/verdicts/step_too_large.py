@@ -69,16 +69,7 @@ def rule(e: Evidence) -> Finding | None:
         severity = "critical" if p.stuck else "warning"
     elif (
         slow and peak > LARGE_UPDATE and (height >= FAR_OFF or (peak >= UPHEAVAL and height >= 1.2))
-    ) or (
-        lasting
-        and (p.stuck or p.failing)
-        and (
-            broke_sound(e)
-            or breaks_any(e)
-            or (peak >= UPHEAVAL and killed(e))
-            or (peak > LARGE_UPDATE and faded_since(e))
-        )
-    ):
+    ) or (lasting and (p.stuck or p.failing) and broke(e, peak)):
         severity = "warning"
     elif bouncing and (large or sharpness > limit) and p.old_enough:
         severity = "note"
@@ -104,8 +95,7 @@ def sized(ratio: float) -> str:
 
 def unsound_start(e: Evidence) -> bool:
     """Whether signals faded, grew, were copies or were cut off already before the first step."""
-    cut = e.first_delta_ratio == 0
-    return cut or faded_start(e) or grown_start(e) or e.began_symmetric
+    return e.first_delta_ratio <= FADED or grown_start(e) or e.began_symmetric
 
 
 def faded_start(e: Evidence) -> bool:
@@ -114,6 +104,14 @@ def faded_start(e: Evidence) -> bool:
 
 def grown_start(e: Evidence) -> bool:
     return e.first_delta_ratio >= GROWN
+
+
+def broke(e: Evidence, peak: float) -> bool:
+    """Whether it is the step that holds up a loss which gets nowhere: by the learning rate, or by
+    what its largest update, ``peak``, left behind."""
+    if broke_sound(e) or breaks_any(e):
+        return True
+    return (peak >= UPHEAVAL and killed(e)) or (peak > LARGE_UPDATE and faded_since(e))
 
 
 def broke_sound(e: Evidence) -> bool:

@@ -109,9 +109,9 @@ def test_no_step_revives_what_is_dead_and_a_hundredth_of_the_customary_one_train
         config = RunConfig.from_dict(
             {"network": {"widths": [8] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
         )
-        units = {"units": [8, 8, 8, 10], "dead": [dead, 0, 0, 0]}
-        change = {"update_ratio": [1e-6] * 4, **units}
-        return severities(history(stuck, change=change, config=config)).get("step_too_small")
+        change = {"update_ratio": [1e-6] * 4, "dead": [dead, 0, 0, 0]}
+        made = history(stuck, width=8, change=change, config=config)
+        return severities(made).get("step_too_small")
 
     assert found(0, 2e-3) == "critical"
     assert found(8, 2e-3) is None
