@@ -21,7 +21,7 @@ from benchmarks.trainings import TRAININGS
 from torch import Tensor, nn
 
 from caveats.config import RunConfig
-from caveats.network import build, linears
+from caveats.models.mlp import build, linears
 from caveats.theory import critical_point, edge_of_chaos, factor
 from caveats.theory.kernels import moments
 from caveats.theory.response import Response
@@ -260,7 +260,7 @@ def uncentred_inputs() -> Iterator[Row]:
 
 def edge_of_stability() -> Iterator[Row]:
     """Cohen 2021: full-batch gradient descent drives the sharpness to 2/lr and stays there."""
-    from caveats.datasets import load
+    from caveats.data import load
 
     data = load({"name": "digits"})
     x = torch.tensor(data.x[:300])

@@ -31,9 +31,9 @@ import torch
 from torch import nn
 
 from caveats.config import RunConfig
-from caveats.datasets import Dataset, load
-from caveats.firing import Firing
-from caveats.network import activations
+from caveats.data import Dataset, load
+from caveats.measuring.firing import Firing
+from caveats.models.mlp import activations
 from caveats.run import Run
 
 NEVER = 10**9

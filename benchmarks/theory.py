@@ -3,10 +3,10 @@
     python -m benchmarks.theory
 
 4 data sets × 6 activations × 3 initialisers, depth 5 to 30, width 100 to 300, 128 rows. Measured
-by `caveats.probe` on fresh networks, as the mean over seeds of log10 (of the share, for dead
-units): theory gives the typical network, whose logarithm is that mean. Bounds on the worst layer:
-0.15 decades for grad_norm and delta_rms, 0.25 in the chaotic phase; 0.06 for the share of dead
-units.
+by `caveats.measuring.probe` on fresh networks, as the mean over seeds of log10 (of the share, for
+dead units): theory gives the typical network, whose logarithm is that mean. Bounds on the worst
+layer: 0.15 decades for grad_norm and delta_rms, 0.25 in the chaotic phase; 0.06 for the share
+of dead units.
 
 How many seeds is decided by the standard error alone, never by how far theory is off: 64 at a
 time until no layer's mean log10 has one above 0.02 decades, or 1,024 are measured. The largest of
@@ -26,14 +26,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.losses import LOSSES
 from caveats.config import RunConfig
-from caveats.datasets import load
-from caveats.network import build
-from caveats.probe import Probe
+from caveats.data import load
+from caveats.measuring.probe import Probe
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.mlp import build
 from caveats.theory import fixed_point, predict
 from caveats.theory.response import Response
+from caveats.training.losses import LOSSES
 
 ROWS = 128
 DATA = ("blobs", "moons", "digits", "spirals")

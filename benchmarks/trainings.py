@@ -15,14 +15,14 @@ from benchmarks.row import Row
 from torch import Tensor, nn
 
 from caveats.config import RunConfig
-from caveats.datasets import load
+from caveats.data import load
 from caveats.experiments import find
-from caveats.instruments.sharpness import Sharpness
-from caveats.instruments.stability import stability_limit
-from caveats.network import build, linears
+from caveats.measuring.sharpness import Sharpness
+from caveats.models.mlp import build, linears
 from caveats.run import Run
 from caveats.theory import fixed_point
 from caveats.theory.response import Response
+from caveats.training.stability import stability_limit
 
 __all__ = ["TRAININGS"]
 

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveats.capture import undisturbed
 from caveats.config import RunConfig
-from caveats.datasets import load
-from caveats.network import activations, linears
-from caveats.training import Trainer
+from caveats.data import load
+from caveats.models.isolation import undisturbed
+from caveats.models.mlp import activations, linears
+from caveats.training.trainer import Trainer
 from verdict_suite.rivals import Epoch, Finding, Output, Watched
 from verdict_suite.training import key_of
 

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from caveats.config import RunConfig
-from caveats.datasets import load
+from caveats.data import load
 from caveats.history import Event, History
 from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.run import Run, probe_rows
-from caveats.yardsticks import Reach, kernel_reach
 from verdict_suite.oracle import Facts, facts
 
 __all__ = ["Sample", "Store"]

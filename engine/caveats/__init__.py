@@ -19,11 +19,12 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 
 if TYPE_CHECKING:
-    from caveats.datasets import Dataset, load
+    from caveats.data import Dataset, load
     from caveats.history import History, Snapshot
-    from caveats.probe import Measurement, Probe
+    from caveats.measuring.probe import Measurement, Probe
     from caveats.run import Run
-    from caveats.session import Session, Status
+    from caveats.session import Session
+    from caveats.status import Status
     from caveats.theory import Prediction, predict
     from caveats.verdicts import Judge, Verdict, judge
 
@@ -47,11 +48,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "datasets": ("Dataset", "load"),
+    "data": ("Dataset", "load"),
     "history": ("History", "Snapshot"),
-    "probe": ("Measurement", "Probe"),
+    "measuring.probe": ("Measurement", "Probe"),
     "run": ("Run",),
-    "session": ("Session", "Status"),
+    "session": ("Session",),
+    "status": ("Status",),
     "theory": ("Prediction", "predict"),
     "verdicts": ("Judge", "Verdict", "judge"),
 }

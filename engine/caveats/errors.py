@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "nearest", "visible"]
+__all__ = ["ConfigError", "nearest", "sentence", "visible"]
 
 
 class ConfigError(ValueError):
@@ -28,3 +28,11 @@ def nearest(wrong: str, valid: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"valid are {', '.join(names)}"
+
+
+def sentence(error: Exception) -> str:
+    """The first line of an error, with its kind, safe to show."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
+    if isinstance(error, MemoryError) or "out of memory" in first or "can't allocate" in first:
+        return f"out of memory: make widths or batch_size smaller ({visible(first)[:200]})"
+    return f"{type(error).__name__}: {visible(first)[:200]}"

@@ -53,7 +53,7 @@ class Facts:
     """What does not change from record to record and judges them.
 
     ``baseline`` is the loss of the best network that ignores its input, NaN where unknown,
-    ``reachable`` that of kernel regression (`caveats.yardsticks`), 0 where unknown, and
+    ``reachable`` that of kernel regression (`caveats.measuring.yardsticks`), 0 where unknown, and
     ``reachable_accuracy`` its accuracy, NaN where unknown or where there are no classes; ``steps``
     the length that is planned, 0 where unknown; ``config`` None for a user's own training.
     """

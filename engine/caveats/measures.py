@@ -1,7 +1,7 @@
 """The table of what is measured: names, units and meanings of every number in a record.
 
-It computes nothing: `caveats.probe` fills these columns, `caveats.history` keeps them, screens
-and verdicts read them by name.
+It computes nothing: `caveats.measuring.probe` fills these columns, `caveats.history` keeps them,
+screens and verdicts read them by name.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ plain dicts, lists and numbers, all finite: whatever writes JSON can write them 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from caveats.curing import advised
+from caveats.documents import finite, nonfinite, plain
 from caveats.history import Snapshot
 from caveats.measures import LAYER_MEASURES
 from caveats.verdicts import Verdict, judge
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from caveats.curing import Attempt
     from caveats.run import Run
 
-__all__ = ["LAYER_KEYS", "attempt_words", "finite", "nonfinite", "result", "with_fix"]
+__all__ = ["LAYER_KEYS", "attempt_words", "result", "with_fix"]
 
 LAYER_KEYS = (
     "units",
@@ -122,15 +121,6 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def plain(tree: Any) -> Any:
-    """Mappings and sequences as dicts and lists, numbers of numpy as Python's."""
-    if isinstance(tree, Mapping):
-        return {key: plain(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [plain(value) for value in tree]
-    return tree.item() if isinstance(tree, np.generic) else tree
-
-
 def layer(snapshot: Snapshot, index: int) -> dict[str, int | float | None]:
     """The newest record of one layer, as computed: infinities and NaN too."""
     found: dict[str, int | float | None] = {}
@@ -147,22 +137,3 @@ def layer(snapshot: Snapshot, index: int) -> dict[str, int | float | None]:
     if math.isnan(snapshot.layers("update_ratio")[-1, index]) and not stepped:
         found["update_ratio"] = None
     return found
-
-
-def nonfinite(tree: Any, path: str = "") -> Iterator[str]:
-    """The dotted paths of the numbers in nested dicts and lists that are infinite or NaN."""
-    if isinstance(tree, float) and not math.isfinite(tree):
-        yield path
-    elif isinstance(tree, dict | list):
-        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-        for key, value in items:
-            yield from nonfinite(value, f"{path}.{key}" if path else str(key))
-
-
-def finite(tree: Any) -> Any:
-    """A copy of nested dicts and lists with None for each number that is infinite or NaN."""
-    if isinstance(tree, dict):
-        return {key: finite(value) for key, value in tree.items()}
-    if isinstance(tree, list):
-        return [finite(value) for value in tree]
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree

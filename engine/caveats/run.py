@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from caveats.cadence import Cadence
-from caveats.capture import undisturbed
 from caveats.config import RunConfig
-from caveats.datasets import Dataset, load
-from caveats.divergence import Divergence, locate
-from caveats.firing import LISTEN_EVERY, Firing
+from caveats.data import Dataset, load
 from caveats.history import Event, Facts, History
-from caveats.instruments.sampler import Sampler
-from caveats.network import activations, layer_name, linears
-from caveats.probe import PROBE_ROWS, Measurement, Probe
-from caveats.training import Trainer
-from caveats.yardsticks import constant_loss, kernel_reach
+from caveats.measuring.cadence import Cadence
+from caveats.measuring.divergence import Divergence, locate
+from caveats.measuring.firing import LISTEN_EVERY, Firing
+from caveats.measuring.probe import PROBE_ROWS, Measurement, Probe
+from caveats.measuring.readings import Sampler
+from caveats.measuring.yardsticks import constant_loss, kernel_reach
+from caveats.models.isolation import undisturbed
+from caveats.models.mlp import activations, layer_name, linears
+from caveats.training.trainer import Trainer
 
 __all__ = ["Run", "probe_rows"]
 
@@ -46,13 +46,14 @@ class Run:
     Step 0 is measured at once. `advance` makes one step; `record` measures out of turn.
 
     Raises:
-        ConfigError: as `caveats.training.Trainer` and `caveats.datasets.load`.
+        ConfigError: as `caveats.training.trainer.Trainer` and `caveats.data.load`.
     """
 
     def __init__(
         self, config: RunConfig, dataset: Dataset | None = None, every: int | None = None
     ) -> None:
         self.dataset = load(config.data.settings()) if dataset is None else dataset
+        self._config = config
         self.trainer = Trainer(config, self.dataset)
         rows = torch.from_numpy(probe_rows(len(self.dataset.x))).to(self.trainer.device)
         hidden = len(config.network.widths)
@@ -86,7 +87,7 @@ class Run:
 
     @property
     def config(self) -> RunConfig:
-        return self.trainer.config
+        return self._config
 
     @property
     def step(self) -> int:
@@ -175,12 +176,20 @@ class Run:
             self._diverge(self._place_on_probe_rows(newest))
 
     def change(self, config: RunConfig) -> None:
-        """Go on under a config that differs in live keys alone, and note it as an event."""
+        """Go on under a config that differs in live keys alone, and note it as an event.
+
+        Raises:
+            ConfigError: where the new config does not fit the data.
+            ValueError: where it would need new weights or new data.
+        """
+        if self.config.restarts(config):
+            raise ValueError("these changes need a restart")
         before, after = self.config.flat(), config.flat()
         changes = {
             key: after.get(key) for key in (*after, *before) if before.get(key) != after.get(key)
         }
         self.trainer.change(config)
+        self._config = config
         self.history.facts = self._facts()
         if changes:
             # The settings of an optimizer that went are in ``changes`` as None, not in the text.

@@ -9,33 +9,19 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from caveats.config import RunConfig
-from caveats.errors import ConfigError, visible
+from caveats.errors import ConfigError, sentence
+from caveats.status import State, Status
 
 if TYPE_CHECKING:
     from caveats.run import Run
     from caveats.runs.keeper import Keeper
 
-__all__ = ["Session", "Status"]
-
-State = Literal["loading", "paused", "running", "finished", "diverged", "failed", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the worker is doing: ``speed`` in steps a second (0 unless running), ``problem`` the
-    sentence about what went wrong, ``run_number`` counting the runs of this session from 1."""
-
-    state: State = "loading"
-    step: int = 0
-    speed: float = 0.0
-    run_number: int = 0
-    device: str = ""
-    problem: str = ""
+__all__ = ["Session"]
 
 
 class Session:
@@ -255,11 +241,3 @@ class Session:
         speed = run.speed if state == "running" else 0.0
         number, device = self.status.run_number, str(run.trainer.device)
         self.status = Status(state, run.step, speed, number, device, problem)
-
-
-def sentence(error: Exception) -> str:
-    """The first line of an error, with its kind, safe to show."""
-    first = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
-    if isinstance(error, MemoryError) or "out of memory" in first or "can't allocate" in first:
-        return f"out of memory: make widths or batch_size smaller ({visible(first)[:200]})"
-    return f"{type(error).__name__}: {visible(first)[:200]}"

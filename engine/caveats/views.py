@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from caveats.datasets import Dataset
+from caveats.data import Dataset
 
 __all__ = ["Line", "Plane", "line", "plane"]
 

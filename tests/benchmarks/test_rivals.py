@@ -18,8 +18,8 @@ from verdict_suite.rivals import (
 )
 
 from caveats.config import RunConfig
-from caveats.datasets import load
-from caveats.training import Trainer
+from caveats.data import load
+from caveats.training.trainer import Trainer
 
 EPOCHS = 30
 

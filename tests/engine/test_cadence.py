@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from caveats.cadence import BUDGET, FIRST_STEPS, SHORTEST, Cadence
-from caveats.firing import SILENT_AFTER, Firing
+from caveats.measuring.cadence import BUDGET, FIRST_STEPS, SHORTEST, Cadence
+from caveats.measuring.firing import SILENT_AFTER, Firing
 
 
 def simulate(cost: float, per_step: float, steps: int) -> tuple[list[int], list[float]]:

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from caveats.choices.activations import ACTIVATIONS
-from caveats.choices.datasets import DATASETS
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.losses import LOSSES
-from caveats.choices.normalizations import NORMALIZATIONS
-from caveats.choices.optimizers import OPTIMIZERS, SCHEDULES
 from caveats.config import RunConfig
+from caveats.data.catalogue import DATASETS
 from caveats.errors import ConfigError
-from caveats.network import build, linears
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.mlp import build, linears
+from caveats.models.normalizations import NORMALIZATIONS
 from caveats.run import Run
-from caveats.training import Trainer, check_fit, pick_device
+from caveats.training.losses import LOSSES
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.schedules import SCHEDULES
+from caveats.training.trainer import Trainer, check_fit, pick_device
 
 BASE: dict[str, Any] = {
     "data": {"name": "moons", "n": 60},

@@ -12,16 +12,17 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caveats.choices.activations import ACTIVATIONS
-from caveats.choices.base import Choice, Option, Table
-from caveats.choices.datasets import DATASETS
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.losses import LOSSES
-from caveats.choices.normalizations import NORMALIZATIONS
-from caveats.choices.optimizers import OPTIMIZERS, SCHEDULES
+from caveats.choice import Choice, Option, Table
 from caveats.config import RunConfig, is_live, parse_assignment
+from caveats.config.settings import SETTINGS
+from caveats.data.catalogue import DATASETS
 from caveats.errors import ConfigError
-from caveats.settings import SETTINGS
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.normalizations import NORMALIZATIONS
+from caveats.training.losses import LOSSES
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.schedules import SCHEDULES
 
 
 def values(option: Option) -> st.SearchStrategy[Any]:

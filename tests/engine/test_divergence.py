@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from caveats.config import RunConfig
-from caveats.divergence import Divergence
-from caveats.network import linears
+from caveats.measuring.divergence import Divergence
+from caveats.models.mlp import linears
 from caveats.run import Run
 
 LARGE = 1e38  # of the largest float32, 3.4e38

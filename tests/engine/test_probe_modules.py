@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from caveats.probe import Probe
+from caveats.measuring.probe import Probe
 
 ALIVE, SILENT, SATURATED, DEAD, UNOBSERVED = range(5)
 

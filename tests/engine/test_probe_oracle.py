@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from caveats.config import RunConfig
-from caveats.network import linears
+from caveats.models.mlp import linears
 from caveats.run import Run
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from caveats.config import RunConfig
+from caveats.documents import finite, nonfinite
 from caveats.experiments import find
-from caveats.results import LAYER_KEYS, finite, nonfinite, result
+from caveats.results import LAYER_KEYS, result
 from caveats.run import Run, probe_rows
 from caveats.verdicts import judge
 

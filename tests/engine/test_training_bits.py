@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from caveats.config import RunConfig
-from caveats.datasets import load
-from caveats.network import build
+from caveats.data import load
+from caveats.models.mlp import build
 from caveats.run import Run
-from caveats.training import Trainer
+from caveats.training.trainer import Trainer
 
 MOONS: dict[str, dict[str, Any]] = {
     "data": {"name": "moons", "n": 200},

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from caveats.config import RunConfig
+from caveats.measuring.yardsticks import RIDGES, WIDTHS, constant_loss, kernel_reach
 from caveats.run import Run
 from caveats.verdicts import Judge
-from caveats.yardsticks import RIDGES, WIDTHS, constant_loss, kernel_reach
 
 Floats = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from caveats.config import RunConfig
-from caveats.probe import Probe
+from caveats.measuring.probe import Probe
 from caveats.run import Run
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

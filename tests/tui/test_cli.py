@@ -13,11 +13,11 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveats.choices.optimizers import OPTIMIZERS
 from caveats.config import RunConfig
+from caveats.config.settings import SETTINGS
 from caveats.errors import ConfigError
 from caveats.experiments import experiments, find
-from caveats.settings import SETTINGS
+from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui import cli as entry
 from caveats_tui.commands import run as run_module
 from caveats_tui.commands.options import read_config

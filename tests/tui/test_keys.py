@@ -12,7 +12,7 @@ from rich.console import Console
 from textual.binding import Binding
 
 from caveats.config import RunConfig
-from caveats.settings import SETTINGS
+from caveats.config.settings import SETTINGS
 from caveats_tui.app import CaveatsApp
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.keys import GROUPS, KEYS, Key, bindings, markdown, table

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from caveats.network import linears
+from caveats.models.mlp import linears
 from caveats.run import Run
 from caveats.runs.export import written
 from caveats.runs.resuming import restore

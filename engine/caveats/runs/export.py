@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from caveats.choices.base import resolve
+from caveats.choice import later
 from caveats.errors import ConfigError, visible
 
 __all__ = ["FORMATS", "export", "written"]
 
 # Function of (folder, out), and how the file is called if nobody says.
-FORMATS: dict[str, tuple[str, str]] = {
-    "csv": ("caveats.runs.tables:to_csv", ".csv"),
-    "jsonl": ("caveats.runs.tables:to_jsonl", ".jsonl"),
-    "npz": ("caveats.runs.arrays:to_npz", ".npz"),
-    "tensorboard": ("caveats.runs.tensorboard:to_tensorboard", "-tensorboard"),
+tables, arrays = later("caveats.runs.tables"), later("caveats.runs.arrays")
+tensorboard = later("caveats.runs.tensorboard")
+FORMATS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
+    "csv": (lambda folder, out: tables.to_csv(folder, out), ".csv"),
+    "jsonl": (lambda folder, out: tables.to_jsonl(folder, out), ".jsonl"),
+    "npz": (lambda folder, out: arrays.to_npz(folder, out), ".npz"),
+    "tensorboard": (lambda folder, out: tensorboard.to_tensorboard(folder, out), "-tensorboard"),
 }
 
 
@@ -40,7 +42,7 @@ def export(folder: Path, to: str, out: Path | None = None) -> Path:
         out = Path(folder.resolve().name + ending)
     if os.path.lexists(out):
         raise ConfigError(f"{visible(out)} is there already: name another with --out")
-    resolve(function)(folder, out)
+    function(folder, out)
     return out
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from caveats.errors import ConfigError
-from caveats.runs.manifest import State
 from caveats.runs.shelf import new_folder, prune
+from caveats.status import State
 
 if TYPE_CHECKING:
     from caveats.run import Run

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from caveats.datasets import Dataset, load
+from caveats.data import Dataset, load
 from caveats.errors import ConfigError, visible
-from caveats.network import assemble
+from caveats.models.mlp import assemble
 from caveats.runs import checkpoint
 from caveats.runs.manifest import Manifest
 

@@ -12,23 +12,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import nan
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tomli_w
 
 from caveats.config import RunConfig
+from caveats.config.reading import MAX_LAYERS, MAX_WIDTH
 from caveats.errors import ConfigError, visible
-from caveats.reading import MAX_LAYERS, MAX_WIDTH
 from caveats.runs.files import read_whole, replace_file
+from caveats.status import STATES, State
 
 __all__ = [
     "FORMAT",
-    "LIVE",
     "MANIFEST",
     "SILENT_AFTER",
     "Manifest",
     "Standing",
-    "State",
     "curve",
     "rooted",
 ]
@@ -38,12 +37,6 @@ MANIFEST = "run.toml"
 LARGEST = 2**20  # bytes: a config of 1,000 layers has 40,000
 CURVE = 32  # losses in the picture that a list of runs shows
 
-State = Literal["loading", "paused", "running", "finished", "diverged", "failed", "stopped"]
-STATES: tuple[State, ...] = (
-    "loading", "paused", "running", "finished", "diverged", "failed", "stopped",
-)  # fmt: skip
-# While a run is in one of these, its process writes a new beat every few seconds.
-LIVE = frozenset({"loading", "paused", "running"})
 SILENT_AFTER = 10.0  # seconds without a sign of life, after which something may be wrong
 
 

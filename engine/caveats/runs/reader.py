@@ -20,8 +20,8 @@ from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.runs.files import opened
 from caveats.runs.lines import BadLineError, Record, is_event, parse
 from caveats.runs.log import LOG, Tail
-from caveats.runs.manifest import LIVE, MANIFEST, SILENT_AFTER, Manifest
-from caveats.session import Status
+from caveats.runs.manifest import MANIFEST, SILENT_AFTER, Manifest
+from caveats.status import LIVE, Status
 
 __all__ = ["Follower", "Reader", "records"]
 

@@ -12,16 +12,16 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caveats.errors import ConfigError, visible
+from caveats.errors import ConfigError, sentence, visible
 from caveats.history import Event, History
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.run import Run
 from caveats.runs import checkpoint
 from caveats.runs.log import LOG
-from caveats.runs.manifest import LIVE, Manifest
+from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats.runs.writer import BEAT, Writer
-from caveats.session import sentence
+from caveats.status import LIVE
 
 __all__ = ["restore", "resume"]
 

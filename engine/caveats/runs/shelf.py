@@ -21,7 +21,8 @@ import tomli_w
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
 from caveats.runs.files import read_whole, replace_file
-from caveats.runs.manifest import LIVE, MANIFEST, Manifest
+from caveats.runs.manifest import MANIFEST, Manifest
+from caveats.status import LIVE
 
 __all__ = [
     "KEPT", "Entry", "Label", "default_place", "delete", "find", "label", "list_runs", "new_folder",

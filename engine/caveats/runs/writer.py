@@ -26,7 +26,8 @@ from caveats.errors import ConfigError, visible
 from caveats.history import States
 from caveats.runs.lines import event_line, record_line
 from caveats.runs.log import Log
-from caveats.runs.manifest import LIVE, Manifest, Standing, State, curve, rooted
+from caveats.runs.manifest import Manifest, Standing, curve, rooted
+from caveats.status import LIVE, State
 
 if TYPE_CHECKING:
     from caveats.run import Run

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from caveats.choices.base import Value
-from caveats.choices.initializers import INITIALIZERS
-from caveats.config import NetworkConfig
+from caveats.choice import Value
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.section import NetworkConfig
 from caveats.theory.gram import Layer
 from caveats.theory.response import Response
 

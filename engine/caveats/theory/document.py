@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from caveats.config import RunConfig
-from caveats.results import finite, nonfinite
+from caveats.documents import finite, nonfinite
 from caveats.theory.prediction import Prediction
 from caveats.theory.response import Floats
 

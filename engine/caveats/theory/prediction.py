@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from caveats.choices.initializers import INITIALIZERS
 from caveats.config import RunConfig
+from caveats.models.initializers import INITIALIZERS
 from caveats.theory.applies import layers_of, why_not
 from caveats.theory.dead import dead_fraction
 from caveats.theory.gram import (

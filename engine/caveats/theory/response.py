@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.choices.activations import ACTIVATIONS
+from caveats.models.activations import ACTIVATIONS
 
 __all__ = ["Floats", "Kink", "Response"]
 

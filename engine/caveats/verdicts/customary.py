@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-from caveats.choices.datasets import DATASETS
 from caveats.config import RunConfig
-from caveats.instruments.stability import stability_limit
+from caveats.data.catalogue import DATASETS
+from caveats.training.stability import stability_limit
 
 __all__ = [
     "ADAM_LIKE",

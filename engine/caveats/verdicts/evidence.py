@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.choices.activations import ACTIVATIONS
 from caveats.config import RunConfig
 from caveats.history import Event, Facts, Snapshot
+from caveats.models.activations import ACTIVATIONS
 from caveats.verdicts.progress import Progress, progress
 
 if TYPE_CHECKING:

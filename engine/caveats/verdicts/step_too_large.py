@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from caveats.config import RunConfig
-from caveats.instruments.stability import LIMITS, stability_limit
+from caveats.training.stability import LIMITS, stability_limit
 from caveats.verdicts import customary as usual
 from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import FADED, GROWN, Evidence

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from caveats.choices.activations import ACTIVATIONS
+from caveats.models.activations import ACTIVATIONS
 from caveats.theory.kernels import moments, normal_cdf, pair_expectations, width_pairs
 from caveats.theory.response import Response
 

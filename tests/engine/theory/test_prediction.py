@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from caveats.choices.activations import ACTIVATIONS
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.losses import LOSSES
 from caveats.config import RunConfig
-from caveats.datasets import load
-from caveats.network import build
-from caveats.probe import Probe
+from caveats.data import load
+from caveats.measuring.probe import Probe
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.mlp import build
 from caveats.run import probe_rows
 from caveats.theory import factor, predict
+from caveats.training.losses import LOSSES
 
 
 def config_of(**network):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from caveats.choices.activations import ACTIVATIONS
+from caveats.models.activations import ACTIVATIONS
 from caveats.theory.response import Response
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from caveats.choices.activations import ACTIVATIONS
-from caveats.choices.base import Choice, Table
-from caveats.choices.datasets import DATASETS
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.losses import LOSSES
-from caveats.choices.normalizations import NORMALIZATIONS
-from caveats.choices.optimizers import OPTIMIZERS, SCHEDULES
+from caveats.choice import Choice, Table
 from caveats.config import RunConfig
+from caveats.data.catalogue import DATASETS
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.normalizations import NORMALIZATIONS
+from caveats.training.losses import LOSSES
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.schedules import SCHEDULES
 from caveats_tui.lab.dialogs import matches
 
 TABLES = (ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, DATASETS, LOSSES, NORMALIZATIONS)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveats.choices.activations import ACTIVATIONS
-from caveats.choices.base import Option, Table
-from caveats.choices.datasets import DATASETS
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.optimizers import OPTIMIZERS
+from caveats.choice import Option, Table
 from caveats.config import RunConfig, parse_assignment
-from caveats.settings import SETTINGS
+from caveats.config.settings import SETTINGS
+from caveats.data.catalogue import DATASETS
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initializers import INITIALIZERS
+from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui.lab.setup import Line, describe, lines, nudged, shown
 from caveats_tui.lab.words import changes_shown
 

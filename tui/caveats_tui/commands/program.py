@@ -16,8 +16,7 @@ from typing import Any, TextIO
 import click
 from click.core import ParameterSource
 
-from caveats.errors import ConfigError, nearest, visible
-from caveats.session import sentence
+from caveats.errors import ConfigError, nearest, sentence, visible
 
 __all__ = ["INTERRUPTED", "Interrupted", "Program"]
 

@@ -73,7 +73,8 @@ def run(
     kept = Kept(warning, out, folder, assignments)
     finished = trained(config, every, kept)
     # Imported late: it is the run that made numpy and torch worth loading.
-    from caveats.results import attempt_words, finite, result, with_fix
+    from caveats.documents import finite
+    from caveats.results import attempt_words, result, with_fix
 
     document = result(finished)
     document["run"] = str(kept.folder) if kept.folder is not None else None

@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from caveats.runs.manifest import LIVE, SILENT_AFTER, Manifest
+from caveats.runs.manifest import SILENT_AFTER, Manifest
 from caveats.runs.shelf import Entry, default_place, list_runs
+from caveats.status import LIVE
 from caveats_tui.commands.charset import carried
 
 __all__ = ["age", "listed", "runs"]

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from caveats.config import RunConfig
-from caveats.session import Status
+from caveats.status import Status
 from caveats_tui.keys import KEYS
 from caveats_tui.lab.explain import verdict_line
 from caveats_tui.lab.setup import describe

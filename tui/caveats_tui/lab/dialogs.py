@@ -20,7 +20,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
-from caveats.choices.base import Choice, Table
+from caveats.choice import Choice, Table
 from caveats.errors import ConfigError
 
 __all__ = ["Ask", "Edit", "Picker", "matches", "sought", "typed_ahead"]

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from caveats.errors import ConfigError
-from caveats.session import sentence
+from caveats.errors import ConfigError, sentence
 from caveats.theory import Factor, Prediction, factor, predict
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from textual.screen import Screen
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
-from caveats.runs.manifest import LIVE
 from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
+from caveats.status import LIVE
 from caveats_tui.charts.spec import Charset
 from caveats_tui.lab.dialogs import Ask
 from caveats_tui.lab.workbench import Workbench

@@ -21,8 +21,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from caveats.config import RunConfig, parse_assignment
+from caveats.config.settings import SETTINGS
 from caveats.runs.reader import Reader
-from caveats.settings import SETTINGS
 from caveats_tui.charts.pace import Pace
 from caveats_tui.charts.spec import Charset
 from caveats_tui.charts.widget import RowsView

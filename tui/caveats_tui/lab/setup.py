@@ -16,13 +16,13 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option as ListItem
 
-from caveats.choices.base import Choice, Option, Table
-from caveats.choices.datasets import DATASETS
-from caveats.choices.initializers import INITIALIZERS
-from caveats.choices.optimizers import OPTIMIZERS
+from caveats.choice import Choice, Option, Table
 from caveats.config import RunConfig
+from caveats.config.settings import SETTINGS
+from caveats.data.catalogue import DATASETS
 from caveats.errors import visible
-from caveats.settings import SETTINGS
+from caveats.models.initializers import INITIALIZERS
+from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui.keys import KEYS
 
 __all__ = ["Line", "SetupList", "describe", "lines", "nudged", "shown"]

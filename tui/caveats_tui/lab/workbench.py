@@ -15,7 +15,8 @@ from caveats.experiments import Experiment
 from caveats.history import History, Snapshot
 from caveats.runs.keeper import Keeper
 from caveats.runs.shelf import delete
-from caveats.session import Session, Status
+from caveats.session import Session
+from caveats.status import Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.lab.cure import Attempt
@@ -27,7 +28,7 @@ from caveats_tui.lab.words import changes_shown
 if TYPE_CHECKING:
     from torch import nn
 
-    from caveats.datasets import Dataset
+    from caveats.data import Dataset
     from caveats.theory import Prediction
 
 __all__ = ["Workbench"]

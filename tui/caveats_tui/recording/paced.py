@@ -8,7 +8,8 @@ import asyncio
 from dataclasses import replace
 
 from caveats.config import RunConfig
-from caveats.session import Session, Status
+from caveats.session import Session
+from caveats.status import Status
 from caveats_tui.lab.workbench import Workbench
 
 __all__ = ["PacedSession", "PacedWorkbench"]

@@ -7,9 +7,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from caveats.cadence import Cadence
-from caveats.instruments.sampler import Sampler
-from caveats.probe import Probe
+from caveats.measuring.cadence import Cadence
+from caveats.measuring.probe import Probe
+from caveats.measuring.readings import Sampler
 from caveats.run import Run
 
 __all__ = ["READ_EVERY", "unhurried"]

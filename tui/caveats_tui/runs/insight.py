@@ -15,7 +15,7 @@ from caveats.runs.reader import Reader
 if TYPE_CHECKING:
     from torch import nn
 
-    from caveats.datasets import Dataset
+    from caveats.data import Dataset
 
 __all__ = ["Insight"]
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from caveats.runs.manifest import LIVE, SILENT_AFTER, Manifest
+from caveats.runs.manifest import SILENT_AFTER, Manifest
 from caveats.runs.shelf import Entry
+from caveats.status import LIVE
 from caveats.verdicts import CAVEATS
 from caveats_tui.commands.runs import age
 from caveats_tui.lab.pictures import spark

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from caveats.history import Snapshot
-from caveats.runs.manifest import LIVE
 from caveats.runs.reader import Reader
+from caveats.status import LIVE
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.lab.figures import Trace
 from caveats_tui.runs.watching import Watching

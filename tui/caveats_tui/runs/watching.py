@@ -15,9 +15,9 @@ import numpy as np
 
 from caveats.errors import visible
 from caveats.experiments import Experiment
-from caveats.runs.manifest import LIVE, SILENT_AFTER
+from caveats.runs.manifest import SILENT_AFTER
 from caveats.runs.reader import Follower, Reader
-from caveats.session import Status
+from caveats.status import LIVE, Status
 from caveats.verdicts import Remedy, Verdict
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.workbench import Workbench
@@ -27,7 +27,7 @@ from caveats_tui.runs.timeline import Timeline
 if TYPE_CHECKING:
     from torch import nn
 
-    from caveats.datasets import Dataset
+    from caveats.data import Dataset
 
 __all__ = ["Watching"]
 

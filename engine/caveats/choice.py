@@ -1,0 +1,188 @@
+"""What every table of choices is made of: a name, how it is made, a sentence, a source.
+
+It knows neither torch nor what any one choice does. A choice finds its maker when it is first
+used (``lambda: nn.ReLU`` with ``nn = later("torch.nn")``): tables can then be read, searched and
+shown before torch (1.5-3 s) is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from caveats.errors import ConfigError, nearest, visible
+
+__all__ = ["Choice", "Option", "Options", "Table", "Value", "later", "plain"]
+
+LARGEST = 10**300  # beyond it a whole number from a file may not fit a float
+
+# What an option's value can be once it was read: a number, a switch, a word, a pair of numbers.
+Value = bool | int | float | str | tuple[float, ...]
+Options = Mapping[str, Value]  # a choice's own settings, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One number (switch, pair) that a choice takes, its default and the range it is valid in.
+
+    The type of ``default`` is the type of the option: float takes ints, int takes no fraction,
+    a tuple takes exactly as many numbers. ``low`` and ``high`` are inclusive unless ``open_low``.
+    """
+
+    name: str
+    default: Value
+    sentence: str
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+    def check(self, value: object, where: str) -> Value:
+        """The value in the option's own type.
+
+        Raises:
+            ConfigError: one sentence naming ``where`` (file and key), the value and what is valid.
+        """
+        said = visible(repr(value))
+        if isinstance(self.default, bool):
+            if not isinstance(value, bool):
+                raise ConfigError(f"{where} = {said} is no switch: use true or false")
+            return value
+        if isinstance(self.default, str):
+            if not isinstance(value, str):
+                raise ConfigError(f"{where} = {said} is no text")
+            return value
+        if isinstance(self.default, tuple):
+            if not isinstance(value, (list, tuple)) or len(value) != len(self.default):
+                example = list(self.default)
+                raise ConfigError(
+                    f"{where} = {said} should be {len(self.default)} numbers, as {example}"
+                )
+            return tuple(float(self._number(item, where)) for item in value)
+        number = self._number(value, where)
+        if isinstance(self.default, int):
+            if number != int(number):
+                raise ConfigError(f"{where} = {said} should be a whole number, as {round(number)}")
+            return int(number)
+        return float(number)
+
+    def _number(self, value: object, where: str) -> float:
+        said = visible(repr(value))
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ConfigError(f"{where} = {said} is no number, as {self.default!r} is")
+        if abs(value) > LARGEST and value not in (float("inf"), float("-inf")):
+            raise ConfigError(f"{where} is a number of more than 300 digits: {self.range()}")
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ConfigError(f"{where} = {said} is not finite; the default is {self.default!r}")
+        below = self.low is not None and (value <= self.low if self.open_low else value < self.low)
+        above = self.high is not None and (
+            value >= self.high if self.open_high else value > self.high
+        )
+        if below or above:
+            raise ConfigError(f"{where} = {said} is out of range: {self.range()}")
+        return value
+
+    def range(self) -> str:
+        """The valid range in words, as "at least 0 and below 1"."""
+        parts = []
+        if self.low is not None:
+            parts.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
+        if self.high is not None:
+            parts.append(f"{'below' if self.open_high else 'at most'} {self.high:g}")
+        return " and ".join(parts) or "any number"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that a user can choose.
+
+    ``maker`` returns the function or class that makes it, ``fixed`` is what is always passed to
+    that one, ``options`` what the user may set.
+    """
+
+    name: str
+    maker: Callable[[], Callable[..., Any]]
+    sentence: str
+    source: str
+    options: tuple[Option, ...] = ()
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+    def make(self, *args: Any, **settings: Any) -> Any:
+        """Call the maker with the fixed settings, then ``settings``."""
+        return self.maker()(*args, **{**self.fixed, **settings})
+
+    def defaults(self) -> dict[str, Value]:
+        return {option.name: option.default for option in self.options}
+
+    def check(self, settings: Mapping[str, object], where: str) -> dict[str, Value]:
+        """Every option of this choice, from ``settings`` where given.
+
+        Raises:
+            ConfigError: for an option that this choice does not have, or a value out of range.
+        """
+        options = {option.name: option for option in self.options}
+        for name in settings:
+            if name not in options:
+                end = nearest(name, options) if options else f"{self.name} takes no settings"
+                raise ConfigError(f"{where}.{visible(name)} is unknown for {self.name!r}: {end}")
+        return {
+            name: option.check(settings[name], f"{where}.{name}")
+            if name in settings
+            else option.default
+            for name, option in options.items()
+        }
+
+
+C = TypeVar("C", bound=Choice)
+
+
+class Table(Mapping[str, C], Generic[C]):
+    """Choices of one kind, by name, in the order in which they are shown."""
+
+    def __init__(self, kind: str, *choices: C) -> None:
+        self.kind = kind
+        self._choices = {choice.name: choice for choice in choices}
+        if len(self._choices) != len(choices):
+            raise ValueError(f"two {kind}s share a name")
+
+    def __getitem__(self, name: str) -> C:
+        return self._choices[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._choices)
+
+    def __len__(self) -> int:
+        return len(self._choices)
+
+    def find(self, name: object, where: str) -> C:
+        """The choice of that name.
+
+        Raises:
+            ConfigError: naming ``where`` (file and key), what was written, and the nearest name.
+        """
+        if isinstance(name, str) and name in self._choices:
+            return self._choices[name]
+        said = visible(repr(name))
+        raise ConfigError(f"{where} = {said} is no {self.kind}: {nearest(str(name), self)}")
+
+
+def plain(options: Options) -> dict[str, Any]:
+    """Options as TOML has them: pairs as lists."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
+
+
+class Later:
+    """Stands for a module, which is imported when something of it is first used."""
+
+    def __init__(self, module: str) -> None:
+        self._module = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self._module), name)
+
+
+def later(module: str) -> Any:
+    """A stand-in for ``module``, so that a table may speak of it before it is loaded."""
+    return Later(module)

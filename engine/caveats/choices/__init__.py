@@ -1,1 +1,0 @@
-"""What a user can choose, one table for each kind; it makes nothing until asked."""

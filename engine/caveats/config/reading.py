@@ -1,0 +1,160 @@
+"""Reads the sections of a configuration: every value checked, what is missing at its default, and
+one sentence for what is wrong.
+
+It knows which keys and values are valid (`caveats.config.settings`), not where they were written:
+that is ``source``, with which every sentence begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from caveats.choice import Value
+from caveats.config.settings import SETTINGS
+from caveats.data.catalogue import DATASETS
+from caveats.data.section import DataConfig
+from caveats.errors import ConfigError, nearest, visible
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.section import InitConfig, NetworkConfig
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.section import OptimizerConfig, TrainingConfig
+
+__all__ = ["read_data", "read_network", "read_optimizer", "read_training"]
+
+MAX_LAYERS = 1000
+MAX_WIDTH = 1_000_000
+
+
+def common(section: str, values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The numbers, switches and choices of a section, each checked or at its default."""
+    read: dict[str, Any] = {}
+    for setting in SETTINGS.values():
+        if setting.section != section:
+            continue
+        where = f"{source}: {setting.key}"
+        given = setting.name in values
+        if setting.option is not None:
+            value = values[setting.name] if given else setting.default
+            read[setting.name] = setting.option.check(value, where)
+        elif setting.table is not None and setting.name not in ("activation", "init"):
+            name = values.get(setting.name, setting.default)
+            read[setting.name] = setting.table.find(name, where).name
+    return read
+
+
+def reject_unknown(
+    section: str, values: Mapping[str, Any], source: str, own: Sequence[str] = ()
+) -> None:
+    valid = [s.name for s in SETTINGS.values() if s.section == section] + list(own)
+    for key in values:
+        if key not in valid:
+            raise ConfigError(
+                f"{source}: {section}.{visible(key)} is no setting: {nearest(key, valid)}"
+            )
+
+
+def own_options(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: v for key, v in values.items() if f"{section}.{key}" not in SETTINGS}
+
+
+def read_data(values: dict[str, Any], source: str) -> DataConfig:
+    shared = common("data", values, source)
+    for key in ("file", "target"):
+        value = values.get(key)
+        if value is not None and not isinstance(value, str):
+            raise ConfigError(f"{source}: data.{key} = {visible(repr(value))} is no text")
+    if values.get("file") is not None:
+        if "name" in values:
+            raise ConfigError(
+                f"{source}: data.name = {visible(repr(values['name']))} and data.file = "
+                f"{visible(repr(values['file']))} exclude each other: keep one"
+            )
+        reject_unknown("data", values, source)
+        own: Mapping[str, Value] = MappingProxyType({})
+        return DataConfig(None, values["file"], values.get("target"), shared["standardize"], own)
+    if values.get("target") is not None:
+        raise ConfigError(
+            f"{source}: data.target = {visible(repr(values['target']))} needs data.file, a csv"
+        )
+    choice = DATASETS[shared["name"]]
+    reject_unknown("data", values, source, [option.name for option in choice.options])
+    options = choice.check(own_options("data", values), f"{source}: data")
+    return DataConfig(choice.name, None, None, shared["standardize"], MappingProxyType(options))
+
+
+def read_network(values: dict[str, Any], source: str) -> NetworkConfig:
+    reject_unknown("network", values, source)
+    shared = common("network", values, source)
+    widths = read_widths(values.get("widths", SETTINGS["network.widths"].default), source)
+    return NetworkConfig(
+        widths=widths,
+        activations=read_activations(values.get("activation", "relu"), len(widths), source),
+        init=read_init(values.get("init", "he_normal"), source),
+        **shared,
+    )
+
+
+def read_widths(value: Any, source: str) -> tuple[int, ...]:
+    where = f"{source}: network.widths = {visible(repr(value))}"
+    if not isinstance(value, (list, tuple)):
+        raise ConfigError(f"{where} should be a list of whole numbers, as [64, 64, 64]")
+    if len(value) > MAX_LAYERS:
+        raise ConfigError(f"{source}: network.widths has {len(value)} layers: at most {MAX_LAYERS}")
+    for width in value:
+        if isinstance(width, bool) or not isinstance(width, int):
+            raise ConfigError(f"{where} should be a list of whole numbers, as [64, 64, 64]")
+        if not 1 <= width <= MAX_WIDTH:
+            raise ConfigError(f"{where} holds {width}: a layer has 1 to {MAX_WIDTH:,} units")
+    return tuple(value)
+
+
+def read_activations(value: Any, layers: int, source: str) -> tuple[str, ...]:
+    where = f"{source}: network.activation"
+    table = SETTINGS["network.activation"].table
+    assert table is not None
+    if isinstance(value, (list, tuple)):
+        if len(value) != layers:
+            raise ConfigError(
+                f"{where} lists {len(value)} activations for {layers} hidden layers: "
+                "give one name, or one for each layer"
+            )
+        return tuple(table.find(name, where).name for name in value)
+    return (table.find(value, where).name,) * layers
+
+
+def read_init(value: Any, source: str) -> InitConfig:
+    where = f"{source}: network.init"
+    if isinstance(value, Mapping):
+        own = {key: v for key, v in value.items() if key != "name"}
+        if "name" not in value:
+            raise ConfigError(f"{where} = {visible(repr(dict(value)))} needs a name, as 'normal'")
+        choice = INITIALIZERS.find(value["name"], f"{where}.name")
+    else:
+        own, choice = {}, INITIALIZERS.find(value, where)
+    options = choice.check(own, where)
+    if choice.name == "uniform" and float(options["low"]) > float(options["high"]):  # type: ignore[arg-type]
+        raise ConfigError(f"{where}.low = {options['low']} lies above high = {options['high']}")
+    return InitConfig(choice.name, MappingProxyType(options))
+
+
+def read_optimizer(values: dict[str, Any], source: str) -> OptimizerConfig:
+    choice = OPTIMIZERS.find(values.get("name", "sgd"), f"{source}: optimizer.name")
+    own = own_options("optimizer", values)
+    reject_unknown("optimizer", values, source, [option.name for option in choice.options])
+    shared = common("optimizer", {"lr": choice.lr, **values}, source)
+    options = choice.check(own, f"{source}: optimizer")
+    return OptimizerConfig(**shared, options=MappingProxyType(options))
+
+
+def read_training(values: dict[str, Any], source: str) -> TrainingConfig:
+    reject_unknown("training", values, source)
+    device = values.get("device", "auto")
+    if not isinstance(device, str) or not re.fullmatch(r"auto|cpu|cuda(:\d{1,4})?|mps", device):
+        raise ConfigError(
+            f"{source}: training.device = {visible(repr(device))} is no device: "
+            "valid are auto, cpu, cuda, cuda:N, mps"
+        )
+    return TrainingConfig(**common("training", values, source), device=device)

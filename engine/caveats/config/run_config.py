@@ -1,0 +1,190 @@
+"""A run's configuration: read, changed, compared and written; TOML in, TOML out.
+
+It knows neither torch nor the data: what only the data can tell (a batch larger than it, a missing
+column) is checked where they are loaded.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from caveats.config.reading import read_data, read_network, read_optimizer, read_training
+from caveats.config.settings import SECTIONS, SETTINGS
+from caveats.data.section import DataConfig
+from caveats.errors import ConfigError, nearest, visible
+from caveats.models.section import NetworkConfig
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.section import OptimizerConfig, TrainingConfig
+
+__all__ = ["RunConfig", "is_live", "parse_assignment"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """All of a run. Two runs with equal configs end with equal weights on the same machine.
+
+    Make one with `from_toml`, `from_dict` or `read`: these check every value. `changed` gives a
+    new one with some dotted keys changed.
+    """
+
+    data: DataConfig = field(default_factory=DataConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any], source: str = "config") -> RunConfig:
+        """Read nested sections, as TOML gives them; what is not named takes its default.
+
+        Raises:
+            ConfigError: one sentence naming ``source``, the key, the value and what is valid.
+        """
+        for name, section in tree.items():
+            if name not in SECTIONS:
+                raise ConfigError(
+                    f"{source}: [{visible(name)}] is no section: {nearest(name, SECTIONS)}"
+                )
+            if not isinstance(section, Mapping):
+                raise ConfigError(f"{source}: {name} should be a section, as [{name}]")
+        parts = {name: dict(tree.get(name, {})) for name in SECTIONS}
+        return cls(
+            data=read_data(parts["data"], source),
+            network=read_network(parts["network"], source),
+            optimizer=read_optimizer(parts["optimizer"], source),
+            training=read_training(parts["training"], source),
+        )
+
+    @classmethod
+    def from_toml(cls, text: str, source: str = "config") -> RunConfig:
+        """Read TOML text; raises ConfigError as `from_dict`, and for text that is no TOML."""
+        try:
+            tree = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # also numbers of more than 4,300 digits
+            raise ConfigError(f"{source} is no valid TOML: {visible(error)}") from None
+        return cls.from_dict(tree, source)
+
+    @classmethod
+    def read(cls, path: str | Path) -> RunConfig:
+        """Read a TOML file; a relative data.file is taken from the config's own folder."""
+        shown = visible(path)
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"{shown} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{shown} is no UTF-8 text, so no TOML") from None
+        except ValueError:
+            raise ConfigError(f"{shown} cannot be the name of a file") from None
+        config = cls.from_toml(text, shown)
+        if config.data.file is None or Path(config.data.file).is_absolute():
+            return config
+        beside = str(Path(path).parent / config.data.file)
+        return replace(config, data=replace(config.data, file=beside))
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Nested plain values, complete: `from_dict` gives an equal config back."""
+        return {
+            "data": self.data.settings(),
+            "network": self.network.settings(),
+            "optimizer": self.optimizer.settings(),
+            "training": self.training.settings(),
+        }
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps(self.to_dict())
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted keys to plain values, for showing and for comparing two configs."""
+        return {
+            f"{section}.{key}": value
+            for section, values in self.to_dict().items()
+            for key, value in values.items()
+        }
+
+    def changed(self, changes: Mapping[str, Any], source: str = "config") -> RunConfig:
+        """This config with dotted keys changed: ``{"optimizer.lr": 0.01}``.
+
+        A new data set, initialiser or optimizer starts from its own settings' defaults; a new
+        optimizer takes its customary learning rate where the old one had its own. One activation
+        for all layers follows new widths.
+
+        Raises:
+            ConfigError: as `from_dict`.
+        """
+        tree = self.to_dict()
+        for key, value in changes.items():
+            if key in ("data.name", "data.file") and value != tree["data"].get(key[5:]):
+                tree["data"] = {"standardize": self.data.standardize}
+            elif key == "optimizer.name" and value != self.optimizer.name:
+                tree["optimizer"] = self._for_another_optimizer()
+        # A table or a name before the settings that belong to it, whatever the order given.
+        for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
+            set_dotted(tree, key, changes[key], source)
+        return RunConfig.from_dict(tree, source)
+
+    def _for_another_optimizer(self) -> dict[str, Any]:
+        old = self.optimizer
+        kept = {"clip_norm": old.clip_norm, "schedule": old.schedule}
+        return kept if old.lr == OPTIMIZERS[old.name].lr else {"lr": old.lr, **kept}
+
+    def restarts(self, other: RunConfig) -> bool:
+        """Whether going from this config to ``other`` needs new weights or new data."""
+        mine, theirs = self.flat(), other.flat()
+        differ = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
+        return any(not is_live(key) for key in differ)
+
+
+def is_live(key: str) -> bool:
+    """Whether a dotted key may change while a run goes on (an optimizer's own settings may)."""
+    setting = SETTINGS.get(key)
+    return setting.live if setting else key.startswith("optimizer.")
+
+
+def set_dotted(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
+    section, _, rest = key.partition(".")
+    if section not in SECTIONS or not rest:
+        same = [full for full in SETTINGS if full.partition(".")[2] == key]
+        end = f"did you mean {same[0]!r}?" if same else nearest(key, SETTINGS)
+        raise ConfigError(f"{source}: {visible(key)} is no setting: {end}")
+    if rest.startswith("init.") and section == "network":
+        init = tree["network"]["init"]
+        table = dict(init) if isinstance(init, Mapping) else {"name": init}
+        if rest == "init.name" and value != table.get("name"):
+            table = {}  # another initialiser has settings of its own
+        table[rest.removeprefix("init.")] = value
+        tree["network"]["init"] = table
+    else:
+        tree[section][rest] = value
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Read one ``--set KEY=VALUE``: the value as TOML where it is TOML (``.3`` and ``1.`` count as
+    the numbers they are), ``64-64`` and ``64x20`` as widths, else as a word.
+
+    Raises:
+        ConfigError: where there is no "=".
+    """
+    key, equals, value = text.partition("=")
+    key, value = key.strip(), value.strip()
+    if not equals or not key:
+        raise ConfigError(f"--set {visible(text)} should be KEY=VALUE, as optimizer.lr=0.01")
+    if key == "network.widths" and re.fullmatch(r"\d+([x×]\d{1,4})?(-\d+([x×]\d{1,4})?)*", value):
+        parts = [re.split("[x×]", part) for part in value.split("-")]
+        return key, [int(w) for w, *times in parts for _ in range(int(*times or ["1"]))]
+    # TOML wants a digit on both sides of the point.
+    padded = re.sub(r"(?<![\w.])\.(?=\d)", "0.", re.sub(r"(?<=\d)\.(?![\d.])", ".0", value))
+    for written in (value, padded):
+        try:
+            parsed = tomllib.loads(f"value = {written}")
+        except (ValueError, RecursionError):
+            continue
+        # "a\nb = 1" would parse as two keys: only a lone value counts.
+        return key, parsed["value"] if len(parsed) == 1 else value
+    return key, value

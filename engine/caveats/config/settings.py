@@ -1,0 +1,150 @@
+"""The table of settings: every key of a config, what it may hold, and whether it may change while
+a run goes on. It knows no run and holds no values; `caveats.config` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from caveats.choice import Option, Table, Value
+from caveats.data.catalogue import DATASETS
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.normalizations import NORMALIZATIONS
+from caveats.training.losses import LOSSES
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.schedules import SCHEDULES
+
+__all__ = ["SECTIONS", "SETTINGS", "Setting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key. Numbers and switches have an ``option``, choices a ``table``; the few keys with
+    neither (widths, files, device) are read by a function of their own in `caveats.config`.
+
+    ``live`` keys change in place while a run goes on and keep its weights; the others restart it.
+    """
+
+    key: str
+    label: str
+    sentence: str
+    default: Value | tuple[int, ...] | None
+    option: Option | None = None
+    table: Table[Any] | None = None
+    live: bool = False
+
+    @property
+    def section(self) -> str:
+        return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        return self.key.partition(".")[2]
+
+
+def number(
+    key: str,
+    label: str,
+    default: bool | int | float,
+    sentence: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    open_low: bool = False,
+    open_high: bool = False,
+    live: bool = False,
+) -> Setting:
+    name = key.partition(".")[2]
+    option = Option(name, default, sentence, low, high, open_low, open_high)
+    return Setting(key, label, sentence, default, option=option, live=live)
+
+
+def choice(
+    key: str, label: str, default: str, sentence: str, table: Table[Any], *, live: bool = False
+) -> Setting:
+    return Setting(key, label, sentence, default, table=table, live=live)
+
+
+# In the order in which a person meets them: the lab's list starts with what matters most.
+SETTINGS: dict[str, Setting] = {
+    setting.key: setting
+    for setting in (
+        choice(
+            "network.activation",
+            "activation",
+            "relu",
+            "the bend after each hidden layer; a list gives each layer its own",
+            ACTIVATIONS,
+            live=True,
+        ),
+        choice("network.init", "init", "he_normal", "how weights are drawn", INITIALIZERS),
+        choice("optimizer.name", "optimizer", "sgd", "how a step is made", OPTIMIZERS, live=True),
+        number(
+            "optimizer.lr",
+            "learning rate",
+            0.1,
+            "the size of a step",
+            low=0.0,
+            open_low=True,
+            live=True,
+        ),
+        Setting("network.widths", "widths", "units of each hidden layer", (64, 64, 64)),
+        choice("data.name", "data", "digits", "what the network learns", DATASETS),
+        Setting("data.file", "file", "your own .npz (x, y) or .csv in place of data.name", None),
+        Setting("data.target", "target column", "which column of a csv is the target", None),
+        number("data.standardize", "standardize", True, "every input to mean 0 and variance 1"),
+        number("network.bias", "bias", 0.0, "added to every hidden bias at the start"),
+        choice(
+            "network.normalization",
+            "normalization",
+            "none",
+            "what stands between weights and activation",
+            NORMALIZATIONS,
+        ),
+        number("network.residual", "residual", False, "x + layer(x) where the widths allow it"),
+        number(
+            "network.dropout",
+            "dropout",
+            0.0,
+            "share of each hidden layer switched off at random in each step",
+            low=0.0,
+            high=1.0,
+            open_high=True,
+            live=True,
+        ),
+        number(
+            "optimizer.clip_norm",
+            "clip norm",
+            0.0,
+            "the whole gradient is scaled down to this length; 0 = never",
+            low=0.0,
+            live=True,
+        ),
+        choice(
+            "optimizer.schedule",
+            "schedule",
+            "constant",
+            "how the learning rate moves over the run",
+            SCHEDULES,
+            live=True,
+        ),
+        choice("training.loss", "loss", "auto", "what is made small", LOSSES),
+        number(
+            "training.batch_size",
+            "batch size",
+            64,
+            "rows of a step; 0 = all of them",
+            low=0,
+            live=True,
+        ),
+        number("training.steps", "steps", 1000, "how long the run is", low=1, live=True),
+        number(
+            "training.seed", "seed", 0, "of weights, batches and dropout", low=0, high=2**63 - 1
+        ),
+        Setting("training.device", "device", "auto, cpu, cuda, cuda:N or mps", "auto"),
+    )
+}
+
+SECTIONS: tuple[str, ...] = ("data", "network", "optimizer", "training")

@@ -1,0 +1,112 @@
+"""What a data set is once it is loaded, and how raw inputs become it. It does not know where they
+came from.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from caveats.data.catalogue import Task
+
+__all__ = ["FLOAT32_MAX", "Dataset", "fits_float32", "prepared"]
+
+Array = npt.NDArray[Any]
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Rows to learn from, complete and in memory. Its arrays become read-only.
+
+    ``x`` is (rows, features) float32. With ``classes`` = k, ``y`` is (rows,) int64 from 0 to
+    k - 1; with None it is (rows, targets) float32, for regression. ``torch.from_numpy`` warns of
+    arrays that cannot be written to: take ``torch.tensor``, which copies.
+    """
+
+    name: str
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
+    classes: int | None
+    feature_names: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        self.x.flags.writeable = False
+        self.y.flags.writeable = False
+
+    @property
+    def task(self) -> Task:
+        return "regression" if self.classes is None else "classification"
+
+    @property
+    def rows(self) -> int:
+        return len(self.x)
+
+    @property
+    def features(self) -> int:
+        return int(self.x.shape[1])
+
+    @property
+    def crc32(self) -> int:
+        """By which a kept run knows its data again: of the bytes of ``x``, then of ``y``."""
+        return zlib.crc32(self.y.tobytes(), zlib.crc32(self.x.tobytes()))
+
+    @property
+    def outputs(self) -> int:
+        """Units of the output layer that this data needs: one a class, or one a target."""
+        return int(self.y.shape[1]) if self.classes is None else self.classes
+
+
+def fits_float32(values: Array) -> bool:
+    """Whether every number is finite as float32; ``values`` is not empty."""
+    # min and max need no temporary, and a NaN makes both comparisons false. As Python floats:
+    # float16 would overflow on the limit.
+    return float(values.min()) >= -FLOAT32_MAX and float(values.max()) <= FLOAT32_MAX
+
+
+def prepared(x: Array, *, standardize: bool, pixels: bool = False) -> npt.NDArray[np.float32]:
+    """Inputs as a network takes them: (rows, features) float32, C-contiguous, a copy.
+
+    With ``standardize`` each feature has mean 0 and standard deviation 1 over all rows (the
+    population's, divided by n); a feature that never changes becomes 0. ``pixels`` share one mean
+    and one deviation over all features, as is usual for images: a pixel that is lit in one image
+    of a thousand would otherwise reach 40 deviations.
+    """
+    if not standardize:
+        return np.array(x, dtype=np.float32, order="C")
+    if pixels:
+        return one_scale(x)
+    out = np.empty(x.shape, dtype=np.float32)
+    # A column at a time: whole-array temporaries would be five times the data in float64.
+    for index in range(x.shape[1]):
+        out[:, index] = standardized(x[:, index].astype(np.float64))
+    return out
+
+
+def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)
+    mean = x.mean(dtype=np.float64)
+    out: npt.NDArray[np.float32] = np.subtract(
+        x, mean, dtype=np.float32, casting="unsafe", order="C"
+    )
+    spread = float(np.sqrt(np.einsum("rp,rp->", out, out, dtype=np.float64) / out.size))
+    if spread:
+        out /= spread
+    return out
+
+
+def standardized(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:  # (rows,)
+    if column.min() == column.max():
+        return np.zeros_like(column)
+    # Scaled to 1 first: half of the smallest number is 0, and so is the square of 1e-200.
+    centred: npt.NDArray[np.float64] = column / np.abs(column).max()
+    # Twice: the mean of large numbers that hardly differ is off by as much as they differ.
+    centred -= centred.mean()
+    centred -= centred.mean()
+    centred /= np.abs(centred).max()
+    centred /= centred.std()
+    return centred

@@ -1,0 +1,64 @@
+"""A user's own file as a data set: checks that it can be read, then lets its format's reader read
+it. It knows no format itself.
+"""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from pathlib import Path
+
+from caveats.data.csv_files import read_csv
+from caveats.data.dataset import Dataset
+from caveats.data.npz_files import read_npz
+from caveats.errors import ConfigError, visible
+
+__all__ = ["read_file"]
+
+FORMATS = (".csv", ".npz")
+
+
+def read_file(file: str | Path, target: str | None = None, *, standardize: bool = True) -> Dataset:
+    """The data set in a .csv (`read_csv`, with its ``target`` column) or .npz (`read_npz`).
+
+    Raises:
+        ConfigError: one sentence, for a file that is not there, cannot be read, or holds no data
+            set; there is never half of one.
+    """
+    path = Path(file)
+    shown = visible(path)
+    suffix = path.suffix.lower()
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise ConfigError(f"data.file = '{shown}' is no file that holds rows")
+        if suffix == ".csv":
+            return read_csv(path, target, standardize=standardize)
+        if suffix == ".npz":
+            if target is not None:
+                raise ConfigError(
+                    f"data.target = '{visible(target)}' is for a csv: the target of '{shown}' "
+                    "is its array y"
+                )
+            return read_npz(path, standardize=standardize)
+    except FileNotFoundError:
+        raise ConfigError(f"data.file = '{shown}' does not exist{meant(path)}") from None
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:
+        # ValueError: a path with a NUL in it.
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"data.file = '{shown}' cannot be read: {visible(reason)}") from None
+    except MemoryError:
+        raise ConfigError(f"data.file = '{shown}' does not fit into memory") from None
+    raise ConfigError(f"data.file = '{shown}' should be a .csv or a .npz")
+
+
+def meant(path: Path) -> str:
+    """How the sentence ends: the file of the same folder that comes nearest, if one does."""
+    try:
+        names = [item.name for item in path.parent.iterdir() if item.suffix.lower() in FORMATS]
+    except OSError:
+        return ""
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f": did you mean '{visible(path.parent / close[0])}'?" if close else ""

@@ -1,0 +1,52 @@
+"""From a [data] section to a `Dataset`: finds the maker or the file, shifts, standardizes. It
+knows neither how points are drawn nor how files are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from caveats.data.catalogue import DATASETS
+from caveats.data.dataset import Dataset, prepared
+from caveats.data.files import read_file
+from caveats.errors import ConfigError
+
+__all__ = ["load"]
+
+
+def load(settings: Mapping[str, Any]) -> Dataset:
+    """The data that a [data] section describes.
+
+    ``settings`` is ``{"name": "moons", "n": 500, ...}``, what is not named taking its default, or
+    ``{"file": "my.csv", "target": "price"}`` (see `caveats.data.files`); both take
+    ``standardize``, True by default. Equal settings give equal arrays. Targets are never
+    standardized; one-hot targets are the loss's business.
+
+    Raises:
+        ConfigError: one sentence naming file, key, value and what is valid; for a file, whatever
+            is wrong with it.
+    """
+    own = dict(settings)
+    standardize = own.pop("standardize", True)
+    if own.get("file") is not None:
+        return read_file(own["file"], own.get("target"), standardize=standardize)
+    choice = DATASETS.find(own.pop("name", None), "data.name")
+    options: dict[str, Any] = choice.check(own, "data")
+    check_classes(options)
+    shift = options.pop("shift")
+    x, y = choice.make(**options)
+    x = prepared(x + shift, standardize=standardize, pixels=choice.pixels)
+    # Ten for the first three digits too: the network's shape follows the settings, not the draw.
+    classes = options.get("classes", choice.classes)
+    return Dataset(choice.name, x, y if classes else y.astype(np.float32), classes)
+
+
+def check_classes(options: Mapping[str, Any]) -> None:
+    if options.get("classes", 0) > options["n"]:
+        raise ConfigError(
+            f"data.n = {options['n']} is too small for data.classes = {options['classes']}: "
+            "each class needs a row"
+        )

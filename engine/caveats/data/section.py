@@ -1,0 +1,32 @@
+"""[data]: the settings that say what a run learns from, as checked values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from caveats.choice import Options, plain
+from caveats.data.catalogue import DATASETS
+
+__all__ = ["DataConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """[data]: a generated or shipped set by ``name``, or the user's own ``file``."""
+
+    name: str | None = "digits"
+    file: str | None = None
+    target: str | None = None
+    standardize: bool = True
+    options: Options = field(default_factory=lambda: DATASETS["digits"].defaults())
+
+    def settings(self) -> dict[str, Any]:
+        """The section as plain TOML values, the form that `caveats.data.load` takes."""
+        if self.file is not None:
+            chosen: dict[str, Any] = {"file": self.file}
+            if self.target is not None:
+                chosen["target"] = self.target
+        else:
+            chosen = {"name": self.name}
+        return {**chosen, "standardize": self.standardize, **plain(self.options)}

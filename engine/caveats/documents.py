@@ -1,0 +1,39 @@
+"""What becomes of numbers and nested values on their way into a JSON document."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["finite", "nonfinite", "plain"]
+
+
+def plain(tree: Any) -> Any:
+    """Mappings and sequences as dicts and lists, numbers of numpy as Python's."""
+    if isinstance(tree, Mapping):
+        return {key: plain(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [plain(value) for value in tree]
+    return tree.item() if isinstance(tree, np.generic) else tree
+
+
+def nonfinite(tree: Any, path: str = "") -> Iterator[str]:
+    """The dotted paths of the numbers in nested dicts and lists that are infinite or NaN."""
+    if isinstance(tree, float) and not math.isfinite(tree):
+        yield path
+    elif isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, value in items:
+            yield from nonfinite(value, f"{path}.{key}" if path else str(key))
+
+
+def finite(tree: Any) -> Any:
+    """A copy of nested dicts and lists with None for each number that is infinite or NaN."""
+    if isinstance(tree, dict):
+        return {key: finite(value) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree

@@ -1,0 +1,113 @@
+"""Builds the multilayer perceptron that a config describes, and changes its parts in place.
+
+It knows modules and initialisers; it knows neither optimizers nor data beyond their widths.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from caveats.models.activations import ACTIVATIONS
+from caveats.models.initialization import scale_to_unit_variance
+from caveats.models.initializers import INITIALIZERS
+from caveats.models.isolation import undisturbed
+from caveats.models.modules import Residual
+from caveats.models.normalizations import NORMALIZATIONS
+from caveats.models.section import NetworkConfig
+
+__all__ = [
+    "activations",
+    "assemble",
+    "build",
+    "layer_name",
+    "linears",
+    "swap_activations",
+    "swap_dropout",
+]
+
+
+def layer_name(index: int, hidden: int) -> str:
+    """What layer ``index`` (from 0) of a network with ``hidden`` hidden layers is called."""
+    return f"layer {index + 1}" if index < hidden else "output"
+
+
+def build(
+    config: NetworkConfig, features: int, outputs: int, seed: int, rows: Tensor | None = None
+) -> nn.Sequential:
+    """A fresh network from (rows, features) to (rows, outputs), on the CPU.
+
+    The global random number generator is left as it was. ``rows`` (rows, features) are needed by
+    data-dependent initialisers alone (lsuv).
+    """
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would seed every GPU's generator too.
+        torch.default_generator.manual_seed(seed)
+        network = assemble(config, features, outputs)
+        initialise(network, config, rows)
+    return network
+
+
+def assemble(config: NetworkConfig, features: int, outputs: int) -> nn.Sequential:
+    """The modules of a network from (rows, features) to (rows, outputs), not initialised."""
+    blocks: list[nn.Module] = []
+    fan_in = features
+    for width, activation in zip(config.widths, config.activations, strict=True):
+        parts: OrderedDict[str, nn.Module] = OrderedDict(linear=nn.Linear(fan_in, width))
+        if config.normalization != "none":
+            parts["normalization"] = NORMALIZATIONS[config.normalization].make(width)
+        parts["activation"] = ACTIVATIONS[activation].make()
+        # Always there, so that dropout can be switched on later; at p = 0 it returns its input.
+        parts["dropout"] = nn.Dropout(config.dropout)
+        block = nn.Sequential(parts)
+        blocks.append(Residual(block) if config.residual and fan_in == width else block)
+        fan_in = width
+    return nn.Sequential(*blocks, nn.Linear(fan_in, outputs))
+
+
+def linears(network: nn.Module) -> list[nn.Linear]:
+    return [module for module in network.modules() if isinstance(module, nn.Linear)]
+
+
+def initialise(network: nn.Sequential, config: NetworkConfig, rows: Tensor | None) -> None:
+    choice = INITIALIZERS[config.init.name]
+    for linear in linears(network):
+        choice.make(linear, **config.init.options)
+    if choice.sees_data:
+        if rows is None:
+            raise ValueError(f"the initialiser {choice.name} needs rows of data")
+        with undisturbed(network, torch.device("cpu")):
+            scale_to_unit_variance(network, rows)
+    if config.bias:
+        with torch.no_grad():
+            for linear in linears(network)[:-1]:
+                linear.bias.add_(config.bias)
+
+
+def hidden_blocks(network: nn.Sequential) -> list[nn.Sequential]:
+    blocks = [b.block if isinstance(b, Residual) else b for b in list(network)[:-1]]
+    return [block for block in blocks if isinstance(block, nn.Sequential)]
+
+
+def activations(network: nn.Sequential) -> list[nn.Module]:
+    """The activation of each hidden layer, first to last."""
+    return [block.get_submodule("activation") for block in hidden_blocks(network)]
+
+
+def swap_activations(
+    network: nn.Sequential, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    """Give each hidden layer whose activation changes the new one; every weight stays, the learned
+    slopes of a PReLU that stays too."""
+    device = next(network.parameters()).device
+    for block, old, new in zip(hidden_blocks(network), before, after, strict=True):
+        if old != new:
+            block.activation = ACTIVATIONS[new].make().to(device)
+
+
+def swap_dropout(network: nn.Sequential, share: float) -> None:
+    for block in hidden_blocks(network):
+        assert isinstance(block.dropout, nn.Dropout)
+        block.dropout.p = share

@@ -1,0 +1,34 @@
+"""The normalizations that can stand between a layer's weights and its activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from caveats.choice import Choice, Table, later
+
+if TYPE_CHECKING:
+    from torch import nn
+else:
+    nn = later("torch.nn")
+
+__all__ = ["NORMALIZATIONS"]
+
+NORMALIZATIONS: Table[Choice] = Table(
+    "normalization",
+    Choice(
+        "none", lambda: nn.Identity,
+        "Nothing between weights and activation.", "Rosenblatt 1958",
+    ),
+    Choice(
+        "batch", lambda: nn.BatchNorm1d,
+        "Each unit to mean 0 and variance 1 over the minibatch.", "Ioffe & Szegedy 2015",
+    ),
+    Choice(
+        "layer", lambda: nn.LayerNorm,
+        "Each row to mean 0 and variance 1 over the units.", "Ba et al. 2016",
+    ),
+    Choice(
+        "rms", lambda: nn.RMSNorm,
+        "Each row to a root mean square of 1 over the units.", "Zhang & Sennrich 2019",
+    ),
+)  # fmt: skip

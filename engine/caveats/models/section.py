@@ -1,0 +1,53 @@
+"""[network]: the settings that say which network is built, as checked values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from caveats.choice import Options, plain
+
+__all__ = ["InitConfig", "NetworkConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class InitConfig:
+    """network.init: an initialiser and its settings."""
+
+    name: str = "he_normal"
+    options: Options = field(default_factory=dict)
+
+    def settings(self) -> str | dict[str, Any]:
+        return {"name": self.name, **plain(self.options)} if self.options else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """[network]: hidden layers of ``widths`` units, each with its entry of ``activations``."""
+
+    widths: tuple[int, ...] = (64, 64, 64)
+    activations: tuple[str, ...] = ("relu", "relu", "relu")
+    init: InitConfig = field(default_factory=InitConfig)
+    bias: float = 0.0
+    normalization: str = "none"
+    residual: bool = False
+    dropout: float = 0.0
+
+    @property
+    def activation(self) -> str | list[str]:
+        """As it is written: one name where all layers share it, else a list. Without hidden
+        layers it is the default, which layers that are added later then take."""
+        if len(set(self.activations)) == 1:
+            return self.activations[0]
+        return list(self.activations) or "relu"
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "widths": list(self.widths),
+            "activation": self.activation,
+            "init": self.init.settings(),
+            "bias": self.bias,
+            "normalization": self.normalization,
+            "residual": self.residual,
+            "dropout": self.dropout,
+        }

@@ -1,0 +1,4 @@
+"""Training: losses, optimizers, schedules, batches, and the loop that makes one step after another.
+
+It knows neither measuring nor histories.
+"""

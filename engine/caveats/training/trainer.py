@@ -1,0 +1,278 @@
+"""The loop: one training step after another on one device, and nothing else.
+
+It knows the network, the optimizer and the batches. It knows nothing of probes, histories or
+threads; everything that it needs to go on bit for bit is in `Trainer.state`.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from caveats.data import Dataset
+from caveats.errors import ConfigError
+from caveats.models.mlp import build, swap_activations, swap_dropout
+from caveats.models.section import NetworkConfig
+from caveats.training.losses import LOSSES
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.schedules import SCHEDULES
+from caveats.training.section import OptimizerConfig, TrainingConfig
+
+__all__ = ["Batches", "Recipe", "Trainer", "pick_device"]
+
+
+class Recipe(Protocol):
+    """What a trainer needs of a config."""
+
+    @property
+    def network(self) -> NetworkConfig: ...
+    @property
+    def optimizer(self) -> OptimizerConfig: ...
+    @property
+    def training(self) -> TrainingConfig: ...
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that a config names; "auto" is the first GPU, else the CPU.
+
+    Raises:
+        ConfigError: for a device that this machine does not have.
+    """
+    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda:0" if cuda else "mps" if mps else "cpu")
+    kind, _, number = name.partition(":")
+    here = ["auto", "cpu", *(f"cuda:{i}" for i in range(cuda)), *(["mps"] if mps else [])]
+    # The number as written: torch keeps it in eight bits, where cuda:256 is cuda:0.
+    found = {"cpu": True, "cuda": int(number or 0) < cuda, "mps": mps}[kind]
+    if not found:
+        raise ConfigError(
+            f"training.device = {name!r} is not on this machine: valid are {', '.join(here)}"
+        )
+    return torch.device(name)
+
+
+def leave_a_core() -> None:
+    """Have torch use one core less than there are, unless OMP_NUM_THREADS says how many: its
+    threads wait for one another by spinning, and where something else needs a core as well, a
+    screen or another job, small networks were seen to train at a thirtieth of their speed."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
+
+
+class Batches:
+    """Minibatches of (x, y): a new random order each epoch, the last rows that do not fill a
+    batch left out of that epoch. ``size`` 0 is the whole set in its own order."""
+
+    def __init__(self, x: Tensor, y: Tensor, size: int, seed: int) -> None:
+        self.x, self.y, self.size = x, y, size
+        self.generator = torch.Generator().manual_seed(seed)
+        self._start_epoch()
+
+    def _start_epoch(self) -> None:
+        self.epoch_state = self.generator.get_state()
+        self.offset = 0
+        self._shuffle()
+
+    def _shuffle(self) -> None:
+        if not self.size:
+            self._x, self._y = self.x, self.y
+            return
+        order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
+        # One gather an epoch, then slices: a fifth of the cost of a gather each step.
+        self._x, self._y = self.x[order], self.y[order]
+
+    def resize(self, size: int) -> None:
+        """Another batch size from the next batch on, within the same epoch's order."""
+        if bool(size) != bool(self.size):
+            self.size = size
+            self._start_epoch()
+        self.size = size
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        if not self.size:
+            return self._x, self._y
+        if self.offset + self.size > len(self.x):
+            self._start_epoch()
+        rows = slice(self.offset, self.offset + self.size)
+        self.offset += self.size
+        return self._x[rows], self._y[rows]
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch_state, "offset": self.offset}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.epoch_state = state["epoch"]
+        self.generator.set_state(self.epoch_state)
+        self._shuffle()
+        self.offset = state["offset"]
+
+
+class Trainer:
+    """A network in training. ``step`` counts the updates made; `train_step` makes the next.
+
+    Raises:
+        ConfigError: where config and data do not fit (batch larger than the data, classes that a
+            loss needs, a device that is not here).
+    """
+
+    def __init__(self, config: Recipe, dataset: Dataset) -> None:
+        check_fit(config, dataset)
+        self.config, self.dataset = config, dataset
+        self.device = pick_device(config.training.device)
+        if self.device.type == "cpu":
+            leave_a_core()
+        self.x = torch.tensor(dataset.x, device=self.device)  # (rows, features)
+        self.y = torch.tensor(dataset.y, device=self.device)
+        seed = config.training.seed
+        self.network = build(
+            config.network, dataset.features, dataset.outputs, seed, torch.tensor(dataset.x[:512])
+        ).to(self.device)
+        self.loss_function = LOSSES[config.training.loss].maker()
+        self.batches = Batches(self.x, self.y, config.training.batch_size, seed)
+        self.optimizer = self._make_optimizer()
+        self.step = 0
+        self.stuck = False
+        self.last_x = self.x[:0]
+        self._reads_losses = self.device.type == "cpu"
+        self._dropout_state = self._first_dropout_state(seed)
+
+    def _make_optimizer(self) -> Any:
+        settings = self.config.optimizer
+        return OPTIMIZERS[settings.name].make(
+            self.network.parameters(), lr=settings.lr, **settings.options
+        )
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step, schedule included."""
+        settings = self.config.optimizer
+        factor = SCHEDULES[settings.schedule].make(self.step, self.config.training.steps)
+        return settings.lr * float(factor)
+
+    def train_step(self) -> Tensor:
+        """Make one update; returns the minibatch loss, a scalar still on the device.
+
+        On the CPU, where reading a loss costs 1 µs, one that is not finite makes no update: it
+        sets ``stuck``, and the weights that gave it on ``last_x`` stay. On a GPU reading would
+        wait for the device, so there the update is made.
+        """
+        x, y = self.batches.next()
+        settings = self.config.optimizer
+        if settings.schedule != "constant":
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.lr
+        drawn = self._dropout_state
+        with self.own_dropout():
+            loss = self.loss_function(self.network(x), y)
+        detached: Tensor = loss.detach()
+        if self._reads_losses and not math.isfinite(detached.item()):
+            self.stuck, self.last_x, self._dropout_state = True, x, drawn
+            return detached
+        self.optimizer.zero_grad()
+        loss.backward()
+        if settings.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        return detached
+
+    def change(self, config: Recipe) -> None:
+        """Go on under a config that differs in live keys alone; weights stay.
+
+        Momentum and the like stay too, unless the optimizer itself or the set of parameters
+        changes.
+
+        Raises:
+            ConfigError: where the new config does not fit the data.
+        """
+        check_fit(config, self.dataset)
+        old, self.config = self.config, config
+        parameters = list(self.network.parameters())
+        swap_activations(self.network, old.network.activations, config.network.activations)
+        swap_dropout(self.network, config.network.dropout)
+        self.batches.resize(config.training.batch_size)
+        before, after = old.optimizer, config.optimizer
+        same_parameters = list(map(id, parameters)) == list(map(id, self.network.parameters()))
+        if (before.name, before.options) != (after.name, after.options) or not same_parameters:
+            self.optimizer = self._make_optimizer()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr
+
+    def state(self) -> dict[str, Any]:
+        """All that a bit-exact continuation needs beside the config and the data; a copy, which
+        further steps leave as it is."""
+        return copy.deepcopy(
+            {
+                "step": self.step,
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "batches": self.batches.state(),
+                "dropout": self._dropout_state,
+            }
+        )
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self.batches.load(state["batches"])
+        self._dropout_state = state["dropout"]
+
+    def _first_dropout_state(self, seed: int) -> Tensor:
+        generator = torch.Generator(self.device if self.device.type == "cuda" else "cpu")
+        return generator.manual_seed(seed).get_state()
+
+    @contextmanager
+    def own_dropout(self) -> Iterator[None]:
+        """Dropout draws from the global generator: lend it this run's state for one pass, so that
+        neither another run in the process nor a probe can shift the masks."""
+        if not self.config.network.dropout:
+            yield
+            return
+        before = self._read_rng()
+        self._write_rng(self._dropout_state)
+        try:
+            yield
+        finally:
+            self._dropout_state = self._read_rng()
+            self._write_rng(before)
+
+    def _read_rng(self) -> Tensor:
+        if self.device.type == "cuda":
+            return torch.cuda.get_rng_state(self.device)
+        return torch.get_rng_state()
+
+    def _write_rng(self, state: Tensor) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state, self.device)
+        else:
+            torch.set_rng_state(state)
+
+
+def check_fit(config: Recipe, dataset: Dataset) -> None:
+    """Raises ConfigError where the data do not allow what the config asks for."""
+    rows, size = len(dataset.x), config.training.batch_size
+    if size > rows:
+        raise ConfigError(
+            f"training.batch_size = {size} is larger than the {rows} rows of {dataset.name}: "
+            f"use at most {rows}, or 0 for all rows at once"
+        )
+    if config.network.normalization == "batch" and config.network.widths and (size or rows) == 1:
+        raise ConfigError(
+            "network.normalization = 'batch' has nothing to average over in batches of one row: "
+            "use training.batch_size = 2 or more, or 'layer'"
+        )
+    if LOSSES[config.training.loss].classes_only and dataset.classes is None:
+        raise ConfigError(
+            f"training.loss = {config.training.loss!r} needs classes, and the targets of "
+            f"{dataset.name} are numbers: use 'mse'"
+        )
