@@ -1,0 +1,60 @@
+"""What may be known of a network and of its optimizer: observed, never read from a config.
+
+It holds values alone, without torch; `caveats.measuring.anatomy` fills them in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import Literal
+
+__all__ = ["Kind", "LayerFacts", "Normalization", "OptimizerFacts"]
+
+Kind = Literal["linear", "conv", "recurrent", "attention", "norm", "embedding"]
+Normalization = Literal["none", "batch", "layer", "group", "rms"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFacts:
+    """One layer with weights, as one traced forward pass saw it.
+
+    ``name`` is the module's name in the network (a layer that is used twice is one layer);
+    ``units`` are its outputs (channels of a convolution), ``fan_in`` the inputs that one unit adds
+    up. ``activation`` is a name of `caveats.models.activations.ACTIVATIONS` ("identity" where what
+    leaves the layer stays linear, as an output does), None where it could not be observed.
+    ``normalization`` is what stands between the weights and that activation. ``residual`` says
+    whether the layer lies inside a branch whose result is added to its input, ``dropout`` the
+    share of its outputs that training drops, ``output`` whether the network's result is its own.
+    """
+
+    name: str
+    kind: Kind
+    units: int
+    fan_in: int
+    activation: str | None
+    normalization: Normalization = "none"
+    residual: bool = False
+    dropout: float = 0.0
+    output: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerFacts:
+    """An optimizer as its ``param_groups`` show it.
+
+    ``kind`` is torch's class in lower case ("sgd", "adam", …), but "momentum" and "nesterov" for an
+    SGD that has momentum. ``lr`` is the largest rate over the groups, before any schedule (their
+    ``initial_lr`` where a scheduler keeps one). ``adaptive`` says whether it divides each gradient
+    by its own size. ``clip_norm`` is the length that gradients are scaled down to, 0 for never, NaN
+    where nobody could see it.
+    """
+
+    kind: str
+    lr: float
+    adaptive: bool
+    momentum: float = 0.0
+    betas: tuple[float, float] | None = None
+    eps: float = 0.0
+    weight_decay: float = 0.0
+    clip_norm: float = nan
