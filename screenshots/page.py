@@ -102,6 +102,9 @@ def section(name: str) -> Iterator[str]:
         yield ""
     for demo in demos(name):
         yield f"**Watch it.** `caveats-tui demo {demo}`\n"
+    yield "**In PyTorch.**\n"
+    yield from (f"- {advice}" for advice in caveat.advice)
+    yield ""
     yield f"**Limits.** {caveat.limits}\n"
 
 

@@ -44,7 +44,7 @@ def test_every_caveat_has_a_section_with_its_own_words() -> None:
     assert len(sections) == len(CAVEATS)
     for caveat in CAVEATS.values():
         (section,) = (s for s in sections if s.lower().startswith(f"{caveat.title.lower()}\n"))
-        for words in (caveat.definition, caveat.formula, caveat.source, caveat.limits):
+        for words in (caveat.definition, caveat.formula, caveat.source, *caveat.advice):
             assert words in section
 
 

@@ -11,23 +11,24 @@ The newest half stays whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from caveats.facts import LayerFacts, OptimizerFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 
-if TYPE_CHECKING:
-    from caveats.config import RunConfig
-
-__all__ = ["Event", "Facts", "History", "Snapshot"]
+__all__ = ["Event", "Facts", "History", "Proposer", "Snapshot"]
 
 Floats = NDArray[np.float64]
 States = tuple[NDArray[np.uint8], ...]
+# What proposes changes for a caveat, by its name, the evidence and the finding: a tuple of
+# `caveats.verdicts.Remedy`. A history does not know these; it only hands them on.
+Proposer = Callable[[str, Any, Any], tuple[Any, ...]]
 
 CAPACITY = 2000
 FIRST = 32  # records that are never thinned: most happens in the first steps
@@ -55,14 +56,18 @@ class Facts:
     ``baseline`` is the loss of the best network that ignores its input, NaN where unknown,
     ``reachable`` that of kernel regression (`caveats.measuring.yardsticks`), 0 where unknown, and
     ``reachable_accuracy`` its accuracy, NaN where unknown or where there are no classes; ``steps``
-    the length that is planned, 0 where unknown; ``config`` None for a user's own training.
+    the length that is planned, 0 where unknown. ``layers`` (one each, the output last) and
+    ``optimizer`` are what was observed of them, empty and None where nobody looked. ``remedies``
+    proposes changes of the run's settings, None where they are not ours to change.
     """
 
     baseline: float = nan
     steps: int = 0
-    config: RunConfig | None = None
     reachable: float = 0.0
     reachable_accuracy: float = nan
+    layers: tuple[LayerFacts, ...] = ()
+    optimizer: OptimizerFacts | None = None
+    remedies: Proposer | None = None
 
 
 @dataclass(frozen=True, slots=True)

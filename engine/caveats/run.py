@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from caveats.config import RunConfig
+from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.data import Dataset, load
 from caveats.history import Event, Facts, History
 from caveats.measuring.cadence import Cadence
@@ -26,6 +27,7 @@ from caveats.measuring.readings import Sampler
 from caveats.measuring.yardsticks import constant_loss, kernel_reach
 from caveats.models.isolation import undisturbed
 from caveats.models.mlp import activations, layer_name, linears
+from caveats.remedies import Remedies
 from caveats.training.trainer import Trainer
 
 __all__ = ["Run", "probe_rows"]
@@ -239,7 +241,14 @@ class Run:
                 self.divergence = Divergence(event.step, event.text)
 
     def _facts(self) -> Facts:
-        return Facts(self.baseline, self.config.training.steps, self.config, *self.reach)
+        return Facts(
+            self.baseline,
+            self.config.training.steps,
+            *self.reach,
+            declared_layers(self.config, self.dataset.features, self.dataset.outputs),
+            declared_optimizer(self.config),
+            Remedies(self.config),
+        )
 
     def _affords_deep(self) -> bool:
         return self._cadence.affords(4 * self._deep_cost, self.seconds)

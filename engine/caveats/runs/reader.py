@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from caveats.config import RunConfig
+from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.errors import ConfigError, visible
 from caveats.history import CAPACITY, Event, Facts, History, States
 from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.remedies import Remedies
 from caveats.runs.files import opened
 from caveats.runs.lines import BadLineError, Record, is_event, parse
 from caveats.runs.log import LOG, Tail
@@ -122,9 +124,16 @@ class Reader:
 
     def _facts(self) -> Facts:
         manifest = self.manifest
-        steps = manifest.config.training.steps
-        reach = manifest.reachable, manifest.reachable_accuracy
-        return Facts(manifest.baseline, steps, manifest.config, *reach)
+        config = manifest.config
+        return Facts(
+            manifest.baseline,
+            config.training.steps,
+            manifest.reachable,
+            manifest.reachable_accuracy,
+            declared_layers(config, 0, manifest.units[-1]),
+            declared_optimizer(config),
+            Remedies(config),
+        )
 
     def _empty(self) -> History:
         row = 8 * (len(SCALARS) + len(LAYER_MEASURES) * len(self.manifest.layers))

@@ -3,125 +3,125 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import FADED, Evidence
-from caveats.verdicts.slow import projected_gain
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.pace import too_slow
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import faded_start
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
 __all__ = ["DYING_RELU"]
 
-WORTH_SAYING = 0.25  # of a layer
-HALF = 0.5
-BORN = 0.8  # of a layer wide enough that chance does not do it
-WIDE = 16
-SOON = 0.6  # gain that the run is on its way to
-
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.finite or not e.hidden:
+    if not e.finite or not e.hidden or not worth_saying(e):
         return None
-    units = e.now("units")[: e.hidden]
-    share = np.nan_to_num(e.dead_share)
-    saturated = np.nan_to_num(e.now("saturated")[: e.hidden]) >= share * units
-    share = np.where(saturated & ~e.dies, 0, share)
-    worst = float(share.max())
-    if worst < WORTH_SAYING:
-        return None
-    gone = np.flatnonzero(share >= 1)
-    cut = len(gone) > 0 and not (e.config is not None and e.config.network.residual)
-    p = e.progress
-    severity: Severity
-    if cut or (worst >= HALF and p.stuck and p.settled):
-        severity = "critical"
-    elif worst >= HALF and (
-        (p.stalled and p.settled)
-        or (e.step == 0 and born_in_bulk(share, units))
-        or cripples(e, share, units)
-        or p.failing
-    ):
-        severity = "warning"
-    else:
-        severity = "note"
-    if severity == "critical" and e.step and 0 < e.first_delta_ratio <= FADED:
-        severity = "warning"  # where signals fade from the start, deaths follow from that
+    share = dead(e)
+    gone = np.flatnonzero(cutting(e))
     # Every layer above one that is wholly dead has a constant input: it is starved, and one
     # below it gets no gradient. The first of them is the one to blame.
-    culprit = int(gone[0]) if cut else int(share.argmax())
-    dead = round(float(share[culprit] * units[culprit]))
+    culprit = int(gone[0]) if len(gone) else int(share.argmax())
+    count = int(e.units[culprit])
+    flat = round(float(share[culprit] * count))
     born = int(np.nan_to_num(e.now("born_dead")[culprit]))
-    starved = int(units[gone[gone > culprit]].sum()) if cut else 0
-    count = int(units[culprit])
-    what = f"{e.layer(culprit)}: {dead} of {count} units dead"
-    died = dead - born
-    if e.step and born and died > 0:
-        what += f", {born} of them born dead, {died} died since"
-    elif e.step and born:
-        what += ", all of them at birth"
-    elif e.step:
-        what += f", all alive at step 0 (seen {e.during()})"
-    else:
-        what += " at step 0"
-    others = int(np.count_nonzero(share >= HALF)) - 1
+    most = e.thresholds.most
+    what = f"{e.layer(culprit)}: {flat} of {count} units dead{history(e, flat, born)}"
+    others = int(np.count_nonzero(share >= most)) - 1
     if others > 0:
-        what += f"; {others} more layers at least half dead"
-    layers = tuple(int(i) for i in np.flatnonzero(share >= (HALF if worst >= HALF else worst)))
+        what += f"; {others} more layer{'s' if others > 1 else ''} at least half dead"
+    worst = float(share.max())
+    layers = np.flatnonzero(share >= (most if worst >= most else worst))
     evidence = {
-        "dead": dead,
+        "dead": flat,
         "units": count,
         "born_dead": born,
-        "died": max(0, died),
-        "starved": starved,
-        "dead_of_network": float((share * units).sum() / units.sum()),
+        "died": max(0, flat - born),
+        "starved": int(e.units[gone[gone > culprit]].sum()) if len(gone) else 0,
+        "dead_of_network": float((share * e.units).sum() / e.units.sum()),
     }
-    return Finding(severity, what, why(born, dead, bool(cut)), layers, evidence)
+    words = why(born, flat, len(gone) > 0)
+    return Finding(severity(e), what, words, tuple(map(int, layers)), evidence)
 
 
-def born_in_bulk(share: np.ndarray, units: np.ndarray) -> bool:
-    return bool(np.any((share >= BORN) & (units >= WIDE)))
-
-
-def cripples(e: Evidence, share: np.ndarray, units: np.ndarray) -> bool:
-    """Half of a wide layer died and the pace is too low to make up for it."""
+def severity(e: Evidence) -> Severity:
     p = e.progress
-    wide = bool(np.any((share >= HALF) & (units >= WIDE / 2)))
-    return wide and p.settled and not p.close and projected_gain(e) < SOON
+    if cuts(e) or (half_dead(e) and p.stuck and p.settled):
+        # Where signals fade from the start, deaths follow from that.
+        return "warning" if e.step and faded_start(e) and e.first_delta_ratio > 0 else "critical"
+    stands = (p.stalled and p.settled) or p.failing
+    if half_dead(e) and (stands or born_in_bulk(e) or cripples(e)):
+        return "warning"
+    return "note"
 
 
-def why(born: int, dead: int, cut: bool) -> str:
+def dead(e: Evidence) -> NDArray[np.float64]:
+    """Dead units of each hidden layer as a share, (hidden,), where the activation is one that dies
+    or its units are not all saturated, which is another caveat."""
+    share = np.nan_to_num(e.dead_share)
+    saturated = np.nan_to_num(e.now("saturated")[: e.hidden]) >= share * e.units
+    return np.where(saturated & ~e.dies, 0, share)
+
+
+def cutting(e: Evidence) -> NDArray[np.bool_]:
+    """Layers, (hidden,), that are wholly dead and that nothing goes around."""
+    return (dead(e) >= 1) & ~e.residual
+
+
+@sign
+def worth_saying(e: Evidence) -> bool:
+    """Is a quarter of some layer dead?"""
+    return float(dead(e).max()) >= e.thresholds.worth_saying
+
+
+@sign
+def cuts(e: Evidence) -> bool:
+    """Is a whole layer dead, with no shortcut around it? Then the output is one constant."""
+    return bool(cutting(e).any())
+
+
+@sign
+def half_dead(e: Evidence) -> bool:
+    """Is half of some layer dead?"""
+    return float(dead(e).max()) >= e.thresholds.most
+
+
+@sign
+def born_in_bulk(e: Evidence) -> bool:
+    """Is nearly all of a layer dead at step 0, of so many units that chance does not do it?"""
+    bulk = (dead(e) >= e.thresholds.nearly_all) & (e.units >= e.thresholds.wide)
+    return e.step == 0 and bool(bulk.any())
+
+
+@sign
+def cripples(e: Evidence) -> bool:
+    """Did half of a wide layer die, and is the pace too low to make up for it?"""
+    p, t = e.progress, e.thresholds
+    wide = bool(np.any((dead(e) >= t.most) & (e.units >= t.wide / 2)))
+    return wide and p.settled and not p.close and too_slow(e)
+
+
+def history(e: Evidence, flat: int, born: int) -> str:
+    """When the dead units died, as the end of a sentence."""
+    if not e.step:
+        return " at step 0"
+    if born and flat > born:
+        return f", {born} of them born dead, {flat - born} died since"
+    if born:
+        return ", all of them at birth"
+    return f", all alive at step 0 (seen {e.during()})"
+
+
+def why(born: int, flat: int, cut: bool) -> str:
     how = (
         "they started below zero on every row"
-        if born >= dead / 2
-        else "one step threw their weights so far that they are below zero on every row"
+        if born >= flat / 2
+        else "steps moved their weights so far that they are below zero on every row"
     )
     tail = "; behind a wholly dead layer the output is one constant" if cut else ""
     return (
         f"ReLU's slope is 0 for z ≤ 0, and dL/dW = Σ δ·φ'(z)·x: {how}, so their gradient is 0 "
         f"for ever{tail} (Lu et al. 2019)."
-    )
-
-
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    born = finding.evidence["born_dead"] >= 0.5 * finding.evidence["dead"]
-    slower = cure.lr(c, c.optimizer.lr / 10, "smaller steps do not throw a layer below zero")
-    if usual.lr_is_high(c):
-        slower = cure.usual_lr(c)
-    elif usual.lr_is_low(c) or born:
-        slower = None
-    start = cure.combined(c, cure.clean_start(c), cure.usual_lr(c))
-    soft = cure.leaky(c, "elu")
-    first = cure.overhaul(c) if usual.hard_shape(c) else start or slower
-    return cure.ranked(
-        c,
-        (
-            first,
-            cure.combined(c, start, soft),
-            cure.wider(c),
-            cure.combined(c, start, slower, soft, cure.normalization(c)),
-            cure.sound(c),
-        ),
     )
 
 
@@ -136,5 +136,11 @@ DYING_RELU = Caveat(
     "Leaky ReLU cures neither a learning rate that is too large nor a bias of −3 within the same "
     "budget; narrow layers (5 units and fewer) are often half dead and learn all the same.",
     rule,
-    remedies,
+    (
+        "A learning rate of a tenth, if the units died in training; weights of "
+        "nn.init.kaiming_normal_ and biases of 0, if they were born dead.",
+        "nn.LeakyReLU or nn.ELU, whose slope on the left is above 0.",
+        "Wider layers: a layer of N units is silent for a row with probability 2⁻ᴺ.",
+        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+    ),
 )

@@ -1,6 +1,7 @@
 """One record and everything before it, as the rules read it: numbers by name, and progress.
 
-It draws no conclusion; the rules do. Everything here reads a history's snapshot and its facts.
+It draws no conclusion; the rules do. Everything here reads a history's snapshot and its facts:
+what was observed of network and optimizer, never a config.
 """
 
 from __future__ import annotations
@@ -12,43 +13,46 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.config import RunConfig
+from caveats.facts import LayerFacts, OptimizerFacts
 from caveats.history import Event, Facts, Snapshot
-from caveats.models.activations import ACTIVATIONS
+from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.verdicts.progress import Progress, progress
+from caveats.verdicts.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from caveats.verdicts.verdict import Finding
 
-__all__ = ["ADAPTIVE", "FADED", "GROWN", "MOSTLY", "Evidence"]
+__all__ = ["DEFAULT", "Evidence"]
 
 Floats = NDArray[np.float64]
 
-# ‖delta‖ of the first layer over that of the output. 12 of 15 healthy small networks cross a ratio
-# of 70 (AUTOTRAINER's limit for gradients) at some time.
-FADED, GROWN = 1e-3, 100.0
-EARLY = 0.05  # of the planned steps
-# Largest distance between two units over the length of one: rounding in wide matrix products
-# parts exact copies by about 1e-7 a step.
-NEARLY = 1e-3
-MOSTLY = 0.5  # of a layer's units are copies
-# These divide each gradient by its own size: how small it is does not slow them.
-ADAPTIVE = frozenset({"rmsprop", "adadelta", "adam", "adamw", "nadam", "radam", "adamax", "muon"})
+DEFAULT = Thresholds()
+# The first record and nine more: the automatic cadence takes one at each of these steps.
+START = 10
 
 
 class Evidence:
     """Record ``index`` of a snapshot, with the records before it.
 
-    Layer arrays are (layers,), the output layer last; NaN is "not observable", never 0.
+    Layer arrays are (layers,), the output layer last; NaN is "not observable", never 0. ``without``
+    names signs that answer no whatever they see (`caveats.verdicts.sign`).
     """
 
     def __init__(
-        self, snapshot: Snapshot, index: int, layers: tuple[str, ...], facts: Facts
+        self,
+        snapshot: Snapshot,
+        index: int,
+        layers: tuple[str, ...],
+        facts: Facts,
+        thresholds: Thresholds = DEFAULT,
+        without: frozenset[str] = frozenset(),
     ) -> None:
         self.snapshot, self.index = snapshot, index
         self.names = layers
-        self.config: RunConfig | None = facts.config
         self.facts = facts
+        self.thresholds = thresholds
+        self.without = without
+        self.answers: dict[str, bool] = {}  # of the signs that were asked for
         self.findings: dict[str, Finding] = {}  # by caveat, of the rules that came before
 
     def blames(self, *names: str) -> bool:
@@ -65,6 +69,24 @@ class Evidence:
         """How many layers stand before the output."""
         return len(self.names) - 1
 
+    @property
+    def optimizer(self) -> OptimizerFacts | None:
+        return self.facts.optimizer
+
+    @cached_property
+    def anatomy(self) -> tuple[LayerFacts | None, ...]:
+        """What is known of each hidden layer, None where nothing is."""
+        known = self.facts.layers
+        if len(known) != len(self.names):
+            return (None,) * self.hidden
+        return known[: self.hidden]
+
+    @cached_property
+    def activations(self) -> tuple[Activation | None, ...]:
+        """The activation of each hidden layer, None where it is not known."""
+        names = (layer.activation if layer is not None else None for layer in self.anatomy)
+        return tuple(ACTIVATIONS.get(name) if name is not None else None for name in names)
+
     def now(self, measure: str) -> Floats:
         """A layer measure in this record, (layers,)."""
         values: Floats = self.snapshot.layers(measure)[self.index]
@@ -74,6 +96,11 @@ class Evidence:
         """A layer measure in the run's first record, (layers,)."""
         values: Floats = self.snapshot.layers(measure)[0]
         return values
+
+    @cached_property
+    def units(self) -> Floats:
+        """Units of each hidden layer, (hidden,)."""
+        return self.now("units")[: self.hidden]
 
     @cached_property
     def apart(self) -> Floats:
@@ -89,10 +116,6 @@ class Evidence:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(length > 0, spread[row] / length, math.nan)
 
-    def recent(self, measure: str, records: int = 5) -> Floats:
-        """The last records of a layer measure, (records, layers)."""
-        return self.snapshot.layers(measure)[max(0, self.index + 1 - records) : self.index + 1]
-
     @cached_property
     def steps(self) -> NDArray[np.int64]:
         return self.snapshot.steps[: self.index + 1]
@@ -105,8 +128,19 @@ class Evidence:
     def loss(self) -> float:
         return float(self.losses[-1])
 
+    @property
+    def starting(self) -> bool:
+        """Whether this is one of the first steps, in which the start still shows."""
+        return self.step < START
+
     def scalar(self, name: str) -> float:
         return float(self.snapshot.scalar(name)[self.index])
+
+    def newest(self, name: str) -> float:
+        """A scalar that is taken now and then, where it was last taken; NaN where it never was."""
+        column = self.snapshot.scalar(name)[: self.index + 1]
+        taken = np.flatnonzero(np.isfinite(column))
+        return float(column[taken[-1]]) if len(taken) else math.nan
 
     @cached_property
     def progress(self) -> Progress:
@@ -116,8 +150,7 @@ class Evidence:
             steps, losses = steps[finite], losses[finite]
         if not len(steps):
             steps, losses = self.steps[-1:], np.array([math.inf])
-        accuracy = self.scalar("accuracy")
-        return progress(steps, losses, accuracy, self.facts)
+        return progress(steps, losses, self.scalar("accuracy"), self.facts, self.thresholds)
 
     @cached_property
     def divergence(self) -> Event | None:
@@ -134,41 +167,24 @@ class Evidence:
     @cached_property
     def copies(self) -> Floats:
         """Per hidden layer the share of units that are copies of another, (hidden,)."""
-        units = self.now("units")[: self.hidden]
-        exact = 1 - self.now("distinct")[: self.hidden] / units
-        found: Floats = np.where(self.apart <= NEARLY, (units - 1) / units, exact)
+        exact = 1 - self.now("distinct")[: self.hidden] / self.units
+        near = self.apart <= self.thresholds.copies
+        found: Floats = np.where(near, (self.units - 1) / self.units, exact)
         return found
-
-    @cached_property
-    def symmetric(self) -> bool:
-        """Whether most units of some hidden layer are copies: one of two is most."""
-        return bool(np.any(self.copies >= MOSTLY))
-
-    @cached_property
-    def began_symmetric(self) -> bool:
-        """Whether they were in the first record; what its deltas say is then no more than that."""
-        units = self.first("units")[: self.hidden]
-        return bool(np.any(1 - self.first("distinct")[: self.hidden] / units >= MOSTLY))
 
     @cached_property
     def dead_share(self) -> Floats:
         """Dead units of each hidden layer as a share, (hidden,). Where the whole training set was
         looked at, only what is dead there counts."""
         dead = np.fmin(self.now("dead"), self.now("confirmed_dead"))
-        return dead[: self.hidden] / self.now("units")[: self.hidden]
-
-    @cached_property
-    def mostly_dead(self) -> bool:
-        """Whether some hidden layer is nearly or wholly dead, so that next to nothing gets by."""
-        return bool(np.any(np.nan_to_num(self.dead_share) >= 0.8))
+        return dead[: self.hidden] / self.units
 
     @cached_property
     def saturated_share(self) -> Floats:
         """Saturated units of each hidden layer as a share, (hidden,), 0 where not observed. A unit
         of an activation that dies is not saturated on its other side where it is dead there."""
-        units = self.now("units")[: self.hidden]
-        share = self.now("saturated")[: self.hidden] / units
-        alive = np.maximum(0, share - np.nan_to_num(self.now("dead")[: self.hidden] / units))
+        share = self.now("saturated")[: self.hidden] / self.units
+        alive = np.maximum(0, share - np.nan_to_num(self.now("dead")[: self.hidden] / self.units))
         found: Floats = np.nan_to_num(np.where(self.dies, alive, share))
         return found
 
@@ -176,9 +192,22 @@ class Evidence:
     def dies(self) -> NDArray[np.bool_]:
         """Hidden layers whose activation is flat for z ≤ 0 as ReLU is, (hidden,): what has no slope
         there is dead. Where the flat sides are bounds (hard_tanh), it is saturated."""
-        names = self.config.network.activations if self.config is not None else ()
-        flat = [ACTIVATIONS[name].flat[0] == 0 for name in names]
-        return np.array(flat if len(flat) == self.hidden else [False] * self.hidden, bool)
+        return np.array([a is not None and a.flat[0] == 0 for a in self.activations], bool)
+
+    @cached_property
+    def residual(self) -> NDArray[np.bool_]:
+        """Hidden layers whose result is added to their input, (hidden,): none of them cuts off."""
+        return np.array([layer is not None and layer.residual for layer in self.anatomy], bool)
+
+    @property
+    def dropout(self) -> float:
+        """The largest share of a layer that training drops."""
+        return max((layer.dropout for layer in self.anatomy if layer is not None), default=0.0)
+
+    def normalized(self, *kinds: str) -> int:
+        """How many hidden layers normalize, in one of these ways or, without any, in any way."""
+        known = (layer.normalization for layer in self.anatomy if layer is not None)
+        return sum(kind in kinds if kinds else kind != "none" for kind in known)
 
     @cached_property
     def delta_ratio(self) -> float:
@@ -190,22 +219,25 @@ class Evidence:
     def first_delta_ratio(self) -> float:
         return ratio(self.first("delta_rms"), self.first("units"))
 
-    @property
-    def saturating(self) -> bool:
-        """Whether the activations are bounded ones (or unknown), which saturate rather than die."""
-        if self.config is None:
-            return True
-        return any(ACTIVATIONS[name].can_saturate for name in self.config.network.activations)
+    @cached_property
+    def largest_update(self) -> float:
+        """The median over recent records of the largest ‖ΔW‖/‖W‖ of a layer."""
+        ratios = self.snapshot.layers("update_ratio")[max(0, self.index - 7) : self.index + 1]
+        ratios = ratios[np.isfinite(ratios).any(axis=1)]
+        return float(np.median(np.nanmax(ratios, axis=1))) if len(ratios) else math.nan
 
-    @property
-    def adaptive(self) -> bool:
-        return self.config is not None and self.config.optimizer.name in ADAPTIVE
+    @cached_property
+    def peak_update(self) -> float:
+        """The largest ‖ΔW‖/‖W‖ of any layer in the run so far, NaN where none was seen."""
+        ratios = self.snapshot.layers("update_ratio")[: self.index + 1]
+        ratios = ratios[np.isfinite(ratios)]  # of weights that were all 0 it is infinite
+        return float(ratios.max()) if len(ratios) else math.nan
 
-    @property
-    def undecided(self) -> bool:
-        """The first steps of an optimizer that small gradients do not slow: whether it learns all
-        the same its loss will show soon."""
-        return self.adaptive and not self.progress.late(EARLY)
+    @cached_property
+    def height(self) -> float:
+        """The highest loss after step 0 over the larger of the first and that of a constant."""
+        later = self.losses[1:][np.isfinite(self.losses[1:])]
+        return float(later.max() / max(self.losses[0], self.progress.baseline)) if len(later) else 0
 
     def layer(self, index: int) -> str:
         return self.names[index]

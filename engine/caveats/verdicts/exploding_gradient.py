@@ -6,63 +6,34 @@ import math
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import GROWN, Evidence
-from caveats.verdicts.slow import projected_gain
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.pace import too_slow
+from caveats.verdicts.sign import sign
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
 __all__ = ["EXPLODING_GRADIENT"]
 
 # Batch normalization makes deltas grow by √(π/(π-1)) a ReLU layer by itself (Yang et al. 2019) and
 # bears it, as it makes the loss blind to the size of the weights.
 BATCH_NORM_FACTOR = math.sqrt(math.pi / (math.pi - 1))
-OVERFLOWING = 1e6
-SOON = 0.6  # gain that the run is on its way to
-CALM = 0.3  # gain
-ASTRONOMIC = 1e3  # loss over that of the constant predictor
 
 
 def rule(e: Evidence) -> Finding | None:
     if not e.finite:
         return diverged(e)
-    p = e.progress
-    r, first = e.delta_ratio, e.first_delta_ratio
-    high = e.loss / p.baseline if p.baseline > 0 else math.nan
-    batch = e.config is not None and e.config.network.normalization == "batch"
-    own = BATCH_NORM_FACTOR**e.hidden if batch else 1.0
-    grows = first >= GROWN * own and e.hidden >= 2
-    worse = p.old_enough and p.gain < -0.5 and not p.improving
-    held_up = grows and (p.stalled or (p.old_enough and not p.close and projected_gain(e) < SOON))
-    calmed = r < GROWN * own and p.gain > CALM  # it began so, and learned all the same
-    if e.step == 0:
-        severity: Severity
-        if high >= ASTRONOMIC and forward_growth(e) >= GROWN:
-            severity = "note" if e.adaptive else "warning"
-        elif grows:
-            severity = "warning" if first >= OVERFLOWING else "note"
-        else:
-            return None
-    elif grows and not p.close and (p.stuck or worse):
-        severity = "critical"
-    elif held_up and not calmed:
-        severity = "warning"
-    elif high >= ASTRONOMIC and (forward_growth(e) >= GROWN or grows):
-        severity = "critical" if p.stuck or worse else "note" if p.improving else "warning"
-    elif grows and not p.finished:
-        severity = "note"
-    else:
+    severity = severity_at_start(e) if e.step == 0 else severity_since(e)
+    if severity is None:
         return None
+    first = e.first_delta_ratio
     factor = first ** (1 / e.hidden) if first > 0 and e.hidden else math.nan
     evidence = {
-        "delta_ratio": r,
+        "delta_ratio": e.delta_ratio,
         "delta_ratio_at_start": first,
         "factor_per_layer": factor,
         "activation_growth": forward_growth(e),
         "loss": e.loss,
     }
-    if grows:
+    if grows(e):
         what = (
             f"delta at {e.layer(0)} is {first:.3g} times that at the output at step 0: about "
             f"×{factor:.2g} a layer"
@@ -70,18 +41,84 @@ def rule(e: Evidence) -> Finding | None:
     else:
         what = (
             f"activations grow {forward_growth(e):.2g} times over the layers: loss {e.loss:.3g}, "
-            f"{high:.2g} times that of a constant"
+            f"{e.loss / e.progress.baseline:.2g} times that of a constant"
         )
-    return Finding(severity, what, why(factor, e.hidden), tuple(range(e.hidden)), evidence)
+    return Finding(severity, what, why(e.hidden), tuple(range(e.hidden)), evidence)
+
+
+def severity_at_start(e: Evidence) -> Severity | None:
+    if astronomic(e) and grows_forward(e):
+        return "note" if e.optimizer is not None and e.optimizer.adaptive else "warning"
+    if not grows(e):
+        return None
+    return "warning" if e.first_delta_ratio >= e.thresholds.overflowing else "note"
+
+
+def severity_since(e: Evidence) -> Severity | None:
+    p = e.progress
+    if grows(e) and not p.close and (p.stuck or climbs(e)):
+        return "critical"
+    if held_up(e) and not calmed(e):
+        return "warning"
+    if astronomic(e) and (grows_forward(e) or grows(e)):
+        return "critical" if p.stuck or climbs(e) else "note" if p.improving else "warning"
+    return "note" if grows(e) and not p.finished else None
+
+
+def own_growth(e: Evidence) -> float:
+    """The ratio of deltas from which they grow by more than normalization makes them."""
+    return e.thresholds.grown * BATCH_NORM_FACTOR ** e.normalized("batch")
+
+
+@sign
+def grows(e: Evidence) -> bool:
+    """Did deltas grow over the layers at step 0, by more than batch normalization makes them?"""
+    return e.hidden >= 2 and e.first_delta_ratio >= own_growth(e)
+
+
+@sign
+def grows_forward(e: Evidence) -> bool:
+    """Did activations grow over the layers at step 0?"""
+    return forward_growth(e) >= e.thresholds.grown
+
+
+@sign
+def astronomic(e: Evidence) -> bool:
+    """Is the loss a thousand times that of a constant?"""
+    baseline = e.progress.baseline
+    return baseline > 0 and e.loss / baseline >= e.thresholds.astronomic
+
+
+@sign
+def climbs(e: Evidence) -> bool:
+    """Is the loss far above that of a constant, and not coming down?"""
+    p = e.progress
+    return p.old_enough and p.gain < -e.thresholds.worse and not p.improving
+
+
+@sign
+def held_up(e: Evidence) -> bool:
+    """Does a run whose deltas grew stand still, or make too little way?"""
+    p = e.progress
+    return grows(e) and (p.stalled or (p.old_enough and not p.close and too_slow(e)))
+
+
+@sign
+def calmed(e: Evidence) -> bool:
+    """Have deltas stopped growing since, in a run that learned all the same?"""
+    return e.delta_ratio < own_growth(e) and e.progress.gain > e.thresholds.little
 
 
 def diverged(e: Evidence) -> Finding:
     event = e.divergence
     where = event.text if event is not None else "the loss"
     step = event.step if event is not None else e.step
-    first = e.first_delta_ratio
     layers = tuple(i for i, name in enumerate(e.names) if where.endswith(name))
-    evidence = {"step": step, "delta_ratio_at_start": first, "activation_growth": forward_growth(e)}
+    evidence = {
+        "step": step,
+        "delta_ratio_at_start": e.first_delta_ratio,
+        "activation_growth": forward_growth(e),
+    }
     return Finding(
         "critical",
         f"no longer finite since step {step}: first in {where}",
@@ -100,38 +137,11 @@ def forward_growth(e: Evidence) -> float:
     return float(size[-1] / size[0]) if size[0] > 0 and math.isfinite(size[-1]) else math.nan
 
 
-def why(factor: float, layers: int) -> str:
+def why(layers: int) -> str:
     return (
         "Backpropagation multiplies by Wᵀ and the slope at every layer, δˡ = φ'(zˡ)·Wᵀδˡ⁺¹: "
         f"weights too large make that a factor above 1, {layers} times over, and the first layers' "
         "steps overshoot (Pascanu et al. 2013)."
-    )
-
-
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    calm = None
-    if set(c.network.activations) & {"exp", "softplus"}:
-        calm = cure.activation(c, "relu", "ReLU grows no faster than its input")
-    start = cure.combined(c, calm, cure.clean_start(c))
-    value = min(c.optimizer.lr / 10, usual.bearable_lr(c))
-    tenth = cure.lr(c, value, "smaller steps do not overshoot")
-    if usual.lr_is_high(c):
-        value = min(usual.fitting_lr(c), value)
-        tenth = cure.lr(c, value, "smaller steps do not overshoot")
-    # Weights that explode by themselves are cured by their variance, all else by smaller steps.
-    by_itself = finding.evidence["delta_ratio_at_start"] >= GROWN and cure.matched_init(c)
-    first = start if by_itself and not usual.lr_is_high(c) else cure.combined(c, start, tenth)
-    if len(c.network.widths) >= usual.SIX:
-        first = cure.overhaul(c)
-    return cure.ranked(
-        c,
-        (
-            first,
-            cure.combined(c, start, tenth),
-            cure.combined(c, start, tenth, cure.normalization(c)),
-            cure.combined(c, start, cure.clip(c)),
-            cure.sound(c),
-        ),
     )
 
 
@@ -145,5 +155,10 @@ EXPLODING_GRADIENT = Caveat(
     "A large ratio alone is no explosion: healthy small networks reach 70 and more. Clipping "
     "keeps the numbers finite; it does not repair weights that are too large.",
     rule,
-    remedies,
+    (
+        "Draw smaller weights: nn.init.kaiming_normal_ for ReLU, nn.init.xavier_normal_ for tanh.",
+        "A learning rate of a tenth.",
+        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) before each step.",
+    ),
 )

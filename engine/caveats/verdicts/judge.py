@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.history import History
+from caveats.history import History, Proposer
 from caveats.verdicts.catalogue import CAVEATS
-from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.evidence import DEFAULT, Evidence
+from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
 __all__ = ["Judge", "judge"]
@@ -23,17 +23,22 @@ PATIENCE = 2
 class Judge:
     """Follows one history. Call `look` as often as wanted: only new records are judged.
 
+    ``thresholds`` and ``without``, the signs that count as absent, are for `benchmarks.thresholds`.
+
     ``first_flagged`` holds, for each caveat ever found at warning or critical, the step at which
     it first was.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, thresholds: Thresholds = DEFAULT, without: frozenset[str] = frozenset()
+    ) -> None:
+        self._asked = thresholds, without
         self.verdicts: tuple[Verdict, ...] = ()
         self.first_flagged: dict[str, int] = {}
         self._since: dict[str, int] = {}
         self._quiet: dict[str, int] = {}
         self._findings: dict[str, Finding] = {}
-        self._config: RunConfig | None = None
+        self._remedies: Proposer | None = None
         self._judged = -1
         self._version: tuple[int, int] | None = None
 
@@ -48,7 +53,7 @@ class Judge:
         evidence = None
         with np.errstate(all="ignore"):  # what was not observed is NaN, and compares as False
             for index in new:
-                evidence = Evidence(snapshot, index, history.layers, history.facts)
+                evidence = Evidence(snapshot, index, history.layers, history.facts, *self._asked)
                 self._judge(evidence)
                 self._judged = int(snapshot.steps[index])
         self._version = version
@@ -82,19 +87,22 @@ class Judge:
         worded = tuple(
             self._verdict(name, finding, evidence, before.get(name)) for name, finding in found
         )
-        self._config = evidence.config
+        self._remedies = evidence.facts.remedies
         return worded
 
     def _verdict(
         self, name: str, finding: Finding, evidence: Evidence, before: Verdict | None
     ) -> Verdict:
         caveat = CAVEATS[name]
-        config = evidence.config
+        propose = evidence.facts.remedies
         remedies: tuple[Remedy, ...] = ()  # a note needs no cure
-        if before is not None and before.severity == finding.severity and config is self._config:
+        same = before is not None and before.severity == finding.severity
+        if before is not None and same and propose is self._remedies:
             remedies = before.next  # weighing changes of config costs more than all the rules
-        elif config is not None and finding.severity != "note":
-            remedies = caveat.remedies(evidence, finding, config)
+        elif finding.severity != "note" and propose is not None:
+            remedies = propose(name, evidence, finding)
+        elif finding.severity != "note":
+            remedies = tuple(Remedy({}, advice) for advice in caveat.advice)
         return Verdict(
             name,
             caveat.title,

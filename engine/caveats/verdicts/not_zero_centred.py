@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import FADED, Evidence
-from caveats.verdicts.slow import projected_gain
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.pace import too_slow
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import faded_start, symmetric
+from caveats.verdicts.usual import leads_nowhere, lr_is_far_above
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
-__all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "holds_up"]
+__all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "means_hold_up"]
 
-MEAN = 0.8
-MEAN_OF_UNITS = 0.6  # tanh + 1 has 0.7, a sigmoid 0.95
-PATIENCE = 0.5  # of the planned steps, where the data are centred
-DEEP = 4  # hidden layers
-MILD = frozenset(("torch_default", "lecun_normal", "lecun_uniform"))  # tanh trains from these too
-SOON = 0.6  # gain that the run is on its way to
 # These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
 # negative, and ReLU networks train well: their mean is information, not an alarm.
 OFF_CENTRE = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one", "exp"))
+# fan_in times the variance of a weight, from torch's default (1/3) to Xavier's and LeCun's (1) and
+# halfway on to He's (2): the weights that these units train from.
+SUITABLE = 0.3, 1.5
 
 
 def rule(e: Evidence) -> Finding | None:
     if not e.hidden or not e.finite or e.step == 0:
         return None
-    p = e.progress
     blamed = off_centre(e)
-    if not blamed or not p.old_enough or p.close:
+    if not blamed or not e.progress.old_enough or e.progress.close:
         return None
-    rho = e.now("mean_fraction")
-    coherence = e.now("sign_coherence")
+    rho, coherence = e.now("mean_fraction"), e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
     severity: Severity = "note"  # something else holds it up, whatever the mean
-    if holds_up(e):
-        severity = "critical" if 0 in blamed and p.stuck else "warning"
+    if means_hold_up(e):
+        severity = "critical" if 0 in blamed and e.progress.stuck else "warning"
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (
         f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
@@ -45,7 +40,7 @@ def rule(e: Evidence) -> Finding | None:
     evidence = {
         "mean_fraction": float(rho[worst]),
         "sign_coherence": float(coherence[worst]),
-        "gain": p.gain,
+        "gain": e.progress.gain,
     }
     why = (
         "For inputs x of one sign all of dL/dw = Σ δ·x share the sign of δ, and the Hessian "
@@ -58,65 +53,60 @@ def rule(e: Evidence) -> Finding | None:
 def off_centre(e: Evidence) -> list[int]:
     """Layers fed with more mean than they bear: by the data for the first, else by the units of the
     layer before."""
-    rho = np.nan_to_num(e.now("mean_fraction"))
-    if rho.max() <= MEAN_OF_UNITS:
-        return []
-    names = e.config.network.activations if e.config is not None else ()
+    rho, t = np.nan_to_num(e.now("mean_fraction")), e.thresholds
+    feeding = (None, *e.activations)
     return [
         layer
-        for layer in range(len(rho))
-        if (rho[layer] > MEAN if layer == 0 else rho[layer] > MEAN_OF_UNITS)
-        and (layer == 0 or (names and names[layer - 1] in OFF_CENTRE))
+        for layer, activation in enumerate(feeding)
+        if (layer == 0 and rho[0] > t.mean_of_data)
+        or (
+            activation is not None
+            and activation.name in OFF_CENTRE
+            and rho[layer] > t.mean_of_units
+        )
     ]
 
 
-def holds_up(e: Evidence) -> bool:
-    """Whether training is slow for that reason and no other."""
+@sign
+def means_hold_up(e: Evidence) -> bool:
+    """Is training slow because of what is off centre, and of nothing else?"""
     p = e.progress
     blamed = off_centre(e)
-    slow = p.learnable and (p.stalled or p.failing or projected_gain(e) < SOON)
-    if not blamed or not slow:
+    if not blamed or not p.learnable or not (p.stalled or p.failing or too_slow(e)):
         return False
     return data_hold_up(e) if 0 in blamed else units_hold_up(e)
 
 
+@sign
 def data_to_blame(e: Evidence) -> bool:
-    return 0 in off_centre(e) and holds_up(e)
+    """Are the data off centre, and do they hold training up?"""
+    return 0 in off_centre(e) and means_hold_up(e)
 
 
+@sign
 def data_hold_up(e: Evidence) -> bool:
-    """Units that died or saturated since count for it: data far from 0 do that to them."""
-    sound = not 0 <= e.first_delta_ratio <= FADED and not e.symmetric
-    return bool(sound and not (e.config is not None and usual.leads_nowhere(e.config)))
+    """Were weights and steps sound before the data came? Units that died or saturated since count
+    for it: data far from 0 do that to them."""
+    faded = faded_start(e) and e.first_delta_ratio >= 0
+    return not faded and not symmetric(e) and not leads_nowhere(e)
 
 
+@sign
 def units_hold_up(e: Evidence) -> bool:
-    """Means compound from layer to layer, so a few layers bear them, unless the slopes are tanh's
-    own and nothing else differs; and where weights or step are wrong for centred units too, those
-    are the fault."""
-    c = e.config
-    if c is None or not e.progress.late(PATIENCE):
+    """Do means add up over the layers, and would centred units train from these weights by these
+    steps? A few layers bear them, unless the slopes are tanh's own and nothing else differs."""
+    own = all(a is not None and a.name == "tanh_plus_one" for a in e.activations)
+    if not e.progress.late(e.thresholds.half_way) or not (e.hidden >= e.thresholds.deep or own):
         return False
-    if e.hidden < DEEP and set(c.network.activations) != {"tanh_plus_one"}:
-        return False
-    weights = cure.matched_init(c) is None or c.network.init.name in MILD
-    step = not (usual.lr_is_far_above(c) or usual.leads_nowhere(c))
-    return weights and step and not c.network.bias
+    return suitable_weights(e) and not lr_is_far_above(e) and not leads_nowhere(e)
 
 
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    data = cure.standardize(c) if finding.layers[0] == 0 else None
-    own = cure.combined(c, data, cure.centred(c))
-    return cure.ranked(
-        c,
-        (
-            own,
-            cure.combined(c, own, cure.matched_init(c)),
-            cure.combined(c, own, cure.normalization(c)),
-            cure.combined(c, own, cure.adam(c)),
-            cure.sound(c),
-        ),
-    )
+@sign
+def suitable_weights(e: Evidence) -> bool:
+    """Did the weights start with a variance that keeps the size of signal and gradient?"""
+    norm, units = e.first("weight_norm")[1 : e.hidden], e.first("units")[1 : e.hidden]
+    gain = norm**2 / units  # fan_in times the variance, as ‖W‖² = units · fan_in · variance
+    return bool(np.all((gain >= SUITABLE[0]) & (gain <= SUITABLE[1])))
 
 
 NOT_ZERO_CENTRED = Caveat(
@@ -129,5 +119,10 @@ NOT_ZERO_CENTRED = Caveat(
     "ReLU networks always show gradients of one sign (about 0.86) and train well: the sign alone "
     "is no fault. Adam softens the one large eigenvalue, it does not remove it.",
     rule,
-    remedies,
+    (
+        "Inputs of mean 0 and variance 1; nn.Tanh in place of nn.Sigmoid.",
+        "Weights of nn.init.xavier_normal_.",
+        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        "torch.optim.Adam softens the one large eigenvalue.",
+    ),
 )

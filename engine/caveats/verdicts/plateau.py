@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.not_zero_centred import data_to_blame
-from caveats.verdicts.slow import cut_off
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import cut_off
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
 __all__ = ["PLATEAU"]
-
-PATIENCE = 0.5  # of the planned steps; until then it is a note
-FLAT = 0.1  # of the constant predictor's loss
 
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or not p.stuck:
+    if not e.finite or not e.hidden or not p.stuck:
         return None
-    if abs(p.gain) > FLAT or cut_off(e) or data_to_blame(e):
-        return None
-    if e.findings.keys() & {"step_too_large", "step_too_small"} or e.blames("vanishing_gradient"):
+    if not flat(e) or cut_off(e) or data_to_blame(e) or told_otherwise(e):
         return None
     # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
     severity: Severity = "note"
-    if p.late(PATIENCE):
-        severity = "critical" if p.late(1.5 * PATIENCE) else "warning"
+    if p.late(e.thresholds.half_way):
+        severity = "critical" if p.late(e.thresholds.short) else "warning"
     gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))
     weights = float(np.sqrt(np.nansum(e.now("weight_norm") ** 2)))
     what = (
@@ -50,26 +43,17 @@ def rule(e: Evidence) -> Finding | None:
     return Finding(severity, what, why, (), evidence)
 
 
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    start = cure.clean_start(c)
-    shallow = len(c.network.widths) <= 3
-    quick = cure.adam(c, 0.02 if shallow else 0.003)
-    longer = cure.lr(c, 10 * c.optimizer.lr, "longer steps leave the flat sooner")
-    swap = cure.steeper(c)
-    if set(c.network.activations) <= usual.ODD and not c.network.bias:
-        swap = cure.activation(
-            c, "relu", "odd units without biases start blind to what is even in the data"
-        )
-    return cure.ranked(
-        c,
-        (
-            cure.combined(c, start, swap, quick or longer, cure.scaffold(c)),
-            cure.combined(c, swap, start, cure.adam(c)),
-            cure.combined(c, start, longer),
-            cure.combined(c, start, cure.normalization(c)),
-            cure.sound(c),
-        ),
-    )
+@sign
+def flat(e: Evidence) -> bool:
+    """Is the loss within a tenth of that of a constant?"""
+    return abs(e.progress.gain) <= e.thresholds.jump
+
+
+@sign
+def told_otherwise(e: Evidence) -> bool:
+    """Does the step, or a gradient that vanished, explain it?"""
+    steps = {"step_too_large", "step_too_small"}
+    return bool(e.findings.keys() & steps) or e.blames("vanishing_gradient")
 
 
 PLATEAU = Caveat(
@@ -82,5 +66,10 @@ PLATEAU = Caveat(
     "It is not the same as finished: that is flat far below the constant's loss. Waiting helps at "
     "a saddle, though for long.",
     rule,
-    remedies,
+    (
+        "torch.optim.Adam leaves a saddle sooner than plain SGD.",
+        "nn.ReLU in place of nn.Sigmoid, with nn.init.kaiming_normal_.",
+        "A learning rate ten times as large.",
+        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+    ),
 )

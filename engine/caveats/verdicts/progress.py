@@ -14,18 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caveats.history import Facts
+from caveats.verdicts.thresholds import Thresholds
 
 __all__ = ["Progress", "progress"]
-
-LEARNABLE = 0.1  # of the constant predictor's loss that kernel regression takes away
-FINISHED = 0.9  # of the way from the constant predictor to kernel regression
-SHORT = 0.75  # of it: standing still beyond that is no failure
-LITTLE = 0.3
-SETTLED = 0.1  # of the planned steps
-ACCURATE = 0.95
-STUCK = 0.05
-FALLING = 0.03  # share of the loss that half a run should take away
-EARLIEST, EARLY = 10, 0.045  # steps, and share of those planned, before a flat loss means anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +42,27 @@ class Progress:
     accuracy: float
     reachable_accuracy: float
     old_enough: bool
+    thresholds: Thresholds
 
     @property
     def finished(self) -> bool:
-        return self.gain >= FINISHED or self.accuracy >= ACCURATE
+        t = self.thresholds
+        return self.gain >= t.finished or self.accuracy >= t.accurate
 
     @property
     def close(self) -> bool:
         """Near what the data allow, by loss or, where classes are told apart, by accuracy: sure and
         mostly right is no broken network."""
         chance = math.exp(-self.baseline)  # of balanced classes
-        able = self.accuracy >= chance + SHORT * (self.reachable_accuracy - chance)
-        return self.finished or self.gain >= SHORT or able
+        short = self.thresholds.short
+        able = self.accuracy >= chance + short * (self.reachable_accuracy - chance)
+        return self.finished or self.gain >= short or able
 
     @property
     def failing(self) -> bool:
         """Half of the run is gone and little learned, whether or not the loss still falls."""
-        return self.late(0.5) and self.gain < LITTLE and not self.close
+        t = self.thresholds
+        return self.late(t.half_way) and self.gain < t.little and not self.close
 
     def late(self, share: float) -> bool:
         """Whether ``share`` of the planned steps are made; of 1,000 where no length is planned."""
@@ -77,19 +72,20 @@ class Progress:
     @property
     def settled(self) -> bool:
         """Past the first steps, in which many healthy networks pause or pay for large steps."""
-        return self.old_enough and self.late(SETTLED)
+        return self.old_enough and self.late(self.thresholds.settled)
 
     @property
     def improving(self) -> bool:
-        return self.fall >= max(FALLING, self.noise)
+        return self.fall >= max(self.thresholds.falling, self.noise)
 
     @property
     def stuck(self) -> bool:
         """No better than a constant, and not getting there, though there is something to learn."""
-        if not self.learnable or not self.old_enough or self.close or self.gain >= STUCK:
+        t = self.thresholds
+        if not self.learnable or not self.old_enough or self.close or self.gain >= t.nothing:
             return False
         # Down to the constant predictor is not learning: it takes the output's biases alone.
-        return not self.improving or (self.gain > -STUCK and self.learned < FALLING)
+        return not self.improving or (self.gain > -t.nothing and self.learned < t.falling)
 
     @property
     def stalled(self) -> bool:
@@ -102,8 +98,10 @@ def progress(
     losses: NDArray[np.float64],
     accuracy: float,
     facts: Facts,
+    thresholds: Thresholds,
 ) -> Progress:
     """How training stands at the last of ``steps`` (records,) with ``losses`` (records,)."""
+    t = thresholds
     step, baseline, planned = int(steps[-1]), facts.baseline, facts.steps
     level = median(losses[-3:])
     if not (math.isfinite(baseline) and baseline > 0):
@@ -113,8 +111,8 @@ def progress(
     newest = losses[min(late, max(0, len(losses) - 3)) :]
     now = median(newest)
     reachable = facts.reachable if facts.reachable > 0 else 0.0  # a stranger's folder may say NaN
-    learnable = baseline - reachable >= LEARNABLE * baseline
-    span = max(baseline - reachable, LEARNABLE * baseline)
+    learnable = baseline - reachable >= t.learnable * baseline
+    span = max(baseline - reachable, t.learnable * baseline)
     if baseline > 0:
         gain = (baseline - level) / (span if level < baseline else baseline)
         learned = (min(before, baseline) - now) / span
@@ -122,7 +120,7 @@ def progress(
         gain, learned = 1.0, 0.0
     fall = (before - now) / before if before > 0 else 0.0
     noise = median(np.abs(newest - now)) / before if before > 0 and math.isfinite(now) else 0.0
-    earliest = max(EARLIEST, EARLY * planned)
+    earliest = max(t.first_steps, t.early * planned)
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6
     best = facts.reachable_accuracy if 0 <= facts.reachable_accuracy <= 1 else 1.0
@@ -140,6 +138,7 @@ def progress(
         accuracy,
         best,
         old,
+        t,
     )
 
 

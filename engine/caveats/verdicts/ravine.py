@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.slow import cut_off, falls_steadily, largest_update, projected_gain
-from caveats.verdicts.step_too_large import limit_of, newest_sharpness
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.pace import falls_steadily, projected_gain
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import cut_off
+from caveats.verdicts.usual import limit
+from caveats.verdicts.verdict import Caveat, Finding
 
 __all__ = ["RAVINE"]
-
-PATIENCE = 0.7  # of the planned steps; until then it is a note
-# Units of a layer: fewer are more often at the end of what they can tell apart, or pause for long.
-FEW, OVER = 4, 0.9  # once this share of the steps is made; `TINY` until then
-FAR = 0.45  # gain that the run will not reach at this pace
-PLAIN = frozenset({"sgd"})
 
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.close:
+    if not e.finite or not e.hidden or not p.old_enough or p.close or not p.learnable:
         return None
-    if not p.learnable:  # nothing says that another step would get further
-        return None
-    if e.config is None or e.config.optimizer.name not in PLAIN or cut_off(e):
-        return None
-    if not p.gain >= 0.02 or not falls_steadily(e):
+    if not plain_descent(e) or cut_off(e) or not crawls_down(e):
         return None
     projected = projected_gain(e)
-    if projected >= FAR:
-        return None
-    update = largest_update(e)
-    few = FEW if p.late(OVER) else usual.TINY
-    tiny = min(e.now("units")[: e.hidden]) < few
-    severity: Severity = "warning" if p.late(PATIENCE) and not tiny else "note"
-    share = newest_sharpness(e) / limit_of(e.config)
+    warns = p.late(e.thresholds.short) and not tiny(e)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "
         f"{p.baseline - projected * p.span:.2g}"
     )
     if e.facts.reachable > 0:
         what += f", where the data allow {e.facts.reachable:.2g}"
-    evidence = {"gain": p.gain, "projected_gain": projected, "fall": p.fall, "update_ratio": update}
+    evidence = {
+        "gain": p.gain,
+        "projected_gain": projected,
+        "fall": p.fall,
+        "update_ratio": e.largest_update,
+    }
+    share = e.newest("sharpness") / limit(e.optimizer)
     if share == share:
         evidence["share_of_limit"] = share
     why = (
@@ -51,25 +40,27 @@ def rule(e: Evidence) -> Finding | None:
         "error then shrinks by only (κ−1)/(κ+1) a step, κ = λ_max/λ_min; momentum makes that "
         "(√κ−1)/(√κ+1) (Polyak 1964)."
     )
-    return Finding(severity, what, why, (), evidence)
+    return Finding("warning" if warns else "note", what, why, (), evidence)
 
 
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    data = cure.combined(c, cure.standardize(c), cure.centred_target(c))
-    roll = cure.momentum(c)
-    first = cure.combined(c, roll, data)
-    if usual.hard_shape(c):
-        first = cure.combined(c, cure.clean_start(c), cure.scaffold(c), cure.adam(c, 0.005))
-    return cure.ranked(
-        c,
-        (
-            first,
-            cure.combined(c, roll, data),
-            cure.combined(c, cure.clean_start(c), cure.adam(c, 0.01)),
-            cure.combined(c, roll, data, cure.normalization(c)),
-            cure.sound(c),
-        ),
-    )
+@sign
+def plain_descent(e: Evidence) -> bool:
+    """Is the optimizer SGD without momentum?"""
+    return e.optimizer is not None and e.optimizer.kind == "sgd"
+
+
+@sign
+def crawls_down(e: Evidence) -> bool:
+    """Does the loss fall steadily below that of a constant, and too slowly to get anywhere?"""
+    t = e.thresholds
+    learns = e.progress.gain >= t.nothing / 2
+    return learns and falls_steadily(e) and projected_gain(e) < t.far
+
+
+@sign
+def tiny(e: Evidence) -> bool:
+    """Has a layer so few units that it may be at the end of what they can tell apart?"""
+    return bool(e.units.min() < e.thresholds.few)
 
 
 RAVINE = Caveat(
@@ -82,5 +73,9 @@ RAVINE = Caveat(
     "A larger learning rate helps only until lr = 2/λ_max. The sign of successive minibatch "
     "gradients says nothing: they are opposed in healthy runs too.",
     rule,
-    remedies,
+    (
+        "torch.optim.SGD with momentum=0.9.",
+        "torch.optim.Adam.",
+        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+    ),
 )

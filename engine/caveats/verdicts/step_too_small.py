@@ -6,137 +6,142 @@ import math
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import FADED, GROWN, Evidence
-from caveats.verdicts.not_zero_centred import holds_up
-from caveats.verdicts.slow import cut_off, largest_update, projected_gain, step_is_small
-from caveats.verdicts.step_too_large import LARGE_UPDATE, limit_of, newest_sharpness, thrown
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.not_zero_centred import means_hold_up
+from caveats.verdicts.pace import projected_gain
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import cut_off, faded_start, grown_start, mostly_dead, symmetric
+from caveats.verdicts.step_too_large import was_large
+from caveats.verdicts.usual import (
+    customary_lr,
+    drops_most,
+    leads_nowhere,
+    limit,
+    lr_is_far_below,
+    lr_is_low,
+    lr_is_lowish,
+)
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
-
-PATIENCE = 0.6  # of the planned steps, where the learning rate is within the usual
-CRAWLING = 1e-3  # ‖ΔW‖/‖W‖ of one step in the fastest layer
-ROOM = 0.03  # sharpness over the stability limit: steps thirty times as long would be stable
-TIGHT = 0.1  # sharpness over the stability limit that leaves a usual step little to gain
-BAD = 0.4  # gain; a network further on than that may be at its own limit
-FEW = 3  # hidden layers
-WORSE = -0.1  # projected gain
-STEEP = 0.1  # share of the loss that half a run took away
-SOON = 0.45  # gain that the run is on its way to; beyond it a network may be at its own limit
 
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.close:
+    if not e.finite or not e.hidden or not p.old_enough or p.close or not p.learnable:
         return None
-    if not p.learnable:  # nothing says that another step would get further
+    if hindered(e) or projected_gain(e) > e.thresholds.far:
         return None
-    if hindered(e):
+    if cut_off(e) and not longer_steps_are_missing(e):
         return None
-    projected = projected_gain(e)
-    # Longer steps are all that is missing.
-    crawling = crawls(e)
-    longer = crawling or far_to_go(e, projected) or sits_on_saddle(e) or holds_back(e)
-    if cut_off(e) and not longer:
+    if drops_most(e) and not crawls(e):
         return None
-    if e.config is not None and usual.drops_most(e.config) and not crawling:
+    if not (small(e) or longer_steps_are_missing(e) or has_room(e)):
         return None
-    room = newest_sharpness(e) / limit_of(e.config)
-    tiny = step_is_small(e) and (e.config is None or usual.lr_is_low(e.config) or not room > TIGHT)
-    if projected > SOON or not (tiny or longer or (room < ROOM and p.gain < BAD)):
-        return None
-    update = largest_update(e)
-    severity: Severity = "critical" if p.stuck else "warning"
-    plainly = update <= CRAWLING and (e.config is None or usual.lr_is_low(e.config))
-    if not p.late(PATIENCE) and not plainly:
-        severity = "note"
+    update, room = e.largest_update, share_of_limit(e)
     what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
+    evidence = {"update_ratio": update, "gain": p.gain, "projected_gain": projected_gain(e)}
     if math.isfinite(room):
         what += f", and the curvature would bear steps {1 / max(room, 1e-12):.3g} times as long"
-    evidence = {"update_ratio": update, "gain": p.gain, "projected_gain": projected}
-    if math.isfinite(room):
         evidence["share_of_limit"] = room
     why = (
         "Where lr·λ ≪ 2, the error along an eigenvector shrinks by only 1 − lr·λ a step: a "
         "learning rate ten times as large gets there in a tenth of the steps (LeCun et al. 1998)."
     )
-    return Finding(severity, what, why, tuple(range(e.hidden + 1)), evidence)
+    return Finding(severity(e), what, why, tuple(range(e.hidden + 1)), evidence)
 
 
+def severity(e: Evidence) -> Severity:
+    if not e.progress.late(e.thresholds.half_way) and not plainly_small(e):
+        return "note"
+    return "critical" if e.progress.stuck else "warning"
+
+
+def share_of_limit(e: Evidence) -> float:
+    """The newest sharpness over the one that steps of this size bear; NaN where not known."""
+    return e.newest("sharpness") / limit(e.optimizer)
+
+
+@sign
+def small(e: Evidence) -> bool:
+    """Do steps change no layer by more than a few thousandths of its weights, at a learning rate
+    far below the customary one, though the curvature would bear more? Where the optimizer is not
+    known, by far less than that."""
+    t = e.thresholds
+    if e.optimizer is None:
+        return e.largest_update < t.small_update * t.falling
+    slight = e.largest_update < t.small_update and lr_is_lowish(e)
+    return slight and (lr_is_low(e) or not share_of_limit(e) > t.tight)
+
+
+@sign
+def plainly_small(e: Evidence) -> bool:
+    """Is the step so small that nobody need wait to see what comes of it?"""
+    low = e.optimizer is None or lr_is_low(e)
+    return low and e.largest_update <= e.thresholds.small_update / 3
+
+
+@sign
+def has_room(e: Evidence) -> bool:
+    """Would steps thirty times as long be stable, in a run that has not got far?"""
+    return share_of_limit(e) < e.thresholds.room and e.progress.gain < e.thresholds.far
+
+
+@sign
+def longer_steps_are_missing(e: Evidence) -> bool:
+    """Are longer steps all that is missing?"""
+    return crawls(e) or far_to_go(e) or sits_on_saddle(e) or holds_back(e)
+
+
+@sign
 def hindered(e: Evidence) -> bool:
-    """Whether the weights hold up a usual step, or any step of plain SGD, which fades as its deltas
-    do: no learning rate makes up for a power of the depth."""
-    if e.config is None:
+    """Do the weights hold up a usual step, or any step of plain SGD, which fades as its deltas do?
+    No learning rate makes up for a power of the depth."""
+    o = e.optimizer
+    if o is None:
         return False
-    if e.blames("symmetry", "exploding_gradient") and not usual.lr_is_low(e.config):
+    if e.blames("symmetry", "exploding_gradient") and not lr_is_low(e):
         return True
-    return e.config.optimizer.name == "sgd" and e.blames("vanishing_gradient")
+    return o.kind == "sgd" and e.blames("vanishing_gradient")
 
 
-def far_to_go(e: Evidence, projected: float) -> bool:
-    """A loss that falls well and steps that stay small, yet at its pace a constant will still be
-    better at the end."""
-    peak, _ = thrown(e)
-    grown = e.first_delta_ratio >= GROWN  # then the weights put it so high
-    return projected < WORSE and e.progress.fall > STEEP and peak <= LARGE_UPDATE and not grown
-
-
-def sits_on_saddle(e: Evidence) -> bool:
-    """Weak weights in few layers: they grow by 1 + lr·|λ| a step, so that at the customary learning
-    rate or less it takes most of the run (Saxe et al. 2014). In more layers it takes for ever."""
-    c = e.config
-    if c is None or c.optimizer.lr > usual.customary_lr(c.optimizer.name):
-        return False
-    weak = e.first_delta_ratio <= FADED and e.hidden <= FEW
-    gone = e.symmetric or np.any(np.nan_to_num(e.dead_share) >= 0.5)
-    return bool(weak and not gone and e.progress.failing)
-
-
-def holds_back(e: Evidence) -> bool:
-    """A sound network that gets nowhere though its optimizer makes every gradient the same size."""
-    c = e.config
-    if c is None or not e.adaptive or cut_off(e) or holds_up(e):
-        return False
-    sound = FADED < e.first_delta_ratio < GROWN and not e.symmetric
-    usual_step = c.optimizer.lr <= 1.5 * usual.customary_lr(c.optimizer.name)
-    return bool(sound and usual_step and e.progress.failing)
-
-
+@sign
 def crawls(e: Evidence) -> bool:
-    """Steps so small and so few that they would hold up a sound network too."""
-    c = e.config
-    if c is None or not usual.leads_nowhere(c):
+    """Are steps so small and so few that they would hold up a sound network too? No step revives
+    what is dead, and a hundredth of the customary one trains nothing at all."""
+    return leads_nowhere(e) and (not mostly_dead(e) or lr_is_far_below(e))
+
+
+@sign
+def far_to_go(e: Evidence) -> bool:
+    """Does the loss fall well by small steps, yet so that a constant is still better at the end?"""
+    behind = projected_gain(e) < -2 * e.thresholds.nothing
+    falls = e.progress.fall > e.thresholds.jump
+    return behind and falls and not was_large(e) and not grown_start(e)
+
+
+@sign
+def sits_on_saddle(e: Evidence) -> bool:
+    """Do weak weights of few layers sit on their saddle? They grow by 1 + lr·|λ| a step, so that at
+    the customary learning rate or less it takes most of the run (Saxe et al. 2014). In more layers
+    it takes for ever."""
+    o = e.optimizer
+    if o is None or o.lr > customary_lr(o.kind) or not faded_start(e):
         return False
-    # No step revives what is dead, and a hundredth of the customary one trains nothing at all.
-    return not e.mostly_dead or usual.lr_is_far_below(c)
+    gone = symmetric(e) or np.any(np.nan_to_num(e.dead_share) >= e.thresholds.most)
+    return e.hidden < e.thresholds.few and not gone and e.progress.failing
 
 
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    low = usual.lr_is_low(c)
-    value = usual.customary_lr(c.optimizer.name) if low else c.optimizer.lr * 10
-    value = min(value, max(usual.bearable_lr(c), 2 * c.optimizer.lr))
-    faster = cure.lr(c, value, "larger steps: weights move by about a thousandth of their size")
-    quick = cure.adam(c) or faster
-    start = cure.clean_start(c)
-    swap = None
-    if set(c.network.activations) & usual.SLUGGISH:
-        swap = cure.activation(c, "relu", "its slope of 1 in place of at most 1/4 is a step longer")
-    first = cure.combined(c, start, swap, faster)
-    if usual.hard_shape(c) or not low:
-        first = cure.overhaul(c)
-    return cure.ranked(
-        c,
-        (
-            first,
-            faster,
-            cure.combined(c, start, quick),
-            cure.combined(c, start, faster, cure.normalization(c)),
-            cure.sound(c),
-        ),
-    )
+@sign
+def holds_back(e: Evidence) -> bool:
+    """Does a sound network get nowhere though its optimizer makes every gradient the same size?"""
+    o = e.optimizer
+    if o is None or not o.adaptive or o.lr > 1.5 * customary_lr(o.kind):
+        return False
+    if cut_off(e) or means_hold_up(e):
+        return False
+    sound = not faded_start(e) and not grown_start(e) and not symmetric(e)
+    return sound and math.isfinite(e.first_delta_ratio) and e.progress.failing
 
 
 STEP_TOO_SMALL = Caveat(
@@ -151,5 +156,9 @@ STEP_TOO_SMALL = Caveat(
     "10⁻³ is a guide from below, not a target. Where the gradient itself is gone (vanishing, dead, "
     "symmetric layers) a larger learning rate does not bring it back.",
     rule,
-    remedies,
+    (
+        "A learning rate ten times as large, or more steps.",
+        "torch.optim.Adam, whose steps do not shrink with the gradient.",
+        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+    ),
 )

@@ -6,73 +6,62 @@ import math
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import MOSTLY, Evidence
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import symmetric
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
 __all__ = ["SYMMETRY"]
 
-PARTED = 0.3  # of the planned steps, by which dropout will have parted copies
-
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.hidden or not e.finite:
+    if not e.hidden or not e.finite or np.isnan(e.units).any() or not symmetric(e):
         return None
-    units = e.now("units")[: e.hidden]
-    if np.isnan(units).any():
-        return None
-    found = np.flatnonzero(e.copies >= MOSTLY)
-    if not len(found):
-        return None
+    found = np.flatnonzero(e.copies >= e.thresholds.most)
     worst = int(found[np.argmax(e.copies[found])])
-    count, kinds = int(units[worst]), round(float(units[worst] * (1 - e.copies[worst])))
-    silent = bool(np.all(e.now("grad_norm")[: e.hidden][found] == 0))
-    p = e.progress
-    dropout = e.config is not None and e.config.network.dropout > 0
-    severity: Severity
-    if p.close or (dropout and not p.late(PARTED)):
-        severity = "note"  # dropout's masks part copies, given some steps
-    elif silent or p.stuck:
-        severity = "critical"
-    elif p.old_enough and p.improving and dropout:
-        severity = "note"
-    else:
-        severity = "warning"
-    kinds = max(1, kinds)
+    count = int(e.units[worst])
+    kinds = max(1, round(float(count * (1 - e.copies[worst]))))
     what = f"{e.layer(worst)}: {kinds} distinct of {count} units"
-    if silent:
+    if silent(e):
         what += ", and every gradient of its weights is exactly 0"
     if len(found) > 1:
-        what += f"; {len(found) - 1} more layers likewise"
+        what += f"; {len(found) - 1} more layer{'s' if len(found) > 2 else ''} likewise"
     evidence = {
         "distinct": kinds,
         "units": count,
         "spread": float(e.apart[worst]) if math.isfinite(e.apart[worst]) else 0.0,
         "layers": len(found),
     }
-    words = (
-        "copies get copies' gradients, dL/dw_i = Σ δ_i·x with δ_i = δ_j whenever w_i = w_j: "
+    why = (
+        "Copies get copies' gradients, dL/dw_i = Σ δ_i·x with δ_i = δ_j whenever w_i = w_j: "
         "neither noise in the batches nor Adam tells them apart, so the layer is as good as "
         f"{kinds} unit{'s' if kinds > 1 else ''} wide (Goodfellow et al. 2016, section 8.4)."
     )
-    return Finding(severity, what, words[0].upper() + words[1:], tuple(map(int, found)), evidence)
+    return Finding(severity(e), what, why, tuple(map(int, found)), evidence)
 
 
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    random = cure.matched_init(c)
-    start = cure.combined(c, cure.clean_start(c), cure.centred(c), cure.usual_lr(c))
-    return cure.ranked(
-        c,
-        (
-            cure.overhaul(c) if usual.hard_shape(c) else start,
-            random,
-            Remedy({"network.init": "orthogonal"}, "orthogonal rows are as different as can be"),
-            cure.combined(c, start, cure.adam(c)),
-            cure.sound(c),
-        ),
-    )
+def severity(e: Evidence) -> Severity:
+    if e.progress.close or parting(e):
+        return "note"
+    if silent(e) or e.progress.stuck:
+        return "critical"
+    return "warning"
+
+
+@sign
+def silent(e: Evidence) -> bool:
+    """Are all gradients of the layers with copies exactly 0?"""
+    found = np.flatnonzero(e.copies >= e.thresholds.most)
+    return bool(np.all(e.now("grad_norm")[: e.hidden][found] == 0))
+
+
+@sign
+def parting(e: Evidence) -> bool:
+    """Are masks of dropout about to part the copies, or does the loss fall under them?"""
+    p = e.progress
+    if not e.dropout:
+        return False
+    return not p.late(e.thresholds.parted) or (p.old_enough and p.improving and not p.stuck)
 
 
 SYMMETRY = Caveat(
@@ -85,5 +74,8 @@ SYMMETRY = Caveat(
     "Adam, momentum and minibatch noise never part exact copies; dropout does. A random output "
     "layer parts only the units of the layer below it.",
     rule,
-    remedies,
+    (
+        "Draw the weights at random, as nn.init.kaiming_normal_ or nn.init.xavier_normal_ do.",
+        "nn.init.orthogonal_ makes the units of a layer as different as can be.",
+    ),
 )

@@ -11,12 +11,18 @@ import math
 
 import numpy as np
 
-from caveats.config import RunConfig
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
-from caveats.verdicts.evidence import FADED, Evidence
-from caveats.verdicts.slow import projected_gain
-from caveats.verdicts.verdict import Caveat, Finding, Remedy, Severity
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.pace import too_slow
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import (
+    began_symmetric,
+    faded,
+    faded_start,
+    mostly_saturated,
+    symmetric,
+    undecided,
+)
+from caveats.verdicts.verdict import Caveat, Finding, Severity
 
 __all__ = ["VANISHING_GRADIENT"]
 
@@ -24,89 +30,79 @@ SMALLEST = 1e-45  # of float32
 
 
 def rule(e: Evidence) -> Finding | None:
-    if e.hidden < 2 or not e.finite:
+    if e.hidden < 2 or not e.finite or e.progress.finished:
         return None
-    if e.symmetric:
-        return None  # one weight for all: nothing fades, nothing can be told apart
-    now, first = e.delta_ratio, e.first_delta_ratio
-    if np.any(np.nan_to_num(e.dead_share) >= 1) or np.any(e.saturated_share >= 0.5):
-        now = math.nan  # cut off by a dead or a saturated layer, which is another caveat
-    if now == 0 and first > FADED:
-        now = math.nan  # nothing gets through any more: cut off too, by units that nobody counts
-    if e.began_symmetric or np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden]):
-        first = math.nan
-    p = e.progress
-    # A network that has learned may well have small deltas at the bottom: only one that starts so,
-    # or stands still so, is held back by them.
-    if first >= 1 / FADED or not (
-        now <= FADED or (first <= FADED and (p.failing or not p.improving))
-    ):
+    if symmetric(e) or grows_at_start(e) or not (fades(e) or faded_and_stands(e)):
         return None
-    if p.finished:
-        return None
-    # Down to the loss of a constant the output's biases lead alone.
-    idle = p.old_enough and not p.close and first <= FADED and projected_gain(e) < 0.3
-    severity: Severity
-    if e.undecided:
-        severity = "note"
-    elif p.stuck:
-        severity = "critical"
-    elif p.stalled or idle or (e.step < 10 and first <= FADED):
-        severity = "warning"
-    else:
-        severity = "note"
-    r = float(np.fmin(now, first))
+    now = e.delta_ratio if fades(e) else math.nan
+    r = float(np.fmin(now, e.first_delta_ratio if started_faded(e) else math.nan))
     factor = max(r, SMALLEST) ** (1 / e.hidden)
     delta = e.now("delta_rms")
-    faded = np.flatnonzero(delta[: e.hidden] <= FADED * delta[-1])
-    layers = tuple(map(int, faded)) or (0,)
+    layers = np.flatnonzero(delta[: e.hidden] <= e.thresholds.faded * delta[-1])
     what = f"delta at {e.layer(0)} is {r:.1e} of that at the output: about ×{factor:.2g} a layer"
     if r == 0:
         what = f"delta at {e.layer(0)} is 0: less than a float holds of that at the output"
-    weight = e.now("weight_norm")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        relative = e.now("grad_norm") / weight
+    grad, weight = e.now("grad_norm"), e.now("weight_norm")
     evidence = {
-        "delta_ratio": now,
-        "delta_ratio_at_start": first,
+        "delta_ratio": e.delta_ratio,
+        "delta_ratio_at_start": e.first_delta_ratio,
         "factor_per_layer": factor,
-        "grad_ratio": float(e.now("grad_norm")[0] / max(e.now("grad_norm")[-1], 1e-300)),
-        "first_gradient_to_weight": float(relative[0]),
-        "gain": p.gain,
+        "grad_ratio": float(grad[0] / max(grad[-1], 1e-300)),
+        "first_gradient_to_weight": float(grad[0] / weight[0]),
+        "gain": e.progress.gain,
     }
     why = (
         "Backpropagation multiplies by Wᵀ and the slope at every layer, δˡ = φ'(zˡ)·Wᵀδˡ⁺¹: with "
         f"a factor of {factor:.2g} each, {e.hidden} layers leave {r:.0e} of it "
         "(Hochreiter 1991; Glorot & Bengio 2010)."
     )
-    return Finding(severity, what, why, layers, evidence)
+    return Finding(severity(e), what, why, tuple(map(int, layers)) or (0,), evidence)
 
 
-def remedies(e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    swap = None
-    if set(c.network.activations) & usual.SLUGGISH:
-        swap = cure.activation(
-            c,
-            "relu",
-            "ReLU's slope is 1 where it fires (sigmoid's is at most 1/4), and He's variance "
-            "2/fan_in makes up for the half that it cuts",
-        )
-    start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
-    # Where activation and weights were right already, only the network's shape is left to change.
-    first = start or cure.normalization(c)
-    narrow = min(c.network.widths) < usual.NARROW
-    if narrow or (usual.hard_shape(c) and c.optimizer.name == "sgd"):
-        first = cure.overhaul(c)
-    return cure.ranked(
-        c,
-        (
-            first,
-            start,
-            cure.combined(c, start, cure.scaffold(c) or cure.normalization(c)),
-            cure.combined(c, start, cure.adam(c)),
-            cure.sound(c),
-        ),
-    )
+def severity(e: Evidence) -> Severity:
+    if undecided(e):
+        return "note"
+    if e.progress.stuck:
+        return "critical"
+    if e.progress.stalled or idles(e) or (e.starting and started_faded(e)):
+        return "warning"
+    return "note"
+
+
+@sign
+def grows_at_start(e: Evidence) -> bool:
+    """Did deltas grow at the start, by as much as they would have to fade?"""
+    return e.first_delta_ratio >= 1 / e.thresholds.faded
+
+
+@sign
+def fades(e: Evidence) -> bool:
+    """Do deltas fade now, and not because a dead or saturated layer cuts them off?"""
+    if mostly_saturated(e) or np.any(np.nan_to_num(e.dead_share) >= 1):
+        return False
+    nothing_since = e.delta_ratio == 0 and not e.first_delta_ratio <= e.thresholds.faded
+    return faded(e) and not nothing_since
+
+
+@sign
+def started_faded(e: Evidence) -> bool:
+    """Had deltas faded before the first step, by weights that are neither copies nor dead?"""
+    wholly_dead = np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden])
+    return faded_start(e) and not began_symmetric(e) and not wholly_dead
+
+
+@sign
+def faded_and_stands(e: Evidence) -> bool:
+    """Did deltas fade at the start, and has the run got nowhere since? A network that has learnt
+    may well have small deltas at the bottom."""
+    return started_faded(e) and (e.progress.failing or not e.progress.improving)
+
+
+@sign
+def idles(e: Evidence) -> bool:
+    """Does a run that started faded make too little way? Down to the loss of a constant the
+    output's biases lead alone."""
+    return e.progress.old_enough and not e.progress.close and started_faded(e) and too_slow(e)
 
 
 VANISHING_GRADIENT = Caveat(
@@ -119,5 +115,11 @@ VANISHING_GRADIENT = Caveat(
     "A larger learning rate makes the last layers jump before the first ones move; more steps "
     "do not help where the forward signal has faded too.",
     rule,
-    remedies,
+    (
+        "nn.ReLU in place of nn.Sigmoid or nn.Tanh, with nn.init.kaiming_normal_.",
+        "Weights that suit the activation: nn.init.kaiming_normal_ for ReLU, "
+        "nn.init.xavier_normal_ for tanh.",
+        "nn.LayerNorm between weights and activation, and x + layer(x) around every layer.",
+        "torch.optim.Adam divides each gradient by its own size.",
+    ),
 )

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from caveats.config import RunConfig
     from caveats.verdicts.evidence import Evidence
 
 __all__ = ["SEVERITIES", "Caveat", "Finding", "Remedy", "Severity", "Verdict"]
@@ -26,7 +25,8 @@ SEVERITIES: tuple[Severity, ...] = ("note", "warning", "critical")
 class Remedy:
     """A change of config, dotted key to value, and why it should help.
 
-    ``change`` is empty where there is no config to change (a user's own training).
+    Where there is no config to change (a user's own training) ``change`` is empty, and ``reason``
+    says in torch's own terms what to do.
     """
 
     change: Mapping[str, Any]
@@ -63,11 +63,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Caveat:
-    """A known way to fail: its words, its rule and its remedies.
+    """A known way to fail: its words, its rule, and what to do about it.
 
-    ``rule`` judges one record and everything before it. ``remedies`` gives the changes worth
-    trying, likeliest first, for a finding of that rule. ``limits`` says what does not cure it or
-    what the rule cannot see.
+    ``rule`` judges one record and everything before it. ``limits`` says what does not cure it or
+    what the rule cannot see. ``advice`` says in torch's terms what is worth trying, likeliest
+    first, where no config is known whose settings could be changed (`caveats.remedies` knows how).
     """
 
     name: str
@@ -77,7 +77,7 @@ class Caveat:
     source: str
     limits: str
     rule: Callable[[Evidence], Finding | None]
-    remedies: Callable[[Evidence, Finding, RunConfig], tuple[Remedy, ...]]
+    advice: tuple[str, ...]
 
 
 def frozen(numbers: Mapping[str, float]) -> Mapping[str, float]:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.history import Facts, History
+from caveats.remedies import Remedies
 from caveats.verdicts import judge
 
 LN10 = math.log(10)
@@ -29,6 +31,19 @@ def sound(layers: int, width: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def facts_of(
+    config: RunConfig,
+    baseline: float,
+    steps: int,
+    reachable: float = 0.0,
+    reachable_accuracy: float = math.nan,
+) -> Facts:
+    """What a run of this config would have observed of its network and its optimizer."""
+    layers, optimizer = declared_layers(config, 2, 10), declared_optimizer(config)
+    told = reachable, reachable_accuracy, layers, optimizer, Remedies(config)
+    return Facts(baseline, steps, *told)
+
+
 def history(
     losses: Any,
     layers: int = 4,
@@ -43,7 +58,7 @@ def history(
     """``losses(step)``; ``change`` names layer measures: an array, or a function of the step."""
     names = (*(f"layer {i + 1}" for i in range(layers - 1)), "output")
     chosen = config or RunConfig.from_dict({"network": {"widths": [width] * (layers - 1)}})
-    made = History(names, facts=Facts(baseline, PLANNED, chosen, *reachable))
+    made = History(names, facts=facts_of(chosen, baseline, PLANNED, *reachable))
     for step in STEPS:
         if step > until:
             break

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from histories import LN10, PLANNED, STEPS, history, learning, severities, stuck
+from histories import LN10, PLANNED, STEPS, facts_of, history, learning, severities, stuck
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,7 +85,7 @@ def test_remedies_are_valid_changes_of_this_config_and_notes_have_none() -> None
 @pytest.mark.parametrize("layers", [1, 2])
 def test_no_hidden_layer_one_record_or_nothing_finite(layers: int) -> None:
     config = RunConfig.from_dict({"network": {"widths": [4] * (layers - 1)}})
-    empty = History(("output",), facts=Facts(1.0, 10, config))
+    empty = History(("output",), facts=facts_of(config, 1.0, 10))
     assert judge(empty) == ()
     one = history(learning, layers, 4, config=config, until=0)
     assert all(v.severity in SEVERITIES for v in judge(one))
@@ -99,11 +99,13 @@ def test_layers_that_cannot_be_observed_get_no_verdict_from_it() -> None:
     assert "dying_relu" not in severities(history(stuck, change=unseen))
 
 
-def test_without_config_or_baseline_it_judges_and_offers_no_change() -> None:
+def test_without_facts_it_judges_and_its_advice_is_in_words() -> None:
     made = history(stuck, change={"dead": [64, 64, 64, 0]}, baseline=math.nan)
     made.facts = Facts()
     worst = judge(made)[0]
-    assert (worst.caveat, worst.next) == ("dying_relu", ())
+    assert worst.caveat == "dying_relu"
+    assert [remedy.change for remedy in worst.next] == [{}] * len(CAVEATS["dying_relu"].advice)
+    assert [remedy.reason for remedy in worst.next] == list(CAVEATS["dying_relu"].advice)
 
 
 @settings(max_examples=150, deadline=None)
@@ -117,8 +119,10 @@ def test_no_history_makes_it_fail(seed: int, layers: int, known: bool, records: 
         return float(special if rng.random() < 0.3 else 10 ** rng.uniform(-8, 8))
 
     names = tuple(f"layer {i}" for i in range(layers))
-    config = RunConfig.from_dict({"network": {"widths": [3] * (layers - 1)}}) if known else None
-    made = History(names, facts=Facts(real(), int(rng.integers(0, 50)), config))
+    config = RunConfig.from_dict({"network": {"widths": [3] * (layers - 1)}})
+    baseline, steps = real(), int(rng.integers(0, 50))
+    facts = facts_of(config, baseline, steps) if known else Facts(baseline, steps)
+    made = History(names, facts=facts)
     units = rng.integers(1, 9, layers)
     for step in range(records):
         columns = {}
@@ -141,6 +145,8 @@ def test_every_caveat_has_its_words() -> None:
         for words in (caveat.title, caveat.definition, caveat.formula, caveat.source):
             assert words
         assert caveat.limits.endswith(".")
+        assert caveat.advice
+        assert all(sentence.endswith(".") for sentence in caveat.advice)
 
 
 def test_judging_needs_no_torch() -> None:

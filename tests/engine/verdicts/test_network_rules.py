@@ -202,27 +202,28 @@ def test_signals_that_are_cut_off_since_have_not_faded() -> None:
 
 
 def test_means_off_zero_are_a_fault_of_deep_networks_whose_weights_are_right() -> None:
-    def found(layers: int, activation: str, init: str, bias: float = 0.0) -> str | None:
+    def found(layers: int, activation: str, gain: float) -> str | None:
+        """``gain`` is the variance of a weight times its fan-in: ‖W‖² = units · gain."""
         config = RunConfig.from_dict(
             {
-                "network": {
-                    "widths": [64] * (layers - 1), "activation": activation, "init": init,
-                    "bias": bias,
-                },
+                "network": {"widths": [64] * (layers - 1), "activation": activation},
                 "optimizer": {"name": "sgd", "lr": 0.1},
             }
-        )  # fmt: skip
-        change = {"mean_fraction": [0.0] + [0.97] * (layers - 1)}
+        )
+        change = {
+            "mean_fraction": [0.0] + [0.97] * (layers - 1),
+            "weight_norm": [math.sqrt(64 * gain)] * layers,
+        }
         made = history(stuck, layers=layers, change=change, config=config)
         return severities(made).get("not_zero_centred")
 
-    assert found(7, "sigmoid", "xavier_normal") == "warning"
-    assert found(3, "sigmoid", "xavier_normal") == "note"  # a few layers bear it
-    assert found(3, "tanh_plus_one", "xavier_normal") == "warning"  # nothing else differs from tanh
-    assert found(7, "sigmoid", "he_normal") == "note"  # too large for centred units too
-    assert found(7, "sigmoid", "torch_default") == "warning"  # which tanh trains from
-    assert found(7, "sigmoid", "xavier_normal", bias=-1.0) == "note"  # off centre for tanh too
-    assert found(7, "relu", "he_normal") is None
+    xavier, he, torch_default = 1.0, 2.0, 1 / 3
+    assert found(7, "sigmoid", xavier) == "warning"
+    assert found(3, "sigmoid", xavier) == "note"  # a few layers bear it
+    assert found(3, "tanh_plus_one", xavier) == "warning"  # nothing else differs from tanh
+    assert found(7, "sigmoid", he) == "note"  # too large for centred units too
+    assert found(7, "sigmoid", torch_default) == "warning"  # which tanh trains from
+    assert found(7, "relu", he) is None
 
 
 def test_data_far_from_zero_are_to_blame_for_the_units_that_they_killed() -> None:

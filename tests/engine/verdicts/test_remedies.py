@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from caveats.config import RunConfig
+from caveats.remedies import changes as cure
+from caveats.remedies import customary as usual
 from caveats.run import Run
-from caveats.verdicts import customary as usual
-from caveats.verdicts import remedies as cure
 
 
 def config(**changes: Any) -> RunConfig:

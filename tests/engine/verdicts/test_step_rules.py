@@ -204,7 +204,7 @@ def test_copies_that_overflow_made_too_large_a_step_and_faded_weights_only_a_hig
     assert "step_too_large" not in found(0.1, delta_rms=faded)
 
 
-def test_a_ravine_of_four_units_is_named_when_the_run_is_nearly_over() -> None:
+def test_a_ravine_is_a_note_early_on_and_in_layers_of_three_units() -> None:
     config = RunConfig.from_dict({"network": {"widths": [4] * 3}, "optimizer": {"name": "sgd"}})
 
     def crawling(step: int) -> float:
@@ -214,8 +214,8 @@ def test_a_ravine_of_four_units_is_named_when_the_run_is_nearly_over() -> None:
         made = history(crawling, width=width, config=config, until=until)
         return severities(made).get("ravine")
 
+    assert found(64, 120) == "note"
     assert found(64, 150) == "warning"
-    assert found(4, 150) == "note"
     assert found(4, 200) == "warning"
     assert found(3, 200) == "note"
 
@@ -259,9 +259,9 @@ class TestUnderfitting:
         copies = self.found(distinct=[1, 64, 64, 64])
         assert dead is copies is None
 
-    def test_two_units_are_not_expected_to_do_more(self) -> None:
-        assert self.found(units=[2, 64, 64, 64], distinct=[2, 64, 64, 64]) is None
-        assert self.found(units=[3, 64, 64, 64], distinct=[3, 64, 64, 64]) == "warning"
+    def test_three_units_are_not_expected_to_do_more(self) -> None:
+        assert self.found(units=[3, 64, 64, 64], distinct=[3, 64, 64, 64]) is None
+        assert self.found(units=[4, 64, 64, 64], distinct=[4, 64, 64, 64]) == "warning"
 
 
 def test_dropout_of_most_units_is_not_a_step_too_small() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
-from caveats.verdicts.customary import (
+from caveats.remedies.customary import (
     ADAM_LIKE,
     DEEP,
     NARROW,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from histories import facts_of, history, learning
 
 from caveats.config import RunConfig
 from caveats.run import Run
-from caveats.verdicts.customary import leads_nowhere
+from caveats.verdicts import usual
+from caveats.verdicts.evidence import Evidence
 
 
 def config(optimizer: str, lr: float, steps: int, widths: list[int] | None = None) -> RunConfig:
@@ -22,6 +24,14 @@ def config(optimizer: str, lr: float, steps: int, widths: list[int] | None = Non
             "training": {"steps": steps},
         }
     )
+
+
+def leads_nowhere(chosen: RunConfig) -> bool:
+    """What the sign says of a run of this config, from its first record."""
+    widths = chosen.network.widths
+    made = history(learning, len(widths) + 1, widths[0], config=chosen, until=0)
+    made.facts = facts_of(chosen, 1.0, chosen.training.steps)
+    return usual.leads_nowhere(Evidence(made.snapshot(), 0, made.layers, made.facts))
 
 
 def way_made(chosen: RunConfig) -> float:

@@ -1,6 +1,7 @@
-"""What is customary in a config: learning rates, initialisers and shapes that train well.
+"""What is customary in a config: the learning rates, initialisers and shapes that train well.
 
-It knows no run and proposes no change: rules hold a config against it, remedies lead back to it.
+Remedies lead back to it. Rules know no config; what they ask of learning rates is in
+`caveats.verdicts.usual`, whose numbers these are.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import math
 from caveats.config import RunConfig
 from caveats.data.catalogue import DATASETS
 from caveats.training.stability import stability_limit
+from caveats.verdicts.evidence import DEFAULT
+from caveats.verdicts.usual import ADAM_LIKE, DESCENT, customary_lr
+from caveats.verdicts.usual import fitting_lr as fitting
 
 __all__ = [
     "ADAM_LIKE",
@@ -25,9 +29,6 @@ __all__ = [
     "drops_most",
     "fitting_lr",
     "hard_shape",
-    "leads_nowhere",
-    "lr_is_far_above",
-    "lr_is_far_below",
     "lr_is_high",
     "lr_is_low",
     "matching",
@@ -44,21 +45,7 @@ ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
 # A sigmoid's slope is at most 1/4, and its mean is off 0.
 SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
 
-# Learning rates that train small networks well, and how far one may stray before it is suspect.
-CUSTOMARY = {
-    "sgd": 0.1,
-    "momentum": 0.02,
-    "nesterov": 0.02,
-    "adagrad": 0.02,
-    "adadelta": 1.0,
-    "muon": 0.01,
-}
-ADAM_LIKE = 0.003
-SIX, DEEP, NARROW = 6, 10, 8
-DESCENT = ("sgd", "momentum", "nesterov")  # these follow the gradient itself, however small it is
-# lr/(1−β) times units times steps, and lr times steps. Of the faulty networks sampled 9 in 10 that
-# stay below bear a step too small as their label; of those twice as far on, 1 in 2.
-SHORTEST_DESCENT, SHORTEST_WALK = 20.0, 0.07
+SIX, DEEP, NARROW = 6, 10, 8  # hidden layers, and units of the narrowest
 TINY = 5  # units of a layer, below which chance decides whether anything gets through
 
 
@@ -73,14 +60,9 @@ def common_activation(config: RunConfig) -> str:
     return names[0] if names else "identity"
 
 
-def customary_lr(optimizer: str) -> float:
-    return CUSTOMARY.get(optimizer, ADAM_LIKE)
-
-
 def fitting_lr(config: RunConfig) -> float:
     """The customary learning rate, or a third of it in six layers and more."""
-    value = customary_lr(config.optimizer.name)
-    return value / 3 if len(config.network.widths) >= SIX else value
+    return fitting(config.optimizer.name, len(config.network.widths), DEFAULT.deep_steps)
 
 
 def bearable_lr(config: RunConfig) -> float:
@@ -103,42 +85,17 @@ def bearable_lr(config: RunConfig) -> float:
 
 def lr_is_high(config: RunConfig) -> bool:
     """More than three times what is customary for the optimizer."""
-    return config.optimizer.lr > 3 * customary_lr(config.optimizer.name)
-
-
-def lr_is_far_above(config: RunConfig) -> bool:
-    """Ten times what fits the optimizer and the depth, and more."""
-    return config.optimizer.lr >= 10 * fitting_lr(config)
+    return config.optimizer.lr > DEFAULT.high * customary_lr(config.optimizer.name)
 
 
 def lr_is_low(config: RunConfig) -> bool:
     """Less than a tenth of what is customary for the optimizer."""
-    return config.optimizer.lr < 0.1 * customary_lr(config.optimizer.name)
-
-
-def lr_is_far_below(config: RunConfig) -> bool:
-    """Less than a hundredth of what is customary for the optimizer."""
-    return config.optimizer.lr < 0.01 * customary_lr(config.optimizer.name)
-
-
-def leads_nowhere(config: RunConfig) -> bool:
-    """Steps too small and too few to carry even a sound network of this shape anywhere.
-
-    Plain descent shrinks an error by 1 − lr·λ a step, and λ, that of the tangent kernel, grows with
-    the number of units (Jacot et al. 2018); Adam and its kin move no weight further than lr.
-    """
-    o, steps = config.optimizer, config.training.steps
-    if o.name in DESCENT:
-        momentum = float(o.options.get("momentum", 0.0))  # type: ignore[arg-type]
-        return o.lr / (1 - momentum) * sum(config.network.widths) * steps < SHORTEST_DESCENT
-    if o.name not in CUSTOMARY:
-        return o.lr * steps < SHORTEST_WALK
-    return lr_is_low(config)
+    return config.optimizer.lr < DEFAULT.low * customary_lr(config.optimizer.name)
 
 
 def drops_most(config: RunConfig) -> bool:
     """Half of the units and more miss every step, which no step makes up for."""
-    return config.network.dropout >= 0.5
+    return config.network.dropout >= DEFAULT.drops_most
 
 
 def hard_shape(config: RunConfig) -> bool:

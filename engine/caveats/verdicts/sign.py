@@ -1,0 +1,34 @@
+"""A sign: a named question that rules ask of a record, answered once a record.
+
+Rules are short lists of signs. A sign can be made to answer no whatever it sees, which is how
+`benchmarks.thresholds` finds those that change no verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from caveats.verdicts.evidence import Evidence
+
+__all__ = ["SIGNS", "sign"]
+
+Sign = Callable[[Evidence], bool]
+
+SIGNS: dict[str, str] = {}  # "dying_relu.cuts": its question
+
+
+def sign(ask: Sign) -> Sign:
+    """Makes a sign of a function that asks one question of a record."""
+    name = f"{ask.__module__.rpartition('.')[2]}.{ask.__name__}"
+    SIGNS[name] = (ask.__doc__ or "").strip()
+
+    @wraps(ask)
+    def answer(e: Evidence) -> bool:
+        if name in e.without:
+            return False
+        if name not in e.answers:
+            e.answers[name] = bool(ask(e))
+        return e.answers[name]
+
+    return answer

@@ -1,0 +1,119 @@
+"""What is customary: learning rates that train well, by the kind of optimizer, and how far the
+present one is from them. Rules ask it; remedies lead back to it.
+
+A custom is a guess where nothing was observed: no rule blames a step by it alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+from caveats.facts import OptimizerFacts
+from caveats.training.stability import stability_limit
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.sign import sign
+
+__all__ = [
+    "ADAM_LIKE",
+    "customary_lr",
+    "drops_most",
+    "fitting_lr",
+    "leads_nowhere",
+    "limit",
+    "lr_is_far_above",
+    "lr_is_far_below",
+    "lr_is_high",
+    "lr_is_low",
+    "lr_is_lowish",
+    "lr_is_unbearable",
+]
+
+# Learning rates that train small networks well (development networks of `benchmarks.verdicts`).
+CUSTOMARY = {
+    "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "adagrad": 0.02, "adadelta": 1.0, "muon": 0.01,
+}  # fmt: skip
+ADAM_LIKE = 0.003
+DESCENT = frozenset({"sgd", "momentum", "nesterov"})  # these follow the gradient, however small
+
+
+def customary_lr(kind: str) -> float:
+    return CUSTOMARY.get(kind, ADAM_LIKE)
+
+
+def fitting_lr(kind: str, hidden: int, deep: float) -> float:
+    """The customary rate, or a third of it in ``deep`` hidden layers and more."""
+    return customary_lr(kind) / 3 if hidden >= deep else customary_lr(kind)
+
+
+def times(e: Evidence) -> float:
+    """The learning rate over the customary one; NaN where the optimizer is not known."""
+    o = e.optimizer
+    return math.nan if o is None else o.lr / customary_lr(o.kind)
+
+
+@sign
+def lr_is_high(e: Evidence) -> bool:
+    """Is the learning rate more than three times the customary one, or not known?"""
+    return not times(e) <= e.thresholds.high
+
+
+@sign
+def lr_is_far_above(e: Evidence) -> bool:
+    """Is the learning rate ten times what fits optimizer and depth, or more?"""
+    o, t = e.optimizer, e.thresholds
+    return o is not None and o.lr >= t.far_above * fitting_lr(o.kind, e.hidden, t.deep_steps)
+
+
+@sign
+def lr_is_unbearable(e: Evidence) -> bool:
+    """Is the learning rate so large that a sound network would not bear it either?"""
+    return times(e) >= e.thresholds.unbearable
+
+
+@sign
+def lr_is_lowish(e: Evidence) -> bool:
+    """Is the learning rate below a third of the customary one?"""
+    return times(e) < e.thresholds.lowish
+
+
+@sign
+def lr_is_low(e: Evidence) -> bool:
+    """Is the learning rate below a tenth of the customary one?"""
+    return times(e) < e.thresholds.low
+
+
+@sign
+def lr_is_far_below(e: Evidence) -> bool:
+    """Is the learning rate below a hundredth of the customary one?"""
+    return times(e) < e.thresholds.far_below
+
+
+@sign
+def leads_nowhere(e: Evidence) -> bool:
+    """Are the steps too small and too few to carry even a sound network of this shape anywhere?
+
+    Plain descent shrinks an error by 1 − lr·λ a step, and λ, that of the tangent kernel, grows with
+    the number of units (Jacot et al. 2018); Adam and its kin move no weight further than lr.
+    """
+    o, steps = e.optimizer, e.facts.steps
+    if o is None or not steps:
+        return False
+    if o.kind in DESCENT:
+        way = o.lr / (1 - o.momentum) * float(e.units.sum()) * steps
+        return way < e.thresholds.shortest_descent
+    if o.kind not in CUSTOMARY:
+        return o.lr * steps < e.thresholds.shortest_walk
+    return lr_is_low(e)
+
+
+@sign
+def drops_most(e: Evidence) -> bool:
+    """Do half of the units and more miss every step, which no step makes up for?"""
+    return e.dropout >= e.thresholds.drops_most
+
+
+def limit(o: OptimizerFacts | None) -> float:
+    """The sharpness above which this optimizer's steps overshoot; NaN where no form is known."""
+    if o is None:
+        return math.nan
+    return stability_limit(o.kind, o.lr, {"momentum": o.momentum, "betas": o.betas or (0.9, 0.999)})
