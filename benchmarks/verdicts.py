@@ -1,6 +1,6 @@
 """Tries the verdicts on 7,600 sampled networks whose faults are known by other means.
 
-    python benchmarks/verdicts.py [--cache DIR] [--part dev|held-out|both] [--limit N] [--json]
+    python -m benchmarks.verdicts [--cache DIR] [--part dev|held-out|both] [--limit N] [--json]
 
 The samples are drawn and split by fixed seeds (`verdict_suite.sampling`), labelled without the
 verdicts (`verdict_suite.labels`: outcome against trained references, an autograd oracle's counts,
@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from verdict_suite.labels import FAMILY, FAULTY, Label, gain, label
-from verdict_suite.rival_runs import watched
-from verdict_suite.rivals import RIVALS, Watched
-from verdict_suite.sampling import SEEDS, sampled
-from verdict_suite.training import Sample, Store
+from benchmarks.verdict_suite.labels import FAMILY, FAULTY, Label, gain, label
+from benchmarks.verdict_suite.rival_runs import watched
+from benchmarks.verdict_suite.rivals import RIVALS, Watched
+from benchmarks.verdict_suite.sampling import SEEDS, sampled
+from benchmarks.verdict_suite.training import Sample, Store
 
 from caveats.verdicts import CAVEATS, Judge
 

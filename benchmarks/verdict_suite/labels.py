@@ -11,9 +11,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.verdict_suite.sampling import SOUND_LR
+from benchmarks.verdict_suite.training import Outcome, Sample, Store
+
 from caveats.config import RunConfig
-from verdict_suite.sampling import SOUND_LR
-from verdict_suite.training import Outcome, Sample, Store
 
 __all__ = ["FAMILY", "Label", "label"]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.verdict_suite.oracle import Facts, facts
 
 from caveats.config import RunConfig
 from caveats.data import load
@@ -24,7 +25,6 @@ from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.run import Run, probe_rows
-from verdict_suite.oracle import Facts, facts
 
 __all__ = ["Sample", "Store"]
 

@@ -1,8 +1,8 @@
 """The table that sets the rivals beside our verdicts, on eight made-up cases counted by hand."""
 
-import verdicts
-from verdict_suite.labels import Label
-from verdict_suite.rivals import RIVALS
+from benchmarks import verdicts
+from benchmarks.verdict_suite.labels import Label
+from benchmarks.verdict_suite.rivals import RIVALS
 
 AUTOTRAINER, DEEPDIAGNOSIS, TORCHMORTEM = RIVALS
 
