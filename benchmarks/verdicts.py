@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.verdict_suite.labels import FAMILY, FAULTY, Label, gain, label
+from benchmarks.verdict_suite.interventions import FAULTY, gain
+from benchmarks.verdict_suite.labels import FAMILY, Label, label
 from benchmarks.verdict_suite.rival_runs import watched
 from benchmarks.verdict_suite.rivals import RIVALS, Watched
 from benchmarks.verdict_suite.sampling import SEEDS, sampled
