@@ -13,24 +13,28 @@ from benchmarks.verdict_suite.training import Outcome, Store
 
 from caveats.config import RunConfig
 
-__all__ = ["FAULTY", "SLOWER", "Trial", "gain", "matched"]
+__all__ = ["FAULTY", "SLOWER", "Trial", "gain", "healed", "matched"]
 
 FAULTY = 0.5  # of the way to the reference: below, a network has failed
 SLOWER = ("lr/10", "lr/100")
 CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
 
 
-def gain(outcome: Outcome) -> float:
+def gain(outcome: Outcome, chance: float | None = None) -> float:
     """The way made from the constant predictor (0) to perfection (1), by loss or, where classes
     are told apart, by accuracy if that is kinder: sure and mostly right is not a broken network.
+
+    ``chance`` is the accuracy of the constant predictor; where it is not given, that of balanced
+    classes whose entropy is the baseline.
     """
     loss, baseline = outcome["loss"], outcome["baseline"]
     if not math.isfinite(loss):
         return -math.inf
     by_loss = (baseline - loss) / baseline
-    accuracy, chance = outcome["accuracy"], math.exp(-baseline)  # of balanced classes
+    accuracy = outcome["accuracy"]
     if math.isnan(accuracy):
         return by_loss
+    chance = math.exp(-baseline) if chance is None else chance
     return max(by_loss, (accuracy - chance) / (1 - chance))
 
 
@@ -59,10 +63,14 @@ class Trial:
         return self.tried[name]
 
     def heals(self, *names: str) -> bool:
-        """Whether one of them does clearly better: past half of the way, and a quarter of it
-        further on."""
-        floor = max(self.own, 0.0)
-        return any(self.score(name) >= max(FAULTY, floor + 0.25) for name in names)
+        """Whether one of them does clearly better."""
+        return any(healed(self.own, self.score(name)) for name in names)
+
+
+def healed(before: float, after: float) -> bool:
+    """Whether a network became clearly better: past half of the way to the reference, and a
+    quarter of it further on."""
+    return after >= max(FAULTY, max(before, 0.0) + 0.25)
 
 
 def interventions(config: RunConfig) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ from benchmarks.verdict_suite.training import Sample, Store
 
 from caveats.config import RunConfig
 
-__all__ = ["FAMILY", "Label", "label"]
+__all__ = ["FAMILY", "Label", "kind_of", "label"]
 
 HEALTHY, LEARNABLE = 0.75, 0.2
 FAMILY = ("step_too_large", "step_too_small", "ravine", "plateau")
@@ -69,13 +69,9 @@ def references(config: RunConfig, store: Store) -> float:
 def label(sample: Sample, store: Store) -> Label:
     config = sample.config
     reference = max(references(config, store), gain(sample.outcome))
-    if reference < LEARNABLE:
-        return Label("hopeless", math.nan, reference)
-    score = gain(sample.outcome) / reference
-    if score >= HEALTHY:
-        return Label("healthy", score, reference)
-    if score >= FAULTY:
-        return Label("between", score, reference)
+    kind, score = kind_of(gain(sample.outcome), reference)
+    if kind != "faulty":
+        return Label(kind, score, reference)
     trial = Trial(config, store, reference, score)
     steps, control = steps_at_fault(sample, trial)
     caveats = counted(sample) | steps
@@ -85,6 +81,14 @@ def label(sample: Sample, store: Store) -> Label:
         caveats = {"plateau"}  # at a constant's loss, and nothing that was tried explains it
     unknown = STEPS if control < FAULTY and not STEPS & caveats else frozenset()
     return Label("faulty", score, reference, frozenset(caveats), unknown, trial.tried)
+
+
+def kind_of(reached: float, reference: float) -> tuple[str, float]:
+    """And the share of the reference's gain that was reached."""
+    if reference < LEARNABLE:
+        return "hopeless", math.nan
+    score = reached / reference
+    return "healthy" if score >= HEALTHY else "between" if score >= FAULTY else "faulty", score
 
 
 def counted(sample: Sample) -> set[str]:
