@@ -22,7 +22,7 @@ from caveats.run import Run
 from caveats.runs.manifest import Manifest
 from caveats.runs.writer import Writer
 from caveats_tui.recording.stage import StagedApp
-from caveats_tui.recording.unhurried import unhurried
+from caveats_tui.recording.steady import Steady
 from caveats_tui.runs.compare import Compare
 from caveats_tui.runs.screen import RunsScreen
 from screenshots.cells import Picture, from_app
@@ -128,8 +128,7 @@ def config_of(name: str, changes: dict[str, Any] | str) -> RunConfig:
 
 def keep(folder: Path, config: RunConfig, age: timedelta) -> None:
     """Train ``config`` to its end and leave its run in ``folder``, as begun so long ago."""
-    run = Run(config, every=5)
-    unhurried(run, 5)
+    run = Run(config, every=Steady(5))
     writer = Writer(run, folder, state="running")
     while not run.finished:
         run.advance()

@@ -17,8 +17,8 @@ __all__ = ["Facts", "facts"]
 
 # Of the activations that are bounded on a side (ReLU6 counts as dead there).
 LARGEST_SLOPE = {
-    nn.Tanh: 1.0, nn.Sigmoid: 0.25, nn.Softsign: 1.0, nn.Hardtanh: 1.0, nn.Softplus: 1.0,
-    nn.ELU: 1.0, nn.SELU: 1.0507 * 1.6733,
+    "Tanh": 1.0, "TanhPlusOne": 1.0, "Sigmoid": 0.25, "Hardsigmoid": 1 / 6, "Softsign": 1.0,
+    "Hardtanh": 1.0, "Softplus": 1.0, "ELU": 1.0, "SELU": 1.0507 * 1.6733,
 }  # fmt: skip
 ONE_SIDED = (nn.ReLU, nn.ReLU6)
 
@@ -34,17 +34,53 @@ class Facts:
     delta_ratio: float
 
 
+@dataclass
+class Seen:
+    """One linear layer in one pass: z is (rows, units), and the activation's input is what
+    normalization, where there is one, made of it."""
+
+    layer: nn.Linear
+    z: torch.Tensor
+    activation: nn.Module | None = None
+    entering: torch.Tensor | None = None
+
+
 def facts(run: Run) -> Facts:
+    seen = differentiated(run)
+    dead, saturated, copied = [0.0], [0.0], [0.0]
+    for at in seen[:-1]:
+        if at.activation is None or at.entering is None or not at.entering.isfinite().all():
+            continue
+        z = at.entering.clone().requires_grad_()
+        slope = torch.autograd.grad(at.activation(z).sum(), z)[0].abs()  # (rows, units)
+        if isinstance(at.activation, ONE_SIDED):
+            dead.append(float((slope == 0).all(0).double().mean()))
+        # By its class's own name: torch's ReLU6 is a Hardtanh, and what is flat below 0 is dead
+        # already.
+        largest = LARGEST_SLOPE.get(type(at.activation).__name__)
+        if largest is not None:
+            flat = (slope < 0.05 * largest).double().mean(0) >= 0.95
+            saturated.append(float(flat.double().mean()))
+        rows = torch.cat((at.layer.weight, at.layer.bias[:, None]), 1).detach().double()
+        if len(rows) > 1:
+            copied.append(1 - kinds(rows) / len(rows))
+    deltas = [float(at.z.grad.double().norm()) if at.z.grad is not None else 0.0 for at in seen]
+    ratio = deltas[0] / deltas[-1] if deltas[-1] > 0 else float("nan")
+    return Facts(max(dead), max(saturated), max(copied), ratio)
+
+
+def differentiated(run: Run) -> list[Seen]:
+    """One pass over every training row and back, dropout off: its layers, first to last, with
+    their deltas as ``z.grad``."""
     network, trainer = run.trainer.network, run.trainer
-    seen: list[tuple[nn.Linear, torch.Tensor, nn.Module | None, torch.Tensor | None]] = []
+    seen: list[Seen] = []
 
     def after(module: nn.Linear, _: object, z: torch.Tensor) -> None:
         z.retain_grad()
-        seen.append((module, z, None, None))
+        seen.append(Seen(module, z))
 
     def into(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        layer, z, _, _ = seen[-1]
-        seen[-1] = (layer, z, module, inputs[0].detach())
+        seen[-1].activation, seen[-1].entering = module, inputs[0].detach()
 
     handles = []
     for module in network.modules():
@@ -61,29 +97,7 @@ def facts(run: Run) -> Facts:
         handle.remove()
     for module in dropouts:
         module.train()
-    dead, saturated, copied = [0.0], [0.0], [0.0]
-    for layer, _, activation, z in seen[:-1]:
-        if activation is None or z is None or not bool(z.isfinite().all()):
-            continue
-        z = z.clone().requires_grad_()
-        slope = torch.autograd.grad(activation(z).sum(), z)[0].abs()  # (rows, units)
-        if isinstance(activation, ONE_SIDED):
-            dead.append(float((slope == 0).all(0).double().mean()))
-        # Not isinstance: torch's ReLU6 is a Hardtanh, and what is flat below 0 is dead already.
-        largest = LARGEST_SLOPE.get(type(activation))
-        if type(activation).__name__ == "TanhPlusOne":
-            largest = 1.0
-        if type(activation).__name__ == "Hardsigmoid":
-            largest = 1 / 6
-        if largest is not None:
-            flat = (slope < 0.05 * largest).double().mean(0) >= 0.95
-            saturated.append(float(flat.double().mean()))
-        rows = torch.cat((layer.weight, layer.bias[:, None]), 1).detach().double()
-        if len(rows) > 1:
-            copied.append(1 - kinds(rows) / len(rows))
-    deltas = [float(z.grad.double().norm()) if z.grad is not None else 0.0 for _, z, _, _ in seen]
-    ratio = deltas[0] / deltas[-1] if deltas[-1] > 0 else float("nan")
-    return Facts(max(dead), max(saturated), max(copied), ratio)
+    return seen
 
 
 def kinds(rows: torch.Tensor) -> int:
@@ -97,5 +111,6 @@ def kinds(rows: torch.Tensor) -> int:
 
 NAMES = frozenset(
     ("ReLU", "ReLU6", "LeakyReLU", "ELU", "SELU", "GELU", "SiLU", "Mish", "Softplus", "Softsign",
-     "Sigmoid", "Hardsigmoid", "Tanh", "Hardtanh", "TanhPlusOne")
+     "Sigmoid", "Hardsigmoid", "Tanh", "Hardtanh", "TanhPlusOne", "PReLU", "CELU", "Sin", "Exp",
+     "Identity")
 )  # fmt: skip

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.verdict_suite.rivals import Epoch, Finding, Output, Watched
+from benchmarks.verdict_suite.training import key_of
 from torch import Tensor, nn
 
 from caveats.config import RunConfig
@@ -25,8 +27,6 @@ from caveats.data import load
 from caveats.models.isolation import undisturbed
 from caveats.models.mlp import activations, linears
 from caveats.training.trainer import Trainer
-from verdict_suite.rivals import Epoch, Finding, Output, Watched
-from verdict_suite.training import key_of
 
 __all__ = ["EPOCHS", "watch", "watched"]
 

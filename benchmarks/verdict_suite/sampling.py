@@ -82,16 +82,28 @@ def drawn(seed: int) -> list[RunConfig]:
 
 
 def one(rng: np.random.Generator, seed: int, kinds: tuple[dict[str, Any], ...]) -> RunConfig:
-    def pick(values: Any) -> Any:
-        return values[int(rng.integers(len(values)))]
+    tree = sound(rng, seed, kinds)
+    for fault in faults(rng):
+        spoil(tree, fault, rng)
+    tree["optimizer"]["lr"] = float(f"{tree['optimizer']['lr']:.3g}")
+    return RunConfig.from_dict(tree)
 
-    data = dict(pick(kinds))
+
+def pick(rng: np.random.Generator, values: Any) -> Any:
+    return values[int(rng.integers(len(values)))]
+
+
+def sound(
+    rng: np.random.Generator, seed: int, kinds: tuple[dict[str, Any], ...]
+) -> dict[str, dict[str, Any]]:
+    """A network with nothing wrong, but perhaps its depth."""
+    data = dict(pick(rng, kinds))
     depth = round(float(np.exp(rng.uniform(0, np.log(30.4)))))
     width = round(float(np.exp(rng.uniform(np.log(2), np.log(256)))))
     if width * depth > 2500:
         width = 2500 // depth
-    activation = pick(ACTIVATIONS)
-    optimizer = pick(OPTIMIZERS)
+    activation = pick(rng, ACTIVATIONS)
+    optimizer = pick(rng, OPTIMIZERS)
     matched = "xavier_normal" if activation in CENTRED else MATCHED.get(activation, "he_normal")
     network: dict[str, Any] = {
         "widths": [width] * depth, "activation": activation, "init": matched,
@@ -99,37 +111,38 @@ def one(rng: np.random.Generator, seed: int, kinds: tuple[dict[str, Any], ...]) 
     lr = SOUND_LR[optimizer] * 10 ** rng.uniform(-0.4, 0.2)
     if depth >= 10:
         lr /= 3
-        network["normalization"] = pick(("none", "none", "layer", "batch"))
+        network["normalization"] = pick(rng, ("none", "none", "layer", "batch"))
         network["residual"] = bool(rng.random() < 0.3)
-    batch = pick((16, 32, 64, 64, 128, 0))
-    for fault in faults(rng):
-        if fault == "init":
-            network["init"] = pick(INITS)
-        elif fault == "lr_high":
-            lr *= 10 ** rng.uniform(0.7, 2.3)
-        elif fault == "lr_low":
-            lr *= 10 ** rng.uniform(-3, -0.7)
-        elif fault == "raw" and data["name"] == "digits":
+    batch = pick(rng, (16, 32, 64, 64, 128, 0))
+    return {
+        "data": data,
+        "network": network,
+        "optimizer": {"name": optimizer, "lr": lr},
+        "training": {"steps": STEPS, "batch_size": batch, "seed": seed},
+    }
+
+
+def spoil(tree: dict[str, dict[str, Any]], fault: str, rng: np.random.Generator) -> None:
+    data, network, optimizer = tree["data"], tree["network"], tree["optimizer"]
+    match fault:
+        case "init":
+            network["init"] = pick(rng, INITS)
+        case "lr_high":
+            optimizer["lr"] *= 10 ** rng.uniform(0.7, 2.3)
+        case "lr_low":
+            optimizer["lr"] *= 10 ** rng.uniform(-3, -0.7)
+        case "raw" if data["name"] == "digits":
             data["standardize"] = False
-        elif fault == "raw":
-            data |= {"standardize": False, "shift": pick((3.0, 5.0, 10.0))}
-        elif fault == "bias":
-            network["bias"] = pick((-3.0, -1.0, 1.0))
-        elif fault == "optimizer":
-            optimizer = "sgd"
-            lr = 10 ** rng.uniform(-2.5, -0.5)
-        elif fault == "plain":
-            network["normalization"], network["residual"] = "none", False
-        elif fault == "dropout":
-            network["dropout"] = pick((0.1, 0.3))
-    return RunConfig.from_dict(
-        {
-            "data": data,
-            "network": network,
-            "optimizer": {"name": optimizer, "lr": float(f"{lr:.3g}")},
-            "training": {"steps": STEPS, "batch_size": batch, "seed": seed},
-        }
-    )
+        case "raw":
+            data |= {"standardize": False, "shift": pick(rng, (3.0, 5.0, 10.0))}
+        case "bias":
+            network["bias"] = pick(rng, (-3.0, -1.0, 1.0))
+        case "optimizer":
+            optimizer |= {"name": "sgd", "lr": 10 ** rng.uniform(-2.5, -0.5)}
+        case "plain":
+            network |= {"normalization": "none", "residual": False}
+        case "dropout":
+            network["dropout"] = pick(rng, (0.1, 0.3))
 
 
 def faults(rng: np.random.Generator) -> list[str]:

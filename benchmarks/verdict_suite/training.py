@@ -10,32 +10,35 @@ import hashlib
 import json
 import math
 import warnings
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from benchmarks.verdict_suite.alterations import Alteration, AlteredRun
+from benchmarks.verdict_suite.oracle import Facts, facts
 
 from caveats.config import RunConfig
-from caveats.data import load
+from caveats.data import Dataset, load
 from caveats.history import Event, History
 from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.run import Run, probe_rows
-from verdict_suite.oracle import Facts, facts
 
 __all__ = ["Sample", "Store"]
 
 Outcome = dict[str, float]
+Alterations = tuple[Alteration, ...]
 REACHED: dict[tuple[str, str], Reach] = {}
 
 
 class Sample:
     """A trained config: its history, and what the oracle counted at the start and at the end."""
 
-    def __init__(self, path: Path, config: RunConfig) -> None:
+    def __init__(self, path: Path, config: RunConfig, dataset: Dataset) -> None:
         with np.load(path) as arrays:
             about = json.loads(str(arrays["about"]))
             steps, table, cube = arrays["steps"], arrays["table"], arrays["cube"]
@@ -43,7 +46,9 @@ class Sample:
         self.baseline = float(about["baseline"])
         self.outcome: Outcome = about["outcome"]
         self.start, self.end = Facts(**about["start"]), Facts(**about["end"])
-        run_facts = RunFacts(self.baseline, config.training.steps, config, *reached(config))
+        run_facts = RunFacts(
+            self.baseline, config.training.steps, config, *reached(config, dataset)
+        )
         self.history = History(tuple(about["layers"]), facts=run_facts)
         scalars, measures = about["scalars"], about["measures"]
         for index, step in enumerate(steps):
@@ -57,10 +62,12 @@ class Sample:
 
 
 class Store:
-    """Results by config, in a folder; nothing is trained twice."""
+    """Results by config and by what was altered in the network, in a folder; nothing is trained
+    twice. ``load`` gives the data that a [data] section names."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, load: Callable[[Mapping[str, Any]], Dataset] = load) -> None:
         self.folder = folder
+        self._load = load
         folder.mkdir(parents=True, exist_ok=True)
         self._outcomes: dict[str, Outcome] = {}
         self._log = folder / "outcomes.jsonl"
@@ -69,14 +76,17 @@ class Store:
                 key, outcome = json.loads(line)
                 self._outcomes[key] = outcome
 
-    def sample(self, config: RunConfig) -> Sample:
-        path = self.folder / f"{key_of(config)}.npz"
-        if not path.exists():
-            self._train_sample(config, path)
-        return Sample(path, config)
+    def dataset(self, config: RunConfig) -> Dataset:
+        return self._load(config.data.settings())
 
-    def _train_sample(self, config: RunConfig, path: Path) -> None:
-        run = Run(config)
+    def sample(self, config: RunConfig, alterations: Alterations = ()) -> Sample:
+        path = self.folder / f"{key_of(config, alterations)}.npz"
+        if not path.exists():
+            self._train_sample(config, alterations, path)
+        return Sample(path, config, self.dataset(config))
+
+    def _train_sample(self, config: RunConfig, alterations: Alterations, path: Path) -> None:
+        run = AlteredRun(config, self.dataset(config), alterations)
         start = facts(run)
         run.trainer.network.zero_grad(set_to_none=True)
         while not run.finished:
@@ -101,11 +111,12 @@ class Store:
             cube=snapshot.cube,
         )
 
-    def outcome(self, config: RunConfig) -> Outcome:
+    def outcome(self, config: RunConfig, alterations: Alterations = ()) -> Outcome:
         """The end of a run, measured there alone."""
-        key = key_of(config)
+        key = key_of(config, alterations)
         if key not in self._outcomes:
-            run = Run(config, every=config.training.steps)
+            every = config.training.steps
+            run = AlteredRun(config, self.dataset(config), alterations, every)
             while not run.finished:
                 run.advance()
             self._outcomes[key] = outcome(run)
@@ -129,19 +140,21 @@ def outcome(run: Run) -> Outcome:
     }
 
 
-def reached(config: RunConfig) -> Reach:
+def reached(config: RunConfig, rows: Dataset) -> Reach:
     """What kernel regression makes of these data, as a run measures it."""
     key = json.dumps(config.data.settings()), config.training.loss
     if key not in REACHED:
-        rows = load(config.data.settings())
         x, y = torch.tensor(rows.x), torch.tensor(rows.y)
         probed = torch.from_numpy(probe_rows(rows.rows))
         REACHED[key] = kernel_reach(x[probed], y[probed], config.training.loss)
     return REACHED[key]
 
 
-def key_of(config: RunConfig) -> str:
-    return hashlib.sha256(config.to_toml().encode()).hexdigest()[:20]
+def key_of(config: RunConfig, alterations: Alterations = ()) -> str:
+    text = config.to_toml()
+    if alterations:
+        text += json.dumps([astuple(alteration) for alteration in alterations])
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 warnings.filterwarnings("ignore", category=UserWarning)

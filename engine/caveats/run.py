@@ -19,11 +19,11 @@ from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.data import Dataset, load
 from caveats.history import Event, Facts, History
-from caveats.measuring.cadence import Cadence
+from caveats.measuring.cadence import Cadence, cadence_of
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.firing import LISTEN_EVERY, Firing
 from caveats.measuring.probe import PROBE_ROWS, Measurement, Probe
-from caveats.measuring.readings import Sampler
+from caveats.measuring.readings import Readings
 from caveats.measuring.yardsticks import constant_loss, kernel_reach
 from caveats.models.isolation import undisturbed
 from caveats.models.mlp import activations, layer_name, linears
@@ -31,8 +31,6 @@ from caveats.remedies import Remedies
 from caveats.training.trainer import Trainer
 
 __all__ = ["Run", "probe_rows"]
-
-READINGS_BUDGET = 0.005  # of the time, for sharpness and noise scale, beside the cadence's
 
 
 def probe_rows(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -43,7 +41,8 @@ def probe_rows(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 class Run:
-    """A config in training, measured at ``every`` N steps or at the automatic cadence (None).
+    """A config in training, measured at ``every`` N steps, at the automatic cadence (None) or at
+    any other cadence: at fixed steps, never by a clock.
 
     Step 0 is measured at once. `advance` makes one step; `record` measures out of turn.
 
@@ -52,7 +51,10 @@ class Run:
     """
 
     def __init__(
-        self, config: RunConfig, dataset: Dataset | None = None, every: int | None = None
+        self,
+        config: RunConfig,
+        dataset: Dataset | None = None,
+        every: int | Cadence | None = None,
     ) -> None:
         self.dataset = load(config.data.settings()) if dataset is None else dataset
         self._config = config
@@ -77,12 +79,11 @@ class Run:
         self.measuring_seconds = 0.0
         self._speed = 0.0
         self._speed_since = (0, 0.0)  # step, seconds
-        self._cadence = Cadence(every)
+        self._cadence = cadence_of(every)
         self._firing = Firing(self.units, self.trainer.device)
         self._losses: float | Tensor = 0.0
         self._losses_since = 0
-        self._deep_cost = 0.0
-        self._sampler = Sampler(self.probe)
+        self._readings = Readings(self.probe)
         self._confirmed_dead = -1.0
         self._on_cpu = self.trainer.device.type == "cpu"
         self.record()
@@ -114,7 +115,8 @@ class Run:
         start = time.perf_counter()
         trainer = self.trainer
         step = trainer.step + 1
-        due = self._cadence.due(step, self.seconds) or step >= self.config.training.steps
+        planned = self.config.training.steps
+        due = self._cadence.due(step, planned) or step >= planned
         if due:
             self.probe.remember()
         if step % LISTEN_EVERY == 0:
@@ -145,21 +147,20 @@ class Run:
         if newest == self.step:
             return
         start = time.perf_counter()
-        deep = self.step == 0 or self.finished or self._affords_deep()
+        deep = self.step == 0 or self.finished or self._cadence.deep(self.step)
         measurement = self.probe.measure(self._firing.silent(), deep)
         if deep:
             self._confirm(measurement)
-            self._deep_cost = time.perf_counter() - start
         made = self._losses_since
         batch_loss = float(self._losses) / made if made else math.nan
         self._losses = 0.0
         self._losses_since = 0
-        cost = time.perf_counter() - start
-        readings = self._readings(cost)
+        readings = {}
+        if self.step and not self.divergence and (self.finished or self._cadence.reads(self.step)):
+            readings = self._readings.take(self.trainer.optimizer)
         spent = time.perf_counter() - start
         self.seconds += spent
         self.measuring_seconds += spent
-        self._cadence.measured(self.step, self.seconds, cost)
         self.history.append(
             self.step,
             {
@@ -212,12 +213,11 @@ class Run:
                 ]
             ),
             "quiet_for": self._firing.state(),
-            "cadence": self._cadence.state(),
+            "readings": self._readings.state(),
             "losses": float(self._losses),
             "losses_since": self._losses_since,
             "seconds": self.seconds,
             "measuring_seconds": self.measuring_seconds,
-            "deep_cost": self._deep_cost,
             "confirmed_dead": self._confirmed_dead,
         }
 
@@ -228,11 +228,11 @@ class Run:
         born = state["born_dead"].split(units)
         self.probe.born_dead = {i: layer.numpy() for i, layer in enumerate(born)}
         self._firing.load(state["quiet_for"])
-        self._cadence.load(state["cadence"])
+        self._readings.load(state["readings"])
         self._losses, self._losses_since = state["losses"], state["losses_since"]
         self.seconds = state["seconds"]
         self.measuring_seconds = state["measuring_seconds"]
-        self._deep_cost, self._confirmed_dead = state["deep_cost"], state["confirmed_dead"]
+        self._confirmed_dead = state["confirmed_dead"]
         self._speed_since = self.step, self.seconds
         self.history = history
         history.facts = self._facts()
@@ -249,18 +249,6 @@ class Run:
             declared_optimizer(self.config),
             Remedies(self.config),
         )
-
-    def _affords_deep(self) -> bool:
-        return self._cadence.affords(4 * self._deep_cost, self.seconds)
-
-    def _readings(self, probing: float) -> dict[str, float]:
-        """Sharpness and noise scale, where their own share of the time has room for them, and at
-        the end; ``probing`` is what this record cost so far."""
-        cost = self._sampler.cost(probing)
-        allowed = READINGS_BUDGET * self.seconds - self._sampler.spent
-        if self.divergence or not (cost <= allowed or self.finished):
-            return {}
-        return self._sampler.read(self.trainer.optimizer, max(allowed, 0.02 * self.seconds))
 
     def _confirm(self, measurement: Measurement) -> None:
         """Count the dead units again on every training row, if the probe's count has changed."""

@@ -18,6 +18,7 @@ from caveats.errors import ConfigError, sentence
 from caveats.status import State, Status
 
 if TYPE_CHECKING:
+    from caveats.measuring.cadence import Cadence
     from caveats.run import Run
     from caveats.runs.keeper import Keeper
 
@@ -28,12 +29,15 @@ class Session:
     """Trains in a thread of its own. Commands return at once and are obeyed between two steps.
 
     torch is imported by the thread, so that a screen can be painted before (1.5-3 s). Leaving
-    the ``with`` block, or `stop`, ends the thread. A ``keeper`` writes every run that makes a
-    step to disk.
+    the ``with`` block, or `stop`, ends the thread. ``every`` is as `caveats.Run` takes it. A
+    ``keeper`` writes every run that makes a step to disk.
     """
 
     def __init__(
-        self, config: RunConfig, every: int | None = None, keeper: Keeper | None = None
+        self,
+        config: RunConfig,
+        every: int | Cadence | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.status = Status()
         self.run: Run | None = None

@@ -1,6 +1,6 @@
-"""Benchmarks are scripts, not a package: their tests import what they import, from their folder."""
+"""`benchmarks` is no part of the installed package: its tests import it from the repository."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parents[2]))

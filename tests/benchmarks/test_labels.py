@@ -3,8 +3,8 @@
 import math
 from types import SimpleNamespace
 
-from verdict_suite.labels import label
-from verdict_suite.oracle import Facts
+from benchmarks.verdict_suite.labels import label
+from benchmarks.verdict_suite.oracle import Facts
 
 from caveats.config import RunConfig
 

@@ -1,7 +1,7 @@
 """The oracle's count of copies, which labels are made of."""
 
 import torch
-from verdict_suite.oracle import kinds
+from benchmarks.verdict_suite.oracle import kinds
 
 
 def test_copies_are_counted_each_by_its_own_length():

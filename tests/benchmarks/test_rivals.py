@@ -5,8 +5,8 @@ import math
 
 import pytest
 import torch
-from verdict_suite import rival_runs
-from verdict_suite.rivals import (
+from benchmarks.verdict_suite import rival_runs
+from benchmarks.verdict_suite.rivals import (
     RIVALS,
     Epoch,
     Finding,

@@ -1,8 +1,9 @@
 """The table that sets the rivals beside our verdicts, on eight made-up cases counted by hand."""
 
-import verdicts
-from verdict_suite.labels import Label
-from verdict_suite.rivals import RIVALS
+from benchmarks.verdict_suite import scoring
+from benchmarks.verdict_suite.labels import Label
+from benchmarks.verdict_suite.rivals import RIVALS
+from benchmarks.verdicts import show_sampled
 
 AUTOTRAINER, DEEPDIAGNOSIS, TORCHMORTEM = RIVALS
 
@@ -10,7 +11,7 @@ AUTOTRAINER, DEEPDIAGNOSIS, TORCHMORTEM = RIVALS
 def case(kind, caveats, said, undecided=()):
     label = Label(kind, 0.0, 1.0, frozenset(caveats), frozenset(undecided))
     rivals = {AUTOTRAINER: frozenset(said), DEEPDIAGNOSIS: frozenset(), TORCHMORTEM: None}
-    return verdicts.Case(0, None, label, frozenset(), {}, (), rivals)
+    return scoring.Case(0, None, label, frozenset(), {}, (), rivals)
 
 
 CASES = [
@@ -27,7 +28,7 @@ CASES = [
 
 def row(name):
     names = {*RIVALS[name].names.values()}
-    return verdicts.beside(CASES, lambda case: case.rivals[name], names)
+    return scoring.beside(CASES, lambda case: case.rivals[name], names)
 
 
 def test_a_row_counts_flags_and_names():
@@ -43,7 +44,7 @@ def test_a_row_counts_flags_and_names():
 def test_what_is_not_installed_is_said_to_be(capsys):
     assert row(TORCHMORTEM) is None
     assert row(DEEPDIAGNOSIS)["faulty"] == 0
-    verdicts.show("made up", verdicts.report(CASES, None, with_cures=False))
+    show_sampled("made up", scoring.report(CASES, None, with_cures=False))
     lines = {line[:24].strip(): line for line in capsys.readouterr().out.splitlines()}
     assert lines[TORCHMORTEM].endswith("not installed")
     assert "50.0%    80.0%    0.50/0.50" in lines[AUTOTRAINER]

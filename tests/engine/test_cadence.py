@@ -1,62 +1,68 @@
-"""When a run is measured: by the clock that it is told, and what listening counts."""
+"""When a run is measured: at steps that its length alone decides, and what listening counts."""
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from caveats.measuring.cadence import BUDGET, FIRST_STEPS, SHORTEST, Cadence
+from caveats.measuring.cadence import FIRST_STEPS, GAP, Automatic, Every
 from caveats.measuring.firing import SILENT_AFTER, Firing
 
 
-def simulate(cost: float, per_step: float, steps: int) -> tuple[list[int], list[float]]:
-    """A run whose steps and records take exactly so long; returns which steps were measured, and
-    when."""
-    cadence, seconds = Cadence(), 0.0
-    measured, times = [], []
-    for step in range(1, steps + 1):
-        due = cadence.due(step, seconds)
-        seconds += per_step
-        if due:
-            seconds += cost
-            cadence.measured(step, seconds, cost)
-            measured.append(step)
-            times.append(seconds)
-    return measured, times
+def due(cadence: Automatic | Every, planned: int) -> list[int]:
+    return [step for step in range(1, planned + 1) if cadence.due(step, planned)]
 
 
-@pytest.mark.parametrize("every", [1, 7, 100])
+@pytest.mark.parametrize("every", [1, 2, 7, 100])
 def test_a_fixed_cadence_is_every_nth_step(every: int) -> None:
-    cadence = Cadence(every)
-    due = [step for step in range(1, 501) if cadence.due(step, 0.0)]
-    assert due == list(range(every, 501, every))
+    cadence = Every(every)
+    assert due(cadence, 500) == list(range(every, 501, every))
+    assert cadence.due(10 * every, 0)
 
 
-@pytest.mark.parametrize("cost", [0.0005, 0.005, 0.05])
-def test_automatic_measures_the_first_steps_then_spends_its_budget_and_no_more(
-    cost: float,
-) -> None:
-    per_step, steps = 0.001, 200_000
-    measured, times = simulate(cost, per_step, steps)
+def test_automatic_measures_the_first_steps_then_ever_fewer() -> None:
+    measured = due(Automatic(), 1000)
     assert measured[:FIRST_STEPS] == list(range(1, FIRST_STEPS + 1))
-    total = per_step * steps + cost * len(measured)
-    # The records that come whatever they cost grow with the logarithm of the steps alone.
-    fixed = FIRST_STEPS + np.log(steps / FIRST_STEPS) / np.log(7 / 6) + 1
-    assert cost * len(measured) <= BUDGET * total + cost * fixed
-    affordable = min(BUDGET / cost, 1 / SHORTEST) * total
-    assert len(measured) >= 0.5 * affordable
-    beyond = [b - a for a, b in itertools.pairwise(times) if a > 0.2 * total]
-    assert min(beyond) >= SHORTEST - 1e-9
+    assert 35 <= len(measured) <= 45  # a short run has a curve too
+    assert max(b / a for a, b in pairwise(measured[FIRST_STEPS - 1 :])) <= 1.22
 
 
-def test_a_short_run_has_a_curve_however_fast_it_is() -> None:
-    measured, _ = simulate(0.005, 1e-6, 1000)
-    assert 35 <= len(measured) <= 45
-    assert max(b / a for a, b in itertools.pairwise(measured[9:])) < 1.3
+@pytest.mark.parametrize("planned", [10_000, 100_000, 250_000, 1_000_000])
+def test_the_chart_of_a_long_run_is_live_and_its_history_never_thinned(planned: int) -> None:
+    measured = due(Automatic(), planned)
+    widest = max(GAP, planned // 1000)
+    assert max(b - a for a, b in pairwise(measured)) <= widest
+    assert len(measured) <= 1100
+    late = [step for step in measured if step > 6 * widest]
+    assert len(late) <= planned / GAP  # each worth up to six steps: 2.5 % of the time
+
+
+def test_a_run_of_unknown_length_is_measured_as_often_as_a_usual_one() -> None:
+    cadence = Automatic()
+    assert [cadence.due(step, 0) for step in range(1, 9_999)] == [
+        cadence.due(step, 10_000) for step in range(1, 9_999)
+    ]
+
+
+def test_costly_measures_come_at_doubling_steps_then_evenly() -> None:
+    cadence = Automatic()
+    deep = [step for step in range(1, 16_001) if cadence.deep(step)]
+    read = [step for step in range(1, 32_001) if cadence.reads(step)]
+    assert deep == [250, 500, 1000, 2000, 4000, 8000, 12_000, 16_000]
+    assert read == [1000, 2000, 4000, 8000, 16_000, 24_000, 32_000]
+    # Whatever the length, they fall on records.
+    assert all(cadence.due(step, planned) for step in deep + read for planned in (0, 10**4, 10**9))
+
+
+@pytest.mark.parametrize("every", [1, 7, 300, 5000])
+def test_a_fixed_cadence_takes_them_in_the_first_record_after_those_steps(every: int) -> None:
+    cadence = Every(every)
+    deep = [step for step in range(1, 16_001) if cadence.deep(step)]
+    wanted = (250, 500, 1000, 2000, 4000, 8000, 12_000, 16_000)
+    assert deep == sorted({s for step in wanted if (s := -(-step // every) * every) <= 16_000})
 
 
 def test_silent_counts_minibatches_in_a_row_without_firing() -> None:

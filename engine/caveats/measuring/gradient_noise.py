@@ -8,7 +8,7 @@ calls before they are divided.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,13 @@ class NoiseScale:
         self._signal = average(self._signal, signal)
         self._noise = average(self._noise, noise)
         return self._noise / self._signal if self._signal > 0 else math.nan
+
+    def state(self) -> dict[str, float]:
+        """The running averages, NaN before the first measurement."""
+        return {"signal": self._signal, "noise": self._noise}
+
+    def load(self, state: Mapping[str, float]) -> None:
+        self._signal, self._noise = state["signal"], state["noise"]
 
 
 def average(before: float, new: float) -> float:

@@ -1,13 +1,12 @@
-"""Sharpness: the largest eigenvalue of the Hessian of the loss, by power iteration.
+"""Sharpness: the largest eigenvalue of the Hessian of the loss, by a few steps of Lanczos.
 
 Hessian-vector products come from differentiating the gradient once more; the Hessian is never
-formed. The vector is kept between calls: training turns it slowly, so that a few products suffice.
+formed. A measurement depends on the network alone: nothing is kept from one to the next.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,11 +19,11 @@ __all__ = ["Sharpness", "preconditioner"]
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
-CLOSE = 0.01  # relative change of the eigenvalue at which iterating ends
-MOST = 60  # products a call
-FEWEST = 4  # below that the value would be a guess
-
-Vector = list[Tensor]
+# Hessian-vector products a measurement. The gradient lies mostly along the sharpest directions:
+# started from it, five are within 1 % of sixty (seven set-ups, after 10, 200 and 600 steps).
+PRODUCTS = 5
+RANDOM = 0.1  # of the start is random, so that no direction is left out
+ROUNDING = 1e-6  # what is left of a vector of length 1 where the directions have run out
 
 
 class Sharpness:
@@ -36,87 +35,80 @@ class Sharpness:
         self.network = network
         self.loss_function = loss_function
         self.x, self.y = x, y
-        self._vector: Vector | None = None
 
-    def measure(self, scale: Vector | None = None, seconds: float = math.inf) -> float:
+    def measure(self, scale: Sequence[Tensor] | None = None) -> float:
         """λ_max of D H D, H the Hessian over all parameters and D = diag(``scale``), one tensor
-        for each parameter that trains; of H itself without one.
-
-        NaN where the loss is not finite, or where ``seconds`` did not suffice for a few products.
-        """
-        deadline = time.perf_counter() + seconds
+        for each parameter that trains; of H itself without one. NaN where the loss, its gradient or
+        a product is not finite."""
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         with undisturbed(self.network, self.x.device), torch.enable_grad():
             loss = self.loss_function(self.network(self.x), self.y)
             if not bool(loss.isfinite()):
                 return math.nan
-            grads = torch.autograd.grad(loss, parameters, create_graph=True)
+            grads = torch.autograd.grad(loss, parameters, create_graph=True, materialize_grads=True)
+            stretch = None if scale is None else flat(scale)
+            sizes = [p.numel() for p in parameters]
+            # A gradient that depends on no parameter is one whose rows and columns of H are 0.
+            moving = [i for i, g in enumerate(grads) if g.requires_grad]
 
-            def product(vector: Vector) -> Vector:
-                scaled = (
-                    vector if scale is None else [v * s for v, s in zip(vector, scale, strict=True)]
-                )
+            def product(vector: Tensor) -> Tensor:
+                if stretch is not None:
+                    vector = vector * stretch
+                pieces = torch.split(vector, sizes)
                 out = torch.autograd.grad(
-                    grads, parameters, scaled, retain_graph=True, materialize_grads=True
+                    [grads[i] for i in moving],
+                    parameters,
+                    [pieces[i].view_as(grads[i]) for i in moving],
+                    retain_graph=True,
+                    materialize_grads=True,
                 )
-                return (
-                    list(out) if scale is None else [h * s for h, s in zip(out, scale, strict=True)]
-                )
+                return flat(out) if stretch is None else flat(out) * stretch
 
-            start = self._vector
-            if start is None or [v.shape for v in start] != [p.shape for p in parameters]:
-                generator = torch.Generator().manual_seed(0)
-                start = [
-                    torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device)
-                    for p in parameters
-                ]
-            value, vector = iterate(product, start, 0.0, deadline)
-            if value < 0:  # the largest in size is negative: shift, so that λ_max leads
-                shift = -value
-                value, vector = iterate(product, vector_like(vector), shift, deadline)
-                value -= shift
-            self._vector = vector
-        return value
+            if not moving:
+                return 0.0
+            start = flat(grads) if stretch is None else flat(grads) * stretch
+            return largest_eigenvalue(product, start)
 
 
-def iterate(
-    product: Callable[[Vector], Vector], vector: Vector, shift: float, deadline: float
-) -> tuple[float, Vector]:
-    """The eigenvalue of largest size of H + shift, and its vector; NaN if out of time."""
-    value = math.nan
-    vector = unit(vector)
-    for count in range(1, MOST + 1):
-        out = product(vector)
-        if shift:
-            out = [h + shift * v for h, v in zip(out, vector, strict=True)]
-        before, value = value, float(dot(out, vector))
-        if float(dot(out, out)) == 0:
-            return 0.0, vector
-        vector = unit(out)
-        if not math.isfinite(value):
-            return math.nan, vector
-        if count >= FEWEST and abs(value - before) <= CLOSE / 4 * abs(value):
+def largest_eigenvalue(product: Callable[[Tensor], Tensor], start: Tensor) -> float:
+    """The largest eigenvalue of the symmetric matrix behind ``product``, seen from the ``start``
+    (n,) and what `PRODUCTS` products make of it; NaN if one is not finite."""
+    random = torch.randn(
+        len(start), generator=torch.Generator().manual_seed(0), dtype=start.dtype
+    ).to(start.device)
+    length = float(start.norm())
+    if not math.isfinite(length):
+        return math.nan
+    vector = RANDOM * random / random.norm()
+    if length > 0:
+        vector = vector + start / length
+    basis = (vector / vector.norm())[None]  # (vectors, n), orthonormal
+    diagonal: list[float] = []
+    beside: list[float] = []
+    while True:
+        out = product(basis[-1])
+        diagonal.append(float(out @ basis[-1]))
+        for _ in range(2):  # once leaves rounding errors as large as the rest
+            out = out - (basis @ out) @ basis
+        rest = float(out.norm())
+        if not (math.isfinite(diagonal[-1]) and math.isfinite(rest)):
+            return math.nan
+        size = max(map(abs, (*diagonal, *beside)))
+        if len(diagonal) == PRODUCTS or rest <= ROUNDING * size:
             break
-        if time.perf_counter() > deadline:
-            return (value if count >= FEWEST else math.nan), vector
-    return value, vector
+        beside.append(rest)
+        basis = torch.cat((basis, (out / rest)[None]))
+    matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+    matrix += torch.diag(torch.tensor(beside, dtype=torch.float64), -1)  # eigvalsh reads this half
+    return float(torch.linalg.eigvalsh(matrix)[-1])
 
 
-def dot(a: Vector, b: Vector) -> Tensor:
-    return torch.stack([(x * y).sum(dtype=torch.float64) for x, y in zip(a, b, strict=True)]).sum()
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """All numbers of the tensors in one vector, (n,)."""
+    return torch.cat([t.detach().reshape(-1) for t in tensors])
 
 
-def unit(vector: Vector) -> Vector:
-    length = dot(vector, vector).sqrt()
-    return [(v / length).to(v.dtype).detach() for v in vector]
-
-
-def vector_like(vector: Vector) -> Vector:
-    generator = torch.Generator().manual_seed(1)
-    return [torch.randn(v.shape, generator=generator, dtype=v.dtype).to(v.device) for v in vector]
-
-
-def preconditioner(optimizer: Any, parameters: Sequence[Tensor]) -> Vector | None:
+def preconditioner(optimizer: Any, parameters: Sequence[Tensor]) -> list[Tensor] | None:
     """D = v^-¼ such that D H D has the eigenvalues of the Hessian that Adam or RMSprop sees, one
     tensor a parameter; None for an optimizer that divides by nothing or has made no step."""
     found = []

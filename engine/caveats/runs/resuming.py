@@ -15,6 +15,7 @@ from pathlib import Path
 from caveats.errors import ConfigError, sentence, visible
 from caveats.history import Event, History
 from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.measuring.cadence import Cadence
 from caveats.run import Run
 from caveats.runs import checkpoint
 from caveats.runs.log import LOG
@@ -28,7 +29,7 @@ __all__ = ["restore", "resume"]
 OVER = 60.0  # seconds without a sign of life after which no clock is so wrong that it is alive
 
 
-def restore(folder: Path, every: int | None = None) -> Run:
+def restore(folder: Path, every: int | Cadence | None = None) -> Run:
     """The run in ``folder`` as it was at its checkpoint, bit for bit on the same machine, with its
     records up to there. Nothing is written.
 
@@ -72,7 +73,7 @@ def until(history: History, step: int, events: int) -> History:
     return kept
 
 
-def resume(folder: Path, every: int | None = None) -> tuple[Run, Writer]:
+def resume(folder: Path, every: int | Cadence | None = None) -> tuple[Run, Writer]:
     """Go on with the run in ``folder``: the run at its checkpoint, and the writer that keeps it in
     the same folder. What was recorded beyond the checkpoint is dropped: it is made anew.
 

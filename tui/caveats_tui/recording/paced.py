@@ -11,6 +11,7 @@ from caveats.config import RunConfig
 from caveats.session import Session
 from caveats.status import Status
 from caveats_tui.lab.workbench import Workbench
+from caveats_tui.recording.steady import Steady
 
 __all__ = ["PacedSession", "PacedWorkbench"]
 
@@ -21,8 +22,7 @@ class PacedSession(Session):
 
     def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
         self.pace = pace
-        self._fixed = every
-        super().__init__(config, every)
+        super().__init__(config, every if pace is None else Steady(every))
 
     def grant(self, steps: int) -> None:
         """Make this many steps of a running run, then wait."""
@@ -30,8 +30,8 @@ class PacedSession(Session):
 
     def release(self) -> None:
         """Wait for no more grants."""
-        self.pace = None  # at once: torch may still be loading
-        self._commands.put(self._free)
+        self.pace = self._every = None  # at once: torch may still be loading
+        self._commands.put(lambda: None)  # the worker may be waiting for a grant
 
     async def done(self) -> None:
         """Wait until every command given so far was obeyed."""
@@ -70,18 +70,6 @@ class PacedSession(Session):
             super()._advance()
         if self._running:
             self._tell("running")
-
-    def _free(self) -> None:
-        self._every = None
-
-    def _restart(self, config: RunConfig, play: bool) -> None:
-        super()._restart(config, play=False)
-        if self.run is not None and self.pace is not None:
-            from caveats_tui.recording.unhurried import unhurried  # torch is loaded by now
-
-            unhurried(self.run, self._fixed)
-        if play:
-            self._play()
 
 
 class PacedWorkbench(Workbench):

@@ -11,7 +11,7 @@ from caveats.config import RunConfig
 from caveats.history import Snapshot
 from caveats.measures import SCALARS
 from caveats.run import Run
-from caveats_tui.recording.unhurried import READ_EVERY, unhurried
+from caveats_tui.recording.steady import READ_EVERY, Steady
 
 CONFIG = RunConfig().changed(
     {
@@ -32,8 +32,7 @@ def trained(monkeypatch: pytest.MonkeyPatch, pause: float) -> Snapshot:
         now += pause
         return now
 
-    run = Run(CONFIG, every=EVERY)
-    unhurried(run, EVERY)
+    run = Run(CONFIG, every=Steady(EVERY))
     with monkeypatch.context() as patched:
         patched.setattr(time, "perf_counter", clock)
         while not run.finished:

@@ -1,0 +1,106 @@
+"""Says of a network of the second generator whether it has failed, by its outcome alone, and which
+of the faults put into it is to blame, by taking each out again.
+
+No definition here is one of the rules': an outcome compares losses with those of well-trained
+networks of the same shape on the same rows, and a fault is shown by an intervention.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from benchmarks.verdict_suite.interventions import gain, healed, matched
+from benchmarks.verdict_suite.labels import kind_of
+from benchmarks.verdict_suite.table_networks import Network
+from benchmarks.verdict_suite.training import Sample, Store
+
+from caveats.config import RunConfig
+from caveats.data import Dataset
+
+__all__ = ["TableLabel", "table_label"]
+
+ENOUGH = 0.95  # a reference that got so far needs no other beside it
+
+
+@dataclass(frozen=True)
+class TableLabel:
+    """``kind`` is healthy (well-trained), faulty (failed), between or hopeless, by outcome.
+    ``shown`` are the injected faults of a failed network without which, alone, it does clearly
+    better; "together" where that takes the removal of all. ``without`` says how far it got then.
+    """
+
+    kind: str
+    score: float  # the way made from the constant predictor (0) to the best reference (1)
+    reference: float  # that reference's gain
+    injected: tuple[str, ...]
+    shown: frozenset[str] = frozenset()
+    without: dict[str, float] = field(default_factory=dict)
+
+
+def table_label(network: Network, sample: Sample, store: Store) -> TableLabel:
+    config, rows = network.config, store.dataset(network.config)
+    reached = gain(sample.outcome, chance(rows))
+    reference = max(reached, best_reference(config, store))
+    kind, score = kind_of(reached, reference)
+    injected = tuple(fault.kind for fault in network.faults)
+    if kind != "faulty":
+        return TableLabel(kind, score, reference, injected)
+    without = {}
+    for name, cured in cures(network):
+        outcome = store.outcome(cured.config, cured.alterations)
+        without[name] = gain(outcome, chance(store.dataset(cured.config))) / reference
+    shown = {name for name, to in without.items() if name != "together" and healed(score, to)}
+    if not shown and healed(score, without.get("together", -math.inf)):
+        shown = {"together"}
+    return TableLabel(kind, score, reference, injected, frozenset(shown), without)
+
+
+def cures(network: Network) -> Iterator[tuple[str, Network]]:
+    """Each fault taken out alone, and all of them."""
+    for fault in network.faults:
+        yield fault.kind, network.without(fault)
+    if len(network.faults) > 1:
+        yield "together", network.without(*network.faults)
+
+
+def chance(rows: Dataset) -> float | None:
+    """The share of the largest class, which the constant predictor gets right."""
+    if rows.classes is None:
+        return None
+    return float(np.bincount(rows.y).max() / rows.rows)
+
+
+def best_reference(config: RunConfig, store: Store) -> float:
+    """The best gain of several well-trained networks of the same widths on the same rows."""
+    best = -math.inf
+    for reference in references(config, store.dataset(config).rows):
+        best = max(best, gain(store.outcome(reference), chance(store.dataset(reference))))
+        if best >= ENOUGH:
+            break
+    return best
+
+
+def references(config: RunConfig, rows: int) -> Iterator[RunConfig]:
+    """Adam with a falling learning rate and nothing that holds training back: ReLU, the config's
+    own activation and tanh, each with the initialiser that suits it; deep ones normalized first."""
+    widths = list(config.network.widths)
+    own = config.network.activations[0]
+    tree: dict[str, Any] = {
+        "data": {"file": config.data.file, "standardize": True},
+        "optimizer": {"name": "adam", "lr": 0.005, "clip_norm": 1.0, "schedule": "cosine"},
+        "training": {
+            "steps": config.training.steps, "batch_size": min(32, rows), "seed": 0,
+            "loss": config.training.loss,
+        },
+    }  # fmt: skip
+    if len(widths) >= 5:
+        kind = "layer" if min(widths) >= 8 else "batch"
+        held = {"activation": "relu", "normalization": kind, "residual": True}
+        yield RunConfig.from_dict({**tree, "network": {"widths": widths, **held}})
+    for activation in dict.fromkeys(("relu", own, "tanh")):
+        plain = {"widths": widths, "activation": activation, "init": matched(activation)}
+        yield RunConfig.from_dict({**tree, "network": plain})

@@ -1,0 +1,72 @@
+"""What a network of the second generator is called, with outcomes that are made up."""
+
+import math
+from types import SimpleNamespace
+
+from benchmarks.verdict_suite.table_faults import Fault
+from benchmarks.verdict_suite.table_labels import chance, table_label
+from benchmarks.verdict_suite.table_networks import Network
+from benchmarks.verdict_suite.tables import dataset
+
+from caveats.config import RunConfig
+
+HIGH = Fault("lr_high", 100.0, {"optimizer.lr": 7.0})
+DEAD = Fault("all_biases", -5.0, {"network.bias": -5.0})
+
+
+def outcome(gain, accuracy=math.nan):
+    return {"loss": 1 - gain, "accuracy": accuracy, "diverged": 0.0, "steps": 300, "baseline": 1.0}
+
+
+class MadeUp:
+    """Trains nothing: references get .8, other networks what ``reached`` says of their config."""
+
+    def __init__(self, reached):
+        self.reached = reached
+
+    def dataset(self, config):
+        return dataset(config.data.settings())
+
+    def outcome(self, config, alterations=()):
+        if config.optimizer.schedule == "cosine":
+            return outcome(0.8)
+        return outcome(self.reached(config))
+
+
+def labelled(own, faults=(), reached=lambda config: 0.0, accuracy=math.nan, file="rare_class"):
+    sound = RunConfig.from_dict({"data": {"file": f"{file}.npz"}, "network": {"widths": [8, 8]}})
+    sample = SimpleNamespace(outcome=outcome(own, accuracy))
+    return table_label(Network(sound, faults), sample, MadeUp(reached))
+
+
+def test_the_kind_is_the_share_of_the_best_reference():
+    assert [labelled(own).kind for own in (0.61, 0.59, 0.41, 0.39)] == [
+        "healthy", "between", "between", "faulty",
+    ]  # fmt: skip
+    assert labelled(0.9).reference == 0.9  # better than the references: it is its own
+
+
+def test_always_the_larger_class_is_no_success():
+    rows = dataset({"file": "rare_class.npz", "standardize": True})
+    share = chance(rows)
+    assert 0.8 < share < 0.9
+    assert labelled(0.0, accuracy=share).kind == "faulty"
+    assert labelled(0.0, accuracy=1.0).kind == "healthy"
+
+
+def test_a_fault_is_shown_where_taking_it_out_alone_heals():
+    label = labelled(0.0, (HIGH, DEAD), lambda c: 0.7 if c.optimizer.lr < 1 else 0.0)
+    assert (label.injected, label.shown) == (("lr_high", "all_biases"), {"lr_high"})
+    assert set(label.without) == {"lr_high", "all_biases", "together"}
+
+
+def test_faults_that_hide_one_another_are_shown_together():
+    def both(config):
+        return 0.7 if config.optimizer.lr < 1 and not config.network.bias else 0.0
+
+    assert labelled(0.0, (HIGH, DEAD), both).shown == {"together"}
+
+
+def test_a_fault_without_harm_is_not_shown():
+    assert labelled(0.0, (HIGH,)).shown == frozenset()
+    assert labelled(0.7, (HIGH,), lambda c: 0.8).shown == frozenset()
