@@ -21,11 +21,13 @@ from benchmarks.verdict_suite.alterations import Alteration, AlteredRun
 from benchmarks.verdict_suite.oracle import Facts, facts
 
 from caveats.config import RunConfig
+from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.data import Dataset, load
 from caveats.history import Event, History
 from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.measuring.yardsticks import Reach, kernel_reach
+from caveats.remedies import Remedies
 from caveats.run import Run, probe_rows
 
 __all__ = ["Sample", "Store"]
@@ -47,7 +49,12 @@ class Sample:
         self.outcome: Outcome = about["outcome"]
         self.start, self.end = Facts(**about["start"]), Facts(**about["end"])
         run_facts = RunFacts(
-            self.baseline, config.training.steps, config, *reached(config, dataset)
+            self.baseline,
+            config.training.steps,
+            *reached(config, dataset),
+            declared_layers(config, dataset.features, dataset.outputs),
+            declared_optimizer(config),
+            Remedies(config),
         )
         self.history = History(tuple(about["layers"]), facts=run_facts)
         scalars, measures = about["scalars"], about["measures"]

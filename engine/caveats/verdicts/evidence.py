@@ -27,8 +27,8 @@ __all__ = ["DEFAULT", "Evidence"]
 Floats = NDArray[np.float64]
 
 DEFAULT = Thresholds()
-# The first record and nine more: the automatic cadence takes one at each of these steps.
-START = 10
+START = 10  # steps, at each of which the automatic cadence takes a record
+GROWTH = 6  # beyond them, records are a sixth of their steps apart
 
 
 class Evidence:
@@ -52,6 +52,10 @@ class Evidence:
         self.facts = facts
         self.thresholds = thresholds
         self.without = without
+        # Steps that grow apart by a sixth, as far as there are records, and this one: what a rule
+        # says of the newest records then means the same stretch of a run however often it was
+        # measured.
+        self.rows = np.append(spaced(snapshot.steps[:index]), index)
         self.answers: dict[str, bool] = {}  # of the signs that were asked for
         self.findings: dict[str, Finding] = {}  # by caveat, of the rules that came before
 
@@ -118,11 +122,14 @@ class Evidence:
 
     @cached_property
     def steps(self) -> NDArray[np.int64]:
-        return self.snapshot.steps[: self.index + 1]
+        steps: NDArray[np.int64] = self.snapshot.steps[self.rows]
+        return steps
 
     @cached_property
     def losses(self) -> Floats:
-        return self.snapshot.scalar("loss")[: self.index + 1]
+        """The loss at `steps`, (spaced records,)."""
+        losses: Floats = self.snapshot.scalar("loss")[self.rows]
+        return losses
 
     @property
     def loss(self) -> float:
@@ -222,7 +229,7 @@ class Evidence:
     @cached_property
     def largest_update(self) -> float:
         """The median over recent records of the largest ‖ΔW‖/‖W‖ of a layer."""
-        ratios = self.snapshot.layers("update_ratio")[max(0, self.index - 7) : self.index + 1]
+        ratios = self.snapshot.layers("update_ratio")[self.rows[-8:]]
         ratios = ratios[np.isfinite(ratios).any(axis=1)]
         return float(np.median(np.nanmax(ratios, axis=1))) if len(ratios) else math.nan
 
@@ -236,8 +243,9 @@ class Evidence:
     @cached_property
     def height(self) -> float:
         """The highest loss after step 0 over the larger of the first and that of a constant."""
-        later = self.losses[1:][np.isfinite(self.losses[1:])]
-        return float(later.max() / max(self.losses[0], self.progress.baseline)) if len(later) else 0
+        losses = self.snapshot.scalar("loss")[: self.index + 1]
+        later = losses[1:][np.isfinite(losses[1:])]
+        return float(later.max() / max(losses[0], self.progress.baseline)) if len(later) else 0.0
 
     def layer(self, index: int) -> str:
         return self.names[index]
@@ -245,6 +253,18 @@ class Evidence:
     def during(self) -> str:
         """ "at step 0" or "by step 120"."""
         return "at step 0" if self.step == 0 else f"by step {self.step}"
+
+
+def spaced(steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which of ``steps`` (records,), ascending, stay so that each is a sixth of itself beyond the
+    one before; of the first ten all do."""
+    kept: list[int] = []
+    at, end = 0, len(steps)
+    while at < end:
+        kept.append(at)
+        step = int(steps[at])
+        at = at + 1 if step < START else int(np.searchsorted(steps, step + step / GROWTH))
+    return np.array(kept, np.int64)
 
 
 def ratio(delta: Floats, units: Floats) -> float:

@@ -14,7 +14,7 @@ from caveats.verdicts.evidence import DEFAULT, Evidence
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
-__all__ = ["Judge", "judge"]
+__all__ = ["Judge", "findings", "judge"]
 
 # A verdict goes when its rule was silent for this many records: one lucky batch is no cure.
 PATIENCE = 2
@@ -62,10 +62,10 @@ class Judge:
         return self.verdicts
 
     def _judge(self, evidence: Evidence) -> None:
-        for name, caveat in CAVEATS.items():
-            finding = caveat.rule(evidence)
+        found = findings(evidence)
+        for name in CAVEATS:
+            finding = found.get(name)
             if finding is not None:
-                evidence.findings[name] = finding
                 self._since.setdefault(name, evidence.step)
                 self._quiet[name] = 0
                 self._findings[name] = finding
@@ -114,6 +114,15 @@ class Judge:
             finding.why,
             remedies,
         )
+
+
+def findings(evidence: Evidence) -> dict[str, Finding]:
+    """What the rules find in one record, by caveat; each reads what those before it found."""
+    for name, caveat in CAVEATS.items():
+        finding = caveat.rule(evidence)
+        if finding is not None:
+            evidence.findings[name] = finding
+    return evidence.findings
 
 
 def judge(history: History) -> tuple[Verdict, ...]:
