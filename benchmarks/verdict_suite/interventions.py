@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmarks.verdict_suite.sampling import SOUND_LR
+from benchmarks.verdict_suite.sampling import SOUND_LR, matched
 from benchmarks.verdict_suite.training import Outcome, Store
 
 from caveats.config import RunConfig
 
-__all__ = ["FAULTY", "SLOWER", "Trial", "gain", "healed", "matched"]
+__all__ = ["FAULTY", "SLOWER", "Trial", "gain", "healed"]
 
 FAULTY = 0.5  # of the way to the reference: below, a network has failed
 SLOWER = ("lr/10", "lr/100")
-CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
 
 
 def gain(outcome: Outcome, chance: float | None = None) -> float:
@@ -36,12 +35,6 @@ def gain(outcome: Outcome, chance: float | None = None) -> float:
         return by_loss
     chance = math.exp(-baseline) if chance is None else chance
     return max(by_loss, (accuracy - chance) / (1 - chance))
-
-
-def matched(activation: str) -> str:
-    if activation == "selu":
-        return "lecun_normal"
-    return "xavier_normal" if activation in CENTRED else "he_normal"
 
 
 class Trial:

@@ -17,9 +17,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.verdict_suite.interventions import FAULTY, SLOWER, Trial, gain, matched
+from benchmarks.verdict_suite.interventions import FAULTY, SLOWER, Trial, gain
 from benchmarks.verdict_suite.oracle import Facts
-from benchmarks.verdict_suite.sampling import SOUND_LR
+from benchmarks.verdict_suite.sampling import SOUND_LR, matched
 from benchmarks.verdict_suite.training import Sample, Store
 
 from caveats.config import RunConfig

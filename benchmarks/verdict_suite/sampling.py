@@ -14,7 +14,7 @@ import numpy as np
 
 from caveats.config import RunConfig
 
-__all__ = ["SEEDS", "sampled"]
+__all__ = ["SEEDS", "SOUND_LR", "matched", "sampled"]
 
 COUNT, COUNT_NOISY = 320, 80
 # Each seed of dev but the first was held out until its networks were looked at.
@@ -47,7 +47,6 @@ NOISY: tuple[dict[str, Any], ...] = (
     {"name": "sine", "n": ROWS, "noise": 0.6},
     {"name": "abs", "n": ROWS, "noise": 0.4},
 )
-MATCHED = {"selu": "lecun_normal"}
 CENTRED = ("tanh", "sigmoid", "softsign", "hard_tanh", "tanh_plus_one", "hard_sigmoid")
 ACTIVATIONS = (
     *("relu",) * 6, *("tanh",) * 4, *("sigmoid",) * 3, "leaky_relu", "elu", "selu", "gelu", "silu",
@@ -104,9 +103,8 @@ def sound(
         width = 2500 // depth
     activation = pick(rng, ACTIVATIONS)
     optimizer = pick(rng, OPTIMIZERS)
-    matched = "xavier_normal" if activation in CENTRED else MATCHED.get(activation, "he_normal")
     network: dict[str, Any] = {
-        "widths": [width] * depth, "activation": activation, "init": matched,
+        "widths": [width] * depth, "activation": activation, "init": matched(activation),
     }  # fmt: skip
     lr = SOUND_LR[optimizer] * 10 ** rng.uniform(-0.4, 0.2)
     if depth >= 10:
@@ -120,6 +118,13 @@ def sound(
         "optimizer": {"name": optimizer, "lr": lr},
         "training": {"steps": STEPS, "batch_size": batch, "seed": seed},
     }
+
+
+def matched(activation: str) -> str:
+    """The initialiser that suits an activation."""
+    if activation == "selu":
+        return "lecun_normal"
+    return "xavier_normal" if activation in CENTRED else "he_normal"
 
 
 def spoil(tree: dict[str, dict[str, Any]], fault: str, rng: np.random.Generator) -> None:

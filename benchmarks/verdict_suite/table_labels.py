@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from benchmarks.verdict_suite.interventions import gain, healed, matched
+from benchmarks.verdict_suite.interventions import gain, healed
 from benchmarks.verdict_suite.labels import kind_of
+from benchmarks.verdict_suite.sampling import matched
 from benchmarks.verdict_suite.table_networks import Network
 from benchmarks.verdict_suite.training import Sample, Store
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 from benchmarks.verdict_suite.alterations import Alteration
+from benchmarks.verdict_suite.sampling import SOUND_LR
 from benchmarks.verdict_suite.table_faults import Fault, inject, one_of, power
 from benchmarks.verdict_suite.tables import TABLES, dataset
 
 from caveats.config import RunConfig
+from caveats.training.optimizers import OPTIMIZERS
 
 __all__ = ["SEEDS", "Network", "drawn", "sampled"]
 
@@ -27,9 +29,9 @@ COUNT = 50  # of a seed
 SEEDS = {"dev": tuple(range(3301, 3306)), "held-out": tuple(range(3401, 3407))}
 
 RECTIFIED = ("relu", "leaky_relu", "prelu", "relu6", "elu", "celu", "gelu", "silu", "mish")
-CENTRED = ("tanh", "softsign", "hard_tanh", "sin", "tanh_plus_one", "identity", "selu")
-ACTIVATIONS = (
-    *RECTIFIED, *CENTRED, *("relu",) * 6, *("gelu", "silu", "tanh", "tanh") * 2, "sigmoid",
+UNIT_SLOPE = ("tanh", "softsign", "hard_tanh", "sin", "tanh_plus_one", "identity", "selu")
+DRAWN_ACTIVATIONS = (
+    *RECTIFIED, *UNIT_SLOPE, *("relu",) * 6, *("gelu", "silu", "tanh", "tanh") * 2, "sigmoid",
     "softplus",
 )  # fmt: skip
 INITS: dict[str, tuple[Any, ...]] = {
@@ -37,17 +39,13 @@ INITS: dict[str, tuple[Any, ...]] = {
         "he_normal", "he_normal", "he_uniform", {"name": "orthogonal", "gain": 1.4}, "lsuv",
         "torch_default", "randomized_asymmetric", {"name": "xavier_uniform", "gain": 1.4},
     ),
-    "centred": (
+    "unit slope": (
         "xavier_normal", "xavier_uniform", "lecun_normal", "lecun_uniform", "orthogonal", "lsuv",
         "torch_default",
     ),
 }  # fmt: skip
-CUSTOMARY_LR = {
-    "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "rmsprop": 0.002, "adagrad": 0.03,
-    "adadelta": 1.0, "adam": 0.003, "adamw": 0.003, "nadam": 0.003, "radam": 0.005,
-    "adamax": 0.005, "muon": 0.01,
-}  # fmt: skip
-OPTIMIZERS = (*CUSTOMARY_LR, *("sgd", "adam") * 4, *("adamw", "momentum") * 2)
+LR = SOUND_LR | {"adadelta": 1.0, "radam": 0.005, "adamax": 0.005, "muon": 0.01}
+DRAWN_OPTIMIZERS = (*OPTIMIZERS, *("sgd", "adam") * 4, *("adamw", "momentum") * 2)
 UNSCALED = ("sgd", "momentum", "nesterov")  # their steps follow the size of the loss
 
 
@@ -145,11 +143,11 @@ SHAPES: dict[str, Callable[[Rng], list[int]]] = {
 
 
 def drawn_network(rng: Rng, widths: list[int]) -> dict[str, Any]:
-    name = one_of(rng, ACTIVATIONS)
-    kind = "rectified" if name in RECTIFIED else "centred"
+    name = one_of(rng, DRAWN_ACTIVATIONS)
+    kind = "rectified" if name in RECTIFIED else "unit slope"
     names: str | list[str] = name
     if rng.random() < 0.15:
-        like = RECTIFIED if name in RECTIFIED else CENTRED
+        like = RECTIFIED if name in RECTIFIED else UNIT_SLOPE
         names = [str(one_of(rng, like)) for _ in widths]
     deep = len(widths) >= 6
     held = rng.random() < (0.8 if deep else 0.25)
@@ -166,8 +164,8 @@ def drawn_network(rng: Rng, widths: list[int]) -> dict[str, Any]:
 
 
 def drawn_optimizer(rng: Rng, depth: int, network: dict[str, Any]) -> dict[str, Any]:
-    name = str(one_of(rng, OPTIMIZERS))
-    lr = CUSTOMARY_LR[name] * power(rng, -0.4, 0.2)
+    name = str(one_of(rng, DRAWN_OPTIMIZERS))
+    lr = LR[name] * power(rng, -0.4, 0.2)
     if depth >= 6 and network["normalization"] == "none":
         lr /= 3
     settings: dict[str, Any] = {"name": name, "lr": float(f"{lr:.3g}")}
