@@ -38,7 +38,7 @@ class Experiment:
         return self.config.changed(self.cure, f"the cure of {self.name}")
 
 
-# As the gallery shows them; a file that is not named here comes last.
+# As the gallery shows them; a group that is not named here comes after these.
 GROUPS = (
     "dying ReLU",
     "vanishing gradient",
@@ -63,8 +63,12 @@ def experiments() -> Mapping[str, Experiment]:
         for entry in files("caveats.experiments").iterdir()
         if entry.name.endswith(".toml")
     ]
-    found.sort(key=lambda e: (GROUPS.index(e.group), not e.cure, e.name))
+    found.sort(key=lambda e: (place_of(e.group), e.group, not e.cure, e.name))
     return MappingProxyType({experiment.name: experiment for experiment in found})
+
+
+def place_of(group: str) -> int:
+    return GROUPS.index(group) if group in GROUPS else len(GROUPS)
 
 
 def find(name: str) -> Experiment:

@@ -6,6 +6,7 @@ import pytest
 
 from caveats.errors import ConfigError
 from caveats.experiments import Experiment, experiments, find
+from caveats.experiments.experiment import GROUPS
 from caveats.run import Run
 from caveats.verdicts import CAVEATS, Judge, Verdict, judge
 
@@ -37,6 +38,14 @@ def test_all_are_there_and_say_what_they_show() -> None:
         assert bool(experiment.cure) is (experiment.name not in OBSERVED)
         if experiment.cure:
             assert experiment.cured != experiment.config
+
+
+def test_a_group_that_has_no_place_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("caveats.experiments.experiment.GROUPS", GROUPS[1:])
+    groups = [one.group for one in experiments.__wrapped__().values()]
+    assert groups[0] == "vanishing gradient"
+    assert groups[-1] == "dying ReLU"
+    assert len(groups) == len(NAMES)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
