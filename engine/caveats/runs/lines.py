@@ -120,8 +120,11 @@ def parse(line: bytes, units: tuple[int, ...]) -> Record | Event:
 
 
 def cut(value: object) -> str:
-    text = visible(str(value)[:LONGEST_TEXT])
-    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+    """A value as visible text of at most `LONGEST_TEXT` characters, "…" after them where it had
+    more."""
+    whole = str(value)
+    text = visible(whole[:LONGEST_TEXT])  # first cut, as each character may become ten
+    return text if max(len(whole), len(text)) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
 
 
 def one(value: object, name: str) -> float:

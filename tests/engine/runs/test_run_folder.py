@@ -115,6 +115,21 @@ def test_an_event_comes_back():
     assert parse(event_line(event).encode(), (1,)) == event
 
 
+@pytest.mark.parametrize(
+    "text", ["x" * 501, "x" * 10_000, "\x1b" * 499], ids=["by one", "by many", "by escapes"]
+)
+def test_a_text_that_is_cut_says_so(text):
+    read = parse(event_line(Event(0, "change", text)).encode(), (1,))
+    assert len(read.text) == 501
+    assert read.text.endswith("…")
+    assert parse(event_line(read).encode(), (1,)) == read
+
+
+def test_a_text_of_500_characters_is_whole():
+    event = Event(0, "change", "x" * 500)
+    assert parse(event_line(event).encode(), (1,)) == event
+
+
 def test_a_run_is_followed_while_it_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "TICK", 0.005)
     run = Run(CONFIG, every=1)
