@@ -224,10 +224,11 @@ def undelete(moved: Path) -> Path:
 
 
 def free_name(path: Path) -> Path:
-    for number in count(2):
-        if not os.path.lexists(path):
-            return path
-        path = path.with_name(f"{path.name}-{number}")
+    """The path itself, or the first of "run-2", "run-3" and so on that is not there yet."""
+    for number in count(1):
+        free = path if number == 1 else path.with_name(f"{path.name}-{number}")
+        if not os.path.lexists(free):
+            return free
     raise AssertionError  # count never ends
 
 

@@ -120,6 +120,11 @@ def test_what_is_deleted_can_be_brought_back(tmp_path):
         delete(tmp_path / "other")
 
 
+def test_runs_of_one_name_are_numbered_in_the_trash(tmp_path):
+    moved = [delete(put(tmp_path, "run", minutes)).name for minutes in range(4)]
+    assert moved == ["run", "run-2", "run-3", "run-4"]
+
+
 def test_the_trash_is_bounded(tmp_path):
     for number in range(23):
         delete(put(tmp_path, f"run{number}", number))
