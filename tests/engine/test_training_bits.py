@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from caveats.config import RunConfig
 from caveats.data import load
 from caveats.models.mlp import build
 from caveats.run import Run
+from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.trainer import Trainer
 
 MOONS: dict[str, dict[str, Any]] = {
@@ -179,6 +181,56 @@ def test_momentum_survives_a_new_learning_rate_and_not_a_new_optimizer() -> None
     assert run.trainer.optimizer.state
     run.change(run.config.changed({"optimizer.name": "adam"}))
     assert not run.trainer.optimizer.state
+
+
+OTHER_VALUES = {"betas": (0.5, 0.9), "eps": 0.001}
+OPTIONS = [
+    pytest.param(name, option.name, OTHER_VALUES.get(option.name, 0.5), id=f"{name} {option.name}")
+    for name, optimizer in OPTIMIZERS.items()
+    for option in optimizer.options
+]
+
+
+@pytest.mark.parametrize(("name", "option", "value"), OPTIONS)
+def test_a_new_option_is_written_into_the_optimizer_and_its_state_stays(
+    name: str, option: str, value: Any
+) -> None:
+    """The reference is torch's own optimizer, its param_groups written to."""
+    start = config("plain").changed({"optimizer.name": name, "optimizer.lr": 0.01})
+    run = trained(start, 9)
+    network, reference = copy.deepcopy((run.trainer.network, run.trainer.optimizer))
+    for group in reference.param_groups:
+        if option in group:
+            group[option] = value
+    if (name, option) == ("rmsprop", "momentum"):
+        for parameter, state in reference.state.items():
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+    run.change(start.changed({f"optimizer.{option}": value}))
+    run.advance()
+    parameters = list(run.trainer.network.parameters())
+    for ours, its in zip(parameters, network.parameters(), strict=True):
+        its.grad = ours.grad
+    reference.step()
+    assert bits(run.trainer.network) == bits(network)
+
+
+@pytest.mark.parametrize("name", ["momentum", "rmsprop"])
+def test_momentum_that_ends_and_starts_again_starts_from_nothing(name: str) -> None:
+    start = config("plain").changed({"optimizer.name": name, "optimizer.momentum": 0.9})
+    without = start.changed({"optimizer.momentum": 0.0})
+    run = trained(start, 9)
+    run.change(without)
+    run.advance()
+    fresh = trained(without, 1).trainer.optimizer.state_dict()["state"]
+    now = run.trainer.optimizer.state_dict()["state"]
+    # The state has the shape that a run of this config expects when it is resumed.
+    assert {i: set(s) for i, s in now.items() if s} == {i: set(s) for i, s in fresh.items()}
+    run.change(start)
+    run.advance()
+    for parameter in run.trainer.network.parameters():
+        state = run.trainer.optimizer.state[parameter]
+        size = 1 if name == "momentum" else state["square_avg"].sqrt() + 1e-8
+        torch.testing.assert_close(state["momentum_buffer"], parameter.grad / size)
 
 
 def test_a_prelu_that_moves_is_trained_and_one_that_stays_keeps_its_slope() -> None:

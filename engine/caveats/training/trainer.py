@@ -188,8 +188,8 @@ class Trainer:
     def change(self, config: Recipe) -> None:
         """Go on under a config that differs in live keys alone; weights stay.
 
-        Momentum and the like stay too, unless the optimizer itself or the set of parameters
-        changes.
+        Momentum and the like stay too, under new options of the optimizer as well, unless the
+        optimizer itself or the set of parameters changes.
 
         Raises:
             ConfigError: where the new config does not fit the data.
@@ -200,10 +200,12 @@ class Trainer:
         swap_activations(self.network, old.network.activations, config.network.activations)
         swap_dropout(self.network, config.network.dropout)
         self.batches.resize(config.training.batch_size)
-        before, after = old.optimizer, config.optimizer
         same_parameters = list(map(id, parameters)) == list(map(id, self.network.parameters()))
-        if (before.name, before.options) != (after.name, after.options) or not same_parameters:
-            self.optimizer = self._make_optimizer()
+        fresh = self._make_optimizer()
+        if old.optimizer.name == config.optimizer.name and same_parameters:
+            take_options(self.optimizer, fresh)
+        else:
+            self.optimizer = fresh
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
 
@@ -256,6 +258,26 @@ class Trainer:
             torch.cuda.set_rng_state(state, self.device)
         else:
             torch.set_rng_state(state)
+
+
+def take_options(optimizer: Any, fresh: Any) -> None:
+    """Give an optimizer the options of a fresh one of its kind and parameters; its state stays."""
+    for group, new in zip(optimizer.param_groups, fresh.param_groups, strict=True):
+        group.update({key: value for key, value in new.items() if key != "params"})
+    if isinstance(optimizer, torch.optim.SGD | torch.optim.RMSprop):
+        start_or_end_momentum(optimizer)
+
+
+def start_or_end_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Make or drop the buffers of an optimizer that has them only where its momentum is not 0:
+    RMSprop fails without them, and left over they would be old when momentum starts again."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter)
+            if not group["momentum"] and state:
+                state.pop("momentum_buffer", None)
+            elif state and "momentum_buffer" not in state:
+                state["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def check_fit(config: Recipe, dataset: Dataset) -> None:
