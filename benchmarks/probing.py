@@ -14,7 +14,7 @@ of the process: with one thread that is what a quiet machine's clock would say.
 - probed:   a full probe pass over 512 rows after every step
 - pass:     the probe pass alone, against forward and backward of the same 512 rows
 - deep:     what the deep measures of one record cost, in bare steps
-- reading:  a reading of sharpness and noise scale, in bare steps
+- reading:  a reading of the sharpness, in bare steps
 
 The first thousand steps are told apart, as a run of that length: there the automatic cadence makes
 about forty records, so that a short run has a curve too, and a reading at the end.

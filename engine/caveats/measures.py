@@ -29,7 +29,6 @@ SCALARS: dict[str, Measure] = {
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),
         Measure("sharpness", "λ_max of the Hessian, divided by √v for Adam; taken now and then"),
-        Measure("noise_scale", "rows below which a batch's gradient is mostly noise; now and then"),
     )
 }
 
@@ -57,14 +56,12 @@ LAYER_MEASURES: dict[str, Measure] = {
         Measure("activation_std", "standard deviation of a over rows and units"),
         Measure("delta_rms", "√ mean over rows and units of (dLoss of that row/dz)²"),
         Measure("grad_norm", "‖dLoss/dW‖ of the mean loss"),
-        Measure("bias_grad_norm", "‖dLoss/db‖ of the mean loss"),
         Measure("weight_norm", "‖W‖"),
         Measure("update_ratio", "‖ΔW‖/‖W‖ of the step that led here"),
         Measure("distinct", "units whose row of [W, b] differs from every other", counts=True),
         Measure("mean_fraction", "|E x|²/E|x|² of what feeds the layer: 1 is all mean, 0 centred"),
         Measure("sign_coherence", "mean over units of |Σ g|/Σ|g| of the incoming gradient"),
         Measure("spread", "largest distance between two units' rows of [W, b]"),
-        Measure("effective_rank", "exp(entropy of the normalised singular values) of W"),
     )
 }
 

@@ -213,7 +213,6 @@ class Run:
                 ]
             ),
             "quiet_for": self._firing.state(),
-            "readings": self._readings.state(),
             "losses": float(self._losses),
             "losses_since": self._losses_since,
             "seconds": self.seconds,
@@ -228,7 +227,6 @@ class Run:
         born = state["born_dead"].split(units)
         self.probe.born_dead = {i: layer.numpy() for i, layer in enumerate(born)}
         self._firing.load(state["quiet_for"])
-        self._readings.load(state["readings"])
         self._losses, self._losses_since = state["losses"], state["losses_since"]
         self.seconds = state["seconds"]
         self.measuring_seconds = state["measuring_seconds"]

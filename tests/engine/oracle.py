@@ -48,7 +48,6 @@ class Seen:
     dormant: list[int]
     distinct: list[int]
     grad_norm: list[float]
-    bias_grad_norm: list[float]
     delta_rms: list[float]
     weight_norm: list[float]
     activation_mean: list[float]
@@ -56,7 +55,6 @@ class Seen:
     mean_fraction: list[float]
     sign_coherence: list[float]
     spread: list[float]
-    effective_rank: list[float]
     dead_units: list[NDArray[np.bool_]]
 
 
@@ -78,7 +76,7 @@ def measure(
         slopes.append(slope)
     value, delta = loss_and_residual(a, y, loss)
 
-    seen = Seen(value, *([] for _ in range(15)))
+    seen = Seen(value, *([] for _ in range(13)))
     for layer in reversed(range(len(weights))):
         w, feed, out = weights[layer], feeds[layer], outs[layer]
         name = [*activations, "identity"][layer]
@@ -94,7 +92,6 @@ def measure(
         whole = np.concatenate((w, biases[layer][:, None]), 1)
         seen.distinct.insert(0, len(np.unique(whole, axis=0)))
         seen.grad_norm.insert(0, float(np.sqrt((grad**2).sum())))
-        seen.bias_grad_norm.insert(0, float(np.sqrt((delta.sum(0) ** 2).sum())))
         seen.delta_rms.insert(0, float(np.sqrt(((rows * delta) ** 2).mean())))
         seen.weight_norm.insert(0, float(np.sqrt((w**2).sum())))
         seen.activation_mean.insert(0, float(out.mean()))
@@ -108,10 +105,6 @@ def measure(
         seen.spread.insert(
             0, float(max(np.linalg.norm(whole - row, axis=1).max() for row in whole))
         )
-        singular = np.linalg.svd(w, compute_uv=False)
-        share = singular[singular > 1e-7 * singular.max()] / max(singular.sum(), 1e-300)
-        entropy = -(share * np.log(share)).sum()
-        seen.effective_rank.insert(0, float(np.exp(entropy)) if len(share) else float("nan"))
         delta = delta @ w
     return seen
 

@@ -36,8 +36,6 @@ __all__ = ["DORMANT_SHARE", "Measurement", "Probe"]
 DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
 SATURATED_ROWS = 0.95
 PROBE_ROWS = 512
-# Singular values of 1,024 × 1,024 take about half a second, and eight times that for twice it.
-LARGEST_SPECTRUM = 1024
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
@@ -99,8 +97,7 @@ class Probe:
         """Measure now, in one forward and one backward pass over the probe rows.
 
         ``silent`` marks units, one bool tensor (units,) for each layer, that the training steps
-        have not seen firing. ``deep`` adds what costs more than all the rest: spread and
-        effective rank.
+        have not seen firing. ``deep`` adds the spread, which costs more than all the rest.
         """
         # Cached, a parametrized weight (spectral norm) is one tensor for the whole of the pass.
         with undisturbed(self.network, self.x.device), parametrize.cached():
@@ -141,15 +138,13 @@ class Probe:
         return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
 
     def _norms(self, sites: list[Site], grads: dict[Tensor, Tensor], table: Columns) -> None:
-        """‖W‖, ‖dLoss/dW‖, ‖dLoss/db‖, the size of delta, and ‖ΔW‖/‖W‖ since `remember`."""
+        """‖W‖, ‖dLoss/dW‖, the size of delta, and ‖ΔW‖/‖W‖ since `remember`."""
         norms = Norms()
         # The loss is a mean over rows: times the rows, delta is that of each row's own loss.
         rows = len(self.x)
         for index, site in enumerate(sites):
             norms.want("weight_norm", index, site.module.weight)
             norms.want("grad_norm", index, grads.get(site.module.weight))
-            if site.module.bias is not None:
-                norms.want("bias_grad_norm", index, grads.get(site.module.bias))
             if site.delta is not None:
                 norms.want("delta_rms", index, site.delta, rows / math.sqrt(site.delta.numel()))
         if self._weights_before is not None:
@@ -244,11 +239,6 @@ class Probe:
             # From the first row on, so that copies are at 0 and near copies are not rounded away.
             away = (rows - rows[0]).double()
             table["spread"][index] = float(torch.cdist(away, away).max())
-            weight = site.module.weight.reshape(len(rows), -1)
-            if min(weight.shape) <= LARGEST_SPECTRUM:
-                singular = torch.linalg.svdvals(weight.float()).double()
-                share = singular / singular.sum()
-                table["effective_rank"][index] = float(torch.special.entr(share).sum().exp())
 
     def _states(
         self,
@@ -333,10 +323,9 @@ def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
 
 
 def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
-    """dLoss/dW and dLoss/db of every layer that takes part; ``.grad`` stays as it is."""
-    modules = [site.module for site in sites]
-    parameters = [m.weight for m in modules] + [m.bias for m in modules if m.bias is not None]
-    wanted = [p for p in dict.fromkeys(parameters) if p.requires_grad]
+    """dLoss/dW of every layer that takes part; ``.grad`` stays as it is."""
+    weights = dict.fromkeys(site.module.weight for site in sites)
+    wanted = [weight for weight in weights if weight.requires_grad]
     if not wanted or not loss.requires_grad:
         return {}
     found = torch.autograd.grad(loss, wanted, allow_unused=True)

@@ -1,4 +1,4 @@
-"""Takes the costly instruments' readings: sharpness and gradient noise scale.
+"""Takes the readings of the costly instrument: the sharpness.
 
 It knows neither cadence nor history: whoever measures says when.
 """
@@ -6,10 +6,8 @@ It knows neither cadence nor history: whoever measures says when.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from caveats.measuring.gradient_noise import NoiseScale
 from caveats.measuring.sharpness import Sharpness, preconditioner
 
 if TYPE_CHECKING:
@@ -19,21 +17,20 @@ __all__ = ["Readings"]
 
 
 class Readings:
-    """The instruments of one network, on the probe's rows."""
+    """The sharpness of one network, on the probe's rows."""
 
     def __init__(self, probe: Probe) -> None:
-        about = probe.network, probe.loss_function, probe.x, probe.y
-        self._sharpness, self._noise = Sharpness(*about), NoiseScale(*about)
+        self._sharpness = Sharpness(probe.network, probe.loss_function, probe.x, probe.y)
         self._curved = True  # until torch says that it cannot differentiate twice
 
     def take(self, optimizer: Any) -> dict[str, float]:
-        """Sharpness, of the preconditioned Hessian for optimizers that precondition, and the
-        gradient noise scale; NaN for what could not be measured."""
+        """Sharpness, of the preconditioned Hessian for optimizers that precondition; NaN where it
+        could not be measured."""
         parameters = [p for p in self._sharpness.network.parameters() if p.requires_grad]
         scale = preconditioner(optimizer, parameters)
         if scale is not None and len(scale) != len(parameters):
             scale = None
-        readings = {"noise_scale": self._noise.measure(), "sharpness": math.nan}
+        readings = {"sharpness": math.nan}
         if self._curved:
             try:
                 readings["sharpness"] = self._sharpness.measure(scale)
@@ -43,10 +40,3 @@ class Readings:
                     raise
                 self._curved = False
         return readings
-
-    def state(self) -> dict[str, float]:
-        """What the next reading depends on beside the network."""
-        return self._noise.state()
-
-    def load(self, state: Mapping[str, float]) -> None:
-        self._noise.load(state)

@@ -40,7 +40,7 @@ LARGEST_HEADER = 16 * 2**20
 # What weights follow from must be there to the last number; what only paces the measuring may be
 # missing, or left over, in the checkpoint of another version.
 TRAINER = "trainer/"
-UNBOUNDED = ("losses", "readings/signal", "readings/noise")  # any number, or none
+UNBOUNDED = "losses"  # any number, or none
 LONGEST = 1e12  # seconds, and whatever else is counted in floats
 
 
@@ -227,7 +227,7 @@ def fill(shape: Any, path: str, tensors: dict[str, Tensor], numbers: dict[str, A
             raise MisfitError(f"{path} is {found} where this run has {described(shape)}")
         return tensor
     value = numbers.pop(path, None)
-    if path in UNBOUNDED and (value in ("nan", "inf", "-inf") or type(value) is float):
+    if path == UNBOUNDED and (value in ("nan", "inf", "-inf") or type(value) is float):
         return float(value)
     if isinstance(shape, float) and type(value) in (int, float) and abs(value) <= LONGEST:
         return float(value)

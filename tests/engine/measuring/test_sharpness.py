@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from caveats.measuring.gradient_noise import NoiseScale
 from caveats.measuring.sharpness import Sharpness, preconditioner
 from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.stability import stability_limit
@@ -100,7 +99,6 @@ def test_measuring_leaves_no_trace() -> None:
     state = torch.get_rng_state()
     weights = [p.detach().clone() for p in net.parameters()]
     Sharpness(net, nn.functional.cross_entropy, x, y).measure()
-    NoiseScale(net, nn.functional.cross_entropy, x, y).measure()
     assert torch.equal(torch.get_rng_state(), state)
     assert all(p.grad is None for p in net.parameters())
     assert all(torch.equal(a, b) for a, b in zip(weights, net.parameters(), strict=True))
@@ -145,22 +143,3 @@ def test_adams_limit_is_38_over_lr_and_unknown_ones_are_nan() -> None:
     # Cohen et al. 2022: 38/lr at β₁ = 0.9.
     assert stability_limit("adam", 0.01, {"betas": (0.9, 0.999)}) == pytest.approx(3800)
     assert math.isnan(stability_limit("muon", 0.01, {"momentum": 0.95}))
-
-
-def test_the_noise_scale_is_that_of_gradients_drawn_with_known_noise() -> None:
-    """Each row's gradient is G + noise of variance s² in d dimensions: B = d·s²/|G|²."""
-    generator = torch.Generator().manual_seed(0)
-    size, spread, mean = 20, 3.0, 0.5
-    rows = mean + spread * torch.randn(4096, size, generator=generator, dtype=torch.float64)
-
-    class Linear(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(size, dtype=torch.float64))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return x @ self.weight
-
-    meter = NoiseScale(Linear(), lambda output, y: output.mean(), rows, rows)
-    expected = size * spread**2 / (size * mean**2)  # 36 rows
-    assert meter.measure() == pytest.approx(expected, rel=0.35)  # 8 parts: a spread of √(2/7)/√20

@@ -25,9 +25,9 @@ def sound(layers: int, width: int) -> dict[str, Any]:
         "units": ones * width, "dead": ones * 0, "born_dead": ones * 0,
         "dormant": ones * 0, "saturated": ones * 0, "silent": ones * 0,
         "activation_mean": ones * 0.4, "activation_std": ones * 0.6, "delta_rms": ones * 0.1,
-        "grad_norm": ones * 0.1, "bias_grad_norm": ones * 0.01, "weight_norm": ones * 8,
+        "grad_norm": ones * 0.1, "weight_norm": ones * 8,
         "update_ratio": ones * 0.01, "distinct": ones * width, "mean_fraction": ones * 0.4,
-        "sign_coherence": ones * 0.86, "spread": ones * 3, "effective_rank": ones * width / 2,
+        "sign_coherence": ones * 0.86, "spread": ones * 3,
     }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 __all__ = ["READ_EVERY", "Steady"]
 
-READ_EVERY = 10  # records between two readings of sharpness and noise scale
+READ_EVERY = 10  # records between two readings of the sharpness
 
 
 class Steady:
