@@ -77,7 +77,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
         raise ConfigError(gap)
     y, classes = classes_or_numbers(values, f"{shown}: column '{visible(target)}'")
     inputs = prepared(x, standardize=standardize)
-    return Dataset(visible(path.name), inputs, y, classes, feature_names)
+    return Dataset(visible(path.name), inputs, y, classes)
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -33,7 +33,6 @@ class Dataset:
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
     classes: int | None
-    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         self.x.flags.writeable = False
