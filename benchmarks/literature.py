@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from caveats.config import RunConfig
 from caveats.models.mlp import build, linears
 from caveats.theory import critical_point, edge_of_chaos, factor
-from caveats.theory.kernels import moments
+from caveats.theory.kernels import gaussian_moments
 from caveats.theory.response import Response
 
 __all__ = ["main", "rows"]
@@ -49,7 +49,7 @@ def closed_forms() -> Iterator[Row]:
     silu = critical_point(Response.of("silu"))
     assert silu is not None
     yield Row("Roberts 2022", "SiLU: critical K*", 14.32017362, silu[0], 1e-6)
-    selu = moments(Response.of("selu"), np.array([1.0]))
+    selu = gaussian_moments(Response.of("selu"), np.array([1.0]))
     yield Row("Klambauer 2017", "SELU: mean at N(0, 1)", 0.0, float(selu.mean[0]), 1e-6)
     yield Row("Klambauer 2017", "SELU: second moment at N(0, 1)", 1.0, float(selu.square[0]), 1e-6)
     network = {"widths": [100] * 30, "activation": "relu"}

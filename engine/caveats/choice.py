@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar
 
 from caveats.errors import ConfigError, nearest, visible
 
-__all__ = ["Choice", "Option", "Options", "Table", "Value", "later", "plain"]
+__all__ = ["Choice", "Option", "Options", "Table", "Value", "as_toml", "later"]
 
-LARGEST = 10**300  # beyond it a whole number from a file may not fit a float
+LARGEST_NUMBER = 10**300  # beyond it a whole number from a file may not fit a float
 
 # What an option's value can be once it was read: a number, a switch, a word, a pair of numbers.
 Value = bool | int | float | str | tuple[float, ...]
@@ -72,7 +72,7 @@ class Option:
         said = visible(repr(value))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ConfigError(f"{where} = {said} is no number, as {self.default!r} is")
-        if abs(value) > LARGEST and value not in (float("inf"), float("-inf")):
+        if abs(value) > LARGEST_NUMBER and value not in (float("inf"), float("-inf")):
             raise ConfigError(f"{where} is a number of more than 300 digits: {self.range()}")
         if value != value or value in (float("inf"), float("-inf")):
             raise ConfigError(f"{where} = {said} is not finite; the default is {self.default!r}")
@@ -168,7 +168,7 @@ class Table(Mapping[str, C], Generic[C]):
         raise ConfigError(f"{where} = {said} is no {self.kind}: {nearest(str(name), self)}")
 
 
-def plain(options: Options) -> dict[str, Any]:
+def as_toml(options: Options) -> dict[str, Any]:
     """Options as TOML has them: pairs as lists."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["LAYER_MEASURES", "SCALARS", "STATES", "Measure"]
+__all__ = ["LAYER_MEASURES", "SCALARS", "UNIT_STATES", "Measure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +66,4 @@ LAYER_MEASURES: dict[str, Measure] = {
 }
 
 # What a unit can be, from best to worst; the index is the code in a record's state arrays.
-STATES: tuple[str, ...] = ("alive", "silent", "saturated", "dead", "unobserved")
+UNIT_STATES: tuple[str, ...] = ("alive", "silent", "saturated", "dead", "unobserved")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from caveats.measuring.cadence import FIRST_STEPS, GAP, Automatic, Every
-from caveats.measuring.firing import SILENT_AFTER, Firing
+from caveats.measuring.firing import SILENT_BATCHES, Firing
 
 
 def due(cadence: Automatic | Every, planned: int) -> list[int]:
@@ -79,10 +79,10 @@ def test_silent_counts_minibatches_in_a_row_without_firing() -> None:
 
     assert listen(1.0, 0) == [[False] * 3, [False] * 2, [False]]
     # Positive inputs: the first unit fires, the second does not, the third never can.
-    assert listen(1.0, SILENT_AFTER - 1) == [[False] * 3, [False] * 2, [False]]
+    assert listen(1.0, SILENT_BATCHES - 1) == [[False] * 3, [False] * 2, [False]]
     assert listen(1.0, 1) == [[False, True, True], [False] * 2, [False]]
     assert listen(-1.0, 1) == [[False, False, True], [False] * 2, [False]]
-    assert listen(-1.0, SILENT_AFTER - 1) == [[True, False, True], [False] * 2, [False]]
+    assert listen(-1.0, SILENT_BATCHES - 1) == [[True, False, True], [False] * 2, [False]]
 
 
 def test_silent_follows_an_activation_that_is_swapped() -> None:
@@ -91,7 +91,7 @@ def test_silent_follows_an_activation_that_is_swapped() -> None:
     firing = Firing([3, 2], torch.device("cpu"))
     for activation, expected in ((nn.ReLU(), True), (nn.LeakyReLU(), False)):
         network[1] = activation
-        for _ in range(SILENT_AFTER):
+        for _ in range(SILENT_BATCHES):
             with firing.listening([network[1]]):
                 network(torch.ones(4, 1))
         assert firing.silent()[0].tolist() == [expected] * 3

@@ -62,7 +62,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
             if not label:
                 raise ConfigError(gap)
         targets.append(label)
-        numbers = [number(cell) for cell in cells]
+        numbers = [as_number(cell) for cell in cells]
         if any(value is None or not fits(value) for value in numbers):
             raise ConfigError(wrong_cell(cells, feature_names, line, shown))
         features.extend(numbers)  # type: ignore[arg-type]
@@ -73,7 +73,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
     x = np.frombuffer(features, dtype=np.float64).reshape(len(targets), -1)
     values = typed(targets)
     # "NA" among words is a word; among numbers it is a gap, and no class of its own.
-    if gap and all(number(text) is not None for text in targets if text.lower() not in MISSING):
+    if gap and all(as_number(text) is not None for text in targets if text.lower() not in MISSING):
         raise ConfigError(gap)
     y, classes = classes_or_numbers(values, f"{shown}: column '{visible(target)}'")
     inputs = prepared(x, standardize=standardize)
@@ -107,7 +107,7 @@ def check_header(names: list[str], shown: str) -> None:
             if other
             else f"{shown} has one column, and needs a target and a feature at least"
         )
-    if all(number(name) is not None for name in names):
+    if all(as_number(name) is not None for name in names):
         raise ConfigError(f"{shown}: line 1 holds numbers, and should name the columns")
     for index, name in enumerate(names):
         if name == "":
@@ -134,7 +134,7 @@ def target_position(names: list[str], target: str | None, shown: str) -> int:
     raise ConfigError(f"data.target = '{visible(target)}' is no column of {shown}: {end}")
 
 
-def number(cell: str) -> float | None:
+def as_number(cell: str) -> float | None:
     try:
         # float() takes 1_000 too, which is a name rather than a number.
         return None if "_" in cell else float(cell)
@@ -149,7 +149,7 @@ def fits(value: float) -> bool:
 def wrong_cell(cells: list[str], names: tuple[str, ...], line: int, shown: str) -> str:
     """The sentence about the first cell of a line that is no finite number."""
     for cell, name in zip(cells, names, strict=True):
-        said, value = visible(cell.strip()), number(cell)
+        said, value = visible(cell.strip()), as_number(cell)
         if cell.strip().lower() in MISSING:
             return missing(cell.strip(), line, name, shown)
         if value is None:
@@ -172,7 +172,7 @@ def typed(targets: list[str]) -> npt.NDArray[Any]:
     words."""
     if all(map(INTEGER.fullmatch, targets)):
         return np.array([int(text) for text in targets], dtype=np.int64)
-    numbers = [number(text) for text in targets]
+    numbers = [as_number(text) for text in targets]
     if any(value is None for value in numbers):
         return np.array(targets, dtype=object)
     return np.array(numbers, dtype=np.float64)

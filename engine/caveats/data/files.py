@@ -15,7 +15,7 @@ from caveats.errors import ConfigError, visible
 
 __all__ = ["read_file"]
 
-FORMATS = (".csv", ".npz")
+SUFFIXES = (".csv", ".npz")
 
 
 def read_file(file: str | Path, target: str | None = None, *, standardize: bool = True) -> Dataset:
@@ -57,7 +57,7 @@ def read_file(file: str | Path, target: str | None = None, *, standardize: bool 
 def meant(path: Path) -> str:
     """How the sentence ends: the file of the same folder that comes nearest, if one does."""
     try:
-        names = [item.name for item in path.parent.iterdir() if item.suffix.lower() in FORMATS]
+        names = [item.name for item in path.parent.iterdir() if item.suffix.lower() in SUFFIXES]
     except OSError:
         return ""
     close = difflib.get_close_matches(path.name, names, n=1)

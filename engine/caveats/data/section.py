@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from caveats.choice import Options, plain
+from caveats.choice import Options, as_toml
 from caveats.data.catalogue import DATASETS
 
 __all__ = ["DataConfig"]
@@ -29,4 +29,4 @@ class DataConfig:
                 chosen["target"] = self.target
         else:
             chosen = {"name": self.name}
-        return {**chosen, "standardize": self.standardize, **plain(self.options)}
+        return {**chosen, "standardize": self.standardize, **as_toml(self.options)}

@@ -59,7 +59,7 @@ def experiments() -> Mapping[str, Experiment]:
         ConfigError: for a shipped file with a bad config, which the tests rule out.
     """
     found = [
-        read(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
+        parsed(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
         for entry in files("caveats.experiments").iterdir()
         if entry.name.endswith(".toml")
     ]
@@ -83,7 +83,7 @@ def find(name: str) -> Experiment:
     return known[name]
 
 
-def read(name: str, text: str) -> Experiment:
+def parsed(name: str, text: str) -> Experiment:
     tree = tomllib.loads(text)
     return Experiment(
         name,

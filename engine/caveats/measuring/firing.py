@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from caveats.measuring.capture import activation_facts
 from caveats.models.activations import Activation
 
-__all__ = ["LISTEN_EVERY", "SILENT_AFTER", "Firing"]
+__all__ = ["LISTEN_EVERY", "SILENT_BATCHES", "Firing"]
 
 LISTEN_EVERY = 16  # steps; each step was measured to cost 26 % of an 8×64 MLP, 5 % of 256×3
-SILENT_AFTER = 8  # minibatches listened to in a row without firing
+SILENT_BATCHES = 8  # minibatches listened to in a row without firing
 
 
 class Firing:
@@ -60,7 +60,7 @@ class Firing:
 
     def silent(self) -> list[Tensor]:
         """Per layer which units have been silent for long enough to be called so, (units,) bool."""
-        return list(torch.split(self._quiet_for >= SILENT_AFTER, self._units))
+        return list(torch.split(self._quiet_for >= SILENT_BATCHES, self._units))
 
     def state(self) -> Tensor:
         """The counters, int64, unit after unit."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from caveats.measures import LAYER_MEASURES, STATES
+from caveats.measures import LAYER_MEASURES, UNIT_STATES
 from caveats.measuring.capture import LAYERS, Layer, Site, by_unit, capture
 from caveats.measuring.reductions import (
     fetch,
@@ -40,14 +40,14 @@ PROBE_ROWS = 512
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 SILENT, SATURATED, DEAD, UNOBSERVED = (
-    STATES.index(name) for name in ("silent", "saturated", "dead", "unobserved")
+    UNIT_STATES.index(name) for name in ("silent", "saturated", "dead", "unobserved")
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """What one pass saw. ``layers[name]`` is (layers,) float64, NaN where not observable;
-    ``states[layer]`` is (units,) uint8, codes as in `caveats.measures.STATES`."""
+    ``states[layer]`` is (units,) uint8, codes as in `caveats.measures.UNIT_STATES`."""
 
     loss: float
     accuracy: float

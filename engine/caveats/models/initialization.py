@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
-    "constant",
+    "constant_weights",
     "fan_in_normal",
     "fan_in_uniform",
     "normal",
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 
-def constant(linear: nn.Linear, value: float) -> None:
+def constant_weights(linear: nn.Linear, value: float) -> None:
     nn.init.constant_(linear.weight, value)
     nn.init.zeros_(linear.bias)
 

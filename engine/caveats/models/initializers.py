@@ -48,14 +48,14 @@ class Initializer(Choice):
     sees_data: bool = False
 
 
-def number(settings: Settings, name: str) -> float:
+def setting(settings: Settings, name: str) -> float:
     value = settings[name]
     assert isinstance(value, (int, float))
     return float(value)
 
 
 def uniform_variance(fan_in: int, fan_out: int, settings: Settings) -> float:
-    return (number(settings, "high") - number(settings, "low")) ** 2 / 12
+    return (setting(settings, "high") - setting(settings, "low")) ** 2 / 12
 
 
 # A normal cut at two standard deviations keeps this share of its variance:
@@ -68,17 +68,17 @@ GAIN = Option("gain", 1.0, "every weight is multiplied by it", low=0.0)
 INITIALIZERS: Table[Initializer] = Table(
     "initializer",
     Initializer(
-        "zeros", lambda: initialization.constant,
+        "zeros", lambda: initialization.constant_weights,
         "Every weight 0: with tanh every gradient is 0 and nothing ever happens.",
         "Goodfellow et al. 2016, section 8.4", fixed={"value": 0.0},
     ),
     Initializer(
-        "ones", lambda: initialization.constant,
+        "ones", lambda: initialization.constant_weights,
         "Every weight 1: all units of a layer are copies and stay copies.",
         "Goodfellow et al. 2016, section 8.4", fixed={"value": 1.0},
     ),
     Initializer(
-        "constant", lambda: initialization.constant,
+        "constant", lambda: initialization.constant_weights,
         "Every weight the same number: symmetry that no gradient can break.",
         "Goodfellow et al. 2016, section 8.4",
         options=(Option("value", 0.5, "the number"),),
@@ -87,7 +87,7 @@ INITIALIZERS: Table[Initializer] = Table(
         "normal", lambda: initialization.normal,
         "N(0, std²) whatever the width: too small and signals fade, too large and they saturate.",
         "Krizhevsky et al. 2012", options=(STD,),
-        variance=lambda fan_in, fan_out, s: number(s, "std") ** 2,
+        variance=lambda fan_in, fan_out, s: setting(s, "std") ** 2,
     ),
     Initializer(
         "uniform", lambda: initialization.uniform,
@@ -103,7 +103,7 @@ INITIALIZERS: Table[Initializer] = Table(
         "truncated_normal", lambda: initialization.truncated_normal,
         "N(0, std²) with the tails beyond two standard deviations drawn again.",
         "Abadi et al. 2016", options=(STD,),
-        variance=lambda fan_in, fan_out, s: TRUNCATED_SHARE * number(s, "std") ** 2,
+        variance=lambda fan_in, fan_out, s: TRUNCATED_SHARE * setting(s, "std") ** 2,
     ),
     Initializer(
         "lecun_normal", lambda: initialization.fan_in_normal,
@@ -121,13 +121,13 @@ INITIALIZERS: Table[Initializer] = Table(
         "xavier_normal", lambda: initialization.xavier_normal,
         "Variance 2/(fan_in + fan_out): a compromise between signal and gradient, for tanh.",
         "Glorot & Bengio 2010", options=(GAIN,),
-        variance=lambda fan_in, fan_out, s: 2 * number(s, "gain") ** 2 / (fan_in + fan_out),
+        variance=lambda fan_in, fan_out, s: 2 * setting(s, "gain") ** 2 / (fan_in + fan_out),
     ),
     Initializer(
         "xavier_uniform", lambda: initialization.xavier_uniform,
         "Uniform with variance 2/(fan_in + fan_out), for tanh.",
         "Glorot & Bengio 2010", options=(GAIN,),
-        variance=lambda fan_in, fan_out, s: 2 * number(s, "gain") ** 2 / (fan_in + fan_out),
+        variance=lambda fan_in, fan_out, s: 2 * setting(s, "gain") ** 2 / (fan_in + fan_out),
     ),
     Initializer(
         "he_normal", lambda: initialization.fan_in_normal,
@@ -146,7 +146,7 @@ INITIALIZERS: Table[Initializer] = Table(
         "A random rotation: keeps lengths exactly in a linear network, at any depth.",
         "Saxe et al. 2014", options=(GAIN,),
         # The shorter side is orthonormal: gain²·min(n, m) spread over n·m entries.
-        variance=lambda fan_in, fan_out, s: number(s, "gain") ** 2 / max(fan_in, fan_out),
+        variance=lambda fan_in, fan_out, s: setting(s, "gain") ** 2 / max(fan_in, fan_out),
         independent=False,
     ),
     Initializer(

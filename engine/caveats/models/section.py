@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from caveats.choice import Options, plain
+from caveats.choice import Options, as_toml
 
 __all__ = ["InitConfig", "NetworkConfig"]
 
@@ -18,7 +18,7 @@ class InitConfig:
     options: Options = field(default_factory=dict)
 
     def settings(self) -> str | dict[str, Any]:
-        return {"name": self.name, **plain(self.options)} if self.options else self.name
+        return {"name": self.name, **as_toml(self.options)} if self.options else self.name
 
 
 @dataclass(frozen=True, slots=True)

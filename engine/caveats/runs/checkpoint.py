@@ -223,8 +223,8 @@ def fill(shape: Any, path: str, tensors: dict[str, Tensor], numbers: dict[str, A
     if isinstance(shape, Tensor):
         tensor = tensors.pop(path, None)
         if tensor is None or tensor.shape != shape.shape or tensor.dtype != shape.dtype:
-            found = "a number" if tensor is None else described(tensor)
-            raise MisfitError(f"{path} is {found} where this run has {described(shape)}")
+            found = "a number" if tensor is None else kind_and_shape(tensor)
+            raise MisfitError(f"{path} is {found} where this run has {kind_and_shape(shape)}")
         return tensor
     value = numbers.pop(path, None)
     if path == UNBOUNDED and (value in ("nan", "inf", "-inf") or type(value) is float):
@@ -236,6 +236,6 @@ def fill(shape: Any, path: str, tensors: dict[str, Tensor], numbers: dict[str, A
     raise MisfitError(f"{path} = {visible(repr(value))[:80]}")
 
 
-def described(tensor: Tensor) -> str:
+def kind_and_shape(tensor: Tensor) -> str:
     kind = str(tensor.dtype).removeprefix("torch.")
     return f"{'×'.join(map(str, tensor.shape)) or 'one'} {kind}"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from caveats.errors import visible
 from caveats.history import Event, Snapshot, States
-from caveats.measures import LAYER_MEASURES, SCALARS, STATES
+from caveats.measures import LAYER_MEASURES, SCALARS, UNIT_STATES
 
 __all__ = ["BadLineError", "Record", "event_line", "is_event", "parse", "record_line"]
 
@@ -45,12 +45,12 @@ class Record:
     states: States | None = field(default=None)
 
 
-def number(value: float) -> str:
+def number_text(value: float) -> str:
     text = f"{value:.9g}"
     return "null" if text == "nan" else text.replace("inf", "1e999")
 
 
-def numbers(values: NDArray[np.float64]) -> str:
+def number_texts(values: NDArray[np.float64]) -> str:
     text = ",".join([f"{value:.9g}" for value in values.tolist()])
     return text.replace("nan", "null").replace("inf", "1e999") if "n" in text else text
 
@@ -61,11 +61,11 @@ def record_line(snapshot: Snapshot, row: int, before: States | None = None) -> s
     parts = [f'{{"step":{snapshot.steps[row]}']
     for name, value in zip(SCALARS, snapshot.table[row].tolist(), strict=True):
         if name in _ALWAYS or not isnan(value):
-            parts.append(f'"{name}":{number(value)}')
+            parts.append(f'"{name}":{number_text(value)}')
     cube = snapshot.cube[row]
     seen = ~np.isnan(cube).all(1)
     measures = ",".join(
-        f'"{name}":[{numbers(cube[column])}]'
+        f'"{name}":[{number_texts(cube[column])}]'
         for column, name in enumerate(LAYER_MEASURES)
         if seen[column]
     )
@@ -152,7 +152,7 @@ def codes(texts: object, units: tuple[int, ...]) -> States:
         if not isinstance(text, str) or len(text) != expected or not text.isascii():
             raise BadLineError(f"has no text of {expected} digits as states of a layer")
         state = np.frombuffer(text.encode("ascii"), np.uint8) - np.uint8(_ZERO)
-        if len(state) and state.max() >= len(STATES):  # below "0" wraps around to above 200
+        if len(state) and state.max() >= len(UNIT_STATES):  # below "0" wraps around to above 200
             raise BadLineError("has an unknown digit in states")
         states.append(state)
     return tuple(states)
@@ -163,10 +163,10 @@ def changes(content: Mapping[str, Any]) -> Mapping[str, Any]:
     given = content.get("changes")
     if not isinstance(given, dict):
         return {}
-    return {cut(key): plain(value) for key, value in list(given.items())[:100]}
+    return {cut(key): plain_change(value) for key, value in list(given.items())[:100]}
 
 
-def plain(value: Any) -> Any:
+def plain_change(value: Any) -> Any:
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):

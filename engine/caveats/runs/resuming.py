@@ -26,7 +26,7 @@ from caveats.status import LIVE
 
 __all__ = ["restore", "resume"]
 
-OVER = 60.0  # seconds without a sign of life after which no clock is so wrong that it is alive
+GONE_AFTER = 60.0  # seconds without a sign of life: no clock is so wrong that it is still alive
 
 
 def restore(folder: Path, every: int | Cadence | None = None) -> Run:
@@ -101,7 +101,7 @@ def refuse_if_alive(folder: Path, manifest: Manifest) -> None:
             return
         except OSError:
             pass  # it lives, and is somebody else's
-    if (datetime.now(UTC) - now.time).total_seconds() > OVER:
+    if (datetime.now(UTC) - now.time).total_seconds() > GONE_AFTER:
         return
     deadline = time.monotonic() + 2.5 * BEAT
     while time.monotonic() < deadline:

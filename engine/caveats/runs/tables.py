@@ -47,11 +47,14 @@ def to_jsonl(folder: Path, out: Path) -> None:
     manifest = Manifest.read(folder)
     with written(out) as file:
         for content in records(folder, manifest):
-            line = noted(content) if isinstance(content, Event) else spelled(content, manifest)
+            if isinstance(content, Event):
+                line = event_object(content)
+            else:
+                line = record_object(content, manifest)
             file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
-def noted(event: Event) -> dict[str, Any]:
+def event_object(event: Event) -> dict[str, Any]:
     changes = {
         key: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in event.changes.items()
@@ -59,7 +62,7 @@ def noted(event: Event) -> dict[str, Any]:
     return {"event": event.kind, "step": event.step, "text": event.text, "changes": changes}
 
 
-def spelled(record: Record, manifest: Manifest) -> dict[str, Any]:
+def record_object(record: Record, manifest: Manifest) -> dict[str, Any]:
     infinite: list[str] = []
 
     def number(value: float, path: str) -> float | int | None:

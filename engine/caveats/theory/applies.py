@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from caveats.choice import Value
 from caveats.models.initializers import INITIALIZERS
 from caveats.models.section import NetworkConfig
-from caveats.theory.gram import Layer
+from caveats.theory.gram import RandomLayer
 from caveats.theory.response import Response
 
 __all__ = ["MIN_WIDTH", "layers_of", "why_not"]
@@ -45,14 +45,14 @@ def why_not(network: NetworkConfig) -> str:
     return ""
 
 
-def layers_of(network: NetworkConfig, features: int, outputs: int) -> list[Layer]:
+def layers_of(network: NetworkConfig, features: int, outputs: int) -> list[RandomLayer]:
     """The layers of a fresh network for which `why_not` has no objection, output layer last."""
     choice = INITIALIZERS[network.init.name]
     assert choice.variance is not None
     sizes = [features, *network.widths, outputs]
     names = [*network.activations, None]
     return [
-        Layer(
+        RandomLayer(
             fan_in,
             units,
             choice.variance(fan_in, units, network.init.options),

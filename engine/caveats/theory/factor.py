@@ -13,9 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from caveats.config import RunConfig
+from caveats.data.dataset import FLOAT32_MAX
 from caveats.theory.applies import layers_of, why_not
-from caveats.theory.gram import FLOAT32_MAX
-from caveats.theory.kernels import moments
+from caveats.theory.kernels import gaussian_moments
 
 __all__ = ["Factor", "factor"]
 
@@ -53,7 +53,7 @@ def factor(config: RunConfig, features: int, mean_square: float = 1.0) -> Factor
         if not math.sqrt(q) < FLOAT32_MAX:
             text = f"explodes beyond float range at layer {len(logs) + 1}"
             return Factor((), math.inf, math.inf, f"{_named(config)}: {text}")
-        at = moments(layer.response, np.array([q]), layer.bias_mean)
+        at = gaussian_moments(layer.response, np.array([q]), layer.bias_mean)
         with np.errstate(all="ignore"):
             slope, square = float(at.slope_square[0]), float(at.square[0])
             # delta_rms is per unit: of N units below, fed by N' above, N'/N of the sum.

@@ -23,29 +23,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from caveats.data.dataset import FLOAT32_MAX
 from caveats.theory.alignment import Alignment, Below, diagonals, outer
-from caveats.theory.kernels import WidthPairs, moments, pair_expectations, width_pairs
+from caveats.theory.kernels import WidthPairs, gaussian_moments, pair_expectations, width_pairs
 from caveats.theory.lengths import Lengths, Strays, log_mean
 from caveats.theory.residuals import Residuals
 from caveats.theory.response import Floats, Response
 
 __all__ = [
-    "FLOAT32_MAX",
     "Forward",
     "Gradients",
-    "Layer",
     "Passed",
+    "RandomLayer",
     "backward",
     "forward",
 ]
 
-# Networks run in float32, where an entry beyond this is inf; the recursion itself is float64.
-FLOAT32_MAX = 3.4028235e38
 _TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class RandomLayer:
     """One layer of independent weights; ``response`` is None for the output layer.
 
     ``weight_variance`` and ``bias_variance`` are of one entry, ``bias_mean`` is the constant that
@@ -116,7 +114,7 @@ class Gradients:
     spread: float
 
 
-def forward(x: Floats, layers: Sequence[Layer]) -> Forward:
+def forward(x: Floats, layers: Sequence[RandomLayer]) -> Forward:
     """Carry the rows ``x`` (rows, features) through the layers.
 
     Correlations are those of infinite width; lengths those of a typical network of these widths,
@@ -135,13 +133,13 @@ def forward(x: Floats, layers: Sequence[Layer]) -> Forward:
             cov = layer.weight_variance * inputs + layer.bias_variance
             q = float(np.diagonal(cov).mean())
             largest = float(np.sqrt(np.diagonal(cov).max())) + abs(layer.bias_mean)
-        if not largest < FLOAT32_MAX:
+        if not largest < FLOAT32_MAX:  # networks run in float32, the recursion in float64
             return Forward(done, few, between, strays.lengths(), index, uneven)
         if layer.response is None:
             done.append(Passed(inputs, cov, layer.bias_variance, None, layer.bias_mean, q, None))
             continue
         value, slopes = pair_expectations(layer.response, cov, layer.bias_mean)
-        near = moments(layer.response, np.array([q]), layer.bias_mean)
+        near = gaussian_moments(layer.response, np.array([q]), layer.bias_mean)
         near_few = cov[np.ix_(few, few)]
         pairs = width_pairs(layer.response, near_few, layer.bias_mean)
         noise = (pairs.squares - 1) / layer.units
@@ -163,7 +161,9 @@ def forward(x: Floats, layers: Sequence[Layer]) -> Forward:
     return Forward(done, few, between, strays.lengths(), None, uneven)
 
 
-def backward(forward: Forward, layers: Sequence[Layer], residuals: Residuals) -> list[Gradients]:
+def backward(
+    forward: Forward, layers: Sequence[RandomLayer], residuals: Residuals
+) -> list[Gradients]:
     """Carry residuals dLoss/dout of each row's own loss back to every layer, output layer last.
 
     The logarithms are those of a typical network, so what finite width adds is taken off: the
@@ -262,7 +262,7 @@ def _own_factors(logs: Floats) -> tuple[Floats, Floats]:
     return np.exp((logs - top[:, None]) / 2), top
 
 
-def _below(forward: Forward, layers: Sequence[Layer], index: int, samples: int) -> Below:
+def _below(forward: Forward, layers: Sequence[RandomLayer], index: int, samples: int) -> Below:
     """Hidden layer ``index`` of the typical network and of the first ``samples`` networks."""
     here, after, lengths = forward.layers[index], forward.layers[index + 1], forward.lengths
     few = np.ix_(forward.few, forward.few)

@@ -26,7 +26,7 @@ __all__ = [
     "Moments",
     "SingleMoments",
     "WidthPairs",
-    "moments",
+    "gaussian_moments",
     "normal_cdf",
     "normal_pdf",
     "pair_expectations",
@@ -137,7 +137,7 @@ def pair_expectations(response: Response, cov: Floats, mean: float = 0.0) -> tup
         return _series(value, c, 2) + by_value, _series(slope, c, 1) + by_slope
 
 
-def moments(response: Response, q: Floats, mean: float = 0.0) -> Moments:
+def gaussian_moments(response: Response, q: Floats, mean: float = 0.0) -> Moments:
     """Expectations over single rows z ~ N(mean, q), ``q`` of shape (rows,)."""
     with np.errstate(all="ignore"):
         q = np.asarray(q, dtype=np.float64)
@@ -152,8 +152,8 @@ def moments(response: Response, q: Floats, mean: float = 0.0) -> Moments:
 
 
 def single_moments(response: Response, q: Floats, mean: float = 0.0) -> SingleMoments:
-    """Of z ~ N(mean, q), by quadrature alone: good to 1e-3, in one pass for many q. `moments` is
-    exact."""
+    """Of z ~ N(mean, q), by quadrature alone: good to 1e-3, in one pass for many q.
+    `gaussian_moments` is exact."""
     with np.errstate(all="ignore"):
         grid = _grid()
         value, slope = response.both(mean + np.sqrt(q)[:, None] * grid.t)

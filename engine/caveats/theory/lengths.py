@@ -21,7 +21,7 @@ __all__ = ["Lengths", "Strays", "log_mean"]
 _NETWORKS = 256
 _GRID = 96
 _TINY, _HUGE = 1e-300, 1e150  # squares beyond float32's range, and their squares still float64
-_FAR = 2 * np.log(3.4e38)
+_BEYOND = 2 * np.log(3.4e38)
 _NO_SCATTER = 1e-6  # ReLU's, which is 0, comes out of the quadrature as less
 
 
@@ -64,7 +64,7 @@ class Strays:
         with np.errstate(all="ignore"):
             typical = np.log(np.maximum(weights + biases, _TINY))  # (rows,)
             drawn = np.logaddexp(np.log(weights) + self._inputs[-1], np.log(biases))
-            self.beyond |= not drawn.max() < _FAR
+            self.beyond |= not drawn.max() < _BEYOND
             drawn = np.clip(drawn, np.log(_TINY), np.log(_HUGE))  # (networks, rows)
         low, high = min(drawn.min(), typical.min()), max(drawn.max(), typical.max())
         grid = np.linspace(low - 1e-3, high + 1e-3, _GRID)

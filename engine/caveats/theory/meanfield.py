@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from caveats.theory.kernels import moments, pair_expectations, single_moments
+from caveats.theory.kernels import gaussian_moments, pair_expectations, single_moments
 from caveats.theory.response import Floats, Response
 
 __all__ = [
@@ -53,7 +53,7 @@ def length_map(
     response: Response, q: float, weights: float, biases: float = 0.0, mean: float = 0.0
 ) -> float:
     """The next layer's q: σ_w² E[φ²] + σ_b² (Poole et al. 2016, eq. 3)."""
-    return weights * float(moments(response, np.array([q]), mean).square[0]) + biases
+    return weights * float(gaussian_moments(response, np.array([q]), mean).square[0]) + biases
 
 
 def fixed_point(
@@ -71,9 +71,9 @@ def fixed_point(
     q = _follow(excess)
     if q == 0.0 or math.isinf(q):
         edge = _LOW * 1e-3 if q == 0.0 else _HIGH
-        chi = weights * float(moments(response, np.array([edge]), mean).slope_square[0])
+        chi = weights * float(gaussian_moments(response, np.array([edge]), mean).slope_square[0])
         return FixedPoint(q, 1.0, chi, _depth(chi), _depth(chi))
-    at = moments(response, np.array([q]), mean)
+    at = gaussian_moments(response, np.array([q]), mean)
     chi = weights * float(at.slope_square[0])
     step = 1e-3
     slope = (
@@ -87,7 +87,7 @@ def fixed_point(
 
     c = 1.0
     if chi > 1.0 + 1e-9:
-        c = _root(lambda c: pair(c)[0] - c, 0.0, 1.0 - 1e-7)
+        c = _solution(lambda c: pair(c)[0] - c, 0.0, 1.0 - 1e-7)
     return FixedPoint(q, c, chi, _depth(slope), _depth(chi if c == 1.0 else pair(c)[1]))
 
 
@@ -101,7 +101,7 @@ def edge_of_chaos(
     """
 
     def ratio(q: float) -> float:
-        at = moments(response, np.array([q]), mean)
+        at = gaussian_moments(response, np.array([q]), mean)
         return (float(at.square[0]) / float(at.slope_square[0]) + biases) / q - 1.0
 
     grid = np.geomspace(_LOW, _HIGH, 121)
@@ -111,12 +111,12 @@ def edge_of_chaos(
     if np.abs(ratio(1.0)) < 1e-9:
         q = 1.0
     elif (found := _sign_change(grid, signs)) is not None:
-        q = _root(ratio, *found)
+        q = _solution(ratio, *found)
     elif abs(signs[0]) < 1e-3:
         q = 0.0
     else:
         return None
-    at = moments(response, np.array([max(q, 1e-12)]), mean)
+    at = gaussian_moments(response, np.array([max(q, 1e-12)]), mean)
     return 1.0 / float(at.slope_square[0]), q
 
 
@@ -131,8 +131,8 @@ def critical_point(response: Response) -> tuple[float, float, float] | None:
     found = _sign_change(grid, signs)
     if found is None or np.abs(signs).max() < 1e-6:  # 0 for ReLU at every q: φφ'' is 0
         return None
-    q = _root(lambda q: _bend(response, q), *found)
-    at = moments(response, np.array([q]))
+    q = _solution(lambda q: _bend(response, q), *found)
+    at = gaussian_moments(response, np.array([q]))
     weights = 1.0 / float(at.slope_square[0])
     return q, weights, q - weights * float(at.square[0])
 
@@ -140,7 +140,7 @@ def critical_point(response: Response) -> tuple[float, float, float] | None:
 def _bend(response: Response, q: float) -> float:
     """E[φφ''] at variance q, by a central difference of E[φ²]."""
     step = 1e-4
-    near = moments(response, q * np.array([1 - step, 1.0, 1 + step]))
+    near = gaussian_moments(response, q * np.array([1 - step, 1.0, 1 + step]))
     rise = (near.square[2] - near.square[0]) / (2 * step * q)
     return float(rise - near.slope_square[1])
 
@@ -161,7 +161,7 @@ def _follow(excess: Callable[[float], float]) -> float:
     last = 1.0
     for q in grid[1:]:
         if (excess(float(q)) > 0) != (here > 0):
-            return _root(excess, min(last, float(q)), max(last, float(q)))
+            return _solution(excess, min(last, float(q)), max(last, float(q)))
         last = float(q)
     return math.inf if here > 0 else 0.0
 
@@ -172,7 +172,7 @@ def _sign_change(grid: Floats, values: Floats) -> tuple[float, float] | None:
     return None if not len(found) else (float(grid[found[0]]), float(grid[found[0] + 1]))
 
 
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
+def _solution(function: Callable[[float], float], low: float, high: float) -> float:
     """A root between two points of different sign: regula falsi, which halves the weight of an
     end that stays (Illinois), about 10 steps where bisection takes 50."""
     at_low, at_high = function(low), function(high)

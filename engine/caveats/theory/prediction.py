@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from caveats.config import RunConfig
+from caveats.data.dataset import FLOAT32_MAX
 from caveats.models.initializers import INITIALIZERS
 from caveats.theory.applies import layers_of, why_not
 from caveats.theory.dead import dead_fraction
 from caveats.theory.gram import (
-    FLOAT32_MAX,
     Gradients,
-    Layer,
     Passed,
+    RandomLayer,
     backward,
     forward,
     output_sizes,
@@ -34,7 +34,7 @@ __all__ = ["Prediction", "predict"]
 FLOAT32_TINY = 1e-45
 # Expected units of a layer that fire on a row. Below, single units decide: on moons under a bias of
 # -1 (8e-4) the spread over networks overflows, on digits (1) norms are right within .13 decades.
-_FEWEST = 1e-3
+_FEWEST_FIRING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def predict(
 
 def _assemble(
     config: RunConfig,
-    layers: list[Layer],
+    layers: list[RandomLayer],
     passed: list[Passed],
     gradients: list[Gradients],
     dead: Floats,
@@ -149,7 +149,7 @@ def _uneven(config: RunConfig, index: int) -> str:
     )
 
 
-def _silent(layers: list[Layer], passed: list[Passed]) -> str:
+def _silent(layers: list[RandomLayer], passed: list[Passed]) -> str:
     """What a constant bias leaves of the first hidden layer that it silences; "" if of none."""
     for index, (layer, here) in enumerate(zip(layers, passed, strict=True)):
         if layer.response is None or layer.bias_mean == 0.0:
@@ -162,7 +162,7 @@ def _silent(layers: list[Layer], passed: list[Passed]) -> str:
             scale = math.sqrt(2 * q) or math.inf
             below = math.erfc((low - layer.bias_mean) / scale)  # twice the chance above ``low``
             above = math.erfc((high - layer.bias_mean) / scale)
-            if layer.units * (below - above) / 2 < _FEWEST:
+            if layer.units * (below - above) / 2 < _FEWEST_FIRING:
                 return f"some rows hardly reach one in layer {index + 1}"
     return ""
 

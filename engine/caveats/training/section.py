@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from caveats.choice import Options, plain
+from caveats.choice import Options, as_toml
 from caveats.training.optimizers import OPTIMIZERS
 
 __all__ = ["OptimizerConfig", "TrainingConfig"]
@@ -25,7 +25,7 @@ class OptimizerConfig:
         return {
             "name": self.name,
             "lr": self.lr,
-            **plain(self.options),
+            **as_toml(self.options),
             "clip_norm": self.clip_norm,
             "schedule": self.schedule,
         }

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.history import Event, History
-from caveats.measures import LAYER_MEASURES, SCALARS, STATES
+from caveats.measures import LAYER_MEASURES, SCALARS, UNIT_STATES
 from caveats.run import Run
 from caveats.runs import log as logging
 from caveats.runs import reader as reading
@@ -87,7 +87,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True, width=32)
     step=st.integers(0, 2**53),
     scalars=st.lists(numbers, min_size=len(SCALARS), max_size=len(SCALARS)),
     cells=st.lists(numbers, min_size=len(LAYER_MEASURES) * 2, max_size=len(LAYER_MEASURES) * 2),
-    states=st.lists(st.integers(0, len(STATES) - 1), min_size=3, max_size=3),
+    states=st.lists(st.integers(0, len(UNIT_STATES) - 1), min_size=3, max_size=3),
 )
 def test_a_line_holds_every_float32_exactly_and_is_strict_json(step, scalars, cells, states):
     history = History(("layer 1", "output"))

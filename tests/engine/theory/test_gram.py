@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from caveats.theory.gram import Layer, backward, forward, output_sizes
+from caveats.theory.gram import RandomLayer, backward, forward, output_sizes
 from caveats.theory.residuals import residuals
 from caveats.theory.response import Response
 
@@ -26,7 +26,7 @@ def layers_of(name, widths, variance, bias_variance=0.0, bias_mean=0.0):
     sizes = [12, *widths, CLASSES]
     hidden = len(widths)
     return [
-        Layer(
+        RandomLayer(
             a,
             b,
             variance / a,
@@ -109,7 +109,7 @@ def test_layers_of_unequal_widths_and_mixed_activations():
     sizes = [12, 60, 200, 90, CLASSES]
     names = ["tanh", "relu", "sigmoid", None]
     layers = [
-        Layer(a, b, 1.5 / a, 0.0, 0.0, None if name is None else Response.of(name))
+        RandomLayer(a, b, 1.5 / a, 0.0, 0.0, None if name is None else Response.of(name))
         for a, b, name in zip(sizes[:-1], sizes[1:], names, strict=True)
     ]
     functions = [torch.tanh, torch.relu, torch.sigmoid]
@@ -123,7 +123,7 @@ def test_a_linear_layer_is_exact():
     """One linear layer, mse: the covariance, the output's residuals and ‖dW‖² have closed forms."""
     x, y = rows()
     v, target = 0.7, np.eye(CLASSES)[y]
-    layer = [Layer(12, CLASSES, v)]
+    layer = [RandomLayer(12, CLASSES, v)]
     passed = forward(x, layer)
     gram = x @ x.T
     assert np.allclose(passed.layers[0].cov, v * gram)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from caveats.models.activations import ACTIVATIONS
-from caveats.theory.kernels import moments, normal_cdf, pair_expectations, width_pairs
+from caveats.theory.kernels import gaussian_moments, normal_cdf, pair_expectations, width_pairs
 from caveats.theory.response import Response
 
 CORRELATIONS = (-0.9, -0.3, 0.0, 0.4, 0.8, 0.95)
@@ -94,7 +94,7 @@ def test_in_wide_inputs_and_near_twins_the_errors_stay_small(name):
 
 def test_single_rows_agree_with_the_closed_form_of_relu_with_bias():
     q, mean = 2.0, 0.5
-    at = moments(Response.of("relu"), np.array([q]), mean)
+    at = gaussian_moments(Response.of("relu"), np.array([q]), mean)
     s = math.sqrt(q)
     density = math.exp(-((mean / s) ** 2) / 2) / math.sqrt(2 * math.pi)
     above = float(normal_cdf(np.array([mean / s]))[0])

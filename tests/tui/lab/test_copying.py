@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from caveats.config import RunConfig
-from caveats.measures import SCALARS, STATES
+from caveats.measures import SCALARS, UNIT_STATES
 from caveats.run import Run
 from caveats.theory import Prediction
-from caveats.views import line, plane
+from caveats.views import fitted_line, plane
 from caveats_tui.lab.copying import LARGEST, copied
 from caveats_tui.lab.figures import Trace
 from caveats_tui.lab.panel import VIEWS
@@ -85,7 +85,7 @@ def test_the_neuron_map_is_a_row_a_hidden_unit_in_the_records_words(made: Made) 
     head, rows = read(copied("neurons", trace, None).text)
     assert head == ["layer", "unit", "state"]
     expected = [
-        [f"layer {layer + 1}", str(unit), STATES[trace.snapshot.states[1][layer][unit]]]
+        [f"layer {layer + 1}", str(unit), UNIT_STATES[trace.snapshot.states[1][layer][unit]]]
         for layer in range(2)
         for unit in range(5)
     ]
@@ -111,7 +111,7 @@ def test_a_boundary_is_a_row_a_cell_in_the_datas_own_units() -> None:
 
 def test_a_fit_is_what_the_network_says_along_the_line() -> None:
     run = Run(RunConfig().changed({"data.name": "sine", "training.loss": "mse"}, "test"))
-    seen = line(run.trainer.network, run.dataset, 30)
+    seen = fitted_line(run.trainer.network, run.dataset, 30)
     head, rows = read(copied("fit", None, seen).text)
     assert head == ["x", "network"]
     np.testing.assert_allclose(np.array(rows, float)[:, 0], seen.grid, rtol=1e-8)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from caveats.config import RunConfig
-from caveats.measures import STATES
+from caveats.measures import UNIT_STATES
 from caveats.run import Run
 from caveats.views import Plane, plane
 from caveats_tui.charts.spec import Charset, Rows
@@ -47,7 +47,7 @@ def test_each_neuron_has_a_cell_with_the_symbol_of_its_state(
     told = Counter(SHAPES[charset][code] for state in states for code in state)
     assert picture == told
     for symbol, count in told.items():
-        name = STATES[SHAPES[charset].index(symbol)]
+        name = UNIT_STATES[SHAPES[charset].index(symbol)]
         assert f"{symbol} {name} {count}" in legend
 
 
@@ -71,12 +71,12 @@ def test_where_neurons_share_a_cell_the_worst_is_shown() -> None:
     """100 units in 8 cells of 13: each cell is given one unit of every state but the worse."""
     width = len("layer 1 ") + 8
     for worst in range(1, len(WORST_LAST)):
-        state = np.full(100, STATES.index(WORST_LAST[0]), np.uint8)
+        state = np.full(100, UNIT_STATES.index(WORST_LAST[0]), np.uint8)
         for cell in range(8):
             for place, name in enumerate(WORST_LAST[: worst + 1]):
-                state[cell * 13 + place] = STATES.index(name)
+                state[cell * 13 + place] = UNIT_STATES.index(name)
         rows = text(neuron_map([state], names(1), width, 2))
-        symbol = SHAPES["braille"][STATES.index(WORST_LAST[worst])]
+        symbol = SHAPES["braille"][UNIT_STATES.index(WORST_LAST[worst])]
         assert rows[0] == "layer 1 " + symbol * 8
 
 
@@ -185,4 +185,4 @@ def test_nothing_in_ascii_is_beyond_ascii(moons: Run) -> None:
 
 
 def test_these_tests_know_every_state() -> None:
-    assert set(WORST_LAST) == set(STATES)
+    assert set(WORST_LAST) == set(UNIT_STATES)

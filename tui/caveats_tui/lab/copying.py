@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from caveats.measures import STATES
+from caveats.measures import UNIT_STATES
 from caveats.runs.tables import cell
 from caveats_tui.lab.figures import Trace, predicted
 from caveats_tui.terminal.facts import inside
@@ -18,7 +18,7 @@ from caveats_tui.terminal.facts import inside
 if TYPE_CHECKING:
     from textual.app import App
 
-    from caveats.views import Line, Plane
+    from caveats.views import FittedLine, Plane
     from caveats_tui.lab.panel import Panel
 
 __all__ = ["LARGEST", "Copied", "copied", "copy"]
@@ -48,7 +48,7 @@ def copy(app: App[None], panel: Panel, trace: Trace | None) -> str:
     return said + " (tmux: set-clipboard on)" * ("tmux" in inside(os.environ))
 
 
-def copied(view: str, trace: Trace | None, picture: Plane | Line | None) -> Copied:
+def copied(view: str, trace: Trace | None, picture: Plane | FittedLine | None) -> Copied:
     """What is drawn in a ``view`` (as `caveats_tui.lab.panel` names them) as csv of at most
     `LARGEST` bytes; ``picture`` is what the network said of a plane or a line, where that is shown.
 
@@ -87,12 +87,12 @@ def size(text: str) -> str:
     return f"{len(text)} bytes" if len(text) < 1000 else f"{len(text) / 1000:.1f} KB"
 
 
-def table(view: str, trace: Trace | None, picture: Plane | Line | None) -> list[Cells]:
+def table(view: str, trace: Trace | None, picture: Plane | FittedLine | None) -> list[Cells]:
     """Head and rows; the head alone, or nothing, where there are no data."""
     if view == "boundary":
         return [] if picture is None else regions(cast("Plane", picture))
     if view == "fit":
-        return [] if picture is None else fitted(cast("Line", picture))
+        return [] if picture is None else fitted(cast("FittedLine", picture))
     if trace is None or not len(trace.snapshot):
         return []
     return TABLES[view](trace)
@@ -158,7 +158,7 @@ def activations(trace: Trace) -> list[Cells]:
 def neurons(trace: Trace) -> list[Cells]:
     """A row a unit of the hidden layers, counted from 0, at the record shown."""
     rows = [
-        [layer, str(unit), STATES[code]]
+        [layer, str(unit), UNIT_STATES[code]]
         for layer, states in zip(trace.layers[:-1], trace.seen.states[-1][:-1], strict=True)
         for unit, code in enumerate(states.tolist())
     ]
@@ -181,7 +181,7 @@ def regions(seen: Plane) -> list[Cells]:
     return [["x1", "x2", "class"], *rows]
 
 
-def fitted(seen: Line) -> list[Cells]:
+def fitted(seen: FittedLine) -> list[Cells]:
     """What the network says along the line; the targets are the data set's own."""
     rows = [[cell(float(x)), cell(float(y))] for x, y in zip(seen.grid, seen.output, strict=True)]
     return [["x", "network"], *rows]

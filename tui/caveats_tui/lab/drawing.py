@@ -17,7 +17,7 @@ from caveats_tui.lab.grids import boundary_map, neuron_map
 from caveats_tui.lab.panel import Panel
 
 if TYPE_CHECKING:
-    from caveats.views import Line, Plane
+    from caveats.views import FittedLine, Plane
     from caveats_tui.charts.process import ChartProcess
     from caveats_tui.lab.workbench import Workbench
 
@@ -93,7 +93,7 @@ class Drawing:
 
     def _ask(self, panel: Panel, bench: Workbench, look: Look) -> None:
         """Have the network asked; the answer is shown when it is there."""
-        from caveats.views import line, plane
+        from caveats.views import fitted_line, plane
 
         app, view = panel.app, panel.view
 
@@ -102,7 +102,7 @@ class Drawing:
                 panel.picture = seen
                 panel.show(boundary_map(seen, dark=look.dark, charset=look.charset))
 
-        def show_line(seen: Line) -> None:
+        def show_line(seen: FittedLine) -> None:
             if panel.view == view:
                 panel.picture = seen
                 self._charts.submit(panel.id or "", fit(seen, look))
@@ -123,7 +123,7 @@ class Drawing:
             )
         else:
             bench.ask(
-                lambda network, data: line(network, data, 2 * look.width),
+                lambda network, data: fitted_line(network, data, 2 * look.width),
                 lambda seen: hand_over(app, show_line, seen),
                 refused,
             )

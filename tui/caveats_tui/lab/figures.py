@@ -20,7 +20,7 @@ from caveats_tui.charts.spec import Charset, Chart, Curve, Mark
 
 if TYPE_CHECKING:
     from caveats.theory import Prediction
-    from caveats.views import Line
+    from caveats.views import FittedLine
 
 __all__ = [
     "FIGURES",
@@ -324,7 +324,7 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
     return across_layers(curves, count, look, fitted(curves, look.log, previous))
 
 
-def fit(seen: Line, look: Look) -> Chart:
+def fit(seen: FittedLine, look: Look) -> Chart:
     """A regression on one input: the targets as points, what the network says as a line."""
     points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
     colour = series_colour("accuracy", dark=look.dark)

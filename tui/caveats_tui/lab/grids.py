@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from caveats.measures import STATES
+from caveats.measures import UNIT_STATES
 from caveats_tui.charts.palette import layer_colour, series_colour
 from caveats_tui.charts.spec import Charset, Row, Rows, Run
 from caveats_tui.lab.figures import evenly
@@ -24,7 +24,7 @@ __all__ = ["boundary_map", "neuron_map"]
 
 States = Sequence[npt.NDArray[np.uint8]]
 
-# By the code in caveats.measures.STATES: alive, silent, saturated, dead, unobserved.
+# By the code in caveats.measures.UNIT_STATES: alive, silent, saturated, dead, unobserved.
 _SHAPES: dict[bool, str] = {True: "■▪▣×?", False: "o.S#?"}
 # The codes, worst (dead) first; also from codes to ranks: the permutation is its own inverse.
 _BADNESS = np.array([3, 2, 1, 0, 4])
@@ -48,8 +48,12 @@ def neuron_map(
     grey = series_colour("axis", dark=dark)
     label = max((len(name) for name in names), default=0) + 1
     room = max(1, width - label)
-    counts = np.bincount(np.concatenate([*states, np.zeros(0, np.uint8)]), minlength=len(STATES))
-    legend = [f"{shapes[code]} {STATES[code]} {counts[code]}" for code in _BADNESS if counts[code]]
+    counts = np.bincount(
+        np.concatenate([*states, np.zeros(0, np.uint8)]), minlength=len(UNIT_STATES)
+    )
+    legend = [
+        f"{shapes[code]} {UNIT_STATES[code]} {counts[code]}" for code in _BADNESS if counts[code]
+    ]
     for lines in (1, 2):  # as few as the legend needs, two only where there is room for them
         high = max(1, height - lines)
         drawn, shared = arranged(states, room, high)

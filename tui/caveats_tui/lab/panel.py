@@ -18,7 +18,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.lab.figures import FIGURES, curves_drawn, short
 
 if TYPE_CHECKING:
-    from caveats.views import Line, Plane
+    from caveats.views import FittedLine, Plane
 
 __all__ = ["VIEWS", "Panel"]
 
@@ -51,7 +51,7 @@ class Panel(RowsView, can_focus=True):
         self.view = self.views[0]
         self.limits: Limits | None = None
         self.drawn: object = None  # what the rows shown, or asked for, were made from
-        self.picture: Plane | Line | None = None  # what the network said, where that is shown
+        self.picture: Plane | FittedLine | None = None  # what the network said, where that is shown
         self._linear: dict[str, bool] = {}
         self._labels = "", ""  # the title and, in markup, the legend
 
