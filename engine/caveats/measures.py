@@ -1,4 +1,5 @@
-"""The table of what is measured: names, units and meanings of every number in a record.
+"""The table of what is measured: names, units and meanings of every number in a record; the
+definitions in full, with their sources, are in docs/measurements.md.
 
 It computes nothing: `caveats.measuring.probe` fills these columns, `caveats.history` keeps them,
 screens and verdicts read them by name.

@@ -1,8 +1,9 @@
 """Measures the layers of any nn.Module on a fixed set of rows; never changes what training does.
 
-It owns the definitions of SCIENCE's measurements: dead, dormant, saturated, delta, norms,
-distinct units. It knows nothing of runs, of time, or of how numbers are shown. The device reduces
-over rows (`caveats.measuring.reductions`); the host finishes the one number a unit that is left.
+It takes the layer measures that docs/measurements.md defines: dead, dormant, saturated, delta,
+norms, distinct units. It knows nothing of runs, of time, or of how numbers are shown. The device
+reduces over rows (`caveats.measuring.reductions`); the host finishes the one number a unit that is
+left.
 """
 
 from __future__ import annotations

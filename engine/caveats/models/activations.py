@@ -2,8 +2,9 @@
 from. It knows nothing of layers or of training.
 
 Where an activation is flat or nearly so is written as limits on its input z, which makes "dead"
-and "saturated" (SCIENCE: a unit is dead when the slope is exactly 0 on every row, saturated when
-the slope is below 5 % of its maximum) one comparison each, for any module that a probe meets.
+and "saturated" (docs/measurements.md: a unit is dead when the slope is exactly 0 on every row,
+saturated when it is below 5 % of its maximum on nearly all) one comparison each, for any module
+that a probe meets.
 """
 
 from __future__ import annotations

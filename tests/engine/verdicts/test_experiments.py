@@ -10,7 +10,7 @@ from caveats.experiments.experiment import GROUPS
 from caveats.run import Run
 from caveats.verdicts import CAVEATS, Judge, Verdict, judge
 
-# SCIENCE's table, each with a file, and one for what no other caveat explains.
+# One for each way to fail, and `two_in_three_absent` for what no other caveat explains.
 NAMES = {
     "mass_extinction", "raw_pixels", "born_with_bias", "target_offset", "born_dead",
     "sigmoid_staircase", "whispering_weights", "default_that_vanishes", "he_2015", "glorot_2010",
