@@ -15,8 +15,8 @@ GROWTH = 6  # from there on the next record is a sixth of the steps so far away,
 # A record costs as much as two to six training steps, so that one in so many takes 1-2.5 %.
 GAP = 250
 MOST_RECORDS = 1000  # of a run's planned length beyond the first ones: its history thins none
-# The measures that are "deep", together as dear as three to 18 steps, and the reading of the
-# sharpness, 15 to 35 steps. A run of 1,000 steps is read once, at its end: 1.5-3.5 % of it.
+# The measures that are "deep", together as dear as three to five steps, and the reading of the
+# sharpness, 15 to 22 steps. A run of 1,000 steps is read once, at its end: 1.5-2.2 % of it.
 DEEP = 250, 4000
 READINGS = 1000, 8000
 
