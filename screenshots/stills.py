@@ -21,10 +21,10 @@ from caveats.experiments import find
 from caveats.run import Run
 from caveats.runs.manifest import Manifest
 from caveats.runs.writer import Writer
-from caveats_tui.recording.stage import StagedApp
+from caveats_tui.demos.stage import StagedApp
 from caveats_tui.recording.unhurried import unhurried
-from caveats_tui.runs.compare import Compare
-from caveats_tui.runs.screen import RunsScreen
+from caveats_tui.screens.runs.compare import Compare
+from caveats_tui.screens.runs.screen import RunsScreen
 from screenshots.cells import Picture, from_app
 
 __all__ = ["STILLS", "Still", "shoot"]

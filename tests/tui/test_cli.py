@@ -20,8 +20,8 @@ from caveats.experiments import experiments, find
 from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui import cli as entry
 from caveats_tui.commands import run as run_module
-from caveats_tui.commands.options import read_config
 from caveats_tui.commands.run import trained
+from caveats_tui.commands.shared import read_config
 from caveats_tui.recording.wish import Wish
 
 

@@ -16,13 +16,13 @@ from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.charts.spec import Charset
-from caveats_tui.lab.screen import LabScreen
-from caveats_tui.lab.setup import describe
 from caveats_tui.recording.caption import show_key
 from caveats_tui.recording.recorder import Recorder
 from caveats_tui.recording.wish import Wish
+from caveats_tui.screens.lab.screen import LabScreen
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
+from caveats_tui.text.settings import describe
 from caveats_tui.themes import THEMES
 
 if TYPE_CHECKING:

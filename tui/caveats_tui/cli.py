@@ -15,18 +15,18 @@ from caveats_tui.commands.experiments import experiments_command
 from caveats_tui.commands.export import export_command
 from caveats_tui.commands.lab import open_lab
 from caveats_tui.commands.open import open_command
-from caveats_tui.commands.options import (
+from caveats_tui.commands.play import play
+from caveats_tui.commands.predict import predict_command
+from caveats_tui.commands.program import Program
+from caveats_tui.commands.run import run
+from caveats_tui.commands.runs import runs
+from caveats_tui.commands.shared import (
     config_options,
     every_option,
     read_config,
     recording_options,
     screen_options,
 )
-from caveats_tui.commands.play import play
-from caveats_tui.commands.predict import predict_command
-from caveats_tui.commands.program import Program
-from caveats_tui.commands.run import run
-from caveats_tui.commands.runs import runs
 from caveats_tui.recording.wish import Wish
 
 __all__ = ["cli", "main"]

@@ -17,8 +17,8 @@ from caveats.config import RunConfig
 from caveats.history import History
 from caveats.measures import LAYER_MEASURES
 from caveats_tui.app import CaveatsApp
-from caveats_tui.lab.figures import Trace
-from caveats_tui.lab.panel import Panel
+from caveats_tui.charts.trace import Trace
+from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = (
     120.0  # seconds until a test that waits in vain fails; those that pass never wait so long

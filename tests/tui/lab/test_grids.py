@@ -16,8 +16,8 @@ from caveats.config import RunConfig
 from caveats.measures import STATES
 from caveats.run import Run
 from caveats.views import Plane, plane
+from caveats_tui.charts.grids import boundary_map, neuron_map
 from caveats_tui.charts.spec import Charset, Rows
-from caveats_tui.lab.grids import boundary_map, neuron_map
 
 SHAPES: dict[Charset, str] = {"braille": "■▪▣×?", "ascii": "o.S#?"}
 # From the state that says least against a unit to the one that says most.

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from caveats.config import RunConfig
-from caveats_tui.lab.dialogs import Edit
-from caveats_tui.lab.setup import SetupList
+from caveats_tui.screens.dialogs import Edit
+from caveats_tui.screens.lab.setup import SetupList
 
 Drive = Callable[..., None]
 Configured = Callable[..., RunConfig]

@@ -14,9 +14,9 @@ from caveats.experiments import find
 from caveats.history import History
 from caveats.theory import factor, predict
 from caveats.verdicts import Remedy, Verdict
-from caveats_tui.lab.cure import Attempt
-from caveats_tui.lab.forecast import Forecaster, completed
-from caveats_tui.lab.workbench import Workbench
+from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.forecast import Forecaster, completed
+from caveats_tui.bench.training import Workbench
 
 Configured = Callable[..., RunConfig]
 Start = Callable[..., Workbench]
@@ -293,7 +293,7 @@ def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
 def test_cured_is_when_the_verdict_is_gone_and_the_loss_clearly_better(
     before: float, after: float, left: tuple[Verdict, ...], begins: str
 ) -> None:
-    attempt = Attempt(verdict(), "lr", losses(3.0, before))
+    attempt = Cure(verdict(), "lr", losses(3.0, before))
     attempt.settle(losses(3.0, after), left)
     assert attempt.outcome.startswith(begins)
 

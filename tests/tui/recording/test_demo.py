@@ -11,11 +11,11 @@ import pyte
 import pytest
 
 from caveats.errors import ConfigError
+from caveats_tui.demos.demo import record_demo
+from caveats_tui.demos.offscreen import offscreen_driver
+from caveats_tui.demos.script import Wait, find_script, parse_script, scripts
+from caveats_tui.demos.stage import StagedApp
 from caveats_tui.recording.cast import Recording, read_cast
-from caveats_tui.recording.demo import record_demo
-from caveats_tui.recording.offscreen import offscreen_driver
-from caveats_tui.recording.script import Wait, find_script, parse_script, scripts
-from caveats_tui.recording.stage import StagedApp
 
 SHORT = """
 title = "short"

@@ -20,8 +20,8 @@ from caveats.runs.reader import Reader
 from caveats.runs.writer import Writer
 from caveats.theory import predict
 from caveats.views import plane
-from caveats_tui.lab.panel import Panel
-from caveats_tui.runs.watching import Watching
+from caveats_tui.bench.following import Watching
+from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = 120.0  # seconds until a test that waits in vain fails
 SMALL = {"data.name": "moons", "network.widths": [24, 24], "training.steps": 40}

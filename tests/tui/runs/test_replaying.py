@@ -12,7 +12,7 @@ import pytest
 from caveats.history import History, Snapshot
 from caveats.measures import LAYER_MEASURES
 from caveats.runs.reader import Reader
-from caveats_tui.runs.replaying import WHOLE, Replaying, record_times
+from caveats_tui.bench.replaying import WHOLE, Replaying, record_times
 
 Made = Callable[..., Path]
 

@@ -10,9 +10,9 @@ import pytest
 from textual.widgets import Input
 
 from caveats.runs.shelf import read_label
-from caveats_tui.runs.compare import Compare
-from caveats_tui.runs.screen import RunsScreen
-from caveats_tui.runs.watching import Watching
+from caveats_tui.bench.following import Watching
+from caveats_tui.screens.runs.compare import Compare
+from caveats_tui.screens.runs.screen import RunsScreen
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pytest
 from caveats.config import RunConfig
 from caveats.runs.reader import Reader
 from caveats.verdicts import judge
-from caveats_tui.lab.panel import Panel
-from caveats_tui.runs.timeline import Timeline
-from caveats_tui.runs.watching import Watching
+from caveats_tui.bench.following import Watching
+from caveats_tui.bench.timeline import Timeline
+from caveats_tui.screens.lab.panel import Panel
 
 Made = Callable[..., Path]
 

@@ -17,18 +17,18 @@ import numpy as np
 import plotext
 
 from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, ticks
-from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Run
+from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Span
 
 __all__ = ["draw"]
 
 # plotext's marker, its pixels a cell (across, down), the pixels between two dots of a dotted line,
 # and the characters for a point, for what left above (not finite) and below (0 on a log axis)
-_LOOK: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
+_DRAWN_WITH: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
     "braille": ("braille", 2, 4, 3, "•", "×", "▾"),
     "block": ("hd", 2, 2, 3, "•", "×", "▾"),
     "ascii": ("*", 1, 1, 2, "o", "x", "v"),
 }
-_ASCII = str.maketrans("│─└┴┬┤├┼┈┊", "|-++++++.:")
+_ASCII_AXES = str.maketrans("│─└┴┬┤├┼┈┊", "|-++++++.:")
 # without axes below these sizes: labels would leave no room for the curve
 _LEAST_WIDTH, _LEAST_HEIGHT, _LINE_HEIGHT = 20, 5, 9
 _LONGEST_TITLE = 8  # the axis title stands in the corner below the y labels
@@ -71,7 +71,7 @@ def draw(chart: Chart) -> Rows:
     accepted; what cannot be drawn is left out and flagged at the canvas' edge."""
     if chart.width < 1 or chart.height < 1:
         return ()
-    _, across, down, *_ = _LOOK[chart.charset]
+    _, across, down, *_ = _DRAWN_WITH[chart.charset]
     x_axis, y_axis = _x_limits(chart), _y_limits(chart)
     framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
     lined = framed and chart.height >= _LINE_HEIGHT
@@ -103,7 +103,7 @@ def draw(chart: Chart) -> Rows:
         word = plotext.colorize(title.rjust(margin)).fill(chart.axis_colour)
         matrix.insert(0, chart.height - 1, word)
     text = matrix.string()
-    return _rows(text.translate(_ASCII) if chart.charset == "ascii" else text)
+    return _rows(text.translate(_ASCII_AXES) if chart.charset == "ascii" else text)
 
 
 def _blank(chart: Chart) -> Any:
@@ -204,7 +204,7 @@ def _set_ticks(axis: str, scale: _Scale, marks: tuple[tuple[float, str], ...]) -
 
 
 def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
-    line, _, _, pitch, point, above, below = _LOOK[chart.charset]
+    line, _, _, pitch, point, above, below = _DRAWN_WITH[chart.charset]
     if chart.charset == "ascii" and curve.style == "line":
         line = _letter(curve.label) or line
     thin = decimate(curve.x, curve.y, x.cells, (x.low, x.high), log=chart.log_y)
@@ -298,7 +298,7 @@ def _rows(text: str) -> Rows:
 
 
 def _row(line: str) -> Row:
-    runs: list[Run] = []
+    runs: list[Span] = []
     colour: int | None = None
     for codes, text in _SGR.findall(line):
         if codes == "0":

@@ -11,16 +11,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Charset", "Chart", "Curve", "Drawn", "Floats", "Mark", "Row", "Rows", "Run", "Style"]
+__all__ = [
+    "Charset", "Chart", "Curve", "Drawn", "Floats", "Look", "Mark", "Row", "Rows", "Span", "Style",
+]  # fmt: skip
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Charset: TypeAlias = Literal["braille", "block", "ascii"]
 Style: TypeAlias = Literal["line", "dots", "points", "stems"]
 
-# A run of cells of one look: text, foreground and background (xterm-256 index, None for the
+# A span of cells of one look: text, foreground and background (xterm-256 index, None for the
 # widget's own), bold. Plain tuples: they compare and pickle several times faster than dataclasses.
-Run: TypeAlias = tuple[str, int | None, int | None, bool]
-Row: TypeAlias = tuple[Run, ...]
+Span: TypeAlias = tuple[str, int | None, int | None, bool]
+Row: TypeAlias = tuple[Span, ...]
 Rows: TypeAlias = tuple[Row, ...]
 
 
@@ -71,6 +73,17 @@ class Chart:
     x_ticks: tuple[tuple[float, str], ...] | None = None
     charset: Charset = "braille"
     axis_colour: int = 245  # grey that reads on dark and light
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to draw: the size in cells, the theme's brightness, what the terminal can show."""
+
+    width: int
+    height: int
+    dark: bool = True
+    log: bool = False
+    charset: Charset = "braille"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ import threading
 import click
 
 from caveats.errors import ConfigError, visible
-from caveats_tui.commands.options import cast_version_option, idle_limit_option
-from caveats_tui.commands.progress import Progress
+from caveats_tui.commands.progress import ProgressLine
+from caveats_tui.commands.shared import cast_version_option, idle_limit_option
 
 __all__ = ["demo"]
 
-SIZE = (120, 40)
+RECORDED_SIZE = (120, 40)
 
 
 def columns_and_rows(
@@ -36,7 +36,7 @@ def columns_and_rows(
 @click.option(
     "--size",
     metavar="COLUMNSxROWS",
-    default=f"{SIZE[0]}x{SIZE[1]}",
+    default=f"{RECORDED_SIZE[0]}x{RECORDED_SIZE[1]}",
     show_default=True,
     callback=columns_and_rows,
     help="Of the recording.",
@@ -59,7 +59,7 @@ def demo(
     Any key hands the lab over to you. A demo trains for real, on the CPU, with a fixed seed: it
     shows the same numbers each time.
     """
-    from caveats_tui.recording.script import find_script, scripts
+    from caveats_tui.demos.script import find_script, scripts
 
     if as_list:
         for known in scripts().values():
@@ -68,7 +68,7 @@ def demo(
     script = find_script(name)
     # Textual takes 0.2 s to import: not spent on a name that is none.
     from caveats_tui.commands.lab import check_theme
-    from caveats_tui.recording.demo import play_demo, record_demo
+    from caveats_tui.demos.demo import play_demo, record_demo
     from caveats_tui.themes import THEMES
 
     theme = theme or THEMES[0].name
@@ -84,7 +84,7 @@ def demo(
         if threading.active_count() > 1:
             os._exit(code)
         raise SystemExit(code)
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     progress.say(f"recording {script.name}")
     try:
         record_demo(

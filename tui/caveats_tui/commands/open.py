@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from caveats_tui.commands.options import recording_options, screen_options
+from caveats_tui.commands.shared import recording_options, screen_options
 from caveats_tui.recording.wish import Wish
 
 __all__ = ["open_command"]

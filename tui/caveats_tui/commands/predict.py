@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from caveats_tui.commands.charset import carried
 from caveats_tui.commands.comparison import comparison
-from caveats_tui.commands.options import config_options, read_config
-from caveats_tui.commands.progress import Progress
+from caveats_tui.commands.progress import ProgressLine
+from caveats_tui.commands.shared import config_options, read_config
+from caveats_tui.text.ascii import carried
 
 if TYPE_CHECKING:
     from caveats.config import RunConfig
@@ -62,7 +62,7 @@ def measured_beside_theory(config: RunConfig, seeds: int) -> tuple[dict[str, Any
     Raises:
         ConfigError: where config and data do not fit.
     """
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     try:
         progress.say("loading torch")
         import numpy as np

@@ -14,12 +14,12 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import find
-from caveats_tui.commands.charset import carried
 from caveats_tui.commands.kept import Kept, stopping
-from caveats_tui.commands.options import config_options, every_option, read_config
 from caveats_tui.commands.program import Interrupted
-from caveats_tui.commands.progress import Progress
+from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.commands.report import attempt_report, report
+from caveats_tui.commands.shared import config_options, every_option, read_config
+from caveats_tui.text.ascii import carried
 
 if TYPE_CHECKING:
     from caveats.curing import Attempt
@@ -120,7 +120,7 @@ def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
         return
     from caveats.curing import cure
 
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     try:
         for attempt in cure(failed.config, failed.history, verdict, watch=progress.follow):
             progress.clear()
@@ -137,7 +137,7 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
         ConfigError: where config and data do not fit.
         Interrupted: by ctrl-c, SIGTERM and SIGHUP, after all was written.
     """
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     kept = kept or Kept(warning)
     started: Run | None = None
     whole = False

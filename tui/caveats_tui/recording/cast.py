@@ -18,9 +18,9 @@ from typing import Any, TypeGuard
 
 from caveats.errors import ConfigError, visible
 
-__all__ = ["CastWriter", "Event", "Recording", "read_cast"]
+__all__ = ["CastEvent", "CastWriter", "Recording", "read_cast"]
 
-LARGEST = 256 << 20  # bytes of a file that is read: an hour of the lab is some 50 MB
+LARGEST_CAST = 256 << 20  # bytes of a file that is read: an hour of the lab is some 50 MB
 CELLS = 10_000  # columns or rows of a terminal that is believed
 
 
@@ -123,7 +123,7 @@ class CastWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class CastEvent:
     """``time`` in seconds from the start; ``code`` "o", "i", "m", "r" or "x", others are of
     versions to come."""
 
@@ -138,7 +138,7 @@ class Recording:
 
     size: tuple[int, int]
     title: str
-    events: tuple[Event, ...]
+    events: tuple[CastEvent, ...]
 
     @property
     def seconds(self) -> float:
@@ -163,8 +163,10 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
     """
     name = visible(str(path))
     try:
-        if Path(path).stat().st_size > LARGEST:
-            raise ConfigError(f"{name} is larger than {LARGEST >> 20} MB, too long to be replayed")
+        if Path(path).stat().st_size > LARGEST_CAST:
+            raise ConfigError(
+                f"{name} is larger than {LARGEST_CAST >> 20} MB, too long to be replayed"
+            )
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError(f"{name}: {error.strerror}") from None
@@ -179,7 +181,7 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
     version = header["version"]
     asked = idle_limit if idle_limit is not None else header.get("idle_time_limit")
     limit = float(asked) if is_number(asked) and asked > 0 else math.inf
-    events: list[Event] = []
+    events: list[CastEvent] = []
     elapsed = before = 0.0
     for number, line in enumerate(lines[1:], 2):
         if not line.strip() or line.startswith("#"):
@@ -188,7 +190,7 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
         pause = moment if version == 3 else moment - before
         before = moment
         elapsed += min(max(0.0, pause), limit)
-        events.append(Event(elapsed, code, data))
+        events.append(CastEvent(elapsed, code, data))
     return Recording(terminal_size(header, name), visible(header.get("title") or ""), tuple(events))
 
 

@@ -15,11 +15,12 @@ from caveats.errors import ConfigError, visible
 from caveats_tui.recording.cast import CastWriter
 from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.output import Output
+from caveats_tui.text.times import clock
 
 __all__ = ["Recorder", "unused"]
 
 # Where a recording begins in the middle: the state that the terminal is in by then.
-_BEGUN = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?7l"
+_MIDWAY = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?7l"
 
 
 class Recorder:
@@ -74,7 +75,7 @@ class Recorder:
         settings = termios.tcgetattr(self._output.fd)[1]
         self._returns = bool(settings & termios.OPOST and settings & termios.ONLCR)
         if midway:
-            cast.output(_BEGUN)
+            cast.output(_MIDWAY)
         self._cast, self.path, self._found = cast, path, frozenset()
         self._output.tee = self._sent
 
@@ -84,8 +85,7 @@ class Recorder:
         if cast is None:
             return ""
         cast.close()
-        minutes, seconds = divmod(round(cast.seconds), 60)
-        said = f"recorded {minutes}:{seconds:02} in {visible(str(self.path))}"
+        said = f"recorded {clock(cast.seconds)} in {visible(str(self.path))}"
         return f"{said}; {cast.problem}" if cast.problem else said
 
     def key(self, name: str) -> None:

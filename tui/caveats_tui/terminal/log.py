@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["LIMIT", "Log", "log_path"]
+__all__ = ["LIMIT", "MessageLog", "log_path"]
 
 LIMIT = 1 << 20  # bytes
 
@@ -18,7 +18,7 @@ def log_path() -> Path:
     return Path(platformdirs.user_log_dir("caveats-tui", appauthor=False)) / "lab.log"
 
 
-class Log:
+class MessageLog:
     """The open log of one session. What earlier ones left is kept until the file is full; what
     later messages this session has beyond `LIMIT` bytes is left out.
 
