@@ -14,10 +14,12 @@ from textual.binding import Binding
 from caveats.config import RunConfig
 from caveats.config.settings import SETTINGS
 from caveats_tui.app import CaveatsApp
+from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.keys import KEY_GROUPS, KEYS, Key, bindings, markdown, table
+from caveats_tui.options import LabOptions
 from caveats_tui.screens.help import help_text
-from caveats_tui.screens.lab.screen import LabScreen
+from caveats_tui.screens.lab.screen import LabScreen, Tools
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -86,7 +88,7 @@ def test_the_help_says_every_key_with_its_sentence() -> None:
 
 
 def test_the_palette_offers_every_command_of_the_table_under_its_sentence() -> None:
-    lab = LabScreen(RunConfig(), ChartProcess(), every=None, fps=1.0, charset="braille")
+    lab = LabScreen(Training(RunConfig()), Tools(ChartProcess()), LabOptions(RunConfig()))
     offered = {command.title: command.help for command in lab.commands()}
     assert offered == {f"{k.label} ({k.shown})": k.sentence for k in KEYS if k.palette}
 

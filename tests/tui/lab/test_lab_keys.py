@@ -17,9 +17,9 @@ from textual.command import CommandPalette
 
 from caveats.experiments import experiments
 from caveats_tui.keys import KEYS
+from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.recording.wish import Wish
 from caveats_tui.screens.dialogs import Ask, Edit, Picker
 from caveats_tui.screens.explanation import Explain, Remedies
 from caveats_tui.screens.gallery import Gallery
@@ -391,7 +391,7 @@ async def _(lab: Any) -> None:
     await lab.press("ctrl+r")
     assert lab.message.startswith("! nothing to record")
     master, slave = os.openpty()
-    lab.app.recorder = lab.app.lab.recorder = Recorder(Output(slave), Wish())
+    lab.app.recorder = lab.app.lab.recorder = Recorder(Output(slave), RecordingOptions())
     await lab.press("ctrl+r")
     [path] = Path.cwd().glob("caveats-*.cast")
     assert lab.message == f"! recording to {path.name}: ctrl+r ends it"

@@ -1,8 +1,8 @@
-"""A workbench for a run that another process trains, or that is over: it only looks.
+"""A bench for a run that another process trains, or that is over: it only looks.
 
 It owns the time cursor and what there is to say about the other process. Reading the folder is
 `caveats.runs.reader`, judging it `caveats_tui.bench.timeline`, asking its network
-`caveats_tui.bench.insight`; it knows no widget.
+`caveats_tui.bench.insight`, playing it again `caveats_tui.bench.replaying`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from caveats.errors import visible
 from caveats.experiments import Experiment
 from caveats.runs.manifest import SILENT_AFTER
 from caveats.runs.reader import Follower, Reader
-from caveats.status import LIVE, Status
+from caveats.status import Status
 from caveats.verdicts import Remedy, Verdict
+from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.insight import Insight
+from caveats_tui.bench.protocol import Question
+from caveats_tui.bench.replaying import Replay, trained
 from caveats_tui.bench.timeline import Timeline
-from caveats_tui.bench.training import Workbench
+from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from caveats.data import Dataset
 
-__all__ = ["Watching"]
+__all__ = ["Following"]
 
 _LOOK_BACK = ", and . step through the run, R goes on with it here"
 FOLLOWING_HINTS = {
@@ -41,17 +43,24 @@ FOLLOWING_HINTS = {
 }
 
 
-class Watching(Workbench):
-    """Follows the run of ``reader``. ``cursor`` is the step at which the person looks back, None
-    while the newest record is shown."""
+class Following:
+    """Follows the run of ``reader``, or plays it again as ``replay`` says. ``cursor`` is the step
+    at which the person looks, None while the newest record is shown."""
 
     watching = True
-    frames = 1.0  # records reach the disk within a second: more would show little more
 
-    def __init__(self, reader: Reader) -> None:
-        super().__init__(reader.config, None)
+    def __init__(self, reader: Reader, replay: Replay | None = None) -> None:
+        self.config = reader.config
         self.reader = reader
-        self.cursor: int | None = None
+        self.replay = replay
+        # Records reach the disk within a second: more frames would show little more.
+        self.frames = 1.0 if replay is None else BUSY_FPS
+        self.notice = ""
+        self.notes: list[str] = []
+        self.ghost: tuple[str, Trace] | None = None
+        self.cure: Cure | None = None
+        self._cursor: int | None = None
+        self._forecaster = Forecaster()
         self._insight = Insight(reader)
         self._follower: Follower | None = None
         self._timeline: Timeline | None = None
@@ -84,6 +93,10 @@ class Watching(Workbench):
         return self.status.state == "running" and not self.silent
 
     @property
+    def cursor(self) -> int | None:
+        return self._cursor if self.replay is None else self.replay.step
+
+    @property
     def silent(self) -> bool:
         """Whether the process that trains the run gives no sign of life."""
         return self.reader.silent >= SILENT_AFTER
@@ -97,6 +110,8 @@ class Watching(Workbench):
 
     @property
     def hint(self) -> str:
+        if self.replay is not None:
+            return self.replay.hint
         if self._timeline is not None and not self._timeline.complete and not self.running:
             return "judging the records"
         if self.cursor is not None:
@@ -105,8 +120,11 @@ class Watching(Workbench):
 
     @property
     def mode(self) -> tuple[str, str] | None:
-        if self.silent:
+        replay = self.replay
+        if self.silent and not (replay is not None and replay.playing):
             return "○", "no news"
+        if replay is not None:
+            return replay.mode
         return None if self.cursor is None else ("◂", "looking back")
 
     @property
@@ -122,11 +140,12 @@ class Watching(Workbench):
         at = self._insight.step  # of its checkpoint
         return "" if at is None else f"at step {at:,}"
 
+    @property
+    def forecast(self) -> Forecast | None:
+        return self._forecaster.forecast
+
     def ask(
-        self,
-        question: Callable[[nn.Module, Dataset], Any],
-        then: Callable[[Any], None],
-        refuse: Callable[[str], None],
+        self, question: Question, then: Callable[[Any], None], refuse: Callable[[str], None]
     ) -> None:
         self._insight.ask(question, then, refuse)
 
@@ -140,6 +159,8 @@ class Watching(Workbench):
             if problem not in self.notes:
                 self.notes.append(problem)
                 self.notice = problem
+        if self.replay is not None:
+            self.replay.pass_time()
 
     def trace(self) -> Trace | None:
         history = self.reader.history
@@ -149,8 +170,10 @@ class Watching(Workbench):
             row = self._row(snapshot.steps)
         prediction = None
         if self._follower is not None:  # torch is imported for it: after the first paint
-            prediction = self._predicted(self.reader.config, self._insight.sample, snapshot)
-        return Trace(snapshot, history.layers, steps, prediction, row, history)
+            sample = self._insight.sample
+            prediction = self._forecaster.predicted(self.reader.config, sample, snapshot)
+        trace = Trace(snapshot, history.layers, steps, prediction, row, history)
+        return trace if self.replay is None else self.replay.come(trace)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What held at the cursor, worst first; without one, what holds at the newest record that
@@ -170,6 +193,8 @@ class Watching(Workbench):
         """Move the cursor by so many records, as far as there are any; at the newest it follows
         the run again."""
         self.notice = ""
+        if self.replay is not None:
+            return self.replay.look_back(records)
         steps = self.reader.history.snapshot().steps
         if not len(steps):
             return
@@ -178,18 +203,38 @@ class Watching(Workbench):
         to = max(0, min(last, at + records))
         if to == at and self.cursor is None:
             self.notice = "this is the newest record: , steps back" if records > 0 else ""
-        self.cursor = None if to == last else int(steps[to])
+        self._cursor = None if to == last else int(steps[to])
 
     def _row(self, steps: np.ndarray[Any, Any]) -> int:
         """The record at the cursor, or before it where that one was thinned out."""
         assert self.cursor is not None
         return max(0, int(np.searchsorted(steps, self.cursor, side="right")) - 1)
 
-    # What a watched run does not take
+    def hasten(self, times: float) -> None:
+        if self.replay is None:
+            self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
+        else:
+            self.notice = ""
+            self.replay.hasten(times)
+
+    def play_or_pause(self) -> None:
+        if self.replay is None:
+            self.may_change()
+        else:
+            self.notice = ""
+            self.replay.play_or_pause()
+
+    def step(self) -> None:
+        if self.replay is None:
+            self.may_change()
+        else:
+            self.look_back(1)
+
+    # What a run that is only looked at does not take
 
     def may_change(self) -> bool:
         manifest = self.reader.manifest
-        if manifest.standing.state in LIVE and not self.silent:
+        if trained(self.reader):
             who = f"process {manifest.pid} on {visible(manifest.host)}"
             self.notice = f"this run belongs to {who}: here it is only watched"
         else:
@@ -205,12 +250,6 @@ class Watching(Workbench):
     def undo(self) -> None:
         self.may_change()
 
-    def play_or_pause(self) -> None:
-        self.may_change()
-
-    def step(self) -> None:
-        self.may_change()
-
     def restart(self) -> None:
         self.may_change()
 
@@ -223,3 +262,12 @@ class Watching(Workbench):
 
     def toggle_ghost(self) -> None:
         self.may_change()
+
+    def to_resume(self) -> Path | None:
+        if trained(self.reader):
+            self.may_change()
+            return None
+        return self.reader.folder
+
+    def resume(self, folder: Path) -> bool:
+        return False

@@ -16,6 +16,7 @@ from caveats.theory import Factor, Prediction, factor, predict
 
 if TYPE_CHECKING:
     from caveats.config import RunConfig
+    from caveats.history import Snapshot
 
 __all__ = ["Forecast", "Forecaster", "Sample"]
 
@@ -52,12 +53,27 @@ def completed(theory: Factor, prediction: Prediction) -> str:
 
 
 class Forecaster:
-    """Ask `of` at each frame: it gives what is known and begins what is not."""
+    """Ask `of` or `predicted` at each frame: they give what is known and begin what is not.
+    ``forecast`` is what was known at the last question."""
 
     def __init__(self) -> None:
+        self.forecast: Forecast | None = None
         self._known: tuple[Any, Forecast] | None = None
         self._wanted: tuple[Any, RunConfig, Sample] | None = None
         self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the thread is at work."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def predicted(self, config: RunConfig, sample: Sample, seen: Snapshot) -> Prediction | None:
+        """What theory says of the network that the run ``seen`` began with, None while, or where,
+        it says nothing."""
+        self.forecast = self.of(config, sample)
+        if any(key.startswith("network.") for event in seen.events for key in event.changes):
+            return None  # it is of another network than the one that began
+        return self.forecast.prediction if self.forecast else None
 
     def of(self, config: RunConfig, sample: Sample) -> Forecast | None:
         """What theory says of a fresh run of this config, None while nothing is known yet;
@@ -68,7 +84,7 @@ class Forecaster:
         if self._wanted is None or self._wanted[0] != key:
             self._wanted = key, config, sample
         # Also where this was wanted before: the thread may have been at its end just then.
-        if self._thread is None or not self._thread.is_alive():
+        if not self.busy:
             self._thread = threading.Thread(target=self._work, name="theory", daemon=True)
             self._thread.start()
         return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveats.errors import ConfigError
 from caveats.runs.reader import Reader
+from caveats_tui.bench.protocol import Question
 
 if TYPE_CHECKING:
     from torch import nn
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from caveats.data import Dataset
 
 __all__ = ["Insight"]
-
-Question = Callable[["nn.Module", "Dataset"], Any]
 
 
 class Insight:

@@ -1,7 +1,7 @@
-"""A workbench that plays a kept run again: its records come as they came, at a chosen speed.
+"""The playhead of a replay: a kept run's records come as they came, at a chosen speed.
 
-It owns the playhead. What a watched run is belongs to `caveats_tui.bench.following`; it knows no
-widget.
+It knows a run's reader and a clock; what there is to say of the run is said by
+`caveats_tui.bench.following`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from caveats.history import Snapshot
+from caveats.runs.manifest import SILENT_AFTER
 from caveats.runs.reader import Reader
 from caveats.status import LIVE
-from caveats_tui.bench.following import Watching
-from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 
-__all__ = ["WHOLE", "Replaying", "record_times"]
+__all__ = ["WHOLE", "Replay", "record_times", "trained"]
 
 WHOLE = 30.0  # seconds that a replay takes unless its speed is chosen
 SPEED_RANGE = (2.0**-10, 2.0**20)  # the slowest and the fastest
 
 
-class Replaying(Watching):
-    """``speed`` is how many times as fast as it was trained, None for all of it in `WHOLE` seconds.
-    The cursor is the newest record that has come."""
-
-    frames = BUSY_FPS
+class Replay:
+    """``speed`` is how many times as fast as the run was trained, None for all of it in `WHOLE`
+    seconds; ``step`` is that of the newest record that has come, None where there are none."""
 
     def __init__(
         self,
@@ -39,8 +36,9 @@ class Replaying(Watching):
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(reader)
         self.playing = True
+        self.step: int | None = None
+        self._reader = reader
         self._clock, self._then = clock, clock()
         self._at = 0.0  # seconds of training that have been shown
         times = self._times()
@@ -48,76 +46,74 @@ class Replaying(Watching):
         self.speed = speed or (max(SPEED_RANGE[0], whole / WHOLE) if whole else 1.0)
         self._show()
 
-    def _times(self) -> npt.NDArray[np.float64]:
-        return record_times(self.reader.history.snapshot())
-
-    def heed(self) -> None:
+    def pass_time(self) -> None:
         """Once a frame: let the time since the last one pass."""
-        super().heed()
         now = self._clock()
         passed, self._then = now - self._then, now
         if self.playing:
             self._at += passed * self.speed
             self._show()
 
-    def _show(self) -> None:
-        """Put the cursor where the time has come to; stop at the end of a run that is over."""
-        times, steps = self._times(), self.reader.history.snapshot().steps
-        if not len(steps):
-            return
-        row = max(0, int(np.searchsorted(times[: len(steps)], self._at, side="right")) - 1)
-        self.cursor = int(steps[row])
-        if row == len(steps) - 1:
-            self._at = float(times[-1])
-            self.playing = self.playing and self.reader.status.state in LIVE and not self.silent
-
-    # What there is to say
-
-    @property
-    def hint(self) -> str:
-        if self.playing:
-            return "a replay: space pauses, + faster, - slower, , and . step"
-        return "a replay: space plays, + faster, - slower, , and . step"
-
-    @property
-    def mode(self) -> tuple[str, str] | None:
-        if self.silent and not self.playing:
-            return super().mode
-        return ("▸" if self.playing else "‖"), f"replay {self.speed:.3g}×"
-
-    def trace(self) -> Trace | None:
+    def come(self, whole: Trace) -> Trace:
         """Only what has come: charts grow as they did."""
-        whole = super().trace()
-        if whole is None or self.cursor is None:
+        seen, step = whole.seen, self.step
+        if step is None:
             return whole
-        seen, cursor = whole.seen, self.cursor
-        events = tuple(event for event in seen.events if event.step <= cursor)
+        events = tuple(event for event in seen.events if event.step <= step)
         come = Snapshot(seen.steps, seen.table, seen.cube, seen.states, events)
         return replace(whole, snapshot=come, cursor=None)
 
-    # Keys
+    @property
+    def mode(self) -> tuple[str, str]:
+        """A symbol and words for the header."""
+        return ("▸" if self.playing else "‖"), f"replay {self.speed:.3g}×"
+
+    @property
+    def hint(self) -> str:
+        """Which keys there are."""
+        word = "pauses" if self.playing else "plays"
+        return f"a replay: space {word}, + faster, - slower, , and . step"
 
     def play_or_pause(self) -> None:
-        self.notice = ""
+        """Pause, or play; from the start where all has been shown."""
         if not self.playing and self._at >= float(self._times()[-1:].sum()):
             self._at = 0.0
         self.playing = not self.playing
 
-    def step(self) -> None:
-        self.look_back(1)
-
     def look_back(self, records: int) -> None:
         """Pause, and go so many records on, or back."""
-        self.notice, self.playing = "", False
-        steps = self.reader.history.snapshot().steps
+        self.playing = False
+        steps = self._reader.history.snapshot().steps
         if len(steps):
-            row = min(max(0, self._row(steps) + records), len(steps) - 1)
+            now = -1 if self.step is None else self.step
+            row = max(0, int(np.searchsorted(steps, now, side="right")) - 1)
+            row = min(max(0, row + records), len(steps) - 1)
             self._at = float(self._times()[row])
-            self.cursor = int(steps[row])
+            self.step = int(steps[row])
 
     def hasten(self, times: float) -> None:
-        self.notice = ""
+        """Play so many times as fast as now."""
         self.speed = min(max(SPEED_RANGE[0], self.speed * times), SPEED_RANGE[1])
+
+    def _times(self) -> npt.NDArray[np.float64]:
+        return record_times(self._reader.history.snapshot())
+
+    def _show(self) -> None:
+        """Go to the record at which the time has come; stop at the last one of a run that is
+        over."""
+        times, steps = self._times(), self._reader.history.snapshot().steps
+        if not len(steps):
+            return
+        row = max(0, int(np.searchsorted(times[: len(steps)], self._at, side="right")) - 1)
+        self.step = int(steps[row])
+        if row == len(steps) - 1:
+            self._at = float(times[-1])
+            self.playing = self.playing and trained(self._reader)
+
+
+def trained(reader: Reader) -> bool:
+    """Whether a process trains the run, as far as is known: it is not over, and not silent."""
+    return reader.status.state in LIVE and reader.silent < SILENT_AFTER
 
 
 def record_times(snapshot: Snapshot) -> npt.NDArray[np.float64]:

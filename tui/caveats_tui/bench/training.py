@@ -1,5 +1,5 @@
-"""What the lab is working on: the config and its past, the session, the ghost, the verdicts, the
-cure being tried. It knows no widget: every method answers with what there is to say.
+"""A bench that trains: the config and its past, the session, the ghost, the verdicts, the cure that
+is being tried.
 """
 
 from __future__ import annotations
@@ -12,48 +12,54 @@ from caveats.config import RunConfig
 from caveats.curing import advised
 from caveats.errors import ConfigError, visible
 from caveats.experiments import Experiment
-from caveats.history import History, Snapshot
+from caveats.history import History
 from caveats.runs.keeper import Keeper
 from caveats.runs.shelf import delete
 from caveats.session import Session
 from caveats.status import Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.bench.cure import Cure
-from caveats_tui.bench.forecast import Forecast, Forecaster, Sample
+from caveats_tui.bench.forecast import Forecast, Forecaster
+from caveats_tui.bench.protocol import Question
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_shown, describe
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from caveats.data import Dataset
-    from caveats.theory import Prediction
 
-__all__ = ["Workbench"]
+__all__ = ["Training"]
+
+SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
 
 # Seconds that leaving waits for a step, for the disk and for the verdicts that a folder ends with:
 # below the 10 s after which `caveats_tui.terminal.guard` ends the program.
 LEAVING = 8.0
 
 
-class Workbench:
-    """``notice`` is the sentence about the last thing the person did, empty where it worked;
-    ``notes`` is what happened beside the run's own events. Runs are kept in ``place``, None for
-    nowhere."""
+class Training:
+    """Trains ``config``, with a record each ``every`` steps. Runs are kept in ``place``, None for
+    nowhere; ``session`` makes the worker."""
 
-    watching = False  # a run that another process trains, or trained
-    frames = BUSY_FPS  # a second while it trains
+    watching = False
+    frames = BUSY_FPS
 
-    def __init__(self, config: RunConfig, every: int | None, place: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        every: int | None = None,
+        place: Path | None = None,
+        *,
+        session: SessionMaker = Session,
+    ) -> None:
         self.config = config
         self.session: Session | None = None
         self.notice = ""
         self.notes: list[str] = []
         self.ghost: tuple[str, Trace] | None = None
-        self.attempt: Cure | None = None
-        self.forecast: Forecast | None = None
+        self.cure: Cure | None = None
         self._forecaster = Forecaster()
+        self._make_session = session
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was last put into words
@@ -67,7 +73,7 @@ class Workbench:
     def begin(self) -> None:
         """Start the session, whose thread imports torch."""
         keeper = None if self._place is None else Keeper(self._place)
-        self.session = Session(self.config, self._every, keeper)
+        self.session = self._make_session(self.config, self._every, keeper)
 
     def end(self, *, discard: bool = False) -> None:
         """Stop, with what is kept safe on disk; ``discard`` moves the present run to the trash."""
@@ -84,7 +90,6 @@ class Workbench:
 
     @property
     def folder(self) -> Path | None:
-        """Where the present run is kept, None where it is not."""
         keeper = None if self.session is None else self.session.keeper
         return None if keeper is None else keeper.folder
 
@@ -129,17 +134,10 @@ class Workbench:
         def sample() -> tuple[Any, Any, int]:
             return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.dataset.outputs
 
-        prediction = self._predicted(run.config, sample, snapshot)
+        prediction = self._forecaster.predicted(run.config, sample, snapshot)
         return Trace(
             snapshot, history.layers, run.config.training.steps, prediction, history=history
         )
-
-    def _predicted(self, config: RunConfig, sample: Sample, seen: Snapshot) -> Prediction | None:
-        """What theory says of the network that began, None while, or where, it does not."""
-        self.forecast = self._forecaster.of(config, sample)
-        if any(key.startswith("network.") for e in seen.events for key in e.changes):
-            return None  # it is of another network than the one that began
-        return self.forecast.prediction if self.forecast else None
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """What holds of the present run, worst first. Judges the records that are new."""
@@ -153,12 +151,12 @@ class Workbench:
         if found - self._found:  # news takes the place of what was said of an earlier key
             self.notice = ""
         self._found = found
-        attempt = self.attempt
+        cure = self.cure
         # Until the worker has taken the command, the run that failed is still there, and over.
-        begun = attempt is not None and attempt.before is not run.history
-        if attempt is not None and begun and self.over and not attempt.outcome:
-            attempt.settle(run.history, verdicts)
-            self.notes.append(attempt.outcome)
+        begun = cure is not None and cure.before is not run.history
+        if cure is not None and begun and self.over and not cure.outcome:
+            cure.settle(run.history, verdicts)
+            self.notes.append(cure.outcome)
         return verdicts
 
     def curable(self) -> Verdict | None:
@@ -169,57 +167,46 @@ class Workbench:
         return verdict
 
     @property
-    def severity(self) -> str:
-        """Of what the message line says: that of the worst verdict, "" where it says less."""
-        if self.notice or (self.attempt is not None and self.attempt.outcome):
-            return ""
-        worst = self.verdicts()
-        return worst[0].severity if worst else "critical" * bool(self.status.problem)
-
-    @property
     def alarm(self) -> str:
-        """What comes before any verdict, "" where nothing does."""
         return ""
 
     @property
     def hint(self) -> str:
-        """What to say where nothing is wrong, "" for what the lab says of the state."""
         return ""
 
     @property
     def mode(self) -> tuple[str, str] | None:
-        """A symbol and words for the header in place of the state's, None for the state's own."""
         return None
 
     @property
     def dataset(self) -> Dataset | None:
-        """What the present run learns from, None while that is not known."""
         run = None if self.session is None else self.session.run
         return None if run is None else run.dataset
 
     @property
     def outputs(self) -> int | None:
-        """How wide the output layer is, None while that is not known."""
         return None if self.dataset is None else self.dataset.outputs
 
     @property
     def origin(self) -> str:
-        """Where the answers to `ask` come from, "" for the network as it is now."""
         return ""
 
+    @property
+    def forecast(self) -> Forecast | None:
+        return self._forecaster.forecast
+
+    @property
+    def predicting(self) -> bool:
+        """Whether theory is being computed."""
+        return self._forecaster.busy
+
     def ask(
-        self,
-        question: Callable[[nn.Module, Dataset], Any],
-        then: Callable[[Any], None],
-        refuse: Callable[[str], None],
+        self, question: Question, then: Callable[[Any], None], refuse: Callable[[str], None]
     ) -> None:
-        """Ask the run's network, which must be left as it is; ``then`` takes the answer, or
-        ``refuse`` the sentence why there is none, both on another thread."""
         if self.session is not None:
             self.session.ask(lambda run: question(run.trainer.network, run.dataset), then)
 
     def may_change(self) -> bool:
-        """Whether setup and training are this workbench's to change; False with a notice."""
         return True
 
     # Looking back
@@ -247,10 +234,9 @@ class Workbench:
         return True
 
     def load(self, experiment: Experiment) -> None:
-        """Set the experiment up, paused at step 0."""
         if experiment.config != self.config:
             self._past.append(self.config)
-        self.notice, self.attempt, self.ghost, self._pinned = "", None, None, False
+        self.notice, self.cure, self.ghost, self._pinned = "", None, None, False
         self.config = experiment.config
         self.notes.append(f"{experiment.name}: {experiment.lesson}")
         if self.session is not None:
@@ -264,7 +250,7 @@ class Workbench:
 
     def _take(self, config: RunConfig) -> None:
         self.notice = ""
-        self.attempt = None
+        self.cure = None
         if self.config.restarts(config):
             self.leave_ghost()
         self.config = config
@@ -290,21 +276,25 @@ class Workbench:
     def restart(self) -> None:
         """Begin again from step 0, running if it was; the curves so far become the ghost."""
         self.notice = ""
-        self.attempt = None
+        self.cure = None
         self.leave_ghost()
         if self.session is not None:
             self.session.restart(self.config, play=None)
 
-    def resume(self, folder: Path) -> None:
+    def to_resume(self) -> Path | None:
+        self.notice = "R goes on with a kept run: l lists them"
+        return None
+
+    def resume(self, folder: Path) -> bool:
         """Go on with a kept run, in its own folder; the present one is kept and left."""
         if self.session is None:
-            return
-        self.attempt, self.notice = None, f"resuming {visible(folder.name)}"
+            return True
+        self.cure, self.notice = None, f"resuming {visible(folder.name)}"
         self._resuming, self._said = self.status.run_number + 1, ""
         self.session.resume(folder)
+        return True
 
     def fix(self, verdict: Verdict, remedy: Remedy) -> None:
-        """Try a remedy: same seed and data, from step 0, the failed run as the ghost."""
         run = None if self.session is None else self.session.run
         if run is None or self.session is None:
             return
@@ -315,10 +305,10 @@ class Workbench:
             return
         self.notice = ""
         self.leave_ghost(force=True)
-        self.attempt = Cure(verdict, changes_shown(remedy.change, self.config), run.history)
+        self.cure = Cure(verdict, changes_shown(remedy.change, self.config), run.history)
         self._past.append(self.config)
         self.config = config
-        self.notes.append(self.attempt.beginning)
+        self.notes.append(self.cure.beginning)
         self.session.restart(config, play=True)
 
     # The ghost

@@ -12,6 +12,7 @@ import click
 from caveats.errors import ConfigError, visible
 from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.commands.shared import cast_version_option, idle_limit_option
+from caveats_tui.options import ScreenOptions
 
 __all__ = ["demo"]
 
@@ -67,19 +68,18 @@ def demo(
         return
     script = find_script(name)
     # Textual takes 0.2 s to import: not spent on a name that is none.
-    from caveats_tui.commands.lab import check_theme
+    from caveats_tui.commands.lab import check_theme, with_charset
     from caveats_tui.demos.demo import play_demo, record_demo
-    from caveats_tui.themes import THEMES
 
-    theme = theme or THEMES[0].name
-    check_theme(theme)
+    if theme is not None:
+        check_theme(theme)
     if file is None:
         from caveats_tui.terminal import facts
 
         streams = facts.streams()
-        characters = facts.charset("auto", os.environ, streams.encoding)
+        screen = with_charset(ScreenOptions(theme=theme), streams)
         facts.check(streams, os.environ)
-        code = play_demo(script, charset=characters.name, theme=theme)
+        code = play_demo(script, screen)
         # As after the lab: a thread within torch must not meet the end of Python.
         if threading.active_count() > 1:
             os._exit(code)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import click
 
 from caveats.config import RunConfig, parse_assignment
 from caveats.errors import ConfigError, visible
-from caveats_tui.recording.wish import IDLE_LIMIT, Wish
+from caveats_tui.options import (
+    IDLE_LIMIT,
+    CharsetOption,
+    ConfigOptions,
+    RecordingOptions,
+    ScreenOptions,
+)
 from caveats_tui.terminal.facts import CHARSETS
 
 __all__ = [
@@ -63,29 +69,24 @@ def every_option(command: F) -> F:
     )(command)
 
 
-def screen_options(command: F) -> F:
-    """Add what says how the lab is drawn: ``fps``, ``charset``, ``no_mouse``, ``theme``."""
-    options = (
-        click.option(
-            "--fps",
-            metavar="N",
-            default="10",
-            show_default=True,
-            callback=frames_per_second,
-            help="Redraw charts at most N times a second.",
-        ),
-        click.option(
-            "--charset",
-            type=click.Choice(CHARSETS),
-            default="auto",
-            help="What charts are drawn with; auto looks at the terminal.",
-        ),
-        click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal."),
-        click.option("--theme", metavar="NAME", help="The colours, as caveats-light."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def gathered(
+    into: str, make: Callable[..., object], options: Mapping[str, Callable[[F], F]]
+) -> Callable[[F], F]:
+    """Add ``options``, by the names that click gives their values; what ``make`` makes of these is
+    passed on as ``into``."""
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def with_one(*args: Any, **given: Any) -> Any:
+            found = {name: given.pop(name) for name in options}
+            return command(*args, **given, **{into: make(**found)})
+
+        decorated: Any = with_one
+        for option in reversed(list(options.values())):
+            decorated = option(decorated)
+        return cast(F, decorated)
+
+    return decorate
 
 
 def cast_version_option(command: F) -> F:
@@ -109,64 +110,78 @@ def idle_limit_option(default: float | None) -> Callable[[F], F]:
     )
 
 
+def screen_options(command: F) -> F:
+    """Add what says how the lab is drawn, passed on as ``screen``."""
+
+    def make(fps: float, charset: CharsetOption, no_mouse: bool, theme: str | None) -> object:
+        return ScreenOptions(fps, charset, not no_mouse, theme)
+
+    options = {
+        "fps": click.option(
+            "--fps",
+            metavar="N",
+            default="10",
+            show_default=True,
+            callback=frames_per_second,
+            help="Redraw charts at most N times a second.",
+        ),
+        "charset": click.option(
+            "--charset",
+            type=click.Choice(CHARSETS),
+            default="auto",
+            help="What charts are drawn with; auto looks at the terminal.",
+        ),
+        "no_mouse": click.option(
+            "--no-mouse", is_flag=True, help="Leave the mouse to the terminal."
+        ),
+        "theme": click.option("--theme", metavar="NAME", help="The colours, as caveats-light."),
+    }
+    return gathered("screen", make, options)(command)
+
+
 def recording_options(command: F) -> F:
-    """Add what is recorded of a person's session, passed on as ``wish``."""
+    """Add what is recorded of a person's session, passed on as ``recording``."""
 
-    @functools.wraps(command)
-    def with_wish(
-        *args: Any,
-        file_to_record: str | None,
-        cast_version: str,
-        idle_limit: float,
-        show_keys: bool,
-        **rest: Any,
-    ) -> Any:
-        wish = Wish(file_to_record, int(cast_version), idle_limit, show_keys)
-        return command(*args, wish=wish, **rest)
+    def make(
+        file_to_record: str | None, cast_version: str, idle_limit: float, show_keys: bool
+    ) -> object:
+        return RecordingOptions(file_to_record, int(cast_version), idle_limit, show_keys)
 
-    options = (
-        click.option(
+    options = {
+        "file_to_record": click.option(
             "--record",
             "file_to_record",
             metavar="FILE.cast",
             help="Record the terminal from the first frame on, as ctrl+r does from a key on.",
         ),
-        cast_version_option,
-        idle_limit_option(IDLE_LIMIT),
-        click.option(
+        "cast_version": cast_version_option,
+        "idle_limit": idle_limit_option(IDLE_LIMIT),
+        "show_keys": click.option(
             "--show-keys", is_flag=True, help="While recording, show pressed keys in a corner."
         ),
-    )
-    decorated: Any = with_wish
-    for option in reversed(options):
-        decorated = option(decorated)
-    return cast(F, decorated)
+    }
+    return gathered("recording", make, options)(command)
 
 
 def config_options(command: F) -> F:
-    """Add ``--config``, ``--set`` and ``--device``, passed on as `read_config` takes them."""
-    options = (
-        click.option("--config", "file", metavar="FILE", help="Read the config from a TOML file."),
-        click.option(
+    """Add ``--config``, ``--set`` and ``--device``, passed on as ``source``."""
+    options = {
+        "file": click.option(
+            "--config", "file", metavar="FILE", help="Read the config from a TOML file."
+        ),
+        "assignments": click.option(
             "--set",
             "assignments",
             metavar="KEY=VALUE",
             multiple=True,
             help="Change one setting of it, as optimizer.lr=0.01; may be given again and again.",
         ),
-        click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+        "device": click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps."),
+    }
+    return gathered("source", ConfigOptions, options)(command)
 
 
-def read_config(
-    file: str | None,
-    assignments: Sequence[str],
-    device: str | None,
-    experiment: str | None = None,
-) -> RunConfig:
+def read_config(source: ConfigOptions, experiment: str | None = None) -> RunConfig:
     """The config of a command line: the file's, the experiment's or the default one, changed by
     every ``--set``, whatever their order, and by ``--device`` last.
 
@@ -174,14 +189,14 @@ def read_config(
         ConfigError: one sentence naming the file, "--set" or "--device", the key and the value; or
             the experiment that does not exist.
     """
-    config = base_config(file, experiment)
-    parsed = [parse_assignment(text) for text in assignments]
+    config = base_config(source.file, experiment)
+    parsed = [parse_assignment(text) for text in source.assignments]
     # network.init before network.init.std: the name would else replace the setting given with it.
     changes = dict(sorted(parsed, key=lambda change: change[0].count(".")))
     if changes:
         config = config.changed(changes, "--set")
-    if device is not None:
-        config = config.changed({"training.device": device}, "--device")
+    if source.device is not None:
+        config = config.changed({"training.device": source.device}, "--device")
     return config
 
 

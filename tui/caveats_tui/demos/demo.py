@@ -13,18 +13,16 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.pilot import Pilot
 
-from caveats_tui.charts.spec import Charset
 from caveats_tui.demos.director import Director, RealClock, VirtualClock
 from caveats_tui.demos.offscreen import offscreen_driver, true_colours
 from caveats_tui.demos.script import Script
-from caveats_tui.demos.stage import StagedApp
+from caveats_tui.demos.stage import Stage
+from caveats_tui.options import LabOptions, RecordingOptions, ScreenOptions
 from caveats_tui.recording.caption import Caption
 from caveats_tui.recording.cast import CastWriter
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
-from caveats_tui.themes import THEMES
 
 __all__ = ["play_demo", "record_demo"]
 
@@ -41,12 +39,10 @@ def record_demo(
     *,
     version: int = 3,
     idle_limit: float | None = None,
-    charset: Charset = "braille",
-    theme: str = THEMES[0].name,
-    told: Callable[[str], None] = lambda mark: None,
+    theme: str | None = None,
 ) -> None:
     """Write ``script`` as asciicast ``version`` at ``size`` (columns, rows). Its times are those
-    of the script, not of the machine: two recordings are alike. ``told`` hears of each mark.
+    of the script, not of the machine: two recordings are alike.
 
     Raises:
         ConfigError: where the file cannot be written.
@@ -57,21 +53,15 @@ def record_demo(
         path, *size, title=script.title, version=version, idle_limit=idle_limit,
         env={"TERM": "xterm-256color"}, clock=clock,
     )  # fmt: skip
-
-    def mark(label: str) -> None:
-        cast.mark(label)
-        told(label)
-
-    app = StagedApp(
-        script.config, every=script.every, pace=script.pace, charset=charset, theme=theme,
-        driver_class=offscreen_driver(cast.output, size),
-    )  # fmt: skip
+    options = LabOptions(script.config, script.every, ScreenOptions(theme=theme))
+    stage = Stage(options, script.pace, driver_class=offscreen_driver(cast.output, size))
+    app = stage.app
     true_colours(app)
     failure: list[TimeoutError] = []
 
     async def perform(pilot: Pilot[object]) -> None:
         try:
-            await Director(app, script, clock, mark).perform()
+            await Director(stage, script, clock, cast.mark).perform()
             await clock.elapse(LAST)
         except TimeoutError as error:
             failure.append(error)
@@ -87,21 +77,21 @@ def record_demo(
         raise failure[0]
 
 
-def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEMES[0].name) -> int:
+def play_demo(script: Script, screen: ScreenOptions) -> int:
     """Perform ``script`` in the present terminal, which `caveats_tui.terminal.facts.check` has
     found fit. Any key or click hands the app over to the person, and so does the end. Gives the
     exit code."""
-    encoding = "ascii" if charset == "ascii" else "utf-8"
+    options = LabOptions(script.config, script.every, screen)
+    encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
         person = Person()
-        recorder = Recorder(guard.output, Wish())
-        app = StagedApp(
-            script.config, every=script.every, pace=script.pace, charset=charset, theme=theme,
-            driver_class=person.watch(driver_class(guard)), recorder=recorder,
-        )  # fmt: skip
+        recorder = Recorder(guard.output, RecordingOptions())
+        driver = person.watch(driver_class(guard))
+        stage = Stage(options, script.pace, recorder=recorder, driver_class=driver)
+        app = stage.app
 
         async def perform(pilot: Pilot[object]) -> None:
-            director = Director(app, script, RealClock(), lambda mark: None)
+            director = Director(stage, script, RealClock(), lambda mark: None)
             show = asyncio.create_task(director.perform())
             person.wait_for(show.cancel)
             while app.is_running and not show.done():
@@ -110,7 +100,7 @@ def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEM
             await asyncio.wait({show})
             failed = not show.cancelled() and show.exception() is not None
             if app.is_running:
-                await hand_over(app, f"the demo stopped: {show.exception()}" if failed else YOURS)
+                await hand_over(stage, f"the demo stopped: {show.exception()}" if failed else YOURS)
 
         app.charts.start()
         try:
@@ -121,13 +111,13 @@ def play_demo(script: Script, *, charset: Charset = "braille", theme: str = THEM
     return app.return_code or 0
 
 
-async def hand_over(app: StagedApp, notice: str) -> None:
+async def hand_over(stage: Stage, notice: str) -> None:
     """Let training run freely and say whose the lab is."""
-    for screen in app.screen_stack:
+    for screen in stage.app.screen_stack:
         for caption in screen.query(Caption):
             await caption.remove()
-    app.bench.release()
-    app.bench.notice = notice
+    stage.release()
+    stage.bench.notice = notice
 
 
 class Person:

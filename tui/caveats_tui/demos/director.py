@@ -1,4 +1,4 @@
-"""Performs a script on the staged app: captions, keys, training at the script's pace.
+"""Performs a script on the stage: captions, keys, training at the script's pace.
 
 It waits for conditions, never for time to pass; time is told by a clock, which may be a real one.
 """
@@ -13,7 +13,7 @@ from typing import Protocol
 from textual.pilot import Pilot
 
 from caveats_tui.demos.script import Scene, Script, Wait
-from caveats_tui.demos.stage import StagedApp
+from caveats_tui.demos.stage import Stage
 from caveats_tui.recording.caption import show_caption
 
 __all__ = ["Clock", "Director", "RealClock", "VirtualClock"]
@@ -62,9 +62,9 @@ class Director:
     """``mark`` is told of each key and each new verdict."""
 
     def __init__(
-        self, app: StagedApp, script: Script, clock: Clock, mark: Callable[[str], None]
+        self, stage: Stage, script: Script, clock: Clock, mark: Callable[[str], None]
     ) -> None:
-        self._app, self._script, self._clock, self._mark = app, script, clock, mark
+        self._stage, self._script, self._clock, self._mark = stage, script, clock, mark
         self._pace = script.pace
         self._owed = 0.0  # steps of training, the part of one that a beat leaves over
         self._caption, self._key = "", ""
@@ -80,15 +80,15 @@ class Director:
         await self._settle()
         for scene in self._script.scenes:
             await self._play(scene)
-        await show_caption(self._app, "")
-        await self._app.settle()
+        await show_caption(self._stage.app, "")
+        await self._stage.settle()
 
     async def _play(self, scene: Scene) -> None:
         if scene.pace is not None:
             self._pace = scene.pace
         if scene.caption:
             self._caption = scene.caption
-        pilot: Pilot[None] = Pilot(self._app)
+        pilot: Pilot[None] = Pilot(self._stage.app)
         for key in scene.keys:
             self._key = key
             self._mark(f"key {key}")
@@ -107,10 +107,10 @@ class Director:
 
     async def _beat(self) -> None:
         """One frame: train what is due, show it, let its time pass."""
-        session = self._app.session
+        session = self._stage.session
         assert session is not None
         session.pace = self._pace
-        if self._app.bench.running:
+        if self._stage.bench.running:
             self._owed += self._pace * BEAT
             session.grant(int(self._owed))
             self._owed -= int(self._owed)
@@ -120,9 +120,9 @@ class Director:
         await self._clock.elapse(BEAT)
 
     async def _settle(self) -> None:
-        await show_caption(self._app, self._caption, self._key)
-        await self._app.settle()
-        bench = self._app.bench
+        await show_caption(self._stage.app, self._caption, self._key)
+        await self._stage.settle()
+        bench = self._stage.bench
         for verdict in bench.verdicts():
             seen = bench.status.run_number, verdict.caveat, verdict.severity
             if seen not in self._seen:
@@ -130,11 +130,11 @@ class Director:
                 self._mark(f"{verdict.severity}: {verdict.title}, step {bench.status.step}")
 
     def _holds(self, wait: Wait) -> bool:
-        bench = self._app.bench
+        bench = self._stage.bench
         if wait.kind == "verdict":
             return any(v.caveat == wait.value and v.severity != "note" for v in bench.verdicts())
         if wait.kind == "step":
             return bench.over or bench.status.step >= int(wait.value)
         if wait.kind == "outcome":
-            return bool(bench.attempt and bench.attempt.outcome)
+            return bool(bench.cure and bench.cure.outcome)
         return bench.over

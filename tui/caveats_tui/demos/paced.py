@@ -10,9 +10,8 @@ from dataclasses import replace
 from caveats.config import RunConfig
 from caveats.session import Session
 from caveats.status import Status
-from caveats_tui.bench.training import Workbench
 
-__all__ = ["PacedSession", "PacedWorkbench"]
+__all__ = ["PacedSession"]
 
 
 class PacedSession(Session):
@@ -82,25 +81,3 @@ class PacedSession(Session):
             unhurried(self.run, self._fixed)
         if play:
             self._play()
-
-
-class PacedWorkbench(Workbench):
-    """A workbench whose session is paced. ``pace`` as `PacedSession`'s."""
-
-    session: PacedSession | None
-
-    def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
-        super().__init__(config, every)
-        self._fixed, self._pace = every, pace
-        self._released = False
-
-    def begin(self) -> None:
-        self.session = PacedSession(self.config, self._fixed, self._pace)
-        if self._released:
-            self.session.release()
-
-    def release(self) -> None:
-        """Let training run freely, from its beginning if there is none yet."""
-        self._released = True
-        if self.session is not None:
-            self.session.release()

@@ -5,125 +5,83 @@ that is going to be drawn has been drawn. It knows no script.
 from __future__ import annotations
 
 import asyncio
-import threading
-from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from caveats.config import RunConfig
+from caveats.runs.keeper import Keeper
 from caveats_tui.app import CaveatsApp
-from caveats_tui.charts.process import ChartProcess
-from caveats_tui.charts.spec import Charset, Chart, Drawn
-from caveats_tui.demos.paced import PacedSession, PacedWorkbench
-from caveats_tui.screens.lab.screen import LabScreen
-from caveats_tui.themes import THEMES
+from caveats_tui.bench.training import Training
+from caveats_tui.demos.paced import PacedSession
+from caveats_tui.options import LabOptions
+from caveats_tui.recording.recorder import Recorder
 
-__all__ = ["StagedApp"]
+__all__ = ["Stage"]
 
-LOOK = 0.002  # seconds between two looks at whether the drawing process is done
-
-
-class StagedCharts(ChartProcess):
-    """A drawing process that can say whether it is done."""
-
-    def __init__(self, *callbacks: Any) -> None:
-        super().__init__(*callbacks)
-        self._asked: dict[str, Chart] = {}  # the newest for each key, until it is drawn
-        self._drawing: Chart | None = None
-
-    @property
-    def idle(self) -> bool:
-        """Whether all that was asked for has been drawn and fetched."""
-        with self._wake:
-            return not (self._asked or self._drawn)
-
-    def submit(self, key: str, chart: Chart) -> None:
-        with self._wake:
-            super().submit(key, chart)
-            if key in self._waiting:  # else it has failed too often
-                self._asked[key] = chart
-
-    def _attempt(self, key: str, chart: Chart) -> Drawn | str:
-        self._drawing = chart
-        return super()._attempt(key, chart)
-
-    def _settle(self, key: str, answer: Drawn | str) -> None:
-        super()._settle(key, answer)
-        with self._wake:
-            if self._asked.get(key) is self._drawing:
-                del self._asked[key]
+PEEK = 0.002  # seconds between two looks at whether the drawing process is done
 
 
-class StagedLab(LabScreen):
-    """Looks at the run only when told, while training is paced: what a look finds, and what the
-    judge makes of it, would else depend on how far the worker has come by then."""
+class Stage:
+    """An ``app`` whose ``bench`` trains at a ``pace``, as `PacedSession`'s. It keeps no runs and
+    lists those in the place that ``options`` name.
 
-    def _frame(self) -> None:
-        session = self.bench.session
-        if session is None or (isinstance(session, PacedSession) and session.pace is None):
-            super()._frame()
-
-    def look(self) -> None:
-        super()._frame()
-
-
-class StagedApp(CaveatsApp):
-    """The lab with a paced session; ``every`` and ``pace`` as `PacedSession`'s. It keeps no runs
-    and lists those in ``place``."""
+    While training is paced the lab looks at the run only when told: what a look finds, and what the
+    judge makes of it, would else depend on how far the worker has come by then.
+    """
 
     def __init__(
         self,
-        config: RunConfig,
-        *,
-        every: int,
+        options: LabOptions,
         pace: float | None,
-        charset: Charset = "braille",
-        theme: str = THEMES[0].name,
-        place: Path | None = None,
+        *,
+        recorder: Recorder | None = None,
         **textual: Any,
     ) -> None:
-        super().__init__(config, every=every, charset=charset, theme=theme, **textual)
-        self.animation_level = "none"
-        self.charts = self._staged = StagedCharts(self._charts_ready, self._chart_trouble)
-        self.lab = self._lab = StagedLab(
-            config,
-            self.charts,
-            every=every,
-            fps=10.0,
-            charset=charset,
-            place=place,
-            recorder=self.recorder,
-        )
-        self.lab.bench = self.bench = PacedWorkbench(config, every, pace)
+        assert options.every is not None
+        self._every, self._pace = options.every, pace
+        self._released = False
+        self.session: PacedSession | None = None
+        self.bench = Training(options.config, options.every, session=self._opened)
+        self.app = CaveatsApp(options, bench=self.bench, recorder=recorder, **textual)
+        self.app.animation_level = "none"
+        self.app.lab.held = self._held
 
-    @property
-    def session(self) -> PacedSession | None:
-        return self.bench.session
+    def _opened(self, config: RunConfig, every: int | None, keeper: Keeper | None) -> PacedSession:
+        self.session = PacedSession(config, self._every, self._pace)
+        if self._released:
+            self.session.release()
+        return self.session
+
+    def _held(self) -> bool:
+        return self.session is not None and self.session.pace is not None
+
+    def release(self) -> None:
+        """Let training run freely, from its beginning if there is none yet."""
+        self._released = True
+        if self.session is not None:
+            self.session.release()
 
     async def settle(self) -> None:
         """Wait until commands are obeyed, charts drawn and theory computed, and all is shown."""
-        pilot: Pilot[None] = Pilot(self)
+        app = self.app
+        pilot: Pilot[None] = Pilot(app)
         await pilot.pause(0)
         while self.session is None:
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(PEEK)
         await self.session.done()
-        for box in self.screen.query(Input):
+        for box in app.screen.query(Input):
             box.cursor_blink = False
-        self._lab.look()
-        await self._theory()
-        self._lab.look()
+        app.lab.look()
+        while self.bench.predicting:
+            await asyncio.sleep(PEEK)
+        app.lab.look()
         await self.session.done()  # a chart may have asked it
         await asyncio.sleep(0)
-        while not self._staged.idle:
-            await asyncio.sleep(LOOK)
-        if len(self.screen_stack) > 1:
+        while not app.charts.idle:
+            await asyncio.sleep(PEEK)
+        if len(app.screen_stack) > 1:
             # Textual repaints what lies behind a window only with the window: at any moment or none
-            self.screen.refresh()
+            app.screen.refresh()
         await pilot.pause(0)
-
-    async def _theory(self) -> None:
-        thread: threading.Thread | None = self.bench._forecaster._thread
-        while thread is not None and thread.is_alive():
-            await asyncio.sleep(LOOK)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from caveats.errors import ConfigError, visible
+from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import CastWriter
-from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.output import Output
 from caveats_tui.text.times import clock
 
@@ -28,9 +28,13 @@ class Recorder:
     it does not record. All but the tee is called on the app's thread."""
 
     def __init__(
-        self, output: Output, wish: Wish, *, clock: Callable[[], float] = time.monotonic
+        self,
+        output: Output,
+        options: RecordingOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.wish = wish
+        self.options = options
         self.path: Path | None = None  # of the newest recording
         self._output, self._clock = output, clock
         self._cast: CastWriter | None = None
@@ -66,8 +70,8 @@ class Recorder:
             path,
             *self._output.size,
             title=title,
-            version=self.wish.version,
-            idle_limit=self.wish.idle_limit,
+            version=self.options.version,
+            idle_limit=self.options.idle_limit,
             env={"TERM": os.environ.get("TERM", "xterm-256color")},
             timestamp=int(time.time()),
             clock=self._clock,

@@ -10,17 +10,15 @@ from rich.text import Text
 from textual.widget import Widget
 from textual.widgets import Static
 
-from caveats.config import RunConfig
-from caveats.status import Status
 from caveats_tui.keys import KEYS
 from caveats_tui.screens.explanation import verdict_line
 from caveats_tui.text.settings import describe
 
 if TYPE_CHECKING:
-    from caveats_tui.bench.training import Workbench
+    from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.trace import Trace
 
-__all__ = ["Footer", "Header", "message_line", "notes_text"]
+__all__ = ["Footer", "Header", "message_line", "notes_text", "severity"]
 
 _STATE_WORDS: dict[str, tuple[str, str]] = {
     "loading": ("◌", "loading torch"),
@@ -42,23 +40,14 @@ class Header(Static):
         super().__init__("", id="header", markup=False)
         self._said: Text | None = None
 
-    def show(
-        self,
-        config: RunConfig,
-        status: Status,
-        outputs: int | None,
-        step: int,
-        plain: bool,
-        mode: tuple[str, str] | None = None,
-        recording: bool = False,
-    ) -> None:
+    def show(self, bench: Bench, step: int, *, plain: bool, recording: bool = False) -> None:
         """``step`` is the one that the charts show, so that header and charts agree; ``plain``
-        keeps to ascii; ``mode`` is a symbol and words in place of the state's; ``recording`` is
-        said beside it."""
+        keeps to ascii; that a ``recording`` goes on is said beside the state."""
         if not self.size.width:  # before the first layout
             return
-        symbol, word = mode or _STATE_WORDS[status.state]
-        if mode is None and status.state == "loading" and status.run_number > 1:
+        status, config = bench.status, bench.config
+        symbol, word = bench.mode or _STATE_WORDS[status.state]
+        if bench.mode is None and status.state == "loading" and status.run_number > 1:
             word = "starting"
         if plain:
             symbol = "*"
@@ -75,7 +64,7 @@ class Header(Static):
         )
         width = self.size.width
         room = max(0, width - len(right) - 3)
-        left = f"caveats  {describe(config, outputs)}"
+        left = f"caveats  {describe(config, bench.outputs)}"
         if plain:
             left = left.replace(" · ", " | ")
         if len(left) > room:
@@ -124,7 +113,7 @@ HINTS = {
 }
 
 
-def message_line(bench: Workbench, width: int, plain: bool) -> Text:
+def message_line(bench: Bench, width: int, plain: bool) -> Text:
     """The one line that is always there: what the person should know first.
 
     A notice about the last key, else what endangers the run, else a failure, else the worst
@@ -133,7 +122,7 @@ def message_line(bench: Workbench, width: int, plain: bool) -> Text:
     if bench.notice or bench.alarm:
         return one_line(f" ! {bench.notice or bench.alarm}", "bold")
     verdicts = bench.verdicts()
-    outcome = bench.attempt.outcome if bench.attempt else ""
+    outcome = bench.cure.outcome if bench.cure else ""
     if outcome:
         return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
     if verdicts:
@@ -143,11 +132,19 @@ def message_line(bench: Workbench, width: int, plain: bool) -> Text:
     return one_line(f" {bench.hint or HINTS.get(bench.status.state, '')}", "dim")
 
 
+def severity(bench: Bench) -> str:
+    """Of what the message line says: that of the worst verdict, "" where it says less."""
+    if bench.notice or (bench.cure is not None and bench.cure.outcome):
+        return ""
+    verdicts = bench.verdicts()
+    return verdicts[0].severity if verdicts else "critical" * bool(bench.status.problem)
+
+
 def one_line(text: str, style: str) -> Text:
     return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
-def notes_text(bench: Workbench, trace: Trace | None) -> str:
+def notes_text(bench: Bench, trace: Trace | None) -> str:
     """What there is to say about this run, newest first: verdicts, then events and notes."""
     said = [f"{v.severity}: {v.title}: {v.what}" for v in bench.verdicts()]
     events = [] if trace is None else trace.snapshot.events

@@ -19,7 +19,7 @@ from caveats_tui.screens.lab.panel import Panel
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
-    from caveats_tui.bench.training import Workbench
+    from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.process import ChartProcess
 
 __all__ = ["Drawing"]
@@ -34,7 +34,7 @@ class Drawing:
         self._charts = charts
         self._charset: Charset = charset
 
-    def available(self, bench: Workbench) -> tuple[str, ...]:
+    def available(self, bench: Bench) -> tuple[str, ...]:
         """The views that this run's data allow."""
         data = bench.dataset
         views = [*FIGURES, "neurons"]
@@ -47,7 +47,7 @@ class Drawing:
     def frame(
         self,
         panels: Iterable[Panel],
-        bench: Workbench,
+        bench: Bench,
         trace: Trace | None,
         dark: bool,
     ) -> None:
@@ -74,7 +74,7 @@ class Drawing:
                 self._draw(panel, bench, trace, ghost, look)
 
     def _draw(
-        self, panel: Panel, bench: Workbench, trace: Trace, ghost: Trace | None, look: Look
+        self, panel: Panel, bench: Bench, trace: Trace, ghost: Trace | None, look: Look
     ) -> None:
         key = panel.id or ""
         if panel.view in FIGURES:
@@ -92,7 +92,7 @@ class Drawing:
         else:
             self._ask(panel, bench, look)
 
-    def _ask(self, panel: Panel, bench: Workbench, look: Look) -> None:
+    def _ask(self, panel: Panel, bench: Bench, look: Look) -> None:
         """Have the network asked; the answer is shown when it is there."""
         from caveats.views import fitted_curve, plane
 

@@ -1,13 +1,14 @@
 """The lab: setup, four charts, message and footer on one screen, driven by the table of keys.
 
-It owns what is shown where and which key does what. What is being worked on belongs to
-`caveats_tui.bench.training`; training to `caveats.session`, which is read at the lab's own pace.
+It owns what is shown where and which key does what. What is being worked on is a
+`caveats_tui.bench.protocol.Bench`, which is read at the lab's own pace.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,48 +18,60 @@ from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus, Resize
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from caveats.config import RunConfig, parse_assignment
+from caveats.config import parse_assignment
 from caveats.config.settings import SETTINGS
-from caveats.runs.reader import Reader
+from caveats_tui.bench.following import Following
 from caveats_tui.charts.pace import Pace
-from caveats_tui.charts.spec import Charset, Look
+from caveats_tui.charts.spec import Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
+from caveats_tui.options import LabOptions
 from caveats_tui.screens.dialogs import Edit, Picker
 from caveats_tui.screens.explanation import Explain, Remedies
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
-from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text
+from caveats_tui.screens.lab import kept_runs, taping
+from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.command_palette import commands
 from caveats_tui.screens.lab.drawing import Drawing
-from caveats_tui.screens.lab.kept_runs import workbench
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.setup import SetupList, nudged
-from caveats_tui.screens.lab.taping import TapingScreen
 from caveats_tui.terminal.facts import WIDE, too_small
 from caveats_tui.text.settings import shown
 
 if TYPE_CHECKING:
     from caveats.experiments import Experiment
+    from caveats.runs.reader import Reader
+    from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.process import ChartProcess
     from caveats_tui.recording.recorder import Recorder
     from caveats_tui.terminal.output import Output
 
-__all__ = ["LabScreen"]
+__all__ = ["LabScreen", "Tools"]
 
 TICK_SHARE = 0.1  # of the time between two frames: then it is seen whether one is due
 
 
-class LabScreen(TapingScreen):
-    """``charts`` draws; ``every`` is the cadence of records; ``fps`` the most frames a second;
-    ``recorder`` records the terminal, None where there is none. Runs are kept in ``place``, None
-    for nowhere; a kept run is watched where there is a ``reader``, replayed at ``replay`` times its
-    speed (0, all of it in half a minute), and leaving it goes back to the lab ``under`` it."""
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a screen works with: ``charts`` draws, ``output`` is the way to the terminal,
+    ``recorder`` records it; both None where there is no terminal."""
+
+    charts: ChartProcess
+    output: Output | None = None
+    recorder: Recorder | None = None
+
+
+class LabScreen(Screen[None]):
+    """Shows ``bench``, and tells it what the person wants. A screen that lies over another,
+    ``under`` it, looks at a kept run, and leaving it goes back there. While ``held()``, frames are
+    drawn only by `look`.
+    """
 
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
@@ -84,29 +97,17 @@ class LabScreen(TapingScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
     def __init__(
-        self,
-        config: RunConfig,
-        charts: ChartProcess,
-        *,
-        every: int | None,
-        fps: float,
-        charset: Charset,
-        output: Output | None = None,
-        place: Path | None = None,
-        reader: Reader | None = None,
-        replay: float | None = None,
-        under: LabScreen | None = None,
-        recorder: Recorder | None = None,
+        self, bench: Bench, tools: Tools, options: LabOptions, under: LabScreen | None = None
     ) -> None:
-        bench = workbench(config, every, place, reader, replay)
-        super().__init__(bench, charts, charset, every=every, place=place, under=under)
-        self._fps = fps
-        self.recorder = recorder
+        super().__init__()
+        self.bench, self.tools, self.options, self.under = bench, tools, options, under
+        self.recorder = tools.recorder
+        self.deleted: list[Path] = under.deleted if under else []  # runs that undo takes back
+        self.held: Callable[[], bool] = lambda: False
         self._covered = False
-        self._pace = Pace(fps, bench.frames)
-        self._output = output
+        self._pace = Pace(options.screen.fps, bench.frames)
         self._written = 0.0  # seconds that the terminal had taken when the last frame began
-        self._drawing = Drawing(charts, charset)
+        self._drawing = Drawing(tools.charts, options.charset)
         self._current = 1  # the chart shown where there is room for one
 
     # Building and resizing
@@ -128,7 +129,7 @@ class LabScreen(TapingScreen):
     def on_mount(self) -> None:
         self.query_one(SetupList).show(self.bench.config)
         self.query_one(SetupList).focus()
-        self._frame()
+        self.frame()
         # torch is imported by the session's thread: after the first paint, not before.
         self.call_after_refresh(self._begin)
 
@@ -155,7 +156,13 @@ class LabScreen(TapingScreen):
         self.set_class(self._single, "-single")
         for panel in self.query(Panel):
             panel.set_class(panel.number == self._current, "-current")
-        self.call_after_refresh(self._frame)
+        self.call_after_refresh(self.frame)
+
+    def over(self, reader: Reader) -> LabScreen:
+        """A screen to lie over this one, looking at the run of ``reader``."""
+        options = replace(self.options, config=reader.config, reader=reader, replay=None)
+        tools = replace(self.tools, recorder=self.recorder)
+        return LabScreen(Following(reader), tools, options, under=self)
 
     # Frames
 
@@ -168,13 +175,18 @@ class LabScreen(TapingScreen):
             for panel in self.query(Panel):
                 panel.drawn = None
         if self._pace.wait(busy=self.bench.running) <= 0:
-            self._frame()
+            self.frame()
 
-    def _frame(self) -> None:
+    def frame(self) -> None:
+        """Show what is the case now."""
+        if not self.held():
+            self.look()
+
+    def look(self) -> None:
         """Look at the run and ask for whatever has changed; write nothing else."""
         start = time.perf_counter()
-        if self._output is not None:
-            written = self._output.seconds
+        if self.tools.output is not None:
+            written = self.tools.output.seconds
             self._pace.spend(write=written - self._written)
             self._written = written
         self._pace.begin()
@@ -184,24 +196,24 @@ class LabScreen(TapingScreen):
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
         self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
         self._say(trace)
-        self._tape()
+        taping.follow(self)
         self._pace.spend(app=time.perf_counter() - start)
 
     def _say(self, trace: Trace | None) -> None:
         """Header, setup list, message and notes."""
-        bench, plain = self.bench, self._charset == "ascii"
+        bench, plain = self.bench, self.options.plain
         step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
-        self.query_one(Header).show(
-            bench.config, bench.status, bench.outputs, step, plain, bench.mode, self.taping
-        )
+        recording = self.recorder is not None and self.recorder.recording
+        self.query_one(Header).show(bench, step, plain=plain, recording=recording)
         setup = self.query_one(SetupList)
         setup.show(bench.config)
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
         if setup.border_subtitle != subtitle:
             setup.border_subtitle = subtitle
         self._put("#message", message_line(bench, self.size.width, plain))
-        for severity in ("critical", "warning"):
-            self.query_one("#message").set_class(bench.severity == severity, f"-{severity}")
+        worst = severity(bench)
+        for name in ("critical", "warning"):
+            self.query_one("#message").set_class(worst == name, f"-{name}")
         self._put("#theory", bench.forecast.sentence if bench.forecast else "")
         self._put("#notes", notes_text(bench, trace))
 
@@ -221,15 +233,25 @@ class LabScreen(TapingScreen):
     def chart_trouble(self, key: str, sentence: str) -> None:
         self.bench.notes.append(f"{key}: {sentence}")
 
+    def do(self, act: Callable[[], object]) -> None:
+        """Do it, and show what came of it."""
+        act()
+        self.frame()
+
+    def notice(self, sentence: str) -> None:
+        """Say it on the message line."""
+        self.bench.notice = sentence
+        self.frame()
+
     # Changing the setup
 
     def _changed(self, changes: dict[str, Any]) -> None:
         self.bench.apply(changes)
-        self._frame()
+        self.frame()
 
     def action_pick(self, key: str) -> None:
         if not self.bench.may_change():
-            return self._frame()
+            return self.frame()
         table = SETTINGS[key].table
         assert table is not None
         value = self.bench.config.flat().get(key)
@@ -252,7 +274,7 @@ class LabScreen(TapingScreen):
     @on(SetupList.EditRequested)
     def _edit(self, event: SetupList.EditRequested) -> None:
         if not self.bench.may_change():
-            return self._frame()
+            return self.frame()
         line = event.line
         if line.table is not None:
             return self.action_pick(line.key)
@@ -273,61 +295,54 @@ class LabScreen(TapingScreen):
         self.app.push_screen(Edit(title, line.sentence, value, check), took)
 
     def action_undo(self) -> None:
-        self._do(self.bench.undo)
+        self.do(self.bench.undo)
 
     # Running and curing
 
     def action_play(self) -> None:
-        self._do(self.bench.play_or_pause)
+        self.do(self.bench.play_or_pause)
 
     def action_step(self) -> None:
-        self._do(self.bench.step)
+        self.do(self.bench.step)
 
     def action_restart(self) -> None:
-        self._do(self.bench.restart)
+        self.do(self.bench.restart)
 
     def action_fix(self) -> None:
         verdict = self.bench.curable()
         if verdict is not None:
             self.bench.fix(verdict, verdict.next[0])
-        self._frame()
+        self.frame()
 
     def action_remedies(self) -> None:
         verdict = self.bench.curable()
         if verdict is None:
-            return self._frame()
+            return self.frame()
 
         def took(place: int | None) -> None:
             if place is not None:
-                self._do(lambda: self.bench.fix(verdict, verdict.next[place]))
+                self.do(lambda: self.bench.fix(verdict, verdict.next[place]))
 
         self.app.push_screen(Remedies(verdict, self.bench.config), took)
 
     def action_experiments(self) -> None:
         if not self.bench.may_change():
-            return self._frame()
+            return self.frame()
 
         def took(experiment: Experiment | None) -> None:
             if experiment is not None:
-                self._do(lambda: self.bench.load(experiment))
+                self.do(lambda: self.bench.load(experiment))
 
-        self.app.push_screen(Gallery(plain=self._charset == "ascii"), took)
+        self.app.push_screen(Gallery(plain=self.options.plain), took)
 
     def action_explain(self) -> None:
         """Enter: explain the verdicts, unless the setup list has taken the key."""
         verdicts, trace = self.bench.verdicts(), self.bench.trace()
         if not verdicts or trace is None:
-            self._notice("nothing to explain: no caveat has been found in this run")
+            self.notice("nothing to explain: no caveat has been found in this run")
             return
-        look = Look(0, 0, self.app.current_theme.dark, False, self._charset)
-        self.app.push_screen(Explain(verdicts, trace, self.bench.config, self._charts, look))
-
-    def over(self, reader: Reader) -> LabScreen:
-        return LabScreen(
-            reader.config, self._charts, every=self._every, fps=self._fps, charset=self._charset,
-            output=self._output, place=self._place, reader=reader, under=self,
-            recorder=self.recorder,
-        )  # fmt: skip
+        look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
+        self.app.push_screen(Explain(verdicts, trace, self.bench.config, self.tools.charts, look))
 
     # Looking
 
@@ -337,7 +352,7 @@ class LabScreen(TapingScreen):
         return self.query_one(f"#chart-{self._current}", Panel)
 
     def action_ghost(self) -> None:
-        self._do(self.bench.toggle_ghost)
+        self.do(self.bench.toggle_ghost)
 
     def action_chart(self, number: int) -> None:
         panel = self.query_one(f"#chart-{number}", Panel)
@@ -357,7 +372,7 @@ class LabScreen(TapingScreen):
 
     def action_view(self) -> None:
         self._panel.turn(self._drawing.available(self.bench))
-        self._frame()
+        self.frame()
 
     def action_focus_next_part(self) -> None:
         focused = self.focused
@@ -374,7 +389,7 @@ class LabScreen(TapingScreen):
 
     def action_scale(self) -> None:
         self._panel.toggle_log()
-        self._frame()
+        self.frame()
 
     def action_setup_pane(self) -> None:
         self.toggle_class("-no-setup")
@@ -386,9 +401,32 @@ class LabScreen(TapingScreen):
         self._arrange()
 
     def action_copy(self) -> None:
-        self._notice(copy(self.app, self._panel, self.bench.trace()))
+        self.notice(copy(self.app, self._panel, self.bench.trace()))
+
+    # Kept runs
+
+    def action_runs(self) -> None:
+        kept_runs.show_list(self)
+
+    def action_resume(self) -> None:
+        kept_runs.resume_shown(self)
+
+    def action_look_back(self, records: int) -> None:
+        self.do(lambda: self.bench.look_back(records))
+
+    def action_hasten(self, times: float) -> None:
+        self.do(lambda: self.bench.hasten(times))
 
     # The program
+
+    def action_leave(self) -> None:
+        kept_runs.leave(self)
+
+    def action_picture(self) -> None:
+        taping.save_picture(self)
+
+    def action_record(self) -> None:
+        taping.record_or_stop(self)
 
     def action_palette(self) -> None:
         self.app.action_command_palette()

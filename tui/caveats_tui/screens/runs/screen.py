@@ -76,14 +76,13 @@ class RunsScreen(Screen[Reader | Path | None]):
         charts: ChartProcess,
         *,
         charset: Charset,
-        plain: bool,
         deleted: list[Path] | None = None,
     ) -> None:
         """``deleted`` is where runs deleted earlier lie in the trash, the last one last: undo
         reaches back to them, and what is deleted here is added."""
         super().__init__()
         self.loader = Loader(place)
-        self._charts, self._charset, self._plain = charts, charset, plain
+        self._charts, self._charset, self._plain = charts, charset, charset == "ascii"
         self._entries: tuple[Entry, ...] = ()
         self._shown: list[Entry] = []
         self._marked: list[Path] = []
