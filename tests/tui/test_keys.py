@@ -19,7 +19,8 @@ from caveats_tui.charts.process import ChartProcess
 from caveats_tui.keys import KEY_GROUPS, KEYS, Key, bindings, markdown, table
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.help import help_text
-from caveats_tui.screens.lab.screen import LabScreen, Tools
+from caveats_tui.screens.lab.screen import LabScreen
+from caveats_tui.screens.lab.tools import Tools
 
 README = Path(__file__).parents[2] / "README.md"
 

@@ -19,7 +19,8 @@ from caveats_tui.charts.process import ChartProcess
 from caveats_tui.options import LabOptions
 from caveats_tui.recording.caption import show_key
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.screens.lab.screen import LabScreen, Tools
+from caveats_tui.screens.lab.screen import LabScreen
+from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.text.settings import describe

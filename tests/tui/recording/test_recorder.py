@@ -10,7 +10,7 @@ import pytest
 
 from caveats.errors import ConfigError
 from caveats_tui.options import RecordingOptions
-from caveats_tui.recording.cast import CastWriter, Recording, read_cast
+from caveats_tui.recording.cast import CastHeader, CastWriter, Recording, read_cast
 from caveats_tui.recording.recorder import Recorder, unused
 from caveats_tui.terminal.output import Output
 
@@ -90,9 +90,9 @@ def test_a_pipe_that_nobody_empties_ends_the_recording_and_holds_nothing_up(
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="No such device"):
-        CastWriter(tmp_path / "pipe", 80, 24)
+        CastWriter(tmp_path / "pipe", CastHeader(80, 24))
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    cast = CastWriter(tmp_path / "pipe", 80, 24)
+    cast = CastWriter(tmp_path / "pipe", CastHeader(80, 24))
     for _ in range(100):
         cast.output("x" * 10_000)
     cast.close()

@@ -28,7 +28,7 @@ _DRAWN_WITH: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
     "block": ("hd", 2, 2, 3, "•", "×", "▾"),
     "ascii": ("*", 1, 1, 2, "o", "x", "v"),
 }
-_ASCII_AXES = str.maketrans("│─└┴┬┤├┼┈┊", "|-++++++.:")
+_ASCII_AXES = str.maketrans("│─└┴┬┤├┼┊", "|-++++++:")
 # without axes below these sizes: labels would leave no room for the curve
 _LEAST_WIDTH, _LEAST_HEIGHT, _LINE_HEIGHT = 20, 5, 9
 _LONGEST_TITLE = 8  # the axis title stands in the corner below the y labels
@@ -89,9 +89,6 @@ def draw(chart: Chart) -> Rows:
         figure.axes(lined, pixel=chart.axis_colour, axis="x", side="lower")
         _set_ticks("y", y, tuple((value, label.rjust(margin)) for value, label in y_ticks))
         _set_ticks("x", x, _x_ticks(chart, x))
-    for value, colour in chart.levels:
-        if (cell := y.cell(value)) is not None:
-            figure.line((cell + 0.5) / rows, orientation=0, pixel=colour, style="dotted")
     for mark in chart.marks:
         if (cell := x.cell(mark.x)) is not None:
             figure.line((cell + 0.5) / columns, orientation=1, pixel=mark.colour, style="dotted")
@@ -214,11 +211,6 @@ def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
         _scatter([_dotted(px, py, x.pixels, pitch) for px, py in parts], line, curve.colour)
     elif curve.style == "points":
         _scatter(parts, point, curve.colour)
-    elif curve.style == "stems":
-        foot = 0.5 / y.pixels
-        _join(
-            [(np.repeat(px, 2), _interleave(foot, py)) for px, py in parts], line, curve.colour, 2
-        )
     else:
         _join([_bends(px, py) for px, py in parts], line, curve.colour)
     for side, symbol, height in (
@@ -235,10 +227,6 @@ def _letter(label: str) -> str:
     the last digit of a layer, the first letter of a word."""
     letter = label[-1:] if label[-1:].isdigit() else label[:1]
     return letter if letter.isascii() else ""
-
-
-def _interleave(foot: float, heights: Floats) -> Floats:
-    return np.stack([np.full(heights.size, foot), heights], axis=1).ravel()
 
 
 def _bends(px: Floats, py: Floats) -> tuple[Floats, Floats]:
@@ -268,18 +256,15 @@ def _scatter(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> No
         _draw_signal(plotext.figure.signal(px.tolist(), py.tolist(), marker=marker))
 
 
-def _join(
-    parts: list[tuple[Floats, Floats]], symbol: str, colour: int, every: int | None = None
-) -> None:
-    """Lines through each part, none between parts; with ``every``, a new line after that many."""
+def _join(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> None:
+    """Lines through each part, none between parts."""
     if not parts:
         return
     px, py = np.concatenate([p for p, _ in parts]), np.concatenate([p for _, p in parts])
     marker = plotext.marker(symbol, pixel=colour)
     signal = plotext.figure.signal(px.tolist(), py.tolist(), marker=marker)
     signal.lines(True)
-    breaks = np.cumsum([0] + [p.size for p, _ in parts[:-1]]).tolist()
-    for index in range(0, px.size, every) if every else breaks:
+    for index in np.cumsum([0] + [p.size for p, _ in parts[:-1]]).tolist():
         signal.line(index, False)
     _draw_signal(signal)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from caveats.measures import STATES
 from caveats_tui.charts.figures import evenly
 from caveats_tui.charts.palette import layer_colour, series_colour
-from caveats_tui.charts.spec import Charset, Row, Rows, Span
+from caveats_tui.charts.spec import Charset, Look, Row, Rows, Span
 
 if TYPE_CHECKING:
     from caveats.views import Plane
@@ -30,22 +30,15 @@ _SHAPES: dict[bool, str] = {True: "■▪▣×?", False: "o.S#?"}
 _BADNESS = np.array([3, 2, 1, 0, 4])
 
 
-def neuron_map(
-    states: States,
-    names: Sequence[str],
-    width: int,
-    height: int,
-    *,
-    dark: bool = True,
-    charset: Charset = "braille",
-) -> Rows:
+def neuron_map(states: States, names: Sequence[str], look: Look) -> Rows:
     """One cell a neuron, one row a layer (wrapped where it is wide); a legend below, worst first.
 
     Where all neurons do not fit, several share a cell and the worst of them is shown; where all
     layers do not, evenly spaced ones are, the first and the last among them.
     """
-    shapes = _SHAPES[charset != "ascii"]
-    grey = series_colour("axis", dark=dark)
+    width, height = look.width, look.height
+    shapes = _SHAPES[look.charset != "ascii"]
+    grey = series_colour("axis", dark=look.dark)
     label = max((len(name) for name in names), default=0) + 1
     room = max(1, width - label)
     counts = np.bincount(np.concatenate([*states, np.zeros(0, np.uint8)]), minlength=len(STATES))
@@ -58,12 +51,12 @@ def neuron_map(
             break
     rows: list[Row] = []
     for index in drawn:
-        colour = layer_colour(index, len(states), dark=dark)
+        colour = layer_colour(index, len(states), dark=look.dark)
         codes = grouped(states[index], shared)
         for start in range(0, len(codes), room):
             head = names[index].ljust(label) if start == 0 else " " * label
             runs: list[Span] = [(head, grey, None, False)]
-            runs += cells_of(codes[start : start + room], shapes, colour, dark)
+            runs += cells_of(codes[start : start + room], shapes, colour, look.dark)
             rows.append(tuple(runs))
     rows = rows[:high] + [()] * (high - len(rows))
     rows += [((line, grey, None, False),) for line in below[:lines]]

@@ -17,7 +17,7 @@ __all__ = [
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Charset: TypeAlias = Literal["braille", "block", "ascii"]
-Style: TypeAlias = Literal["line", "dots", "points", "stems"]
+Style: TypeAlias = Literal["line", "dots", "points"]
 
 # A span of cells of one look: text, foreground and background (xterm-256 index, None for the
 # widget's own), bold. Plain tuples: they compare and pickle several times faster than dataclasses.
@@ -30,10 +30,9 @@ Rows: TypeAlias = tuple[Row, ...]
 class Curve:
     """One series. ``x`` and ``y`` have shape (n,); whatever is not finite becomes a gap.
 
-    ``style`` is ``line``, ``dots`` (theory: the same line, dotted), ``points`` (a marker on each
-    point, joined by nothing) or ``stems`` (a vertical stroke from the lower limit to each point).
-    ``label`` is written where the curve ends, so that layers can be told apart without colours:
-    one or two characters.
+    ``style`` is ``line``, ``dots`` (theory: the same line, dotted) or ``points`` (a marker on each
+    point, joined by nothing). ``label`` is written where the curve ends, so that layers can be
+    told apart without colours: one or two characters.
     """
 
     x: Floats  # (n,), in rising order
@@ -68,7 +67,6 @@ class Chart:
     y_limits: tuple[float, float] | None = None
     log_y: bool = False
     marks: tuple[Mark, ...] = ()
-    levels: tuple[tuple[float, int], ...] = ()  # horizontal lines: value, colour
     x_label: str = ""
     x_ticks: tuple[tuple[float, str], ...] | None = None
     charset: Charset = "braille"

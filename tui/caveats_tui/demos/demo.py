@@ -19,7 +19,7 @@ from caveats_tui.demos.script import Script
 from caveats_tui.demos.stage import Stage
 from caveats_tui.options import LabOptions, RecordingOptions, ScreenOptions
 from caveats_tui.recording.caption import Caption
-from caveats_tui.recording.cast import CastWriter
+from caveats_tui.recording.cast import CastHeader, CastWriter
 from caveats_tui.recording.recorder import Recorder
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
@@ -49,10 +49,8 @@ def record_demo(
         TimeoutError: for a condition of the script that does not come.
     """
     clock = VirtualClock()
-    cast = CastWriter(
-        path, *size, title=script.title, version=version, idle_limit=idle_limit,
-        env={"TERM": "xterm-256color"}, clock=clock,
-    )  # fmt: skip
+    header = CastHeader(*size, script.title, version, {"TERM": "xterm-256color"})
+    cast = CastWriter(path, header, idle_limit=idle_limit, clock=clock)
     options = LabOptions(script.config, script.every, ScreenOptions(theme=theme))
     stage = Stage(options, script.pace, driver_class=offscreen_driver(cast.output, size))
     app = stage.app

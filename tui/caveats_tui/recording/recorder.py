@@ -13,7 +13,7 @@ from pathlib import Path
 
 from caveats.errors import ConfigError, visible
 from caveats_tui.options import RecordingOptions
-from caveats_tui.recording.cast import CastWriter
+from caveats_tui.recording.cast import CastHeader, CastWriter
 from caveats_tui.terminal.output import Output
 from caveats_tui.text.times import clock
 
@@ -66,16 +66,15 @@ class Recorder:
             raise ConfigError(
                 f"{visible(str(path))} exists already, and a recording replaces no file"
             )
-        cast = CastWriter(
-            path,
+        header = CastHeader(
             *self._output.size,
             title=title,
             version=self.options.version,
-            idle_limit=self.options.idle_limit,
             env={"TERM": os.environ.get("TERM", "xterm-256color")},
             timestamp=int(time.time()),
-            clock=self._clock,
         )
+        limit = self.options.idle_limit
+        cast = CastWriter(path, header, idle_limit=limit, clock=self._clock)
         settings = termios.tcgetattr(self._output.fd)[1]
         self._returns = bool(settings & termios.OPOST and settings & termios.ONLCR)
         if midway:

@@ -37,16 +37,10 @@ class MessageLog:
         except OSError:
             self.path = None
             self.fd = os.open(os.devnull, flags)
-        self._begun = os.fstat(self.fd).st_size
 
     @property
     def full(self) -> bool:
         return os.fstat(self.fd).st_size > LIMIT
-
-    @property
-    def grew(self) -> bool:
-        """Whether anything was written since the session began."""
-        return self.path is not None and os.fstat(self.fd).st_size > self._begun
 
     def close(self) -> None:
         os.close(self.fd)

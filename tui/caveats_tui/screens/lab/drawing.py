@@ -84,11 +84,7 @@ class Drawing:
         elif panel.view == "neurons":
             states = trace.seen.states[-1][:-1]
             names = trace.layers[: len(states)]
-            panel.show(
-                neuron_map(
-                    states, names, look.width, look.height, dark=look.dark, charset=look.charset
-                )
-            )
+            panel.show(neuron_map(states, names, look))
         else:
             self._ask(panel, bench, look)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -21,8 +21,6 @@ from textual.events import DescendantFocus, Resize
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from caveats.config import parse_assignment
-from caveats.config.settings import SETTINGS
 from caveats_tui.bench.following import Following
 from caveats_tui.charts.pace import Pace
 from caveats_tui.charts.spec import Look
@@ -30,41 +28,27 @@ from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.options import LabOptions
-from caveats_tui.screens.dialogs import Edit, Picker
 from caveats_tui.screens.explanation import Explain, Remedies
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
-from caveats_tui.screens.lab import kept_runs, taping
+from caveats_tui.screens.lab import changing, kept_runs, taping
 from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.command_palette import commands
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
-from caveats_tui.screens.lab.setup import SetupList, nudged
+from caveats_tui.screens.lab.setup import SetupList
 from caveats_tui.terminal.facts import WIDE, too_small
-from caveats_tui.text.settings import shown
 
 if TYPE_CHECKING:
     from caveats.experiments import Experiment
     from caveats.runs.reader import Reader
     from caveats_tui.bench.protocol import Bench
-    from caveats_tui.charts.process import ChartProcess
-    from caveats_tui.recording.recorder import Recorder
-    from caveats_tui.terminal.output import Output
+    from caveats_tui.screens.lab.tools import Tools
 
-__all__ = ["LabScreen", "Tools"]
+__all__ = ["LabScreen"]
 
 TICK_SHARE = 0.1  # of the time between two frames: then it is seen whether one is due
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What a screen works with: ``charts`` draws, ``output`` is the way to the terminal,
-    ``recorder`` records it; both None where there is no terminal."""
-
-    charts: ChartProcess
-    output: Output | None = None
-    recorder: Recorder | None = None
 
 
 class LabScreen(Screen[None]):
@@ -245,54 +229,15 @@ class LabScreen(Screen[None]):
 
     # Changing the setup
 
-    def _changed(self, changes: dict[str, Any]) -> None:
-        self.bench.apply(changes)
-        self.frame()
-
     def action_pick(self, key: str) -> None:
-        if not self.bench.may_change():
-            return self.frame()
-        table = SETTINGS[key].table
-        assert table is not None
-        value = self.bench.config.flat().get(key)
-        value = value["name"] if isinstance(value, dict) else value
-
-        def took(name: str | None) -> None:
-            if name is not None:
-                self._changed({key: name})
-
-        self.app.push_screen(Picker(table, value if isinstance(value, str) else None), took)
+        changing.pick(self, key)
 
     def action_nudge(self, direction: int) -> None:
-        setup = self.query_one(SetupList)
-        line = setup.current
-        if not setup.has_focus or line is None:
-            return
-        if (value := nudged(line, direction)) != line.value:
-            self._changed({line.key: value})
+        changing.nudge(self, direction)
 
     @on(SetupList.EditRequested)
     def _edit(self, event: SetupList.EditRequested) -> None:
-        if not self.bench.may_change():
-            return self.frame()
-        line = event.line
-        if line.table is not None:
-            return self.action_pick(line.key)
-        if isinstance(line.value, bool):
-            return self._changed({line.key: not line.value})
-
-        def check(text: str) -> None:
-            self.bench.config.changed(dict([parse_assignment(f"{line.key}={text}")]), "setup")
-
-        def took(text: str | None) -> None:
-            if text is not None:
-                self._changed(dict([parse_assignment(f"{line.key}={text}")]))
-
-        value = shown(line.value)
-        if isinstance(line.value, (tuple, list)) and line.key != "network.widths":
-            value = f"[{value}]"
-        title = line.label.removeprefix("· ")
-        self.app.push_screen(Edit(title, line.sentence, value, check), took)
+        changing.edit(self, event.line)
 
     def action_undo(self) -> None:
         self.do(self.bench.undo)
