@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import wcwidth
 
-from caveats_tui.terminal import log, plain
+from caveats_tui.terminal import log
+from caveats_tui.text import plain
 from caveats_tui.terminal.log import MessageLog
 from caveats_tui.terminal.output import Output
 
