@@ -17,9 +17,9 @@ import threading
 import time
 from pathlib import Path
 
+from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import Recording, read_cast
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.output import Output
 
 CASTS = Path(__file__).parents[1] / "screenshots"
@@ -31,7 +31,7 @@ def sent(recording: Recording, file: Path | None) -> float:
     swallower = threading.Thread(target=swallow, args=(master,), daemon=True)
     swallower.start()
     output = Output(slave)
-    recorder = Recorder(output, Wish())
+    recorder = Recorder(output, RecordingOptions())
     if file is not None:
         recorder.start(file, "benchmark")
     start = time.thread_time()

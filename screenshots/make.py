@@ -18,9 +18,9 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from caveats_tui.demos.demo import record_demo
+from caveats_tui.demos.script import scripts
 from caveats_tui.recording.cast import read_cast
-from caveats_tui.recording.demo import record_demo
-from caveats_tui.recording.script import scripts
 from screenshots.animation import animate
 from screenshots.cells import text_of
 from screenshots.page import renew

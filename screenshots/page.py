@@ -10,7 +10,7 @@ from pathlib import Path
 
 from caveats.experiments import Experiment, experiments
 from caveats.verdicts import CAVEATS
-from caveats_tui.recording.script import scripts
+from caveats_tui.demos.script import scripts
 from screenshots.stills import STILLS
 
 __all__ = ["ORDER", "PAGE", "derived", "renew"]

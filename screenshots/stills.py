@@ -21,10 +21,11 @@ from caveats.experiments import find
 from caveats.run import Run
 from caveats.runs.manifest import Manifest
 from caveats.runs.writer import Writer
-from caveats_tui.recording.stage import StagedApp
-from caveats_tui.recording.steady import Steady
-from caveats_tui.runs.compare import Compare
-from caveats_tui.runs.screen import RunsScreen
+from caveats_tui.demos.stage import Stage
+from caveats_tui.demos.steady import Steady
+from caveats_tui.options import LabOptions, ScreenOptions
+from caveats_tui.screens.runs.compare import Compare
+from caveats_tui.screens.runs.screen import RunsScreen
 from screenshots.cells import Picture, from_app
 
 __all__ = ["STILLS", "Still", "shoot"]
@@ -141,35 +142,36 @@ def keep(folder: Path, config: RunConfig, age: timedelta) -> None:
 
 
 async def _shoot(still: Still, place: Path) -> Picture:
-    app = StagedApp(
-        config_of(still.name, still.changes), every=still.every, pace=50.0, theme=still.theme,
-        place=place,
-    )  # fmt: skip
+    config = config_of(still.name, still.changes)
+    screen = ScreenOptions(theme=still.theme)
+    stage = Stage(LabOptions(config, still.every, screen, place=place), pace=50.0)
+    app = stage.app
     app.charts.start()
     try:
         async with app.run_test(size=still.size) as pilot:
-            await app.settle()
+            await stage.settle()
             for act in still.acts:
-                await _act(app, pilot, act)
+                await _act(stage, pilot, act)
             return from_app(app)
     finally:
         app.charts.stop()
 
 
-async def _act(app: StagedApp, pilot: Pilot[None], act: Act) -> None:
+async def _act(stage: Stage, pilot: Pilot[None], act: Act) -> None:
     if isinstance(act, str):
         await pilot.press(act)
-        await app.settle()
-        await _read(app)
+        await stage.settle()
+        await _read(stage)
         return
-    assert app.session is not None
+    assert stage.session is not None
     for _ in range(0, act, CHUNK):
-        app.session.grant(CHUNK)
-        await app.settle()
+        stage.session.grant(CHUNK)
+        await stage.settle()
 
 
-async def _read(app: StagedApp) -> None:
+async def _read(stage: Stage) -> None:
     """Wait until a list of runs has been read and is shown, and until what it opens is."""
+    app = stage.app
     screen = app.screen
     if isinstance(screen, RunsScreen):
         while not (screen.loader.complete and len(screen._shown) == len(screen.loader.entries)):
@@ -177,4 +179,4 @@ async def _read(app: StagedApp) -> None:
         while screen._busy and app.screen is screen:
             await asyncio.sleep(LOOK)
     if isinstance(app.screen, Compare):
-        await app.settle()
+        await stage.settle()

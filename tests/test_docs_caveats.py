@@ -11,7 +11,7 @@ import pytest
 
 from caveats.experiments import experiments
 from caveats.verdicts import CAVEATS
-from caveats_tui.recording.script import scripts
+from caveats_tui.demos.script import scripts
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "caveats.md"

@@ -13,7 +13,7 @@ from torch import nn
 
 from caveats.data import Dataset
 
-__all__ = ["FittedLine", "Plane", "fitted_line", "plane"]
+__all__ = ["FittedCurve", "Plane", "fitted_curve", "plane"]
 
 MOST_POINTS = 300  # more than a panel has cells for
 MARGIN = 0.08  # of the range, around the data
@@ -36,7 +36,7 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
-class FittedLine:
+class FittedCurve:
     """What a network of one input and one output says: ``grid`` and ``output`` (m,), beside some
     rows of the data, ``x`` and ``y`` (n,)."""
 
@@ -70,14 +70,14 @@ def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
 
 
 @torch.no_grad()
-def fitted_line(network: nn.Module, data: Dataset, width: int) -> FittedLine:
+def fitted_curve(network: nn.Module, data: Dataset, width: int) -> FittedCurve:
     """The fitted function at ``width`` points; for one input and one target."""
     x = data.x[:, 0].astype(np.float64)
     grid = np.linspace(x.min(), x.max(), width)
     chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
     chosen = chosen[np.argsort(x[chosen])]
     y = np.asarray(data.y, dtype=np.float64)[chosen, 0]
-    return FittedLine(grid, answer(network, grid[:, None])[:, 0], x[chosen], y)
+    return FittedCurve(grid, answer(network, grid[:, None])[:, 0], x[chosen], y)
 
 
 def answer(network: nn.Module, rows: NDArray[np.float64]) -> NDArray[np.float64]:  # (rows, outputs)

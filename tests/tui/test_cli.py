@@ -20,9 +20,9 @@ from caveats.experiments import experiments, find
 from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui import cli as entry
 from caveats_tui.commands import run as run_module
-from caveats_tui.commands.options import read_config
 from caveats_tui.commands.run import trained
-from caveats_tui.recording.wish import Wish
+from caveats_tui.commands.shared import read_config
+from caveats_tui.options import ConfigOptions, LabOptions, RecordingOptions, ScreenOptions
 
 
 def call(*args: str) -> Result:
@@ -96,7 +96,9 @@ def test_adam_with_steps_of_0_003_learns_digits() -> None:
     ],
 )
 def test_settings_mean_the_same_in_any_order(assignments: tuple[str, ...]) -> None:
-    configs = [read_config(None, order, None) for order in itertools.permutations(assignments)]
+    configs = [
+        read_config(ConfigOptions(None, order)) for order in itertools.permutations(assignments)
+    ]
 
     assert all(config == configs[0] for config in configs)
     flat = configs[0].flat()
@@ -112,7 +114,7 @@ def test_settings_go_on_top_of_a_config_file_and_the_device_on_top_of_both(tmp_p
     path = tmp_path / "run.toml"
     path.write_text('[optimizer]\nname = "adam"\nlr = 0.01\n[training]\ndevice = "cuda:1"\n')
 
-    config = read_config(str(path), ["optimizer.lr=0.02", "training.steps=7"], "cpu")
+    config = read_config(ConfigOptions(str(path), ("optimizer.lr=0.02", "training.steps=7"), "cpu"))
 
     assert config == RunConfig.from_dict(
         {
@@ -137,13 +139,15 @@ def test_a_config_finds_its_csv_beside_it_and_an_option_finds_one_from_here(
 
 @pytest.mark.parametrize("every", [7, 50])
 def test_a_fixed_cadence_measures_each_nth_step_and_the_last(every: int) -> None:
-    run = trained(read_config(None, ["training.steps=30", "network.widths=[4]"], None), every)
+    run = trained(
+        read_config(ConfigOptions(None, ("training.steps=30", "network.widths=[4]"))), every
+    )
 
     assert list(run.history.snapshot().steps) == [*range(0, 30, every), 30]
 
 
 def test_an_experiment_is_a_config_with_settings_on_top() -> None:
-    config = read_config(None, ["optimizer.lr=0.003"], "cpu", "mass_extinction")
+    config = read_config(ConfigOptions(None, ("optimizer.lr=0.003",), "cpu"), "mass_extinction")
 
     base = find("mass_extinction").config
     assert base.optimizer.lr == 0.3
@@ -155,7 +159,9 @@ def test_an_experiment_is_a_config_with_settings_on_top() -> None:
 
 def test_the_json_is_the_same_run_as_the_engine_makes() -> None:
     found = document(*sets("training.steps=20", "data.name=moons", "training.seed=5"))
-    config = read_config(None, ["training.steps=20", "data.name=moons", "training.seed=5"], None)
+    config = read_config(
+        ConfigOptions(None, ("training.steps=20", "data.name=moons", "training.seed=5"))
+    )
 
     last = trained(config, None).history.snapshot()
     assert RunConfig.from_dict(found["config"]) == config
@@ -276,7 +282,7 @@ def test_a_bad_config_file_is_named(csv: Path, content: bytes, said: str) -> Non
 def test_any_value_of_any_setting_is_taken_or_refused_in_one_sentence(key: str, value: str) -> None:
     said = ""
     try:
-        config = read_config(None, [f"{key}={value}"], None)
+        config = read_config(ConfigOptions(None, (f"{key}={value}",)))
     except ConfigError as error:
         said = str(error)
         config = RunConfig()
@@ -371,8 +377,8 @@ def test_the_experiments_as_json_are_configs_with_their_cures() -> None:
 
 
 def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Any] = []
-    monkeypatch.setattr(entry, "open_lab", lambda config, **look: opened.append((config, look)))
+    opened: list[LabOptions] = []
+    monkeypatch.setattr(entry, "open_lab", opened.append)
 
     plain = call()
     chosen = call(
@@ -383,17 +389,16 @@ def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> N
     named = call("--experiment", "doubling")
 
     assert plain.exit_code == chosen.exit_code == named.exit_code == 0
-    usual = {
-        "every": None, "fps": 10.0, "charset": "auto", "mouse": True, "theme": None, "wish": Wish(),
-    }  # fmt: skip
-    assert opened[0] == (RunConfig(), usual)
-    look = {
-        "every": 3, "fps": 4.0, "charset": "ascii", "mouse": False, "theme": "caveats-light",
-        "wish": Wish("a.cast", 2, 1.0, True),
-    }  # fmt: skip
-    config = RunConfig().changed({"optimizer.lr": 0.5, "training.device": "cpu"})
-    assert opened[1] == (config, look)
-    assert opened[2] == (find("doubling").config, usual)
+    assert opened[0] == LabOptions(
+        RunConfig(), None, ScreenOptions(10.0, "auto", True, None), RecordingOptions()
+    )
+    assert opened[1] == LabOptions(
+        RunConfig().changed({"optimizer.lr": 0.5, "training.device": "cpu"}),
+        3,
+        ScreenOptions(4.0, "ascii", False, "caveats-light"),
+        RecordingOptions("a.cast", 2, 1.0, True),
+    )
+    assert opened[2] == LabOptions(find("doubling").config)
 
 
 def test_the_lab_refuses_what_is_no_terminal() -> None:

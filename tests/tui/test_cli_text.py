@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from caveats.config import RunConfig
 from caveats.results import LAYER_KEYS
-from caveats_tui.commands.charset import ascii_text, carried, is_unicode
-from caveats_tui.commands.progress import Progress, clock, line
+from caveats_tui.commands.progress import ProgressLine, line
 from caveats_tui.commands.report import report
+from caveats_tui.text.ascii import ascii_text, carried, is_unicode
+from caveats_tui.text.times import clock
 
 
 def document(layers: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class Screen(io.StringIO):
 
 def test_progress_says_nothing_where_nobody_watches() -> None:
     stream = Screen(tty=False)
-    progress = Progress(stream)
+    progress = ProgressLine(stream)
     progress.say("loading torch")
     progress.update(1, 10, 0.0, 0.5)
     progress.clear()
@@ -161,7 +162,7 @@ def test_progress_says_nothing_where_nobody_watches() -> None:
 
 def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:
     stream = Screen(tty=True)
-    progress = Progress(stream)
+    progress = ProgressLine(stream)
     screen = [" "] * 80
     for text in ("a long line", "short", ""):
         progress.say(text)
@@ -179,7 +180,7 @@ def test_a_shorter_line_leaves_nothing_of_a_longer_one() -> None:
 def test_two_updates_are_a_fifth_of_a_second_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("caveats_tui.commands.progress.time.monotonic", lambda: now[0])
-    progress = Progress(Screen(tty=True))
+    progress = ProgressLine(Screen(tty=True))
     drawn = 0
     for _ in range(10_000):  # 10 s in steps of 1 ms
         now[0] += 0.001

@@ -14,8 +14,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from caveats_tui import doctor
-from caveats_tui.doctor import Gpu, Line, Machine, look, report, text
+from caveats_tui.commands import diagnosis
+from caveats_tui.commands.diagnosis import Fact, report, text
+from caveats_tui.commands.machine import Gpu, Machine, look
 from caveats_tui.terminal.facts import Streams
 
 GIB = 1 << 30
@@ -30,13 +31,12 @@ MACHINE = Machine(
     nvidia=False,
     trouble=None,
     log=Path("/home/ada/.local/state/caveats-tui/log/lab.log"),
-    wide=(104, 26),
 )
 STREAMS = Streams(True, True, "utf-8", (120, 40))
 ENVIRON = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_GB.UTF-8"}
 
 
-def of(lines: list[Line], topic: str) -> Line:
+def of(lines: list[Fact], topic: str) -> Fact:
     [line] = [line for line in lines if line.topic == topic]
     return line
 
@@ -46,7 +46,7 @@ def judged(
     streams: Streams = STREAMS,
     environ: dict[str, str] | None = None,
     **changes: Any,
-) -> list[Line]:
+) -> list[Fact]:
     return report(machine._replace(**changes), streams, ENVIRON if environ is None else environ)
 
 
@@ -159,7 +159,7 @@ def test_a_torch_that_cannot_be_loaded_is_a_finding(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_it_prints_to_a_pipe_of_any_encoding(encoding: str) -> None:
     code = (
-        "import sys; from caveats_tui.doctor import print_report;"
+        "import sys; from caveats_tui.commands.doctor import print_report;"
         "print_report(sys.stdout, sys.stderr)"
     )
     said = subprocess.run(
@@ -177,6 +177,6 @@ def test_it_prints_to_a_pipe_of_any_encoding(encoding: str) -> None:
 
 
 def test_the_module_does_not_load_torch() -> None:
-    code = f"import sys, {doctor.__name__}; print('torch' in sys.modules)"
+    code = f"import sys, {diagnosis.__name__}; print('torch' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert said.stdout == "False\n"

@@ -14,10 +14,13 @@ from textual.binding import Binding
 from caveats.config import RunConfig
 from caveats.config.settings import SETTINGS
 from caveats_tui.app import CaveatsApp
+from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
-from caveats_tui.keys import GROUPS, KEYS, Key, bindings, markdown, table
-from caveats_tui.lab.help import help_text
-from caveats_tui.lab.screen import LabScreen
+from caveats_tui.keys import KEY_GROUPS, KEYS, Key, bindings, markdown, table
+from caveats_tui.options import LabOptions
+from caveats_tui.screens.help import help_text
+from caveats_tui.screens.lab.screen import LabScreen
+from caveats_tui.screens.lab.tools import Tools
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -66,14 +69,14 @@ def test_the_four_chart_keys_each_have_their_chart() -> None:
 @pytest.mark.parametrize("key", by_id())
 def test_a_sentence_is_a_sentence(key: Key) -> None:
     assert re.fullmatch(r"[A-Z].*[.)]", key.sentence)
-    assert key.group in GROUPS
+    assert key.group in KEY_GROUPS
     assert 0 < len(key.label) <= 14
 
 
 def test_the_groups_hold_every_key_once_in_the_tables_order() -> None:
     told = [key for _, keys in table() for key in keys]
     assert sorted(told, key=KEYS.index) == list(KEYS)
-    assert [group for group, _ in table()] == list(GROUPS)
+    assert [group for group, _ in table()] == list(KEY_GROUPS)
 
 
 def test_the_help_says_every_key_with_its_sentence() -> None:
@@ -86,7 +89,7 @@ def test_the_help_says_every_key_with_its_sentence() -> None:
 
 
 def test_the_palette_offers_every_command_of_the_table_under_its_sentence() -> None:
-    lab = LabScreen(RunConfig(), ChartProcess(), every=None, fps=1.0, charset="braille")
+    lab = LabScreen(Training(RunConfig()), Tools(ChartProcess()), LabOptions(RunConfig()))
     offered = {command.title: command.help for command in lab.commands()}
     assert offered == {f"{k.label} ({k.shown})": k.sentence for k in KEYS if k.palette}
 

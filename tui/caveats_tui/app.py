@@ -1,41 +1,52 @@
-"""The app: wires the lab's screen, the drawing process and the themes; it decides nothing else."""
+"""The app: wires the bench, the lab's screen, the drawing process and the themes."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 
-from caveats.config import RunConfig
-from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
+from caveats_tui.bench.following import Following
+from caveats_tui.bench.replaying import Replay
+from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
-from caveats_tui.charts.spec import Charset
-from caveats_tui.lab.screen import LabScreen
-from caveats_tui.lab.setup import describe
+from caveats_tui.options import LabOptions
 from caveats_tui.recording.caption import show_key
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.recording.wish import Wish
+from caveats_tui.screens.lab.screen import LabScreen
+from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
+from caveats_tui.text.settings import describe
 from caveats_tui.themes import THEMES
 
 if TYPE_CHECKING:
+    from caveats_tui.bench.protocol import Bench
     from caveats_tui.terminal.output import Output
 
 __all__ = ["CaveatsApp", "run_lab"]
 
 
+def opened_bench(options: LabOptions) -> Bench:
+    """To train on, or to look at the kept run of ``options``: followed, or replayed."""
+    reader = options.reader
+    if reader is None:
+        return Training(options.config, options.every, options.place)
+    if options.replay is None:
+        return Following(reader)
+    return Following(reader, Replay(reader, options.replay or None))
+
+
 class CaveatsApp(App[None]):
-    """The caller starts ``charts`` before `run`, and stops it after. ``output`` tells how long the
-    terminal takes to swallow a frame. Runs are kept in ``place``, None for nowhere; with a
-    ``reader`` the lab begins by watching its run, or by replaying it as `LabScreen` says.
-    ``recorder`` records the terminal.
+    """The caller starts ``charts`` before `run`, and stops it after. ``bench`` is worked on, by
+    default what ``options`` ask for; ``output`` tells how long the terminal takes to swallow a
+    frame; ``recorder`` records it.
     """
 
     TITLE = "caveats"
@@ -43,28 +54,20 @@ class CaveatsApp(App[None]):
 
     def __init__(
         self,
-        config: RunConfig,
+        options: LabOptions,
         *,
-        every: int | None = None,
-        fps: float = 10.0,
-        charset: Charset = "braille",
-        theme: str = THEMES[0].name,
+        bench: Bench | None = None,
         output: Output | None = None,
-        place: Path | None = None,
-        reader: Reader | None = None,
-        replay: float | None = None,
         recorder: Recorder | None = None,
         **textual: Any,
     ) -> None:
         super().__init__(**textual)
         for own in THEMES:
             self.register_theme(own)
-        self.theme = theme
+        self.theme = options.screen.theme or THEMES[0].name
         self.charts = ChartProcess(on_ready=self._charts_ready, on_trouble=self._chart_trouble)
-        self.lab = LabScreen(
-            config, self.charts, every=every, fps=fps, charset=charset, output=output,
-            place=place, reader=reader, replay=replay, recorder=recorder,
-        )  # fmt: skip
+        tools = Tools(self.charts, output, recorder)
+        self.lab = LabScreen(bench or opened_bench(options), tools, options)
         self.recorder = recorder
         self._mounted = False
 
@@ -94,7 +97,7 @@ class CaveatsApp(App[None]):
             and not event.is_forwarded  # else it has bubbled up from where it was sent before
         ):
             recorder.key(event.key)
-            if recorder.wish.show_keys:
+            if recorder.options.show_keys:
                 await show_key(self, event.key)
         await super().on_event(event)
 
@@ -121,48 +124,26 @@ class CaveatsApp(App[None]):
             loop.call_soon_threadsafe(action)
 
 
-def run_lab(
-    config: RunConfig,
-    *,
-    every: int | None = None,
-    fps: float = 10.0,
-    charset: Charset = "braille",
-    mouse: bool = True,
-    theme: str = THEMES[0].name,
-    reader: Reader | None = None,
-    replay: float | None = None,
-    wish: Wish,
-) -> int:
+def run_lab(options: LabOptions) -> int:
     """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` has found
-    fit; gives the exit code once the person has left it. Its runs are kept among all others. With a
-    ``reader`` it begins by watching that run, or by replaying it. ``wish`` says what is recorded,
-    and how.
+    fit; gives the exit code once the person has left it. Its runs are kept among all others.
 
     Raises:
-        ConfigError: where that file cannot be written.
+        ConfigError: where the file to record to cannot be written.
     """
-    encoding = "ascii" if charset == "ascii" else "utf-8"
+    options = replace(options, place=default_place())
+    encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
-        recorder = Recorder(guard.output, wish)
-        if wish.path is not None:
-            recorder.start(wish.path, describe(config, None))
+        recorder = Recorder(guard.output, options.recording)
+        if options.recording.path is not None:
+            recorder.start(options.recording.path, describe(options.config, None))
         app = CaveatsApp(
-            config,
-            every=every,
-            fps=fps,
-            charset=charset,
-            theme=theme,
-            output=guard.output,
-            place=default_place(),
-            reader=reader,
-            replay=replay,
-            recorder=recorder,
-            driver_class=driver_class(guard),
+            options, output=guard.output, recorder=recorder, driver_class=driver_class(guard)
         )
         # Before the app runs: Textual replaces stderr, which breaks starting processes later.
         app.charts.start()
         try:
-            app.run(mouse=mouse)
+            app.run(mouse=options.screen.mouse)
         finally:
             app.charts.stop()
             recorded = recorder.stop()

@@ -5,8 +5,6 @@ Each command stands in a module of `caveats_tui.commands`; nothing here imports 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from caveats_tui.commands.demo import demo
@@ -15,19 +13,19 @@ from caveats_tui.commands.experiments import experiments_command
 from caveats_tui.commands.export import export_command
 from caveats_tui.commands.lab import open_lab
 from caveats_tui.commands.open import open_command
-from caveats_tui.commands.options import (
+from caveats_tui.commands.play import play
+from caveats_tui.commands.predict import predict_command
+from caveats_tui.commands.program import Program
+from caveats_tui.commands.run import run
+from caveats_tui.commands.runs import runs
+from caveats_tui.commands.shared import (
     config_options,
     every_option,
     read_config,
     recording_options,
     screen_options,
 )
-from caveats_tui.commands.play import play
-from caveats_tui.commands.predict import predict_command
-from caveats_tui.commands.program import Program
-from caveats_tui.commands.run import run
-from caveats_tui.commands.runs import runs
-from caveats_tui.recording.wish import Wish
+from caveats_tui.options import ConfigOptions, LabOptions, RecordingOptions, ScreenOptions
 
 __all__ = ["cli", "main"]
 
@@ -47,31 +45,17 @@ __all__ = ["cli", "main"]
 def cli(
     context: click.Context,
     experiment: str | None,
-    file: str | None,
-    assignments: Sequence[str],
-    device: str | None,
+    source: ConfigOptions,
     every: int | None,
-    fps: float,
-    charset: str,
-    no_mouse: bool,
-    theme: str | None,
-    wish: Wish,
+    screen: ScreenOptions,
+    recording: RecordingOptions,
 ) -> None:
     """See how deep networks fail quietly, and why, live in a terminal.
 
     Without a command this opens the lab.
     """
     if context.invoked_subcommand is None:
-        config = read_config(file, assignments, device, experiment)
-        open_lab(
-            config,
-            every=every,
-            fps=fps,
-            charset=charset,
-            mouse=not no_mouse,
-            theme=theme,
-            wish=wish,
-        )
+        open_lab(LabOptions(read_config(source, experiment), every, screen, recording))
 
 
 cli.add_command(run)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-__all__ = ["GROUPS", "KEYS", "Key", "bindings", "markdown", "table"]
+__all__ = ["KEYS", "KEY_GROUPS", "Key", "bindings", "markdown", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Key:
     palette: bool = True
 
 
-GROUPS: tuple[str, ...] = ("set up", "run", "look", "program")
+KEY_GROUPS: tuple[str, ...] = ("set up", "run", "look", "program")
 
 KEYS: tuple[Key, ...] = (
     Key(
@@ -207,7 +207,7 @@ def bindings() -> list[Binding]:
 
 def table() -> Iterator[tuple[str, list[Key]]]:
     """The keys by group, in order."""
-    for group in GROUPS:
+    for group in KEY_GROUPS:
         yield group, [key for key in KEYS if key.group == group]
 
 

@@ -141,30 +141,24 @@ def test_theory_is_dotted_where_the_run_is_drawn_through():
     assert len(dots(dotted, 99)) * 3 == pytest.approx(len(dots(solid, 99)), abs=3)
 
 
-def test_stems_stand_on_the_floor_and_points_on_their_value():
+def test_points_stand_on_their_value():
     layers = np.arange(1.0, 5.0)
     base = chart([], [], x_limits=(0.5, 4.5), y_limits=(0.0, 4.0))
-    stems = draw(replace(base, curves=(Curve(layers, layers, 99, "stems"),)))
-    heights = [len({row for row, c in dots(stems, 99) if c == column}) for column in
-               sorted({column for _, column in dots(stems, 99)})]  # fmt: skip
-    assert heights == [9, 17, 25, 32]
     points = draw(replace(base, curves=(Curve(layers, layers, 99, "points"),)))
     assert [char for *_, char in coloured(points, 99)] == ["•"] * 4
 
 
-def test_marks_levels_labels_and_named_ticks_are_shown():
+def test_marks_labels_and_named_ticks_are_shown():
     rows = draw(
         replace(
             chart([0, 100], [0, 1], y_limits=(0.0, 1.0)),
             marks=(Mark(50, "lr 0.1", 246),),
-            levels=((0.5, 240),),
             x_label="layer",
             x_ticks=((0.0, "in"), (50.0, "mid"), (100.0, "out")),
         )
     )
     lines = text(rows)
     assert "┊lr 0.1" in lines[0]
-    assert any("┈┈┈" in line for line in lines)
     assert lines[-1].split() == ["layer", "in", "mid", "out"]
 
 
@@ -199,7 +193,6 @@ def test_ascii_is_ascii():
     full = replace(
         chart(x, np.where(x > 50, np.nan, x), charset="ascii", x_label="step"),
         marks=(Mark(50, "lr", 246),),
-        levels=((0.5, 240),),
     )
     assert all(line.isascii() for line in text(draw(full)))
 
@@ -236,7 +229,7 @@ def charts(draw_from) -> Chart:
         x = draw_from(
             st.one_of(st.just(np.arange(float(n))), npst.arrays(float, n, elements=numbers))
         )
-        style = draw_from(st.sampled_from(["line", "dots", "points", "stems"]))
+        style = draw_from(st.sampled_from(["line", "dots", "points"]))
         label = draw_from(st.sampled_from(["", "7", "layer 12"]))
         curves.append(Curve(x, y, draw_from(st.integers(16, 255)), style, label))
     return Chart(
@@ -247,7 +240,6 @@ def charts(draw_from) -> Chart:
         draw_from(st.none() | st.tuples(numbers, numbers)),
         draw_from(st.booleans()),
         marks=tuple(Mark(x, "event", 246) for x in draw_from(st.lists(numbers, max_size=2))),
-        levels=tuple((y, 240) for y in draw_from(st.lists(numbers, max_size=2))),
         x_label=draw_from(st.sampled_from(["", "step", "an axis title far too long"])),
         charset=draw_from(st.sampled_from(["braille", "block", "ascii"])),
     )

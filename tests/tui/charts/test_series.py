@@ -38,7 +38,6 @@ def test_clean_passes_every_drawable_point_and_nothing_else(y, log):
     joined_y = [v for _, py in cleaned.segments for v in py]
     assert joined_x == x[good].tolist()
     assert joined_y == y[good].tolist()
-    assert cleaned.flagged == int((~good).sum())
     assert all(px.size for px, _ in cleaned.segments)
 
 
@@ -47,7 +46,6 @@ def test_clean_splits_at_gaps_and_says_which_way_each_left():
     cleaned = clean(steps(8), y, log=True)
     assert [px.tolist() for px, _ in cleaned.segments] == [[0, 1], [4], [7]]
     assert cleaned.flags == ((2.0, "above"), (5.0, "below"))
-    assert cleaned.flagged == 4
 
 
 def test_clean_puts_points_in_rising_order():

@@ -17,8 +17,9 @@ from caveats.config import RunConfig
 from caveats.history import History
 from caveats.measures import LAYER_MEASURES
 from caveats_tui.app import CaveatsApp
-from caveats_tui.lab.figures import Trace
-from caveats_tui.lab.panel import Panel
+from caveats_tui.charts.trace import Trace
+from caveats_tui.options import LabOptions, ScreenOptions
+from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = (
     120.0  # seconds until a test that waits in vain fails; those that pass never wait so long
@@ -120,7 +121,7 @@ class Lab:
         charts = self.app.charts
 
         def at_rest() -> bool:
-            self.app.lab._frame()
+            self.app.lab.frame()
             with charts._wake:
                 idle = not charts._waiting and not charts._drawn
             return idle and all(self.panel(n).rows for n in self.visible())
@@ -150,7 +151,9 @@ def drive() -> Callable[..., None]:
         **options: Any,
     ) -> None:
         async def body() -> None:
-            app = CaveatsApp(config or RunConfig(), every=every, **options)
+            look = {key: options.pop(key) for key in ("fps", "charset", "theme") if key in options}
+            options["screen"] = ScreenOptions(**look)
+            app = CaveatsApp(LabOptions(config or RunConfig(), every, **options))
             if drawing:
                 app.charts.start()
             try:

@@ -15,10 +15,10 @@ from caveats.config import RunConfig
 from caveats.measures import SCALARS, UNIT_STATES
 from caveats.run import Run
 from caveats.theory import Prediction
-from caveats.views import fitted_line, plane
-from caveats_tui.lab.copying import LARGEST, copied
-from caveats_tui.lab.figures import Trace
-from caveats_tui.lab.panel import VIEWS
+from caveats.views import fitted_curve, plane
+from caveats_tui.charts.as_csv import LARGEST_CSV, copied
+from caveats_tui.charts.trace import Trace
+from caveats_tui.screens.lab.panel import VIEWS
 
 Made = Callable[..., Trace]
 
@@ -111,7 +111,7 @@ def test_a_boundary_is_a_row_a_cell_in_the_datas_own_units() -> None:
 
 def test_a_fit_is_what_the_network_says_along_the_line() -> None:
     run = Run(RunConfig().changed({"data.name": "sine", "training.loss": "mse"}, "test"))
-    seen = fitted_line(run.trainer.network, run.dataset, 30)
+    seen = fitted_curve(run.trainer.network, run.dataset, 30)
     head, rows = read(copied("fit", None, seen).text)
     assert head == ["x", "network"]
     np.testing.assert_allclose(np.array(rows, float)[:, 0], seen.grid, rtol=1e-8)
@@ -133,7 +133,7 @@ def test_what_is_too_large_is_thinned_with_the_last_record_and_said(made: Made) 
     trace = made(20, 900)
     found = copied("gradient", trace, None)
     assert found.text is not None
-    assert LARGEST / 2 < len(found.text) <= LARGEST
+    assert LARGEST_CSV / 2 < len(found.text) <= LARGEST_CSV
     _, rows = read(found.text)
     steps = [int(row[0]) for row in rows]
     assert steps[-1] == int(trace.snapshot.steps[-1])

@@ -16,7 +16,7 @@ from caveats.models.normalizations import NORMALIZATIONS
 from caveats.training.losses import LOSSES
 from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.schedules import SCHEDULES
-from caveats_tui.lab.dialogs import matches
+from caveats_tui.screens.dialogs import matches
 
 TABLES = (ACTIVATIONS, INITIALIZERS, OPTIMIZERS, SCHEDULES, DATASETS, LOSSES, NORMALIZATIONS)
 

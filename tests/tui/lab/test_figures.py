@@ -10,11 +10,12 @@ import pytest
 
 from caveats.history import Event, History
 from caveats.theory import Prediction
-from caveats.views import FittedLine
+from caveats.views import FittedCurve
+from caveats_tui.charts.figures import FIGURES, curves_drawn, fit
 from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
-from caveats_tui.charts.spec import Chart, Curve
-from caveats_tui.lab.explain import EVIDENCE
-from caveats_tui.lab.figures import FIGURES, Look, Trace, curves_drawn, fit
+from caveats_tui.charts.spec import Chart, Curve, Look
+from caveats_tui.charts.trace import Trace
+from caveats_tui.screens.explanation import EVIDENCE
 
 Made = Callable[..., Trace]
 LOOK = Look(60, 20)
@@ -229,7 +230,7 @@ def test_a_change_and_a_divergence_are_marked_where_they_happened() -> None:
 
 def test_a_fit_shows_the_targets_and_the_network_over_the_whole_input() -> None:
     grid = np.linspace(-2, 2, 9)
-    seen = FittedLine(grid, grid**2, np.array([-1.0, 1.0]), np.array([1.5, 0.5]))
+    seen = FittedCurve(grid, grid**2, np.array([-1.0, 1.0]), np.array([1.5, 0.5]))
     chart = fit(seen, LOOK)
     assert chart.x_limits == (-2, 2)
     np.testing.assert_array_equal(named(chart, "network").y, grid**2)

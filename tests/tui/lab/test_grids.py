@@ -16,8 +16,8 @@ from caveats.config import RunConfig
 from caveats.measures import UNIT_STATES
 from caveats.run import Run
 from caveats.views import Plane, plane
-from caveats_tui.charts.spec import Charset, Rows
-from caveats_tui.lab.grids import boundary_map, neuron_map
+from caveats_tui.charts.grids import boundary_map, neuron_map
+from caveats_tui.charts.spec import Charset, Look, Rows
 
 SHAPES: dict[Charset, str] = {"braille": "■▪▣×?", "ascii": "o.S#?"}
 # From the state that says least against a unit to the one that says most.
@@ -41,7 +41,7 @@ def names(count: int) -> list[str]:
 def test_each_neuron_has_a_cell_with_the_symbol_of_its_state(
     states: list[np.ndarray[tuple[int], np.dtype[np.uint8]]], charset: Charset
 ) -> None:
-    shown = text(neuron_map(states, names(len(states)), 50, 14, charset=charset))
+    shown = text(neuron_map(states, names(len(states)), Look(50, 14, charset=charset)))
     legend = "  ".join(shown[-2:])  # in two lines where one is too short
     picture = Counter("".join(row[8:] for row in shown[:12]).replace(" ", ""))
     told = Counter(SHAPES[charset][code] for state in states for code in state)
@@ -56,14 +56,14 @@ def test_each_neuron_has_a_cell_with_the_symbol_of_its_state(
 def test_a_map_is_as_high_as_its_panel_and_no_wider(
     states: list[np.ndarray[tuple[int], np.dtype[np.uint8]]], width: int, height: int
 ) -> None:
-    rows = text(neuron_map(states, names(len(states)), width, height))
+    rows = text(neuron_map(states, names(len(states)), Look(width, height)))
     assert len(rows) == height
     assert max(map(len, rows)) <= width
 
 
 def test_a_layer_stands_in_its_own_row_beside_its_name() -> None:
     states = [np.array([0, 3, 3], np.uint8), np.array([2, 0, 1], np.uint8)]
-    rows = text(neuron_map(states, names(2), 40, 5))
+    rows = text(neuron_map(states, names(2), Look(40, 5)))
     assert rows[:2] == ["layer 1 ■××", "layer 2 ▣■▪"]
 
 
@@ -75,7 +75,7 @@ def test_where_neurons_share_a_cell_the_worst_is_shown() -> None:
         for cell in range(8):
             for place, name in enumerate(WORST_LAST[: worst + 1]):
                 state[cell * 13 + place] = UNIT_STATES.index(name)
-        rows = text(neuron_map([state], names(1), width, 2))
+        rows = text(neuron_map([state], names(1), Look(width, 2)))
         symbol = SHAPES["braille"][UNIT_STATES.index(WORST_LAST[worst])]
         assert rows[0] == "layer 1 " + symbol * 8
 
@@ -83,7 +83,7 @@ def test_where_neurons_share_a_cell_the_worst_is_shown() -> None:
 def test_one_dead_neuron_among_thousands_is_seen() -> None:
     state = np.zeros(4096, np.uint8)
     state[1234] = 3
-    rows = text(neuron_map([state], names(1), 60, 8))
+    rows = text(neuron_map([state], names(1), Look(60, 8)))
     assert "".join(rows[:-1]).count("×") == 1
     assert "× dead 1" in rows[-1]
     assert re.search(r" [0-9]+ a cell, the worst shown$", rows[-1])
@@ -95,18 +95,18 @@ def test_of_more_layers_than_rows_the_first_and_the_last_are_there_and_it_is_sai
 ) -> None:
     states = [np.zeros(8, np.uint8) for _ in range(30)]
     states[29][0] = 3
-    rows = text(neuron_map(states, names(30), 70, rows_there))
+    rows = text(neuron_map(states, names(30), Look(70, rows_there)))
     assert rows[0].startswith("layer 1 ")
     assert rows[rows_there - 2].startswith("layer 30 ×")
     assert f"{rows_there - 1} of 30 layers" in rows[-1]
 
 
 def test_a_network_without_hidden_layers_is_an_empty_map() -> None:
-    assert [row.strip() for row in text(neuron_map([], [], 40, 5))] == [""] * 5
+    assert [row.strip() for row in text(neuron_map([], [], Look(40, 5)))] == [""] * 5
 
 
 def test_states_differ_in_shape_and_in_colour() -> None:
-    [row, *_] = neuron_map([np.array([0, 1, 2, 3], np.uint8)], names(1), 40, 2)
+    [row, *_] = neuron_map([np.array([0, 1, 2, 3], np.uint8)], names(1), Look(40, 2))
     cells = row[1:]
     assert len({run[0] for run in cells}) == 4
     assert len({run[1] for run in cells}) == 4
@@ -177,7 +177,7 @@ def test_in_ascii_letters_are_classes_and_capitals_points() -> None:
 def test_nothing_in_ascii_is_beyond_ascii(moons: Run) -> None:
     states = [np.array([0, 1, 2, 3, 4], np.uint8)]
     maps = (
-        neuron_map(states, names(1), 60, 4, charset="ascii"),
+        neuron_map(states, names(1), Look(60, 4, charset="ascii")),
         boundary_map(plane(moons.trainer.network, moons.dataset, 20, 8), charset="ascii"),
     )
     for rows in maps:

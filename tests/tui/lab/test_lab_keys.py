@@ -17,16 +17,16 @@ from textual.command import CommandPalette
 
 from caveats.experiments import experiments
 from caveats_tui.keys import KEYS
-from caveats_tui.lab.bars import Footer
-from caveats_tui.lab.dialogs import Ask, Edit, Picker
-from caveats_tui.lab.explain import Explain, Remedies
-from caveats_tui.lab.gallery import Gallery
-from caveats_tui.lab.help import Help
-from caveats_tui.lab.setup import SetupList
+from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.recording.wish import Wish
-from caveats_tui.runs.screen import RunsScreen
+from caveats_tui.screens.dialogs import Ask, Edit, Picker
+from caveats_tui.screens.explanation import Explain, Remedies
+from caveats_tui.screens.gallery import Gallery
+from caveats_tui.screens.help import Help
+from caveats_tui.screens.lab.bars import Footer
+from caveats_tui.screens.lab.setup import SetupList
+from caveats_tui.screens.runs.screen import RunsScreen
 from caveats_tui.terminal.output import Output
 
 Check = Callable[[Any], Awaitable[None]]
@@ -391,7 +391,7 @@ async def _(lab: Any) -> None:
     await lab.press("ctrl+r")
     assert lab.message.startswith("! nothing to record")
     master, slave = os.openpty()
-    lab.app.recorder = lab.app.lab.recorder = Recorder(Output(slave), Wish())
+    lab.app.recorder = lab.app.lab.recorder = Recorder(Output(slave), RecordingOptions())
     await lab.press("ctrl+r")
     [path] = Path.cwd().glob("caveats-*.cast")
     assert lab.message == f"! recording to {path.name}: ctrl+r ends it"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from caveats.config import RunConfig
-from caveats_tui.lab.dialogs import Edit
-from caveats_tui.lab.setup import SetupList
+from caveats_tui.screens.dialogs import Edit
+from caveats_tui.screens.lab.setup import SetupList
 
 Drive = Callable[..., None]
 Configured = Callable[..., RunConfig]
@@ -31,7 +31,7 @@ def test_a_run_replaced_while_a_frame_is_made_is_drawn_by_the_next(
         await lab.opened()
         await lab.press("space")
         await lab.state("finished")
-        lab.app.lab._frame()
+        lab.app.lab.frame()
         assert "dead 8" in lab.text
         bench, look = lab.bench, lab.bench.trace
 
@@ -46,8 +46,8 @@ def test_a_run_replaced_while_a_frame_is_made_is_drawn_by_the_next(
             return seen
 
         bench.trace = late
-        lab.app.lab._frame()
-        lab.app.lab._frame()
+        lab.app.lab.frame()
+        lab.app.lab.frame()
         await lab.calm()
         assert "dead 8" not in lab.text
 
@@ -110,7 +110,7 @@ def test_nothing_is_written_while_nothing_changes(drive: Drive, configured: Conf
         await lab.drawn()
         written = lab.recorded()
         for _ in range(5):
-            lab.app.lab._frame()
+            lab.app.lab.frame()
             await lab.calm()
         assert "".join(written) == ""
         await lab.press("down")

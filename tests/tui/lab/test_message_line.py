@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from caveats.config import RunConfig
 from caveats.verdicts import CAVEATS, Remedy, Verdict
-from caveats_tui.lab.explain import verdict_line
+from caveats_tui.screens.explanation import verdict_line
 
 LONG = {
     "network.init": "he_normal", "network.normalization": "layer", "network.residual": True,

@@ -17,13 +17,13 @@ from caveats.data.catalogue import DATASETS
 from caveats.models.activations import ACTIVATIONS
 from caveats.models.initializers import INITIALIZERS
 from caveats.training.optimizers import OPTIMIZERS
-from caveats_tui.lab.setup import Line, describe, lines, nudged, shown
-from caveats_tui.lab.words import changes_shown
+from caveats_tui.screens.lab.setup import SettingLine, lines, nudged
+from caveats_tui.text.settings import changes_shown, describe, shown
 
 Configured = Callable[..., RunConfig]
 
 
-def keyed(config: RunConfig) -> dict[str, Line]:
+def keyed(config: RunConfig) -> dict[str, SettingLine]:
     found = {line.key: line for line in lines(config)}
     assert len(found) == len(list(lines(config))), "a key twice"
     return found
@@ -98,13 +98,15 @@ def test_a_config_in_one_line(configured: Configured) -> None:
 # Arrows
 
 
-def number(default: int | float, value: int | float, low: float | None = None) -> Line:
-    return Line("a.b", "b", "", value, Option("b", default, "", low))
+def number(default: int | float, value: int | float, low: float | None = None) -> SettingLine:
+    return SettingLine("a.b", "b", "", value, Option("b", default, "", low))
 
 
-def after(line: Line, *directions: int) -> Any:
+def after(line: SettingLine, *directions: int) -> Any:
     for direction in directions:
-        line = Line(line.key, line.label, line.sentence, nudged(line, direction), line.option)
+        line = SettingLine(
+            line.key, line.label, line.sentence, nudged(line, direction), line.option
+        )
     return line.value
 
 
@@ -166,8 +168,8 @@ def test_choices_go_round() -> None:
     seen = [line.value]
     for _ in names:
         value = nudged(line, 1)
-        assert nudged(Line("", "", "", value, None, line.table), -1) == line.value
-        line = Line(line.key, line.label, line.sentence, value, None, line.table)
+        assert nudged(SettingLine("", "", "", value, None, line.table), -1) == line.value
+        line = SettingLine(line.key, line.label, line.sentence, value, None, line.table)
         seen.append(value)
     assert sorted(seen[:-1]) == sorted(names)
     assert seen[-1] == seen[0]

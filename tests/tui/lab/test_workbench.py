@@ -14,12 +14,12 @@ from caveats.experiments import find
 from caveats.history import History
 from caveats.theory import factor, predict
 from caveats.verdicts import Remedy, Verdict
-from caveats_tui.lab.cure import Attempt
-from caveats_tui.lab.forecast import Forecaster, completed
-from caveats_tui.lab.workbench import Workbench
+from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.forecast import Forecaster, completed
+from caveats_tui.bench.training import Training
 
 Configured = Callable[..., RunConfig]
-Start = Callable[..., Workbench]
+Start = Callable[..., Training]
 
 SMALL = {"data.name": "moons", "network.widths": [8], "training.steps": 40}
 DYING = {"optimizer.name": "adam", "optimizer.lr": 0.3, "training.steps": 400}
@@ -28,10 +28,10 @@ DYING = {"optimizer.name": "adam", "optimizer.lr": 0.3, "training.steps": 400}
 @pytest.fixture
 def start(configured: Configured) -> Iterator[Start]:
     """A workbench whose session has measured step 0."""
-    begun: list[Workbench] = []
+    begun: list[Training] = []
 
-    def make(changes: dict[str, Any] | None = None, every: int | None = 1) -> Workbench:
-        bench = Workbench(configured(SMALL if changes is None else changes), every)
+    def make(changes: dict[str, Any] | None = None, every: int | None = 1) -> Training:
+        bench = Training(configured(SMALL if changes is None else changes), every)
         begun.append(bench)
         bench.begin()
         settled(bench)
@@ -42,12 +42,12 @@ def start(configured: Configured) -> Iterator[Start]:
         bench.end()
 
 
-def settled(bench: Workbench) -> None:
+def settled(bench: Training) -> None:
     assert bench.session is not None
     assert bench.session.settled()
 
 
-def over(bench: Workbench) -> None:
+def over(bench: Training) -> None:
     """Until the run is over, looking at it as the lab does."""
     deadline = time.monotonic() + 60
     settled(bench)
@@ -57,7 +57,7 @@ def over(bench: Workbench) -> None:
         time.sleep(0.005)
 
 
-def run_of(bench: Workbench) -> Any:
+def run_of(bench: Training) -> Any:
     assert bench.session is not None
     assert bench.session.run is not None
     return bench.session.run
@@ -197,7 +197,7 @@ def test_a_run_without_a_verdict_says_that_there_is_nothing_to_fix(start: Start)
 
 
 def test_before_torch_is_there_every_key_is_harmless(configured: Configured) -> None:
-    bench = Workbench(configured(SMALL), None)
+    bench = Training(configured(SMALL), None)
     bench.play_or_pause()
     bench.step()
     bench.restart()
@@ -224,15 +224,15 @@ def test_the_first_remedy_cures_dying_relu_beside_the_run_that_died(start: Start
     assert remedy.change["optimizer.lr"] < 0.3
 
     bench.fix(verdict, remedy)
-    assert bench.attempt is not None
+    assert bench.cure is not None
     bench.verdicts()  # as the next frame does, while the worker may not have begun yet
-    assert bench.attempt.outcome == "", "the run that died is not the one that is being tried"
+    assert bench.cure.outcome == "", "the run that died is not the one that is being tried"
     over(bench)
     bench.verdicts()
     assert run_of(bench) is not died
-    assert bench.attempt.outcome.startswith("cured: lr 0.3 → ")
-    assert "ended dying ReLU" in bench.attempt.outcome
-    assert bench.attempt.outcome in bench.notes
+    assert bench.cure.outcome.startswith("cured: lr 0.3 → ")
+    assert "ended dying ReLU" in bench.cure.outcome
+    assert bench.cure.outcome in bench.notes
     assert bench.ghost is not None
     np.testing.assert_array_equal(
         bench.ghost[1].snapshot.scalar("loss"), died.history.snapshot().scalar("loss")
@@ -263,8 +263,8 @@ def test_a_cure_that_does_not_cure_says_so(start: Start) -> None:
     bench.fix(verdict, Remedy({"training.seed": 1}, "as if luck were a cure"))
     over(bench)
     bench.verdicts()
-    assert bench.attempt is not None
-    assert bench.attempt.outcome.startswith("not cured: seed 0 → 1 left dying ReLU")
+    assert bench.cure is not None
+    assert bench.cure.outcome.startswith("not cured: seed 0 → 1 left dying ReLU")
 
 
 def losses(*values: float) -> History:
@@ -293,7 +293,7 @@ def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
 def test_cured_is_when_the_verdict_is_gone_and_the_loss_clearly_better(
     before: float, after: float, left: tuple[Verdict, ...], begins: str
 ) -> None:
-    attempt = Attempt(verdict(), "lr", losses(3.0, before))
+    attempt = Cure(verdict(), "lr", losses(3.0, before))
     attempt.settle(losses(3.0, after), left)
     assert attempt.outcome.startswith(begins)
 

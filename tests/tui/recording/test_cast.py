@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveats.errors import ConfigError
-from caveats_tui.recording.cast import CastWriter, read_cast
+from caveats_tui.recording.cast import CastHeader, CastWriter, read_cast
 
 V3 = '{"version": 3, "term": {"cols": 80, "rows": 24}}\n'
 
@@ -31,9 +31,7 @@ class Hand:
 
 def written(path: Path, version: int, pauses: list[float], limit: float | None = None) -> list[str]:
     clock = Hand()
-    cast = CastWriter(
-        path, 80, 24, title="a «title»", version=version, idle_limit=limit, clock=clock
-    )
+    cast = CastWriter(path, CastHeader(80, 24, "a «title»", version), idle_limit=limit, clock=clock)
     for pause in pauses:
         clock.now += pause
         cast.output("\x1b[1mμ\x1b[0m\u2028\n")
@@ -78,8 +76,8 @@ def test_a_killed_program_leaves_every_event_it_recorded(tmp_path: Path) -> None
     path = tmp_path / "killed.cast"
     code = (
         "import os, signal, sys\n"
-        "from caveats_tui.recording.cast import CastWriter\n"
-        "cast = CastWriter(sys.argv[1], 80, 24)\n"
+        "from caveats_tui.recording.cast import CastHeader, CastWriter\n"
+        "cast = CastWriter(sys.argv[1], CastHeader(80, 24))\n"
         "for number in range(50): cast.output(f'{number} ' * 1000)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -95,14 +93,14 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_the_recording_and_not_the_program() -> None:
-    cast = CastWriter("/dev/full", 80, 24)
+    cast = CastWriter("/dev/full", CastHeader(80, 24))
     cast.output("lost")
     cast.close()
     assert cast.problem == "recording stopped: No space left on device"
 
 
 def test_resizes_and_marks_come_back(tmp_path: Path) -> None:
-    cast = CastWriter(tmp_path / "a.cast", 80, 24)
+    cast = CastWriter(tmp_path / "a.cast", CastHeader(80, 24))
     cast.mark("key f")
     cast.resize(120, 20)
     cast.close()
@@ -144,7 +142,7 @@ def test_a_missing_file_and_a_folder_are_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no\.cast: No such file or directory"):
         read_cast(tmp_path / "no.cast")
     with pytest.raises(ConfigError, match="Is a directory"):
-        CastWriter(tmp_path, 80, 24)
+        CastWriter(tmp_path, CastHeader(80, 24))
     (tmp_path / "latin.cast").write_bytes(V3.encode() + b'[1, "o", "\xe4"]\n')
     with pytest.raises(ConfigError, match="is not UTF-8"):
         read_cast(tmp_path / "latin.cast")

@@ -11,11 +11,12 @@ import pyte
 import pytest
 
 from caveats.errors import ConfigError
+from caveats_tui.demos.demo import record_demo
+from caveats_tui.demos.offscreen import offscreen_driver
+from caveats_tui.demos.script import Wait, find_script, parse_script, scripts
+from caveats_tui.demos.stage import Stage
+from caveats_tui.options import LabOptions
 from caveats_tui.recording.cast import Recording, read_cast
-from caveats_tui.recording.demo import record_demo
-from caveats_tui.recording.offscreen import offscreen_driver
-from caveats_tui.recording.script import Wait, find_script, parse_script, scripts
-from caveats_tui.recording.stage import StagedApp
 
 SHORT = """
 title = "short"
@@ -115,18 +116,19 @@ def test_a_recording_replays_to_what_the_app_showed() -> None:
 
     async def perform(pilot: Any) -> None:
         app = pilot.app
-        await app.settle()
+        await stage.settle()
         await pilot.press("space")
         for _ in range(4):
-            app.session.grant(10)
-            await app.settle()
+            assert stage.session is not None
+            stage.session.grant(10)
+            await stage.settle()
         strips = app.screen._compositor.render_strips()
         held.extend("".join(segment.text for segment in strip) for strip in strips)
         app.exit()
 
-    app = StagedApp(
-        script.config, every=2, pace=40.0, driver_class=offscreen_driver(received.append, size)
-    )
+    driver = offscreen_driver(received.append, size)
+    stage = Stage(LabOptions(script.config, every=2), 40.0, driver_class=driver)
+    app = stage.app
     app.charts.start()
     try:
         asyncio.run(app.run_async(auto_pilot=perform))

@@ -13,9 +13,9 @@ from typing import Any
 import pyte
 import pytest
 
+from caveats_tui.demos.demo import YOURS, record_demo
+from caveats_tui.demos.script import find_script, scripts
 from caveats_tui.recording.cast import Recording, read_cast
-from caveats_tui.recording.demo import YOURS, record_demo
-from caveats_tui.recording.script import find_script, scripts
 
 Start = Callable[..., Any]
 

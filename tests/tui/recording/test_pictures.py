@@ -13,9 +13,9 @@ from xml.etree import ElementTree
 import pyte
 import pytest
 
+from caveats_tui.demos.demo import record_demo
+from caveats_tui.demos.script import find_script, scripts
 from caveats_tui.recording.cast import read_cast
-from caveats_tui.recording.demo import record_demo
-from caveats_tui.recording.script import find_script, scripts
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "screenshots"

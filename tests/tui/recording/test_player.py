@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveats.errors import ConfigError
-from caveats_tui.recording.cast import Event, Recording
-from caveats_tui.recording.player import Player, too_small
+from caveats_tui.recording.cast import CastEvent, Recording
+from caveats_tui.recording.player import Player, does_not_fit
 from caveats_tui.recording.replay import keys_of
 
 FRAMES = 12
@@ -28,10 +28,10 @@ def recording() -> Recording:
     events = []
     for second in range(1, FRAMES + 1):
         if second % 4 == 0:
-            events.append(Event(float(second), "m", f"mark {second}"))
+            events.append(CastEvent(float(second), "m", f"mark {second}"))
         colour = 31 + second % 6
         text = f"\x1b[{1 + second % 3};{second}H\x1b[{colour}mpicture {second}\x1b[0m"
-        events.append(Event(float(second), "o", text))
+        events.append(CastEvent(float(second), "o", text))
     return Recording((30, 4), "test", tuple(events))
 
 
@@ -108,7 +108,7 @@ def test_keys_pause_step_seek_and_change_the_speed() -> None:
 
 def test_a_mark_of_someone_elses_is_shown_as_text() -> None:
     sent: list[str] = []
-    mark = Event(1.0, "m", "\x1b]52;c;cm0gLXJmIH4=\x07 label \x9b6n")
+    mark = CastEvent(1.0, "m", "\x1b]52;c;cm0gLXJmIH4=\x07 label \x9b6n")
     player = Player(Recording((30, 4), "", (mark,)), sent.append, (80, 5))
     player.press("m")
     assert "label" in sent[-1]
@@ -137,7 +137,7 @@ def test_a_terminal_that_has_become_too_small_says_so_until_it_is_larger() -> No
     assert shown.player.time == 2.0
     shown.player.resize((30, 5))
     assert shown.picture == straight_to(2.0)
-    assert too_small((30, 4), (30, 4)) is None
+    assert does_not_fit((30, 4), (30, 4)) is None
 
 
 def test_typed_ahead_keys_are_told_apart() -> None:

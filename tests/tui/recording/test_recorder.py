@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from caveats.errors import ConfigError
-from caveats_tui.recording.cast import CastWriter, Recording, read_cast
+from caveats_tui.options import RecordingOptions
+from caveats_tui.recording.cast import CastHeader, CastWriter, Recording, read_cast
 from caveats_tui.recording.recorder import Recorder, unused
-from caveats_tui.recording.wish import Wish
 from caveats_tui.terminal.output import Output
 
 
@@ -52,7 +52,7 @@ def test_it_writes_the_bytes_that_come_out_of_the_line(
 ) -> None:
     master, slave = line
     output = Output(slave, encoding)
-    recorder = Recorder(output, Wish())
+    recorder = Recorder(output, RecordingOptions())
     recorder.start(tmp_path / "a.cast", "a title")
     for text in ("╭─ μ ─╮\n", "\x1b[2;1Hnext\r\n", ""):
         output.write(text)
@@ -70,7 +70,7 @@ def test_findings_are_marked_when_they_come_and_when_they_come_back(
     line: tuple[int, int], tmp_path: Path
 ) -> None:
     clock = Hand()
-    recorder = Recorder(Output(line[1]), Wish(idle_limit=2.0), clock=clock)
+    recorder = Recorder(Output(line[1]), RecordingOptions(idle_limit=2.0), clock=clock)
     recorder.key("before it began")
     recorder.start(tmp_path / "a.cast", "")
     for now in ((), ("warning: a",), ("warning: a", "critical: b"), (), ("warning: a",)):
@@ -90,9 +90,9 @@ def test_a_pipe_that_nobody_empties_ends_the_recording_and_holds_nothing_up(
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ConfigError, match="No such device"):
-        CastWriter(tmp_path / "pipe", 80, 24)
+        CastWriter(tmp_path / "pipe", CastHeader(80, 24))
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
-    cast = CastWriter(tmp_path / "pipe", 80, 24)
+    cast = CastWriter(tmp_path / "pipe", CastHeader(80, 24))
     for _ in range(100):
         cast.output("x" * 10_000)
     cast.close()

@@ -11,7 +11,7 @@ from caveats.config import RunConfig
 from caveats.history import Snapshot
 from caveats.measures import SCALARS
 from caveats.run import Run
-from caveats_tui.recording.steady import READ_EVERY, Steady
+from caveats_tui.demos.steady import READ_EVERY, Steady
 
 CONFIG = RunConfig().changed(
     {

@@ -20,8 +20,8 @@ from caveats.runs.reader import Reader
 from caveats.runs.writer import Writer
 from caveats.theory import predict
 from caveats.views import plane
-from caveats_tui.lab.panel import Panel
-from caveats_tui.runs.watching import Watching
+from caveats_tui.bench.following import Following
+from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = 120.0  # seconds until a test that waits in vain fails
 SMALL = {"data.name": "moons", "network.widths": [24, 24], "training.steps": 40}
@@ -41,8 +41,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 
 
 @pytest.fixture
-def watched(finished: tuple[Path, Run]) -> Iterator[Watching]:
-    bench = Watching(Reader(finished[0]))
+def watched(finished: tuple[Path, Run]) -> Iterator[Following]:
+    bench = Following(Reader(finished[0]))
     bench.begin()
     yield bench
     bench.end()
@@ -55,12 +55,12 @@ def until(what: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-def predicted(bench: Watching) -> bool:
+def predicted(bench: Following) -> bool:
     trace = bench.trace()
     return trace is not None and trace.prediction is not None
 
 
-def asked(bench: Watching, width: int, height: int) -> Any:
+def asked(bench: Following, width: int, height: int) -> Any:
     """The plane, or the sentence that there is none."""
     found: list[Any] = []
     bench.ask(lambda network, data: plane(network, data, width, height), found.append, found.append)
@@ -68,7 +68,7 @@ def asked(bench: Watching, width: int, height: int) -> Any:
     return found[0]
 
 
-def test_theory_is_that_of_the_runs_own_rows(watched: Watching, finished: Any) -> None:
+def test_theory_is_that_of_the_runs_own_rows(watched: Following, finished: Any) -> None:
     run = finished[1]
     until(lambda: predicted(watched))
     trace = watched.trace()
@@ -87,7 +87,7 @@ def test_the_boundary_is_that_of_the_checkpoint_and_follows_a_new_one(
 ) -> None:
     folder, run = tmp_path / "run", Run(RunConfig().changed(SMALL, "test"), every=10)
     writer = Writer(run, folder)  # writes a checkpoint of step 0
-    bench = Watching(Reader(folder))
+    bench = Following(Reader(folder))
     bench.begin()
     until(lambda: predicted(bench))
     first = asked(bench, 30, 12)
@@ -190,7 +190,7 @@ def test_data_that_cannot_be_had_are_one_sentence(
     else:
         tree |= change
     (folder / "run.toml").write_text(tomli_w.dumps(tree))
-    bench = Watching(Reader(folder))
+    bench = Following(Reader(folder))
     bench.begin()
     until(lambda: bench.trace() and bench.forecast)
     assert bench.forecast is not None

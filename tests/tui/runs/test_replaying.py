@@ -12,7 +12,8 @@ import pytest
 from caveats.history import History, Snapshot
 from caveats.measures import LAYER_MEASURES
 from caveats.runs.reader import Reader
-from caveats_tui.runs.replaying import WHOLE, Replaying, record_times
+from caveats_tui.bench.following import Following
+from caveats_tui.bench.replaying import WHOLE, Replay, record_times
 
 Made = Callable[..., Path]
 
@@ -24,6 +25,15 @@ class Hand:
 
     def __call__(self) -> float:
         return self.now
+
+
+def replaying(reader: Reader, speed: float | None, clock: Hand) -> Following:
+    return Following(reader, Replay(reader, speed, clock=clock))
+
+
+def playing(bench: Following) -> bool:
+    assert bench.replay is not None
+    return bench.replay.playing
 
 
 def timed(seconds: list[float]) -> Snapshot:
@@ -43,25 +53,25 @@ def test_times_of_records_never_fall() -> None:
 
 
 @pytest.fixture
-def replay(tmp_path: Path, folder_of: Made) -> tuple[Replaying, Hand]:
+def replay(tmp_path: Path, folder_of: Made) -> tuple[Following, Hand]:
     """A run of twelve records, a second each, dead from the seventh on, at its own speed."""
     clock = Hand()
-    return Replaying(Reader(folder_of(tmp_path / "run")), 1.0, clock=clock), clock
+    return replaying(Reader(folder_of(tmp_path / "run")), 1.0, clock), clock
 
 
-def shown(bench: Replaying) -> list[int]:
+def shown(bench: Following) -> list[int]:
     trace = bench.trace()
     assert trace is not None
     assert len(trace.snapshot) == len(trace.seen)  # nothing of what is to come
     return [int(step) for step in trace.snapshot.steps]
 
 
-def pass_time(bench: Replaying, clock: Hand, seconds: float) -> None:
+def pass_time(bench: Following, clock: Hand, seconds: float) -> None:
     clock.now += seconds
     bench.heed()
 
 
-def test_records_come_when_they_came(replay: tuple[Replaying, Hand]) -> None:
+def test_records_come_when_they_came(replay: tuple[Following, Hand]) -> None:
     bench, clock = replay
     assert shown(bench) == [0]
     pass_time(bench, clock, 0.9)
@@ -79,13 +89,13 @@ def test_records_come_when_they_came(replay: tuple[Replaying, Hand]) -> None:
     bench.play_or_pause()
     pass_time(bench, clock, 50.0)
     assert shown(bench) == [10 * row for row in range(12)]
-    assert not bench.playing
+    assert not playing(bench)
     bench.play_or_pause()  # from the start again
     pass_time(bench, clock, 0.0)
     assert shown(bench) == [0]
 
 
-def test_stepping_pauses_and_goes_on_from_there(replay: tuple[Replaying, Hand]) -> None:
+def test_stepping_pauses_and_goes_on_from_there(replay: tuple[Following, Hand]) -> None:
     bench, clock = replay
     bench.look_back(3)
     pass_time(bench, clock, 50.0)
@@ -101,7 +111,7 @@ def test_stepping_pauses_and_goes_on_from_there(replay: tuple[Replaying, Hand]) 
     assert shown(bench)[-1] == 110
 
 
-def test_verdicts_come_when_they_held(replay: tuple[Replaying, Hand]) -> None:
+def test_verdicts_come_when_they_held(replay: tuple[Following, Hand]) -> None:
     bench, clock = replay
     bench.verdicts()
     assert bench._timeline is not None
@@ -117,7 +127,7 @@ def test_all_of_it_takes_half_a_minute_unless_a_speed_is_chosen(
     tmp_path: Path, folder_of: Made
 ) -> None:
     clock = Hand()
-    bench = Replaying(Reader(folder_of(tmp_path / "run")), None, clock=clock)
+    bench = replaying(Reader(folder_of(tmp_path / "run")), None, clock)
     pass_time(bench, clock, WHOLE - 0.1)
     assert shown(bench)[-1] == 100
     pass_time(bench, clock, 0.2)
@@ -126,15 +136,15 @@ def test_all_of_it_takes_half_a_minute_unless_a_speed_is_chosen(
 
 def test_a_run_that_still_goes_on_is_followed_at_the_end(tmp_path: Path, folder_of: Made) -> None:
     clock = Hand()
-    bench = Replaying(Reader(folder_of(tmp_path / "run", state="running")), 1.0, clock=clock)
+    bench = replaying(Reader(folder_of(tmp_path / "run", state="running")), 1.0, clock)
     pass_time(bench, clock, 50.0)
     assert shown(bench)[-1] == 110
-    assert bench.playing
+    assert playing(bench)
 
 
 def test_a_run_without_a_record_is_no_trouble(tmp_path: Path, folder_of: Made) -> None:
     clock = Hand()
-    bench = Replaying(Reader(folder_of(tmp_path / "run", records=0, step=0)), None, clock=clock)
+    bench = replaying(Reader(folder_of(tmp_path / "run", records=0, step=0)), None, clock)
     for act in (bench.heed, bench.play_or_pause, bench.step, bench.heed):
         act()
     trace = bench.trace()

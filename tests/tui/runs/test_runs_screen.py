@@ -10,9 +10,9 @@ import pytest
 from textual.widgets import Input
 
 from caveats.runs.shelf import read_label
-from caveats_tui.runs.compare import Compare
-from caveats_tui.runs.screen import RunsScreen
-from caveats_tui.runs.watching import Watching
+from caveats_tui.bench.following import Following
+from caveats_tui.screens.runs.compare import Compare
+from caveats_tui.screens.runs.screen import RunsScreen
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_enter_opens_a_run_over_the_lab_and_q_goes_back(
         await lab.press("enter")
         await lab.until(lambda: lab.app.front is not lab.app.lab)
         bench = lab.app.front.bench
-        assert isinstance(bench, Watching)
+        assert isinstance(bench, Following)
         assert bench.folder == place / "done"
         await lab.until("finished")
         await lab.until(lambda: lab.app.screen is lab.app.front)

@@ -13,19 +13,19 @@ import pytest
 from caveats.config import RunConfig
 from caveats.runs.reader import Reader
 from caveats.verdicts import judge
-from caveats_tui.lab.panel import Panel
-from caveats_tui.runs.timeline import Timeline
-from caveats_tui.runs.watching import Watching
+from caveats_tui.bench.following import Following
+from caveats_tui.bench.timeline import Timeline
+from caveats_tui.screens.lab.panel import Panel
 
 Made = Callable[..., Path]
 
 
 @pytest.fixture
-def watching(tmp_path: Path, folder_of: Made) -> Iterator[Callable[..., Watching]]:
-    made: list[Watching] = []
+def watching(tmp_path: Path, folder_of: Made) -> Iterator[Callable[..., Following]]:
+    made: list[Following] = []
 
-    def make(**standing: Any) -> Watching:
-        bench = Watching(Reader(folder_of(tmp_path / f"run{len(made)}", **standing)))
+    def make(**standing: Any) -> Following:
+        bench = Following(Reader(folder_of(tmp_path / f"run{len(made)}", **standing)))
         made.append(bench)
         bench.begin()
         return bench
@@ -48,7 +48,7 @@ def test_each_record_is_judged_on_those_before_it(tmp_path: Path, folder_of: Mad
 
 
 def test_the_cursor_steps_through_the_records_and_stops_at_the_ends(
-    watching: Callable[..., Watching],
+    watching: Callable[..., Following],
 ) -> None:
     bench = watching()
 
@@ -75,7 +75,7 @@ def test_the_cursor_steps_through_the_records_and_stops_at_the_ends(
     assert seen() == whole
 
 
-def test_silent_and_stopped_are_told_apart(watching: Callable[..., Watching]) -> None:
+def test_silent_and_stopped_are_told_apart(watching: Callable[..., Following]) -> None:
     going = watching(state="running")
     silent = watching(state="running", seconds=30)
     stopped = watching(state="stopped", seconds=30)
@@ -95,7 +95,7 @@ def test_silent_and_stopped_are_told_apart(watching: Callable[..., Watching]) ->
     ],
 )
 def test_what_would_change_the_run_says_whose_it_is(
-    standing: dict[str, Any], sentence: str, watching: Callable[..., Watching]
+    standing: dict[str, Any], sentence: str, watching: Callable[..., Following]
 ) -> None:
     bench = watching(**standing)
     for act in (
@@ -109,7 +109,7 @@ def test_what_would_change_the_run_says_whose_it_is(
     assert bench.ghost is None
 
 
-def test_a_folder_that_goes_is_said(watching: Callable[..., Watching], tmp_path: Path) -> None:
+def test_a_folder_that_goes_is_said(watching: Callable[..., Following], tmp_path: Path) -> None:
     bench = watching()
     (tmp_path / "run0").rename(tmp_path / "elsewhere")
     deadline = time.monotonic() + 120

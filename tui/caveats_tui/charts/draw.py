@@ -17,18 +17,18 @@ import numpy as np
 import plotext
 
 from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, ticks
-from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Run
+from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Span
 
 __all__ = ["draw"]
 
 # plotext's marker, its pixels a cell (across, down), the pixels between two dots of a dotted line,
 # and the characters for a point, for what left above (not finite) and below (0 on a log axis)
-_LOOK: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
+_DRAWN_WITH: dict[Charset, tuple[str, int, int, int, str, str, str]] = {
     "braille": ("braille", 2, 4, 3, "•", "×", "▾"),
     "block": ("hd", 2, 2, 3, "•", "×", "▾"),
     "ascii": ("*", 1, 1, 2, "o", "x", "v"),
 }
-_ASCII = str.maketrans("│─└┴┬┤├┼┈┊", "|-++++++.:")
+_ASCII_AXES = str.maketrans("│─└┴┬┤├┼┊", "|-++++++:")
 # without axes below these sizes: labels would leave no room for the curve
 _LEAST_WIDTH, _LEAST_HEIGHT, _LINE_HEIGHT = 20, 5, 9
 _LONGEST_TITLE = 8  # the axis title stands in the corner below the y labels
@@ -71,7 +71,7 @@ def draw(chart: Chart) -> Rows:
     accepted; what cannot be drawn is left out and flagged at the canvas' edge."""
     if chart.width < 1 or chart.height < 1:
         return ()
-    _, across, down, *_ = _LOOK[chart.charset]
+    _, across, down, *_ = _DRAWN_WITH[chart.charset]
     x_axis, y_axis = _x_limits(chart), _y_limits(chart)
     framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
     lined = framed and chart.height >= _LINE_HEIGHT
@@ -89,9 +89,6 @@ def draw(chart: Chart) -> Rows:
         figure.axes(lined, pixel=chart.axis_colour, axis="x", side="lower")
         _set_ticks("y", y, tuple((value, label.rjust(margin)) for value, label in y_ticks))
         _set_ticks("x", x, _x_ticks(chart, x))
-    for value, colour in chart.levels:
-        if (cell := y.cell(value)) is not None:
-            figure.line((cell + 0.5) / rows, orientation=0, pixel=colour, style="dotted")
     for mark in chart.marks:
         if (cell := x.cell(mark.x)) is not None:
             figure.line((cell + 0.5) / columns, orientation=1, pixel=mark.colour, style="dotted")
@@ -103,7 +100,7 @@ def draw(chart: Chart) -> Rows:
         word = plotext.colorize(title.rjust(margin)).fill(chart.axis_colour)
         matrix.insert(0, chart.height - 1, word)
     text = matrix.string()
-    return _rows(text.translate(_ASCII) if chart.charset == "ascii" else text)
+    return _rows(text.translate(_ASCII_AXES) if chart.charset == "ascii" else text)
 
 
 def _blank(chart: Chart) -> Any:
@@ -204,7 +201,7 @@ def _set_ticks(axis: str, scale: _Scale, marks: tuple[tuple[float, str], ...]) -
 
 
 def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
-    line, _, _, pitch, point, above, below = _LOOK[chart.charset]
+    line, _, _, pitch, point, above, below = _DRAWN_WITH[chart.charset]
     if chart.charset == "ascii" and curve.style == "line":
         line = _letter(curve.label) or line
     thin = decimate(curve.x, curve.y, x.cells, (x.low, x.high), log=chart.log_y)
@@ -214,11 +211,6 @@ def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
         _scatter([_dotted(px, py, x.pixels, pitch) for px, py in parts], line, curve.colour)
     elif curve.style == "points":
         _scatter(parts, point, curve.colour)
-    elif curve.style == "stems":
-        foot = 0.5 / y.pixels
-        _join(
-            [(np.repeat(px, 2), _interleave(foot, py)) for px, py in parts], line, curve.colour, 2
-        )
     else:
         _join([_bends(px, py) for px, py in parts], line, curve.colour)
     for side, symbol, height in (
@@ -235,10 +227,6 @@ def _letter(label: str) -> str:
     the last digit of a layer, the first letter of a word."""
     letter = label[-1:] if label[-1:].isdigit() else label[:1]
     return letter if letter.isascii() else ""
-
-
-def _interleave(foot: float, heights: Floats) -> Floats:
-    return np.stack([np.full(heights.size, foot), heights], axis=1).ravel()
 
 
 def _bends(px: Floats, py: Floats) -> tuple[Floats, Floats]:
@@ -268,18 +256,15 @@ def _scatter(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> No
         _draw_signal(plotext.figure.signal(px.tolist(), py.tolist(), marker=marker))
 
 
-def _join(
-    parts: list[tuple[Floats, Floats]], symbol: str, colour: int, every: int | None = None
-) -> None:
-    """Lines through each part, none between parts; with ``every``, a new line after that many."""
+def _join(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> None:
+    """Lines through each part, none between parts."""
     if not parts:
         return
     px, py = np.concatenate([p for p, _ in parts]), np.concatenate([p for _, p in parts])
     marker = plotext.marker(symbol, pixel=colour)
     signal = plotext.figure.signal(px.tolist(), py.tolist(), marker=marker)
     signal.lines(True)
-    breaks = np.cumsum([0] + [p.size for p, _ in parts[:-1]]).tolist()
-    for index in range(0, px.size, every) if every else breaks:
+    for index in np.cumsum([0] + [p.size for p, _ in parts[:-1]]).tolist():
         signal.line(index, False)
     _draw_signal(signal)
 
@@ -298,7 +283,7 @@ def _rows(text: str) -> Rows:
 
 
 def _row(line: str) -> Row:
-    runs: list[Run] = []
+    runs: list[Span] = []
     colour: int | None = None
     for codes, text in _SGR.findall(line):
         if codes == "0":

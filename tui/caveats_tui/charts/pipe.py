@@ -12,13 +12,13 @@ from typing import Any
 
 __all__ = ["receive", "send"]
 
-_SIZE = 8  # bytes of the length that goes before each message
+_LENGTH_BYTES = 8  # bytes of the length that goes before each message
 
 
 def send(fd: int, message: object) -> None:
     """Write one message; raises OSError when the other end is gone."""
     body = pickle.dumps(message, protocol=5)
-    rest = memoryview(len(body).to_bytes(_SIZE, "little") + body)
+    rest = memoryview(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
     while rest:
         rest = rest[os.write(fd, rest) :]
 
@@ -30,7 +30,7 @@ def receive(fd: int, patience: float) -> Any:
     poll.register(fd, select.POLLIN)
     if not poll.poll(patience * 1000):
         raise TimeoutError(f"no answer for {patience:g} s")
-    size = int.from_bytes(_exactly(fd, _SIZE), "little")
+    size = int.from_bytes(_exactly(fd, _LENGTH_BYTES), "little")
     return pickle.loads(_exactly(fd, size))
 
 

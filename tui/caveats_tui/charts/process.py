@@ -43,6 +43,7 @@ class ChartProcess:
         self._on_trouble = on_trouble
         self._wake = threading.Condition()
         self._waiting: dict[str, Chart] = {}
+        self._drawing = False
         self._drawn: dict[str, Drawn] = {}
         self._told = False
         self._strikes: Counter[str] = Counter()
@@ -55,6 +56,12 @@ class ChartProcess:
         """The drawing process, None while there is none."""
         child = self._child
         return None if child is None else child.pid
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for has been drawn and fetched."""
+        with self._wake:
+            return not (self._waiting or self._drawing or self._drawn)
 
     def start(self) -> None:
         """Start the process and return at once; it takes some 0.3 s to be ready."""
@@ -121,6 +128,7 @@ class ChartProcess:
                     return
                 key = next(iter(self._waiting))
                 chart = self._waiting.pop(key)
+                self._drawing = True
             answer = self._attempt(key, chart)
             if not self._stopping:
                 self._settle(key, answer)
@@ -159,6 +167,7 @@ class ChartProcess:
 
     def _settle(self, key: str, answer: Drawn | str) -> None:
         with self._wake:
+            self._drawing = False
             again = key in self._drawn
             if isinstance(answer, Drawn):
                 self._strikes[key] = 0

@@ -36,12 +36,11 @@ Flag: TypeAlias = tuple[float, Literal["above", "below"]]
 @dataclass(frozen=True, slots=True, eq=False)
 class Clean:
     """A series split at what cannot be drawn. ``flags`` has the x of each gap's first bad point and
-    the side it left by: ``below`` for a value of 0 or less on a log axis, ``above`` for the rest.
-    ``flagged`` counts all bad points."""
+    the side it left by: ``below`` for a value of 0 or less on a log axis, ``above`` for the
+    rest."""
 
     segments: tuple[tuple[Floats, Floats], ...]  # each (n_i,), (n_i,)
     flags: tuple[Flag, ...]
-    flagged: int
 
 
 def _drawable(x: Floats, y: Floats, log: bool) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -58,7 +57,6 @@ def clean(x: Floats, y: Floats, *, log: bool = False) -> Clean:
         order = np.argsort(x, kind="stable")
         x, y = x[order], y[order]
     good = _drawable(x, y, log)
-    flagged = int(good.size - np.count_nonzero(good))
     edges = np.flatnonzero(good[1:] != good[:-1]) + 1
     bounds = [0, *edges.tolist(), good.size]
     segments = []
@@ -71,7 +69,7 @@ def clean(x: Floats, y: Floats, *, log: bool = False) -> Clean:
         elif abs(x[start]) <= _HUGE:
             below = log and abs(y[start]) <= _HUGE
             flags.append((float(x[start]), "below" if below else "above"))
-    return Clean(tuple(segments), tuple(flags), flagged)
+    return Clean(tuple(segments), tuple(flags))
 
 
 def is_axis(axis: Limits, *, log: bool = False) -> bool:

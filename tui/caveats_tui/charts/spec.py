@@ -11,16 +11,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Charset", "Chart", "Curve", "Drawn", "Floats", "Mark", "Row", "Rows", "Run", "Style"]
+__all__ = [
+    "Charset", "Chart", "Curve", "Drawn", "Floats", "Look", "Mark", "Row", "Rows", "Span", "Style",
+]  # fmt: skip
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Charset: TypeAlias = Literal["braille", "block", "ascii"]
-Style: TypeAlias = Literal["line", "dots", "points", "stems"]
+Style: TypeAlias = Literal["line", "dots", "points"]
 
-# A run of cells of one look: text, foreground and background (xterm-256 index, None for the
+# A span of cells of one look: text, foreground and background (xterm-256 index, None for the
 # widget's own), bold. Plain tuples: they compare and pickle several times faster than dataclasses.
-Run: TypeAlias = tuple[str, int | None, int | None, bool]
-Row: TypeAlias = tuple[Run, ...]
+Span: TypeAlias = tuple[str, int | None, int | None, bool]
+Row: TypeAlias = tuple[Span, ...]
 Rows: TypeAlias = tuple[Row, ...]
 
 
@@ -28,10 +30,9 @@ Rows: TypeAlias = tuple[Row, ...]
 class Curve:
     """One series. ``x`` and ``y`` have shape (n,); whatever is not finite becomes a gap.
 
-    ``style`` is ``line``, ``dots`` (theory: the same line, dotted), ``points`` (a marker on each
-    point, joined by nothing) or ``stems`` (a vertical stroke from the lower limit to each point).
-    ``label`` is written where the curve ends, so that layers can be told apart without colours:
-    one or two characters.
+    ``style`` is ``line``, ``dots`` (theory: the same line, dotted) or ``points`` (a marker on each
+    point, joined by nothing). ``label`` is written where the curve ends, so that layers can be
+    told apart without colours: one or two characters.
     """
 
     x: Floats  # (n,), in rising order
@@ -66,11 +67,21 @@ class Chart:
     y_limits: tuple[float, float] | None = None
     log_y: bool = False
     marks: tuple[Mark, ...] = ()
-    levels: tuple[tuple[float, int], ...] = ()  # horizontal lines: value, colour
     x_label: str = ""
     x_ticks: tuple[tuple[float, str], ...] | None = None
     charset: Charset = "braille"
     axis_colour: int = 245  # grey that reads on dark and light
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to draw: the size in cells, the theme's brightness, what the terminal can show."""
+
+    width: int
+    height: int
+    dark: bool = True
+    log: bool = False
+    charset: Charset = "braille"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from caveats_tui.commands.report import aligned, folded, shown, subject
+from caveats_tui.commands.report import subject
+from caveats_tui.text.numbers import number_cell
+from caveats_tui.text.tables import aligned, folded
 
 __all__ = ["comparison"]
 
@@ -52,7 +54,7 @@ def table(document: Mapping[str, Any]) -> list[str]:
         for quantity in ("grad_norm", "delta_rms", "dead_fraction"):
             found = layer[quantity]
             row += [
-                shown(found[key], f"layers.{index}.{quantity}.{key}" in broken)
+                number_cell(found[key], f"layers.{index}.{quantity}.{key}" in broken)
                 for key in ("predicted", "measured")
             ]
             if quantity != "dead_fraction":

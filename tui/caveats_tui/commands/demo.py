@@ -10,12 +10,13 @@ import threading
 import click
 
 from caveats.errors import ConfigError, visible
-from caveats_tui.commands.options import cast_version_option, idle_limit_option
-from caveats_tui.commands.progress import Progress
+from caveats_tui.commands.progress import ProgressLine
+from caveats_tui.commands.shared import cast_version_option, idle_limit_option
+from caveats_tui.options import ScreenOptions
 
 __all__ = ["demo"]
 
-SIZE = (120, 40)
+RECORDED_SIZE = (120, 40)
 
 
 def columns_and_rows(
@@ -36,7 +37,7 @@ def columns_and_rows(
 @click.option(
     "--size",
     metavar="COLUMNSxROWS",
-    default=f"{SIZE[0]}x{SIZE[1]}",
+    default=f"{RECORDED_SIZE[0]}x{RECORDED_SIZE[1]}",
     show_default=True,
     callback=columns_and_rows,
     help="Of the recording.",
@@ -59,7 +60,7 @@ def demo(
     Any key hands the lab over to you. A demo trains for real, on the CPU, with a fixed seed: it
     shows the same numbers each time.
     """
-    from caveats_tui.recording.script import find_script, scripts
+    from caveats_tui.demos.script import find_script, scripts
 
     if as_list:
         for known in scripts().values():
@@ -67,24 +68,23 @@ def demo(
         return
     script = find_script(name)
     # Textual takes 0.2 s to import: not spent on a name that is none.
-    from caveats_tui.commands.lab import check_theme
-    from caveats_tui.recording.demo import play_demo, record_demo
-    from caveats_tui.themes import THEMES
+    from caveats_tui.commands.lab import check_theme, with_charset
+    from caveats_tui.demos.demo import play_demo, record_demo
 
-    theme = theme or THEMES[0].name
-    check_theme(theme)
+    if theme is not None:
+        check_theme(theme)
     if file is None:
         from caveats_tui.terminal import facts
 
         streams = facts.streams()
-        characters = facts.charset("auto", os.environ, streams.encoding)
+        screen = with_charset(ScreenOptions(theme=theme), streams)
         facts.check(streams, os.environ)
-        code = play_demo(script, charset=characters.name, theme=theme)
+        code = play_demo(script, screen)
         # As after the lab: a thread within torch must not meet the end of Python.
         if threading.active_count() > 1:
             os._exit(code)
         raise SystemExit(code)
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     progress.say(f"recording {script.name}")
     try:
         record_demo(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TextIO
 
 import click
 
-__all__ = ["doctor"]
+from caveats_tui.commands.diagnosis import report, text
+from caveats_tui.commands.machine import look
+from caveats_tui.commands.progress import ProgressLine
+from caveats_tui.terminal.facts import streams
+from caveats_tui.text.plain import ERRORS
+
+__all__ = ["doctor", "print_report"]
 
 
 @click.command(short_help="Say what this machine and terminal are, and what to change.")
@@ -16,7 +24,16 @@ def doctor() -> None:
     Versions, devices, terminal, colours and characters, where files live. It changes nothing and
     needs no terminal: send its output along when something does not work.
     """
-    # Imported late: it loads Textual, and then torch.
-    from caveats_tui.doctor import print_report
-
     print_report(sys.stdout, sys.stderr)
+
+
+def print_report(out: TextIO, narration: TextIO) -> None:
+    """Write the report on this machine and terminal to ``out``, in the characters that it takes;
+    ``narration`` says what is going on while torch is loaded, if it is a terminal."""
+    progress = ProgressLine(narration)
+    progress.say("Loading torch ...")
+    machine = look()
+    progress.clear()
+    words = text(report(machine, streams(), os.environ))
+    encoding = out.encoding or "ascii"
+    out.write(words.encode(encoding, ERRORS).decode(encoding) + "\n")

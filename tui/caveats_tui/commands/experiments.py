@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from caveats.experiments import Experiment, experiments
-from caveats_tui.commands.charset import carried
-from caveats_tui.commands.report import folded
+from caveats_tui.text.ascii import carried
+from caveats_tui.text.tables import folded
 
 __all__ = ["described", "experiments_command", "listed"]
 

@@ -5,37 +5,20 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
 
 if TYPE_CHECKING:
-    from caveats.runs.reader import Reader
-    from caveats_tui.recording.wish import Wish
+    from caveats_tui.options import LabOptions, ScreenOptions
+    from caveats_tui.terminal.facts import Streams
 
-__all__ = ["open_lab"]
+__all__ = ["check_theme", "open_lab", "with_charset"]
 
 
-def open_lab(
-    config: RunConfig,
-    *,
-    every: int | None,
-    fps: float,
-    charset: str,
-    mouse: bool,
-    theme: str | None,
-    reader: Reader | None = None,
-    replay: float | None = None,
-    wish: Wish,
-) -> None:
+def open_lab(options: LabOptions) -> None:
     """Show the lab until it is left.
-
-    ``every`` is steps between two records, None for automatic; ``fps`` the fastest that charts are
-    redrawn; ``charset`` "auto", "braille", "block" or "ascii"; ``theme`` a name, None for the
-    usual one; ``reader`` a kept run to watch instead of beginning one, or to replay at
-    ``replay`` times its speed (0, all of it in half a minute); ``wish`` what is
-    recorded.
 
     Raises:
         ConfigError: for a terminal that cannot show it, and a name that is not known, and a file
@@ -44,37 +27,31 @@ def open_lab(
     from caveats_tui.terminal import facts
 
     streams = facts.streams()
-    characters = facts.charset(charset, os.environ, streams.encoding)
+    screen = with_charset(options.screen, streams)
     facts.check(streams, os.environ)
 
     # Textual takes 0.2 s to import: not spent where the terminal is refused. A tenth of it would
     # be the collector looking for garbage among modules, of which there is none.
     gc.disable()
     from caveats_tui.app import run_lab
-    from caveats_tui.themes import THEMES
 
     gc.freeze()
     gc.enable()
-    if theme is None:
-        theme = THEMES[0].name
-    else:
-        check_theme(theme)
-    code = run_lab(
-        config,
-        every=every,
-        fps=fps,
-        charset=characters.name,
-        mouse=mouse,
-        theme=theme,
-        reader=reader,
-        replay=replay,
-        wish=wish,
-    )
+    if screen.theme is not None:
+        check_theme(screen.theme)
+    code = run_lab(replace(options, screen=screen))
     # A thread that is inside torch (its import, one long step, a prediction) aborts the process
     # when Python ends under it; the terminal has been given back by now, so end without it.
     if threading.active_count() > 1:
         os._exit(code)
     raise SystemExit(code)
+
+
+def with_charset(screen: ScreenOptions, streams: Streams) -> ScreenOptions:
+    """``screen`` with the characters that suit the terminal, where they were not chosen."""
+    from caveats_tui.terminal.facts import charset
+
+    return replace(screen, charset=charset(screen.charset, os.environ, streams.encoding).name)
 
 
 def check_theme(name: str) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from caveats_tui.commands.options import recording_options, screen_options
-from caveats_tui.recording.wish import Wish
+from caveats_tui.commands.shared import recording_options, screen_options
+from caveats_tui.options import LabOptions, RecordingOptions, ScreenOptions
 
 __all__ = ["open_command"]
 
@@ -25,11 +25,8 @@ def open_command(
     run: str,
     play: bool,
     speed: float | None,
-    fps: float,
-    charset: str,
-    no_mouse: bool,
-    theme: str | None,
-    wish: Wish,
+    screen: ScreenOptions,
+    recording: RecordingOptions,
 ) -> None:
     """Show the run in DIR, a folder or the name of a kept run.
 
@@ -46,14 +43,7 @@ def open_command(
     from caveats_tui.commands.lab import open_lab
 
     reader = Reader(find(run))
+    replay = (speed or 0.0) if play else None
     open_lab(
-        reader.config,
-        every=None,
-        fps=fps,
-        charset=charset,
-        mouse=not no_mouse,
-        theme=theme,
-        reader=reader,
-        replay=(speed or 0.0) if play else None,
-        wish=wish,
+        LabOptions(reader.config, screen=screen, recording=recording, reader=reader, replay=replay)
     )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from caveats_tui.commands.charset import carried
 from caveats_tui.commands.comparison import comparison
-from caveats_tui.commands.options import config_options, read_config
-from caveats_tui.commands.progress import Progress
+from caveats_tui.commands.progress import ProgressLine
+from caveats_tui.commands.shared import config_options, read_config
+from caveats_tui.options import ConfigOptions
+from caveats_tui.text.ascii import carried
 
 if TYPE_CHECKING:
     from caveats.config import RunConfig
@@ -34,9 +34,7 @@ __all__ = ["measured_beside_theory", "predict_command"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def predict_command(
     name: str | None,
-    file: str | None,
-    assignments: Sequence[str],
-    device: str | None,
+    source: ConfigOptions,
     seeds: int,
     as_json: bool,
 ) -> None:
@@ -47,7 +45,7 @@ def predict_command(
     caveats-tui predict default_that_vanishes
     caveats-tui predict --set network.activation=tanh --seeds 20 --json
     """
-    config = read_config(file, assignments, device, name)
+    config = read_config(source, name)
     document, outputs = measured_beside_theory(config, seeds)
     if as_json:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
@@ -62,7 +60,7 @@ def measured_beside_theory(config: RunConfig, seeds: int) -> tuple[dict[str, Any
     Raises:
         ConfigError: where config and data do not fit.
     """
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     try:
         progress.say("loading torch")
         import numpy as np

@@ -8,24 +8,16 @@ import os
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from caveats_tui.commands.charset import is_unicode
+from caveats_tui.text.ascii import is_unicode
+from caveats_tui.text.times import clock
 
 if TYPE_CHECKING:
     from caveats.run import Run
 
-__all__ = ["Progress", "clock", "line"]
+__all__ = ["ProgressLine", "line"]
 
 PAUSE = 0.2  # seconds between two updates
 BAR = 20  # columns
-
-
-def clock(seconds: float) -> str:
-    """A duration as "0:07" or "1:02:03"; beyond 99 hours nobody counts seconds."""
-    if seconds > 99 * 3600:
-        return "> 99 h"
-    minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
 def line(step: int, steps: int, speed: float, loss: float, *, unicode: bool = True) -> str:
@@ -39,7 +31,7 @@ def line(step: int, steps: int, speed: float, loss: float, *, unicode: bool = Tr
     return "  ".join(parts)
 
 
-class Progress:
+class ProgressLine:
     """Draws on ``stream`` if that is a terminal, at most five times a second; ``clear`` takes the
     line away, so that what is printed next stands alone."""
 

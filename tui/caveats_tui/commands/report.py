@@ -6,28 +6,18 @@ measured. Its own words are ASCII; those of the document are printed as they com
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from caveats.errors import visible
+from caveats_tui.text.numbers import number, number_cell
+from caveats_tui.text.tables import aligned, cut, folded
 
-__all__ = [
-    "COLUMNS",
-    "WIDTH",
-    "aligned",
-    "attempt_report",
-    "folded",
-    "report",
-    "shown",
-    "subject",
-]
-
-WIDTH = 80
+__all__ = ["LAYER_COLUMNS", "attempt_report", "report", "subject"]
 
 # Key in the document, heading in two rows.
-COLUMNS: tuple[tuple[str, str, str], ...] = (
+LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("name", "", "layer"),
     ("units", "", "units"),
     ("dead", "", "dead"),
@@ -95,32 +85,19 @@ def repeated(items: Sequence[object], separator: str) -> str:
 def layers_table(document: Mapping[str, Any]) -> list[str]:
     broken = set(document["nonfinite"])
     rows = [
-        [shown(layer[key], f"final.layers.{index}.{key}" in broken) for key, _, _ in COLUMNS]
+        [
+            number_cell(layer[key], f"final.layers.{index}.{key}" in broken)
+            for key, _, _ in LAYER_COLUMNS
+        ]
         for index, layer in enumerate(document["final"]["layers"])
     ]
-    return aligned([[upper for _, upper, _ in COLUMNS], [lower for _, _, lower in COLUMNS], *rows])
-
-
-def aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells, the first two of them headings, as lines: the first column to the left, the
-    others to the right."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    # One space does where counts have seven digits: 80 columns hold that too.
-    gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= WIDTH else " "
-    lines = [
-        gap.join(
-            cell.ljust(width) if position == 0 else cell.rjust(width)
-            for position, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    ]
-    rule = "-" * len(lines[0])
-    return [line.rstrip() for line in (*lines[:2], rule, *lines[2:])]
+    upper, lower = ([column[row] for column in LAYER_COLUMNS] for row in (1, 2))
+    return aligned([upper, lower, *rows])
 
 
 def outcome(document: Mapping[str, Any], baseline: float, reachable: float) -> list[str]:
     final, broken = document["final"], set(document["nonfinite"])
-    loss = shown(final["loss"], "final.loss" in broken)
+    loss = number_cell(final["loss"], "final.loss" in broken)
     known = f"a constant gets {number(baseline)}, kernel regression {number(reachable)}"
     lines = [f"{'loss':<10} {loss}  ({known})"]
     if final["accuracy"] is not None:
@@ -141,7 +118,7 @@ def attempt_report(position: int, found: Mapping[str, Any], loss_before: float |
     """
     loss, accuracy = found["final"]["loss"], found["final"]["accuracy"]
     said = "cured" if found["cured"] else "not cured"
-    said += f": loss {shown(loss, True)}, before {shown(loss_before, True)}"
+    said += f": loss {number_cell(loss, True)}, before {number_cell(loss_before, True)}"
     if accuracy is not None:
         said += f"; accuracy {100 * accuracy:.1f} %"
     left = [v["caveat"] for v in found["verdicts"] if v["severity"] != "note"]
@@ -163,30 +140,3 @@ def verdict(found: Mapping[str, Any]) -> list[str]:
         remedy = found["next"][0]
         lines += folded("next", f"{changes(remedy['change'])}: {remedy['reason']}")
     return lines
-
-
-def folded(name: str, text: str, *, indent: int = 2, room: int = 6) -> list[str]:
-    """``text`` in lines of the page's width, beside ``name`` in a column of ``room``."""
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=f"{' ' * indent}{name:<{room}}",
-        subsequent_indent=" " * (indent + room),
-        break_on_hyphens=False,
-    )
-
-
-def shown(value: object, broken: bool) -> str:
-    """A cell: "inf/nan" for a number that came out infinite or NaN, "-" for one there is not."""
-    if value is None:
-        return "inf/nan" if broken else "-"
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def number(value: float) -> str:
-    """Three digits: 0.123, 12.3, 4.56e-05."""
-    return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
-
-
-def cut(line: str) -> str:
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."

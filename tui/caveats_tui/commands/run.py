@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import find
-from caveats_tui.commands.charset import carried
 from caveats_tui.commands.kept import Kept, stopping
-from caveats_tui.commands.options import config_options, every_option, read_config
 from caveats_tui.commands.program import Interrupted
-from caveats_tui.commands.progress import Progress
+from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.commands.report import attempt_report, report
+from caveats_tui.commands.shared import config_options, every_option, read_config
+from caveats_tui.options import ConfigOptions
+from caveats_tui.text.ascii import carried
 
 if TYPE_CHECKING:
     from caveats.curing import Attempt
@@ -39,9 +40,7 @@ __all__ = ["run"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def run(
     name: str | None,
-    file: str | None,
-    assignments: Sequence[str],
-    device: str | None,
+    source: ConfigOptions,
     every: int | None,
     out: Path | None,
     resume: str | None,
@@ -62,15 +61,20 @@ def run(
     """
     folder = None
     if resume is not None:
-        given = ("NAME", name), ("--config", file), ("--device", device), ("--out", out)
+        given = (
+            ("NAME", name),
+            ("--config", source.file),
+            ("--device", source.device),
+            ("--out", out),
+        )
         for option, value in given:
             if value is not None:
                 raise ConfigError(f"--resume goes on with a run's own config: leave out {option}")
         folder = find(resume)
         config = Manifest.read(folder).config
     else:
-        config = read_config(file, assignments, device, name)
-    kept = Kept(warning, out, folder, assignments)
+        config = read_config(source, name)
+    kept = Kept(warning, out, folder, source.assignments)
     finished = trained(config, every, kept)
     # Imported late: it is the run that made numpy and torch worth loading.
     from caveats.documents import finite
@@ -120,7 +124,7 @@ def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
         return
     from caveats.curing import cure
 
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     try:
         for attempt in cure(failed.config, failed.history, verdict, watch=progress.follow):
             progress.clear()
@@ -137,7 +141,7 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
         ConfigError: where config and data do not fit.
         Interrupted: by ctrl-c, SIGTERM and SIGHUP, after all was written.
     """
-    progress = Progress(sys.stderr)
+    progress = ProgressLine(sys.stderr)
     kept = kept or Kept(warning)
     started: Run | None = None
     whole = False

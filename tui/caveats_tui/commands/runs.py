@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import math
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from caveats.runs.manifest import SILENT_AFTER, Manifest
 from caveats.runs.shelf import Entry, default_place, list_runs
-from caveats.status import LIVE
-from caveats_tui.commands.charset import carried
+from caveats_tui.text.ascii import carried
+from caveats_tui.text.kept_runs import name, silent
+from caveats_tui.text.numbers import loss_text
+from caveats_tui.text.tables import columns
+from caveats_tui.text.times import age, now
 
-__all__ = ["age", "listed", "runs"]
+__all__ = ["listed", "runs"]
 
-COLUMNS = ("", "run", "network", "state", "step", "loss", "verdicts", "age")
+HEADINGS = ("", "run", "network", "state", "step", "loss", "verdicts", "age")
 
 
 @click.command(short_help="List the runs that were kept.")
@@ -38,7 +39,7 @@ def runs(place: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     rows = [row(entry) for entry in entries if entry.manifest is not None]
-    for line in table(rows) if rows else [f"no runs in {place}"]:
+    for line in columns([HEADINGS, *rows]) if rows else [f"no runs in {place}"]:
         click.echo(carried(line, sys.stdout))
     for entry in entries:
         if entry.problem:
@@ -51,21 +52,21 @@ def listed(entry: Entry) -> dict[str, Any]:
     document: dict[str, Any] = {"run": str(entry.folder), "problem": entry.problem or None}
     if manifest is None:
         return document
-    now = manifest.standing
+    end = manifest.standing
     return {
         **document,
         "name": entry.label.name or None,
         "starred": entry.label.starred,
         "kind": manifest.kind,
         "created": manifest.created.isoformat(),
-        "state": now.state,
-        "silent": silent(manifest),
-        "step": now.step,
+        "state": end.state,
+        "silent": silent(manifest, now()),
+        "step": end.step,
         "steps": manifest.config.training.steps,
-        "seconds": finite(now.seconds),
-        "loss": finite(now.loss),
-        "accuracy": finite(now.accuracy),
-        "verdicts": None if now.verdicts is None else [list(verdict) for verdict in now.verdicts],
+        "seconds": finite(end.seconds),
+        "loss": finite(end.loss),
+        "accuracy": finite(end.accuracy),
+        "verdicts": None if end.verdicts is None else [list(verdict) for verdict in end.verdicts],
         "device": manifest.device,
         "versions": dict(manifest.versions),
         "config": manifest.config.to_dict(),
@@ -76,43 +77,21 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def silent(manifest: Manifest) -> bool:
-    """Whether a run that is not over has given no sign of life lately."""
-    seconds = (datetime.now(UTC) - manifest.standing.time).total_seconds()
-    return manifest.standing.state in LIVE and seconds > SILENT_AFTER
-
-
 def row(entry: Entry) -> tuple[str, ...]:
     manifest = entry.manifest
     assert manifest is not None
-    now, config = manifest.standing, manifest.config
-    state = "no news" if silent(manifest) else now.state
-    verdicts = "?" if now.verdicts is None else ", ".join(name for name, _ in now.verdicts) or "-"
+    end, config = manifest.standing, manifest.config
+    state = "no news" if silent(manifest, now()) else end.state
+    found = end.verdicts
+    verdicts = "?" if found is None else ", ".join(caveat for caveat, _ in found) or "-"
     widths = "-".join(map(str, config.network.widths)) or "linear"
     return (
         "*" if entry.label.starred else "",
-        entry.label.name or entry.folder.name,
+        name(entry),
         widths if len(widths) <= 20 else f"{len(config.network.widths)} layers",
         state,
-        f"{now.step:,}",
-        "-" if math.isnan(now.loss) else f"{now.loss:.4g}",
+        f"{end.step:,}",
+        loss_text(end.loss),
         verdicts,
-        age((datetime.now(UTC) - manifest.created).total_seconds()),
+        age((now() - manifest.created).total_seconds()),
     )
-
-
-def age(seconds: float) -> str:
-    """A span of time in its largest unit: "3 min", "2 h", "5 d"."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
-
-
-def table(rows: list[tuple[str, ...]]) -> list[str]:
-    everything = [COLUMNS, *rows]
-    widths = [max(len(r[i]) for r in everything) for i in range(len(COLUMNS))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)).rstrip()
-        for r in everything
-    ]

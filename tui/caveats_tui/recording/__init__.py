@@ -1,1 +1,1 @@
-"""Recordings of the program: written, replayed, and driven by scripts."""
+"""Recordings of a terminal: written while the program runs, and replayed."""

@@ -12,25 +12,53 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
 from caveats.errors import ConfigError, visible
 
-__all__ = ["CastWriter", "Event", "Recording", "read_cast"]
+__all__ = ["CastEvent", "CastHeader", "CastWriter", "Recording", "read_cast"]
 
-LARGEST = 256 << 20  # bytes of a file that is read: an hour of the lab is some 50 MB
+LARGEST_CAST = 256 << 20  # bytes of a file that is read: an hour of the lab is some 50 MB
 CELLS = 10_000  # columns or rows of a terminal that is believed
+
+
+@dataclass(frozen=True, slots=True)
+class CastHeader:
+    """A recording's first line: the terminal's size, a title, when it began. ``version`` is 2 or 3,
+    whose times are intervals."""
+
+    columns: int
+    rows: int
+    title: str = ""
+    version: int = 3
+    env: Mapping[str, str] = field(default_factory=dict)
+    timestamp: int | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As it is written."""
+        content: dict[str, Any] = {"version": self.version}
+        if self.version == 2:
+            content |= {"width": self.columns, "height": self.rows}
+        else:
+            content["term"] = {"cols": self.columns, "rows": self.rows}
+        if self.timestamp is not None:
+            content["timestamp"] = self.timestamp
+        if self.title:
+            content["title"] = self.title
+        if self.env:
+            content["env"] = dict(self.env)
+        return content
 
 
 class CastWriter:
     """Writes a recording; each event is on the disk when its call returns, so that the file is
     whole whenever the program dies.
 
-    ``version`` is 2 or 3 (whose times are intervals). Pauses are cut to ``idle_limit`` seconds.
-    Methods may be called from any thread. Nobody is told when the disk is full: what follows is
-    left out and ``problem`` says why.
+    Pauses are cut to ``idle_limit`` seconds. Methods may be called from any thread. Nobody is told
+    when the disk is full: what follows is left out and ``problem`` says why.
 
     Raises:
         ConfigError: where the file cannot be written.
@@ -39,19 +67,14 @@ class CastWriter:
     def __init__(
         self,
         path: str | Path,
-        columns: int,
-        rows: int,
+        header: CastHeader,
         *,
-        title: str = "",
-        version: int = 3,
         idle_limit: float | None = None,
-        env: Mapping[str, str] | None = None,
-        timestamp: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.size = columns, rows
+        self.size = header.columns, header.rows
         self.problem = ""
-        self._version = version
+        self._version = header.version
         self._limit = math.inf if idle_limit is None else idle_limit
         self._clock = clock
         self._lock = threading.Lock()
@@ -64,18 +87,7 @@ class CastWriter:
         except OSError as error:
             raise ConfigError(f"{visible(str(path))}: {error.strerror}") from None
         self._closed = False
-        header: dict[str, Any] = {"version": version}
-        if version == 2:
-            header |= {"width": columns, "height": rows}
-        else:
-            header["term"] = {"cols": columns, "rows": rows}
-        if timestamp is not None:
-            header["timestamp"] = timestamp
-        if title:
-            header["title"] = title
-        if env:
-            header["env"] = dict(env)
-        self._line(header)
+        self._line(header.content)
 
     def output(self, text: str) -> None:
         """What the terminal was sent."""
@@ -123,7 +135,7 @@ class CastWriter:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class CastEvent:
     """``time`` in seconds from the start; ``code`` "o", "i", "m", "r" or "x", others are of
     versions to come."""
 
@@ -138,7 +150,7 @@ class Recording:
 
     size: tuple[int, int]
     title: str
-    events: tuple[Event, ...]
+    events: tuple[CastEvent, ...]
 
     @property
     def seconds(self) -> float:
@@ -163,8 +175,10 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
     """
     name = visible(str(path))
     try:
-        if Path(path).stat().st_size > LARGEST:
-            raise ConfigError(f"{name} is larger than {LARGEST >> 20} MB, too long to be replayed")
+        if Path(path).stat().st_size > LARGEST_CAST:
+            raise ConfigError(
+                f"{name} is larger than {LARGEST_CAST >> 20} MB, too long to be replayed"
+            )
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError(f"{name}: {error.strerror}") from None
@@ -179,7 +193,7 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
     version = header["version"]
     asked = idle_limit if idle_limit is not None else header.get("idle_time_limit")
     limit = float(asked) if is_number(asked) and asked > 0 else math.inf
-    events: list[Event] = []
+    events: list[CastEvent] = []
     elapsed = before = 0.0
     for number, line in enumerate(lines[1:], 2):
         if not line.strip() or line.startswith("#"):
@@ -188,7 +202,7 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
         pause = moment if version == 3 else moment - before
         before = moment
         elapsed += min(max(0.0, pause), limit)
-        events.append(Event(elapsed, code, data))
+        events.append(CastEvent(elapsed, code, data))
     return Recording(terminal_size(header, name), visible(header.get("title") or ""), tuple(events))
 
 

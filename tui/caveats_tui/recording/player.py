@@ -13,14 +13,15 @@ from collections.abc import Callable
 from caveats.errors import visible
 from caveats_tui.recording.cast import Recording, parse_size
 from caveats_tui.recording.sequences import Filter
+from caveats_tui.text.times import clock
 
-__all__ = ["KEYS", "Player", "too_small"]
+__all__ = ["PLAYER_KEYS", "Player", "does_not_fit"]
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SEEK = 5.0  # seconds
 
 # What a terminal sends for a key, and the player's method for it.
-KEYS = {
+PLAYER_KEYS = {
     " ": "pause", ".": "step", "[": "slower", "]": "faster", "\x1b[D": "back", "\x1b[C": "forward",
     "\x1bOD": "back", "\x1bOC": "forward", "m": "next_mark", "0": "restart", "q": "leave",
     "\x1b": "leave",
@@ -28,7 +29,7 @@ KEYS = {
 HELP = "space pause · . step · [ ] speed · ← → seek · m next mark · q leave"
 
 
-def too_small(needed: tuple[int, int], size: tuple[int, int]) -> str | None:
+def does_not_fit(needed: tuple[int, int], size: tuple[int, int]) -> str | None:
     """The sentence for a terminal that cannot show the recording, None where it can."""
     if size[0] >= needed[0] and size[1] >= needed[1]:
         return None
@@ -106,7 +107,7 @@ class Player:
 
     def press(self, key: str) -> None:
         """Obey a key, as the terminal sent it; others do nothing."""
-        name = KEYS.get(key)
+        name = PLAYER_KEYS.get(key)
         if name is not None:
             self._mark = ""
             getattr(self, name)()
@@ -158,7 +159,7 @@ class Player:
     def resize(self, size: tuple[int, int]) -> None:
         """The terminal has, or has got, this size: show the present moment again."""
         self._size = size
-        self._trouble = too_small(self.recording.largest, size)
+        self._trouble = does_not_fit(self.recording.largest, size)
         now = self.time
         self._from_the_start()
         self._show_until(now)
@@ -176,7 +177,7 @@ class Player:
             text = f"{self._trouble}: make it larger, or press q"
         elif self._spare or self.paused or self.over:
             state = "over" if self.over else "paused" if self.paused else "plays"
-            moment = f"{clock(self.time)}/{clock(self.recording.seconds)}"
+            moment = f"{clock(int(self.time))}/{clock(int(self.recording.seconds))}"
             text = f" {state:<7}{moment}  {self.speed:g}×  {self._mark or HELP}"
         else:
             return
@@ -185,8 +186,3 @@ class Player:
             self._said = text
             # Save the cursor and its colours, write in the last row, restore.
             self._send(f"\x1b7\x1b[{rows};1H\x1b[0;7m{text}\x1b[0m\x1b8")
-
-
-def clock(seconds: float) -> str:
-    minutes, left = divmod(int(seconds), 60)
-    return f"{minutes}:{left:02}"

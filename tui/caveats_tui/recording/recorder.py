@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from caveats.errors import ConfigError, visible
-from caveats_tui.recording.cast import CastWriter
-from caveats_tui.recording.wish import Wish
+from caveats_tui.options import RecordingOptions
+from caveats_tui.recording.cast import CastHeader, CastWriter
 from caveats_tui.terminal.output import Output
+from caveats_tui.text.times import clock
 
 __all__ = ["Recorder", "unused"]
 
 # Where a recording begins in the middle: the state that the terminal is in by then.
-_BEGUN = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?7l"
+_MIDWAY = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?7l"
 
 
 class Recorder:
@@ -27,9 +28,13 @@ class Recorder:
     it does not record. All but the tee is called on the app's thread."""
 
     def __init__(
-        self, output: Output, wish: Wish, *, clock: Callable[[], float] = time.monotonic
+        self,
+        output: Output,
+        options: RecordingOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.wish = wish
+        self.options = options
         self.path: Path | None = None  # of the newest recording
         self._output, self._clock = output, clock
         self._cast: CastWriter | None = None
@@ -61,20 +66,19 @@ class Recorder:
             raise ConfigError(
                 f"{visible(str(path))} exists already, and a recording replaces no file"
             )
-        cast = CastWriter(
-            path,
+        header = CastHeader(
             *self._output.size,
             title=title,
-            version=self.wish.version,
-            idle_limit=self.wish.idle_limit,
+            version=self.options.version,
             env={"TERM": os.environ.get("TERM", "xterm-256color")},
             timestamp=int(time.time()),
-            clock=self._clock,
         )
+        limit = self.options.idle_limit
+        cast = CastWriter(path, header, idle_limit=limit, clock=self._clock)
         settings = termios.tcgetattr(self._output.fd)[1]
         self._returns = bool(settings & termios.OPOST and settings & termios.ONLCR)
         if midway:
-            cast.output(_BEGUN)
+            cast.output(_MIDWAY)
         self._cast, self.path, self._found = cast, path, frozenset()
         self._output.tee = self._sent
 
@@ -84,8 +88,7 @@ class Recorder:
         if cast is None:
             return ""
         cast.close()
-        minutes, seconds = divmod(round(cast.seconds), 60)
-        said = f"recorded {minutes}:{seconds:02} in {visible(str(self.path))}"
+        said = f"recorded {clock(cast.seconds)} in {visible(str(self.path))}"
         return f"{said}; {cast.problem}" if cast.problem else said
 
     def key(self, name: str) -> None:

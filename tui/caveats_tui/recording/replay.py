@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from caveats.errors import ConfigError
 from caveats_tui.recording.cast import Recording
-from caveats_tui.recording.player import KEYS, Player, too_small
+from caveats_tui.recording.player import PLAYER_KEYS, Player, does_not_fit
 from caveats_tui.terminal.guard import Guard, guarded_streams
 
 __all__ = ["check_terminal", "keys_of", "replay"]
@@ -42,7 +42,7 @@ def replay(recording: Recording, *, speed: float = 1.0) -> int:
         ConfigError: for a terminal that is too small for it.
     """
     with guarded_streams() as guard:
-        trouble = too_small(recording.largest, guard.output.size)
+        trouble = does_not_fit(recording.largest, guard.output.size)
         if trouble:
             raise ConfigError(trouble)
         asked: list[int] = []
@@ -55,7 +55,7 @@ def replay(recording: Recording, *, speed: float = 1.0) -> int:
         guard.output.write("\x1b[?1049h")
         try:
             tty.setcbreak(0)
-            Stage(recording, guard, speed, asked).run()
+            ReplayLoop(recording, guard, speed, asked).run()
         finally:
             guard.output.write(_DONE)
             guard.output.flush()
@@ -63,7 +63,7 @@ def replay(recording: Recording, *, speed: float = 1.0) -> int:
     return 128 + asked[0] if asked else 0
 
 
-class Stage:
+class ReplayLoop:
     """One replay in a terminal held by ``guard``; ``asked`` gets the signal that asks to end."""
 
     def __init__(self, recording: Recording, guard: Guard, speed: float, asked: list[int]) -> None:
@@ -105,7 +105,7 @@ class Stage:
 
 def keys_of(typed: str) -> list[str]:
     """What was typed, cut into keys: those of more than one character first."""
-    long = sorted((key for key in KEYS if len(key) > 1), key=len, reverse=True)
+    long = sorted((key for key in PLAYER_KEYS if len(key) > 1), key=len, reverse=True)
     found = []
     while typed:
         key = next((key for key in long if typed.startswith(key)), typed[0])

@@ -12,14 +12,15 @@ from collections.abc import Iterator
 __all__ = ["Filter"]
 
 # A control sequence whose parameters are plain: CSI, digits and separators, one final letter.
-_PLAIN = frozenset("ABCDEFGHJKLMPSTXZ@`abdefrsum")
+_FINALS = frozenset("ABCDEFGHJKLMPSTXZ@`abdefrsum")
 _MODES = frozenset({"7", "25"})  # wrapping, the cursor
 _SCREENS = frozenset({"47", "1047", "1049"})  # the other screen: the replay has one of its own
 _ESCAPES = frozenset("78DEM")  # save and restore the cursor, index, next line, reverse index
 _CONTROLS = frozenset("\b\t\n\r")
-_CHARSETS = frozenset("B0")  # US-ASCII and line drawing
-_MOST = 9999  # a parameter beyond this is cut to it: `CSI 999999999 b` would print for minutes
-_LONGEST = 256  # characters of a control sequence; Textual's longest has 40
+_DESIGNATIONS = frozenset("B0")  # US-ASCII and line drawing
+# A parameter beyond this is cut to it: `CSI 999999999 b` would print for minutes.
+_LARGEST_PARAMETER = 9999
+_LONGEST_SEQUENCE = 256  # characters of a control sequence; Textual's longest has 40
 _STRINGS = "]PX^_"  # OSC, DCS, SOS, PM, APC: all up to the string's end are dropped
 
 # Runs of what passes as it is: printed characters, and whole sequences with small parameters. All
@@ -73,8 +74,8 @@ class Filter:
                 run = _IN_STRING.match(text, at)
             elif self._state == "csi":
                 run = _PARAMETERS.match(text, at)
-                if run is not None and len(self._kept) <= _LONGEST:
-                    self._kept += text[at : min(run.end(), at + _LONGEST + 1)]
+                if run is not None and len(self._kept) <= _LONGEST_SEQUENCE:
+                    self._kept += text[at : min(run.end(), at + _LONGEST_SEQUENCE + 1)]
             else:
                 run = None
             if run is not None:
@@ -105,7 +106,7 @@ class Filter:
             yield from self._escape(char)
         elif self._state == "charset":
             self._state = "text"
-            if char in _CHARSETS:
+            if char in _DESIGNATIONS:
                 yield f"\x1b({char}"
         else:
             yield from self._csi(char)
@@ -138,7 +139,7 @@ class Filter:
             self._state = "text"
             return
         self._state = "text"
-        if len(self._kept) <= _LONGEST:
+        if len(self._kept) <= _LONGEST_SEQUENCE:
             yield from self._allowed(self._kept, char)
 
     def _allowed(self, parameters: str, final: str) -> Iterator[str]:
@@ -154,9 +155,9 @@ class Filter:
                 yield f"\x1b[?{mode}{final}"
         elif final == "r" and not parameters:
             yield f"\x1b[1;{self.rows}r"
-        elif final in _PLAIN and all(char in "0123456789;:" for char in parameters):
+        elif final in _FINALS and all(char in "0123456789;:" for char in parameters):
             yield f"\x1b[{_NUMBERS.sub(_bounded, parameters)}{final}"
 
 
 def _bounded(number: re.Match[str]) -> str:
-    return number[0] if len(number[0]) <= 4 else str(_MOST)
+    return number[0] if len(number[0]) <= 4 else str(_LARGEST_PARAMETER)

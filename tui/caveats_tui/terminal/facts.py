@@ -19,6 +19,7 @@ __all__ = [
     "CHARSETS",
     "LEAST_COLUMNS",
     "LEAST_ROWS",
+    "WIDE",
     "Charsets",
     "Colours",
     "Streams",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 LEAST_COLUMNS, LEAST_ROWS = 60, 16  # below: one sentence instead of the lab
+WIDE = (104, 26)  # columns and rows: from this size on the lab shows all four charts
 
 CHARSETS: tuple[str, ...] = ("auto", "braille", "block", "ascii")
 Depth: TypeAlias = Literal["truecolor", "256", "16", "none"]

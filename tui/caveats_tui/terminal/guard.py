@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from caveats_tui.terminal.log import Log, log_path
+from caveats_tui.terminal.log import MessageLog, log_path
 from caveats_tui.terminal.output import Output
 
 __all__ = ["Guard", "guarded_streams"]
@@ -52,7 +52,7 @@ class Guard:
         self.stderr: io.TextIOWrapper = open(  # noqa: SIM115  closed by `close`
             os.dup(2), "w", buffering=1, encoding=encoding, errors="backslashreplace"
         )
-        self.log = Log(log_path())
+        self.log = MessageLog(log_path())
         self.signal: int | None = None
         self._leave: Callable[[int], bool] | None = None
         self._timer: threading.Timer | None = None

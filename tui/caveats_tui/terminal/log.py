@@ -8,7 +8,7 @@ from pathlib import Path
 
 import platformdirs
 
-__all__ = ["LIMIT", "Log", "log_path"]
+__all__ = ["LIMIT", "MessageLog", "log_path"]
 
 LIMIT = 1 << 20  # bytes
 
@@ -18,7 +18,7 @@ def log_path() -> Path:
     return Path(platformdirs.user_log_dir("caveats-tui", appauthor=False)) / "lab.log"
 
 
-class Log:
+class MessageLog:
     """The open log of one session. What earlier ones left is kept until the file is full; what
     later messages this session has beyond `LIMIT` bytes is left out.
 
@@ -37,16 +37,10 @@ class Log:
         except OSError:
             self.path = None
             self.fd = os.open(os.devnull, flags)
-        self._begun = os.fstat(self.fd).st_size
 
     @property
     def full(self) -> bool:
         return os.fstat(self.fd).st_size > LIMIT
-
-    @property
-    def grew(self) -> bool:
-        """Whether anything was written since the session began."""
-        return self.path is not None and os.fstat(self.fd).st_size > self._begun
 
     def close(self) -> None:
         os.close(self.fd)

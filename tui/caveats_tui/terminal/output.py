@@ -9,7 +9,7 @@ import select
 import time
 from collections.abc import Callable
 
-from caveats_tui.terminal.plain import ERRORS
+from caveats_tui.text.plain import ERRORS
 
 __all__ = ["Output"]
 

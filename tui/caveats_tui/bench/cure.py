@@ -1,0 +1,43 @@
+"""A cure being tried in the lab: what was changed against which verdict, and whether it helped.
+
+It compares two histories by the engine's own rule; it starts no run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from caveats.curing import clearly_better
+from caveats.history import History
+from caveats.verdicts import Verdict
+
+__all__ = ["Cure"]
+
+
+@dataclass(slots=True)
+class Cure:
+    """One remedy, tried with the same seed and data. ``outcome`` is the sentence afterwards, empty
+    until the new run is over."""
+
+    verdict: Verdict
+    change: str
+    before: History
+    outcome: str = ""
+
+    @property
+    def beginning(self) -> str:
+        return f"trying to cure {self.verdict.title}: {self.change}"
+
+    def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
+        """Say whether the run that is now over was cured."""
+        old = float(self.before.snapshot().scalar("loss")[-1])
+        new = float(after.snapshot().scalar("loss")[-1])
+        gone = not any(v.caveat == self.verdict.caveat and v.severity != "note" for v in verdicts)
+        better = clearly_better(self.before, after)
+        losses = f"loss {old:.3g} → {new:.3g}"
+        if gone and better:
+            self.outcome = f"cured: {self.change} ended {self.verdict.title} ({losses})"
+        elif gone:
+            self.outcome = f"not cured: {self.verdict.title} is gone, no better for it ({losses})"
+        else:
+            self.outcome = f"not cured: {self.change} left {self.verdict.title} ({losses})"

@@ -1,0 +1,334 @@
+"""A bench that trains: the config and its past, the session, the ghost, the verdicts, the cure that
+is being tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from caveats.config import RunConfig
+from caveats.curing import advised
+from caveats.errors import ConfigError, visible
+from caveats.experiments import Experiment
+from caveats.history import History
+from caveats.runs.keeper import Keeper
+from caveats.runs.shelf import delete
+from caveats.session import Session
+from caveats.status import Status
+from caveats.verdicts import Judge, Remedy, Verdict
+from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.forecast import Forecast, Forecaster
+from caveats_tui.bench.protocol import Question
+from caveats_tui.charts.pace import BUSY_FPS
+from caveats_tui.charts.trace import Trace
+from caveats_tui.text.settings import changes_shown, describe
+
+if TYPE_CHECKING:
+    from caveats.data import Dataset
+
+__all__ = ["Training"]
+
+SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
+
+# Seconds that leaving waits for a step, for the disk and for the verdicts that a folder ends with:
+# below the 10 s after which `caveats_tui.terminal.guard` ends the program.
+LEAVING = 8.0
+
+
+class Training:
+    """Trains ``config``, with a record each ``every`` steps. Runs are kept in ``place``, None for
+    nowhere; ``session`` makes the worker."""
+
+    watching = False
+    frames = BUSY_FPS
+
+    def __init__(
+        self,
+        config: RunConfig,
+        every: int | None = None,
+        place: Path | None = None,
+        *,
+        session: SessionMaker = Session,
+    ) -> None:
+        self.config = config
+        self.session: Session | None = None
+        self.notice = ""
+        self.notes: list[str] = []
+        self.ghost: tuple[str, Trace] | None = None
+        self.cure: Cure | None = None
+        self._forecaster = Forecaster()
+        self._make_session = session
+        self._every = every
+        self._place = place
+        self._said = ""  # the trouble that was last put into words
+        self._resuming = 0  # the run number that ends with the wait for a resumed run
+        self._past: list[RunConfig] = []
+        self._pinned = False
+        self._judge = Judge()
+        self._judged: History | None = None
+        self._found: set[tuple[str, str]] = set()
+
+    def begin(self) -> None:
+        """Start the session, whose thread imports torch."""
+        keeper = None if self._place is None else Keeper(self._place)
+        self.session = self._make_session(self.config, self._every, keeper)
+
+    def end(self, *, discard: bool = False) -> None:
+        """Stop, with what is kept safe on disk; ``discard`` moves the present run to the trash."""
+        self._forecaster.stop()
+        session, folder = self.session, self.folder
+        if session is None:
+            return
+        importing = session.run is None and session.status.run_number < 2
+        session.stop(1.0 if importing or session.keeper is None else LEAVING)
+        if discard and folder is not None:
+            delete(folder)
+
+    # Reading
+
+    @property
+    def folder(self) -> Path | None:
+        keeper = None if self.session is None else self.session.keeper
+        return None if keeper is None else keeper.folder
+
+    def heed(self) -> None:
+        """Call once a frame: trouble beside the training is said once, by a notice and a note; a
+        run that was resumed brings its setup along."""
+        session = self.session
+        if session is None:
+            return
+        status = session.status
+        if self._resuming and status.run_number >= self._resuming and session.run is not None:
+            self._resuming, self.config = 0, session.run.config
+            self.notice = "resumed: space goes on"
+        trouble = "" if session.keeper is None else session.keeper.problem
+        if not trouble and status.state in ("paused", "running", "finished"):
+            trouble = status.problem
+        if trouble and trouble != self._said:
+            self._resuming, self.notice = 0, trouble
+            self.notes.append(trouble)
+        self._said = trouble
+
+    @property
+    def status(self) -> Status:
+        return Status() if self.session is None else self.session.status
+
+    @property
+    def running(self) -> bool:
+        return self.status.state == "running"
+
+    @property
+    def over(self) -> bool:
+        return self.status.state in ("finished", "diverged")
+
+    def trace(self) -> Trace | None:
+        """The present run's records, None while there is no run."""
+        run = None if self.session is None else self.session.run
+        if run is None:
+            return None
+        history = run.history
+        snapshot = history.snapshot()
+
+        def sample() -> tuple[Any, Any, int]:
+            return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.dataset.outputs
+
+        prediction = self._forecaster.predicted(run.config, sample, snapshot)
+        return Trace(
+            snapshot, history.layers, run.config.training.steps, prediction, history=history
+        )
+
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What holds of the present run, worst first. Judges the records that are new."""
+        run = None if self.session is None else self.session.run
+        if run is None:
+            return ()
+        if self._judged is not run.history:
+            self._judge, self._judged = Judge(), run.history
+        verdicts = advised(self.config, self._judge.look(run.history))
+        found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
+        if found - self._found:  # news takes the place of what was said of an earlier key
+            self.notice = ""
+        self._found = found
+        cure = self.cure
+        # Until the worker has taken the command, the run that failed is still there, and over.
+        begun = cure is not None and cure.before is not run.history
+        if cure is not None and begun and self.over and not cure.outcome:
+            cure.settle(run.history, verdicts)
+            self.notes.append(cure.outcome)
+        return verdicts
+
+    def curable(self) -> Verdict | None:
+        """The worst verdict that has a remedy, None with a notice where there is none."""
+        verdict = next((v for v in self.verdicts() if v.next), None)
+        if verdict is None:
+            self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
+        return verdict
+
+    @property
+    def alarm(self) -> str:
+        return ""
+
+    @property
+    def hint(self) -> str:
+        return ""
+
+    @property
+    def mode(self) -> tuple[str, str] | None:
+        return None
+
+    @property
+    def dataset(self) -> Dataset | None:
+        run = None if self.session is None else self.session.run
+        return None if run is None else run.dataset
+
+    @property
+    def outputs(self) -> int | None:
+        return None if self.dataset is None else self.dataset.outputs
+
+    @property
+    def origin(self) -> str:
+        return ""
+
+    @property
+    def forecast(self) -> Forecast | None:
+        return self._forecaster.forecast
+
+    @property
+    def predicting(self) -> bool:
+        """Whether theory is being computed."""
+        return self._forecaster.busy
+
+    def ask(
+        self, question: Question, then: Callable[[Any], None], refuse: Callable[[str], None]
+    ) -> None:
+        if self.session is not None:
+            self.session.ask(lambda run: question(run.trainer.network, run.dataset), then)
+
+    def may_change(self) -> bool:
+        return True
+
+    # Looking back
+
+    def look_back(self, records: int) -> None:
+        """Move the time cursor; a run in training has none."""
+        self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
+
+    def hasten(self, times: float) -> None:
+        """Play so many times as fast as now; training has no speed to choose."""
+        self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
+
+    # Changing the setup
+
+    def apply(self, changes: Mapping[str, Any]) -> bool:
+        """Change the setup; False, with a notice, where that is not valid."""
+        try:
+            config = self.config.changed(changes, "setup")
+        except ConfigError as error:
+            self.notice = str(error)
+            return False
+        if config != self.config:
+            self._past.append(self.config)
+            self._take(config)
+        return True
+
+    def load(self, experiment: Experiment) -> None:
+        if experiment.config != self.config:
+            self._past.append(self.config)
+        self.notice, self.cure, self.ghost, self._pinned = "", None, None, False
+        self.config = experiment.config
+        self.notes.append(f"{experiment.name}: {experiment.lesson}")
+        if self.session is not None:
+            self.session.restart(self.config)
+
+    def undo(self) -> None:
+        if self._past:
+            self._take(self._past.pop())
+        else:
+            self.notice = "nothing to undo"
+
+    def _take(self, config: RunConfig) -> None:
+        self.notice = ""
+        self.cure = None
+        if self.config.restarts(config):
+            self.leave_ghost()
+        self.config = config
+        if self.session is not None:
+            self.session.change(config)
+
+    # Running
+
+    def play_or_pause(self) -> None:
+        self.notice = ""
+        if self.session is None:
+            return
+        if self.over:
+            self.notice = "the run is over: r begins again from step 0"
+        else:
+            self.session.play_or_pause()
+
+    def step(self) -> None:
+        self.notice = ""
+        if self.session is not None:
+            self.session.single_step()
+
+    def restart(self) -> None:
+        """Begin again from step 0, running if it was; the curves so far become the ghost."""
+        self.notice = ""
+        self.cure = None
+        self.leave_ghost()
+        if self.session is not None:
+            self.session.restart(self.config, play=None)
+
+    def to_resume(self) -> Path | None:
+        self.notice = "R goes on with a kept run: l lists them"
+        return None
+
+    def resume(self, folder: Path) -> bool:
+        """Go on with a kept run, in its own folder; the present one is kept and left."""
+        if self.session is None:
+            return True
+        self.cure, self.notice = None, f"resuming {visible(folder.name)}"
+        self._resuming, self._said = self.status.run_number + 1, ""
+        self.session.resume(folder)
+        return True
+
+    def fix(self, verdict: Verdict, remedy: Remedy) -> None:
+        run = None if self.session is None else self.session.run
+        if run is None or self.session is None:
+            return
+        try:
+            config = self.config.changed(remedy.change, "remedy")
+        except ConfigError as error:
+            self.notice = str(error)
+            return
+        self.notice = ""
+        self.leave_ghost(force=True)
+        self.cure = Cure(verdict, changes_shown(remedy.change, self.config), run.history)
+        self._past.append(self.config)
+        self.config = config
+        self.notes.append(self.cure.beginning)
+        self.session.restart(config, play=True)
+
+    # The ghost
+
+    def leave_ghost(self, force: bool = False) -> None:
+        """Keep the present run's curves behind the next one, unless one is pinned."""
+        trace = self.trace()
+        if trace is None or self.session is None or (self._pinned and not force):
+            return
+        if force or (len(trace.snapshot) and trace.snapshot.steps[-1] > 0):
+            assert self.session.run is not None
+            label = f"run {self.status.run_number}, {describe(self.session.run.config, None)}"
+            self.ghost = label, trace
+
+    def toggle_ghost(self) -> None:
+        """Pin the present run as the ghost; where there is a ghost, let it go."""
+        if self.ghost is not None:
+            self.ghost, self._pinned = None, False
+        else:
+            self.leave_ghost(force=True)
+            self._pinned = self.ghost is not None
+            if self._pinned:
+                self.notes.append("this run's curves stay as the ghost; g lets them go")

@@ -1,0 +1,185 @@
+"""A chart's data as csv, short enough for a terminal's clipboard. Pure; it copies nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from caveats.measures import UNIT_STATES
+from caveats.runs.tables import cell
+from caveats_tui.charts.figures import predicted
+from caveats_tui.charts.trace import Trace
+from caveats_tui.text.numbers import size
+
+if TYPE_CHECKING:
+    from caveats.views import FittedCurve, Plane
+
+__all__ = ["LARGEST_CSV", "Copied", "copied"]
+
+# Bytes of csv. In base64, with the sequence around it, they are the 100,000 at which hterm and
+# others drop the whole of an OSC 52; xterm, kitty, foot, iTerm2 and tmux take more.
+LARGEST_CSV = 74_994
+
+Cells = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """The csv, None where none is copied, and the sentence about it."""
+
+    text: str | None
+    sentence: str
+
+
+def copied(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -> Copied:
+    """What is drawn in a ``view`` (as the lab's panels name them) as csv of at most
+    `LARGEST_CSV` bytes; ``picture`` is what the network said of a plane or a line, where that is
+    shown.
+
+    Curves over the steps hold every record, also those after a time cursor; where they would be too
+    large, every second one, third, and so on, always with the last. Everything else is copied whole
+    or not at all. The ghost is left out: it is of another run.
+    """
+    rows = table(view, trace, picture)
+    if len(rows) < 2:
+        return Copied(None, "nothing to copy: the chart is empty yet")
+    count = len(rows) - 1
+    text = written(rows)
+    if len(text) <= LARGEST_CSV:
+        return Copied(text, f"copied {count:,} row{'s' * (count > 1)} of csv, {size(text)}")
+    if rows[0][0] != "step":
+        return Copied(None, f"not copied: {size(text)} of csv are too much for a terminal")
+    stride = math.ceil(len(text) / LARGEST_CSV)
+    while len(thinner := written(thinned(rows, stride))) > LARGEST_CSV:
+        stride += 1
+    kept = len(thinned(rows, stride)) - 1
+    return Copied(thinner, f"copied {kept:,} of {count:,} records, what fits: export writes all")
+
+
+def thinned(rows: Sequence[Cells], stride: int) -> list[Cells]:
+    """The head, and every ``stride``-th row back from the last."""
+    return [rows[0], *rows[:0:-stride][::-1]]
+
+
+def written(rows: Sequence[Cells]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def table(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -> list[Cells]:
+    """Head and rows; the head alone, or nothing, where there are no data."""
+    if view == "boundary":
+        return [] if picture is None else regions(cast("Plane", picture))
+    if view == "fit":
+        return [] if picture is None else fitted(cast("FittedCurve", picture))
+    if trace is None or not len(trace.snapshot):
+        return []
+    return VIEW_TABLES[view](trace)
+
+
+def over_steps(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
+    """A row a record, a column a layer."""
+
+    def make(trace: Trace) -> list[Cells]:
+        values = trace.snapshot.layers(measure)  # (records, layers)
+        count = values.shape[1] - hidden
+        rows = [
+            [str(step), *map(cell, row)]
+            for step, row in zip(
+                trace.snapshot.steps.tolist(), values[:, :count].tolist(), strict=True
+            )
+        ]
+        return [["step", *trace.layers[:count]], *rows]
+
+    return make
+
+
+def losses(trace: Trace) -> list[Cells]:
+    columns = [trace.snapshot.scalar(name).tolist() for name in ("loss", "accuracy")]
+    rows = [
+        [str(step), *map(cell, row)]
+        for step, *row in zip(trace.snapshot.steps.tolist(), *columns, strict=True)
+    ]
+    return [["step", "loss", "accuracy"], *rows]
+
+
+def across(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
+    """A row a layer: at step 0, at the record shown, and what theory predicts of step 0."""
+
+    def make(trace: Trace) -> list[Cells]:
+        values = trace.seen.layers(measure)
+        said = predicted(trace, measure)
+        head = ["layer", "step 0", f"step {int(trace.seen.steps[-1])}"]
+        rows = [
+            [trace.layers[i], cell(float(values[0, i])), cell(float(values[-1, i]))]
+            for i in range(values.shape[1] - hidden)
+        ]
+        if said is not None:
+            head.append("theory")
+            for i, row in enumerate(rows):
+                row.append(cell(float(said[i])))
+        return [head, *rows]
+
+    return make
+
+
+def activations(trace: Trace) -> list[Cells]:
+    means, stds = (trace.seen.layers(f"activation_{part}") for part in ("mean", "std"))
+    now = int(trace.seen.steps[-1])
+    head = ["layer", "mean step 0", "std step 0", f"mean step {now}", f"std step {now}"]
+    rows = [
+        [trace.layers[i], *(cell(float(v[r, i])) for r in (0, -1) for v in (means, stds))]
+        for i in range(len(trace.layers) - 1)
+    ]
+    return [head, *rows]
+
+
+def neurons(trace: Trace) -> list[Cells]:
+    """A row a unit of the hidden layers, counted from 0, at the record shown."""
+    rows = [
+        [layer, str(unit), UNIT_STATES[code]]
+        for layer, states in zip(trace.layers[:-1], trace.seen.states[-1][:-1], strict=True)
+        for unit, code in enumerate(states.tolist())
+    ]
+    return [["layer", "unit", "state"], *rows]
+
+
+def regions(seen: Plane) -> list[Cells]:
+    """A row a cell of the map, at its middle, with the class that the network gives it."""
+    height, width = seen.classes.shape
+    (left, bottom), (right, top) = seen.corners.tolist()
+    rows = [
+        [
+            cell(left + (column + 0.5) / width * (right - left)),
+            cell(top - (row + 0.5) / height * (top - bottom)),
+            str(int(seen.classes[row, column])),
+        ]
+        for row in range(height)
+        for column in range(width)
+    ]
+    return [["x1", "x2", "class"], *rows]
+
+
+def fitted(seen: FittedCurve) -> list[Cells]:
+    """What the network says along the line; the targets are the data set's own."""
+    rows = [[cell(float(x)), cell(float(y))] for x, y in zip(seen.grid, seen.output, strict=True)]
+    return [["x", "network"], *rows]
+
+
+VIEW_TABLES: dict[str, Callable[[Trace], list[Cells]]] = {
+    "dead": over_steps("dead", hidden=True),
+    "gradient": over_steps("grad_norm", hidden=False),
+    "loss": losses,
+    "activations": activations,
+    "gradient_profile": across("grad_norm", hidden=False),
+    "delta": over_steps("delta_rms", hidden=False),
+    "delta_profile": across("delta_rms", hidden=False),
+    "dead_profile": across("dead", hidden=True),
+    "update": over_steps("update_ratio", hidden=False),
+    "neurons": neurons,
+}

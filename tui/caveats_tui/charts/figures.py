@@ -1,0 +1,309 @@
+"""What each chart of the lab shows: from a run's records to a `Chart`. Pure; draws nothing.
+
+Layers take the ordered palette, first to last; the ghost comes first and dim, so that the present
+run lies on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.series import Limits, limits, upper_step
+from caveats_tui.charts.spec import Chart, Curve, Floats, Look, Mark
+from caveats_tui.charts.trace import Trace
+
+if TYPE_CHECKING:
+    from caveats.views import FittedCurve
+
+__all__ = [
+    "FIGURES",
+    "Figure",
+    "counted",
+    "curves_drawn",
+    "evenly",
+    "fit",
+    "short",
+]
+
+MOST_CURVES = 10  # more lines than this in a dozen rows are a blot, and each costs 10 ms to draw
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart of the lab: its title and what it makes of a run and its ghost."""
+
+    title: str
+    make: Callable[[Trace, Trace | None, Look, Limits | None], Chart]
+    log: bool = False
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of ``count`` places, evenly spaced, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(most)})
+
+
+def curves_drawn(count: int) -> list[int]:
+    """Which of ``count`` layers get a curve."""
+    return evenly(count, MOST_CURVES)
+
+
+def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool) -> list[Curve]:
+    values = trace.snapshot.layers(measure)  # (records, layers)
+    count = values.shape[1] - hidden
+    colour = dim_layer_colour if dim else layer_colour
+    x = trace.snapshot.steps.astype(float)
+    return [
+        Curve(x, values[:, i], colour(i, count, dark=look.dark), label=short(trace.layers[i]))
+        for i in curves_drawn(count)
+    ]
+
+
+def short(layer: str) -> str:
+    """A layer's name where there is room for a few letters: 3, out."""
+    return layer.removeprefix("layer ").replace("output", "out")
+
+
+def span(traces: list[Trace]) -> Limits:
+    """The x axis: from 0, growing in steps up to the length of the longest run."""
+    newest = max((int(t.snapshot.steps[-1]) for t in traces if len(t.snapshot)), default=0)
+    longest = max(t.steps for t in traces)
+    return 0.0, float(min(longest, upper_step(max(newest, 10))))
+
+
+def fitted(curves: list[Curve], log: bool, previous: Limits | None) -> Limits | None:
+    """Limits around what can be drawn, kept from frame to frame while they serve."""
+    values = np.concatenate([c.y for c in curves]) if curves else np.empty(0)
+    values = values[np.isfinite(values)]
+    if log:
+        values = values[values > 0]
+    if not values.size:
+        return None
+    return limits(float(values.min()), float(values.max()), previous, log=log)
+
+
+def predicted(trace: Trace, measure: str) -> Floats | None:
+    """What theory predicts of a measure at step 0, (layers,), None where it says nothing."""
+    said = trace.prediction
+    if said is None:
+        return None
+    if measure == "dead":
+        if said.dead_fraction is None or not len(trace.snapshot):
+            return None
+        units: Floats = said.dead_fraction * trace.snapshot.layers("units")[0]
+        return units
+    arrays = {"grad_norm": said.grad_norm, "delta_rms": said.delta_rms}
+    return arrays.get(measure)
+
+
+def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curve]:
+    """A dotted stub at the left edge for each layer: where theory puts it at step 0."""
+    values = predicted(trace, measure)
+    if values is None:
+        return []
+    count = len(trace.layers) - hidden
+    x = np.linspace(0.0, 0.08 * span([trace])[1], 9)
+    return [
+        Curve(x, np.full(9, values[i]), layer_colour(i, count, dark=look.dark), "dots")
+        for i in curves_drawn(count)
+        if np.isfinite(values[i])
+    ]
+
+
+def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
+    colour = series_colour("mark", dark=look.dark)
+    labels = {"change": "change", "diverged": "diverged"}
+    found = [
+        Mark(float(e.step), labels[e.kind], colour)
+        for e in trace.snapshot.events
+        if e.kind in labels
+    ]
+    if trace.cursor is not None:
+        here = series_colour("theory", dark=look.dark)
+        found.append(Mark(float(trace.snapshot.steps[trace.cursor]), "here", here))
+    return tuple(found)
+
+
+def chart(
+    trace: Trace, ghost: Trace | None, look: Look, curves: list[Curve], y: Limits | None
+) -> Chart:
+    return Chart(
+        tuple(curves),
+        look.width,
+        look.height,
+        span([trace, *([ghost] if ghost else [])]),
+        y,
+        log_y=look.log,
+        marks=marks(trace, look),
+        charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )
+
+
+def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
+    """A figure with one curve a hidden layer of a number of units, from 0 up to the most there
+    are."""
+
+    def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+        curves = [
+            curve
+            for one, dim in ((ghost, True), (trace, False))
+            if one is not None
+            for curve in by_layer(one, measure, look, hidden=True, dim=dim)
+        ]
+        curves = theory(trace, measure, look, hidden=True) + curves
+        if look.log:
+            return chart(trace, ghost, look, curves, fitted(curves, True, previous))
+        most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
+        top = float(np.nanmax(most, initial=1.0))
+        return chart(trace, ghost, look, curves, (0.0, max(4.0, upper_step(top))))
+
+    return make
+
+
+def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
+    """A figure with one curve a layer of a measure, the output layer's too."""
+
+    def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+        curves = [
+            curve
+            for one, dim in ((ghost, True), (trace, False))
+            if one is not None
+            for curve in by_layer(one, measure, look, hidden=False, dim=dim)
+        ]
+        curves = theory(trace, measure, look, hidden=False) + curves
+        return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+
+    return make
+
+
+def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    """Loss on the axis; accuracy laid over it, 0 at the bottom and 1 at the top."""
+    losses: list[Curve] = []
+    for one, dim in ((ghost, True), (trace, False)):
+        if one is not None:
+            colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
+            x = one.snapshot.steps.astype(float)
+            losses.append(Curve(x, one.snapshot.scalar("loss"), colour, label="loss"))
+    y = fitted(losses, look.log, previous)
+    if y is not None and not look.log:
+        y = (min(0.0, y[0]), y[1])
+    curves = list(losses)
+    for one, dim in ((ghost, True), (trace, False)):
+        if one is not None and y is not None:
+            accuracy = one.snapshot.scalar("accuracy")
+            if np.isfinite(accuracy).any():
+                colour = series_colour("accuracy_dim" if dim else "accuracy", dark=look.dark)
+                x = one.snapshot.steps.astype(float)
+                curves.append(Curve(x, laid_over(accuracy, y, look.log), colour, label="accuracy"))
+    return chart(trace, ghost, look, curves, y)
+
+
+def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
+    """A share from 0 to 1 as heights on another axis: its bottom is 0, its top is 1."""
+    low, high = y
+    if log:
+        heights: Floats = low * (high / low) ** share
+    else:
+        heights = low + (high - low) * share
+    return heights
+
+
+def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
+    """A figure of a measure against the layer: now, at step 0 (dim), and what theory predicts of
+    step 0 (dotted, with the band that holds about 95 % of networks where it is known)."""
+
+    def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+        values = trace.seen.layers(measure)  # (records, layers)
+        count = len(trace.layers) - (measure == "dead")
+        x = np.arange(1, count + 1, dtype=float)
+        dotted = series_colour("theory", dark=look.dark)
+        curves = []
+        if trace.prediction is not None and measure == "grad_norm" and trace.prediction.band:
+            curves += [Curve(x, edge[:count], dotted, "dots") for edge in trace.prediction.band]
+        said = predicted(trace, measure)
+        if said is not None:
+            curves.append(Curve(x, said[:count], dotted, "dots", "theory"))
+        if len(trace.snapshot):
+            dim = series_colour("accuracy_dim", dark=look.dark)
+            now = series_colour("accuracy", dark=look.dark)
+            curves.append(Curve(x, values[0, :count], dim, "line", "step 0"))
+            curves.append(Curve(x, values[-1, :count], now, "line", "now"))
+        return across_layers(curves, count, look, fitted(curves, look.log, previous))
+
+    return make
+
+
+def across_layers(curves: list[Curve], count: int, look: Look, y: Limits | None) -> Chart:
+    every = max(1, -(-count // 8))
+    ticks = tuple((float(i), str(i)) for i in range(1, count + 1, every))
+    return Chart(
+        tuple(curves),
+        look.width,
+        look.height,
+        (0.5, count + 0.5),
+        y,
+        log_y=look.log,
+        x_ticks=ticks,
+        x_label="layer",
+        charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )
+
+
+def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    """Mean of each hidden layer's activation, layer by layer, with one standard deviation around
+    it; the newest record, the first one dim behind it."""
+    curves: list[Curve] = []
+    snapshot = trace.seen
+    count = len(trace.layers) - 1
+    x = np.arange(1, count + 1, dtype=float)
+    for record, dim in ((0, True), (-1, False)):
+        if not len(snapshot):
+            continue
+        mean = snapshot.layers("activation_mean")[record, :count]
+        std = snapshot.layers("activation_std")[record, :count]
+        colour = series_colour("loss_dim" if dim else "theory", dark=look.dark)
+        below, above = ("", "") if dim else ("mean - std", "mean + std")
+        curves += [
+            Curve(x, mean - std, colour, "dots", below),
+            Curve(x, mean + std, colour, "dots", above),
+        ]
+        if dim:
+            curves.append(Curve(x, mean, colour, "line", "at step 0"))
+        else:
+            paint = series_colour("accuracy", dark=look.dark)
+            curves.append(Curve(x, mean, paint, "line", "mean"))
+    return across_layers(curves, count, look, fitted(curves, look.log, previous))
+
+
+def fit(seen: FittedCurve, look: Look) -> Chart:
+    """A regression on one input: the targets as points, what the network says as a line."""
+    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
+    colour = series_colour("accuracy", dark=look.dark)
+    line = Curve(seen.grid, seen.output, colour, "line", "network")
+    low, high = float(seen.grid.min()), float(seen.grid.max())
+    return Chart(
+        (points, line), look.width, look.height, (low, high),
+        fitted([points, line], False, None), charset=look.charset,
+        axis_colour=series_colour("axis", dark=look.dark),
+    )  # fmt: skip
+
+
+FIGURES: dict[str, Figure] = {
+    "dead": Figure("dead neurons by layer", counted("dead")),
+    "gradient": Figure("gradient norm", layerwise("grad_norm"), log=True),
+    "loss": Figure("loss · accuracy", loss, log=True),
+    "activations": Figure("activation mean ± std by layer", activations),
+    "gradient_profile": Figure("gradient norm across layers", profile("grad_norm"), log=True),
+    "delta": Figure("delta", layerwise("delta_rms"), log=True),
+    "delta_profile": Figure("delta across layers", profile("delta_rms"), log=True),
+    "dead_profile": Figure("dead neurons across layers", profile("dead")),
+    "update": Figure("update/weight", layerwise("update_ratio"), log=True),
+}

@@ -1,0 +1,1 @@
+"""The program shows itself: scripts of captions and keys, played on the real app."""

@@ -1,0 +1,87 @@
+"""The app as scripts drive it: paced training, nothing that blinks, and a way to wait until all
+that is going to be drawn has been drawn. It knows no script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from caveats.config import RunConfig
+from caveats.runs.keeper import Keeper
+from caveats_tui.app import CaveatsApp
+from caveats_tui.bench.training import Training
+from caveats_tui.demos.paced import PacedSession
+from caveats_tui.options import LabOptions
+from caveats_tui.recording.recorder import Recorder
+
+__all__ = ["Stage"]
+
+PEEK = 0.002  # seconds between two looks at whether the drawing process is done
+
+
+class Stage:
+    """An ``app`` whose ``bench`` trains at a ``pace``, as `PacedSession`'s. It keeps no runs and
+    lists those in the place that ``options`` name.
+
+    While training is paced the lab looks at the run only when told: what a look finds, and what the
+    judge makes of it, would else depend on how far the worker has come by then.
+    """
+
+    def __init__(
+        self,
+        options: LabOptions,
+        pace: float | None,
+        *,
+        recorder: Recorder | None = None,
+        **textual: Any,
+    ) -> None:
+        assert options.every is not None
+        self._every, self._pace = options.every, pace
+        self._released = False
+        self.session: PacedSession | None = None
+        self.bench = Training(options.config, options.every, session=self._opened)
+        self.app = CaveatsApp(options, bench=self.bench, recorder=recorder, **textual)
+        self.app.animation_level = "none"
+        self.app.lab.held = self._held
+
+    def _opened(self, config: RunConfig, every: int | None, keeper: Keeper | None) -> PacedSession:
+        self.session = PacedSession(config, self._every, self._pace)
+        if self._released:
+            self.session.release()
+        return self.session
+
+    def _held(self) -> bool:
+        return self.session is not None and self.session.pace is not None
+
+    def release(self) -> None:
+        """Let training run freely, from its beginning if there is none yet."""
+        self._released = True
+        if self.session is not None:
+            self.session.release()
+
+    async def settle(self) -> None:
+        """Wait until commands are obeyed, charts drawn and theory computed, and all is shown."""
+        app = self.app
+        pilot: Pilot[None] = Pilot(app)
+        await pilot.pause(0)
+        while self.session is None:
+            await asyncio.sleep(PEEK)
+        await self.session.done()
+        for box in app.screen.query(Input):
+            box.cursor_blink = False
+        app.lab.look()
+        while self.bench.predicting:
+            await asyncio.sleep(PEEK)
+        app.lab.look()
+        await self.session.done()  # a chart may have asked it
+        await asyncio.sleep(0)
+        while not app.charts.idle:
+            await asyncio.sleep(PEEK)
+        if len(app.screen_stack) > 1:
+            # Textual repaints what lies behind a window only with the window: at any moment or none
+            app.screen.refresh()
+        await pilot.pause(0)

@@ -1,0 +1,204 @@
+"""The windows about verdicts: one explains a verdict, one lists its remedies.
+
+Words and numbers come from the verdict and its caveat; the chart from the run's records.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option as ListItem
+
+from caveats.config import RunConfig
+from caveats.verdicts import CAVEATS, Verdict
+from caveats_tui.charts.figures import Figure, counted, layerwise, loss
+from caveats_tui.charts.spec import Look
+from caveats_tui.charts.trace import Trace
+from caveats_tui.charts.widget import RowsView
+from caveats_tui.screens.blocks import heading, indented
+from caveats_tui.text.settings import changes_shown
+
+if TYPE_CHECKING:
+    from caveats_tui.charts.process import ChartProcess
+
+__all__ = ["EVIDENCE", "SYMBOLS", "Explain", "Remedies", "verdict_line"]
+
+SYMBOLS = {"critical": "✖", "warning": "▲", "note": "·"}
+PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
+
+_LOSS = Figure("loss · accuracy", loss, log=True)
+
+# Which measure shows a caveat best, over the steps.
+EVIDENCE: dict[str, Figure] = {
+    "dying_relu": Figure("dead units by layer", counted("dead")),
+    "vanishing_gradient": Figure("delta by layer", layerwise("delta_rms"), log=True),
+    "exploding_gradient": Figure("delta by layer", layerwise("delta_rms"), log=True),
+    "saturation": Figure("saturated units by layer", counted("saturated")),
+    "symmetry": Figure("distinct units by layer", counted("distinct")),
+    "not_zero_centred": Figure("mean fraction of what feeds a layer", layerwise("mean_fraction")),
+    "dormant": Figure("dormant units by layer", counted("dormant")),
+    "step_too_small": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
+    "step_too_large": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
+}
+
+
+def verdict_line(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
+    """✖ dying ReLU  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003 (+1).
+
+    The title is always whole. What was found is cut where the line is short, and the remedy where
+    it would not leave it a third of the line.
+    """
+    symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[verdict.severity]
+    change = verdict.next[0].change if verdict.next else {}
+    fix = f"  f: {changes_shown(change, config)}" if change else ""
+    others = f" (+{more})" if more else ""
+    text = Text(f" {symbol} {verdict.title}  ", style="bold" * (verdict.severity != "note"))
+    most = width - len(others) - 1 - max(len(text), min(width // 3, len(text) + len(verdict.what)))
+    if len(fix) > most:
+        fix = fix[: max(0, most - 1)] + ("~" if plain else "…")
+    text.append(verdict.what, style="not bold")
+    text.truncate(max(0, width - len(fix) - len(others) - 1), overflow="ellipsis")
+    text.append(fix, style="bold")
+    text.append(others, style="dim")
+    return text
+
+
+def numbers(verdict: Verdict) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.3g}" for name, value in verdict.evidence.items()
+    )
+
+
+class Explain(ModalScreen[None]):
+    """One verdict, whole: definition, this run's numbers, a chart, remedies, limits, source."""
+
+    DEFAULT_CSS = """
+    Explain { align: center middle; }
+    Explain > VerticalScroll {
+        width: 94%; max-width: 110; height: 94%;
+        border: round $warning; background: $surface; padding: 0 1;
+    }
+    Explain VerticalScroll { scrollbar-gutter: stable; scrollbar-size-vertical: 1; }
+    Explain Static { height: auto; }
+    Explain RowsView { height: 12; margin: 1 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "leave"),
+        Binding("n", "turn(1)", "next verdict"),
+        Binding("p", "turn(-1)", "verdict before"),
+    ]
+
+    def __init__(
+        self, verdicts: tuple[Verdict, ...], trace: Trace, config: RunConfig,
+        charts: ChartProcess, look: Look,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._verdicts, self._trace, self._config = verdicts, trace, config
+        self._charts, self._look, self._at = charts, look, 0
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll():
+            yield Static(id="upper")
+            yield RowsView("drawing", id="chart-explain")
+            yield Static(id="lower")
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        verdict = self._verdicts[self._at]
+        caveat = CAVEATS[verdict.caveat]
+        box = self.query_one(VerticalScroll)
+        box.border_title = f"{verdict.title}: {verdict.severity}"
+        many = (
+            f"{self._at + 1} of {len(self._verdicts)}: n next, p before · "
+            if self._verdicts[1:]
+            else ""
+        )
+        box.border_subtitle = f"{many}escape leaves"
+        upper: list[RenderableType] = [
+            heading("what"),
+            indented(f"{verdict.what} (first seen at step {verdict.step:,})"),
+            heading("why"),
+            indented(verdict.why),
+            heading("definition"),
+            indented(caveat.definition),
+            heading("formula, and this run's numbers"),
+            indented(caveat.formula),
+            indented(numbers(verdict)),
+        ]
+        lower: list[RenderableType] = [heading("what to try, the likeliest first")]
+        for remedy in verdict.next:
+            change = changes_shown(remedy.change, self._config) if remedy.change else "no setting"
+            lower.append(indented(f"{change}: {remedy.reason}"))
+        if not verdict.next:
+            lower.append(indented("nothing in the setup would help more than patience"))
+        lower += [
+            heading("limits"), indented(caveat.limits), heading("source"), indented(caveat.source)
+        ]  # fmt: skip
+        self.query_one("#upper", Static).update(Group(*upper))
+        self.query_one("#lower", Static).update(Group(*lower))
+        view = self.query_one(RowsView)
+        figure = EVIDENCE.get(verdict.caveat, _LOSS)
+        view.wait("drawing")
+        size = view.content_size
+        look = Look(size.width, size.height, self._look.dark, figure.log, self._look.charset)
+        self._charts.submit("chart-explain", figure.make(self._trace, None, look, None))
+
+    def action_turn(self, direction: int) -> None:
+        self._at = (self._at + direction) % len(self._verdicts)
+        self._show()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class Remedies(ModalScreen[int | None]):
+    """The remedies of a verdict; gives the chosen one's place."""
+
+    DEFAULT_CSS = """
+    Remedies { align: center middle; }
+    Remedies > Vertical {
+        width: 90%; max-width: 90; height: auto; max-height: 90%;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    Remedies OptionList { border: none; height: auto; max-height: 20; padding: 0; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+
+    def __init__(self, verdict: Verdict, config: RunConfig) -> None:
+        super().__init__()
+        self._verdict, self._config = verdict, config
+
+    def compose(self) -> ComposeResult:
+        with Vertical() as box:
+            box.border_title = f"what could cure {self._verdict.title}"
+            box.border_subtitle = "enter tries one · escape leaves"
+            yield OptionList(
+                *(
+                    ListItem(
+                        Group(
+                            Text(changes_shown(remedy.change, self._config), style="bold"),
+                            Padding(Text(remedy.reason), (0, 0, 0, 4)),
+                        )
+                    )
+                    for remedy in self._verdict.next
+                )
+            )
+
+    @on(OptionList.OptionSelected)
+    def _took(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

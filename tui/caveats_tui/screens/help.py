@@ -1,0 +1,65 @@
+"""The help window, made from the table of keys, the measures and the states; it holds no facts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats_tui.keys import table
+from caveats_tui.screens.blocks import heading, two_columns
+
+__all__ = ["Help", "help_text"]
+
+
+COLOURS = (
+    "Layers are coloured first to last from violet to yellow; the ghost is dim. "
+    "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis."
+)
+
+
+def help_text() -> Group:
+    """Keys by group, then what each number means."""
+    parts: list[RenderableType] = []
+    for group, keys in table():
+        parts += [heading(group), two_columns([(k.shown, k.sentence) for k in keys])]
+    measures = (*SCALARS.values(), *LAYER_MEASURES.values())
+    parts += [
+        heading("what is measured"),
+        two_columns([(m.name, m.meaning) for m in measures]),
+        heading("what colours and marks mean"),
+        Padding(COLOURS, (0, 0, 0, 2)),
+    ]
+    return Group(*parts)
+
+
+class Help(ModalScreen[None]):
+    DEFAULT_CSS = """
+    Help { align: center middle; }
+    Help > VerticalScroll {
+        width: 90%; max-width: 100; height: 92%;
+        border: round $primary; background: $surface; padding: 0 1;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1", "leave", "leave"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll() as box:
+            box.border_title = "help"
+            box.border_subtitle = "arrows scroll · escape leaves"
+            yield Static(help_text())
+
+    def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

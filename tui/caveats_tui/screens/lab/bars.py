@@ -1,0 +1,153 @@
+"""The lines at the top and the bottom of the lab: header, message, footer. They show what they are
+told and know no session.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.widget import Widget
+from textual.widgets import Static
+
+from caveats_tui.keys import KEYS
+from caveats_tui.screens.explanation import verdict_line
+from caveats_tui.text.settings import describe
+
+if TYPE_CHECKING:
+    from caveats_tui.bench.protocol import Bench
+    from caveats_tui.charts.trace import Trace
+
+__all__ = ["Footer", "Header", "message_line", "notes_text", "severity"]
+
+_STATE_WORDS: dict[str, tuple[str, str]] = {
+    "loading": ("◌", "loading torch"),
+    "paused": ("‖", "paused"),
+    "running": ("●", "running"),
+    "finished": ("■", "finished"),
+    "diverged": ("✖", "diverged"),
+    "failed": ("✖", "failed"),
+    "stopped": ("■", "stopped"),
+}
+
+
+class Header(Static):
+    """Program, configuration, device, step, speed, state."""
+
+    DEFAULT_CSS = "Header { height: 1; background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__("", id="header", markup=False)
+        self._said: Text | None = None
+
+    def show(self, bench: Bench, step: int, *, plain: bool, recording: bool = False) -> None:
+        """``step`` is the one that the charts show, so that header and charts agree; ``plain``
+        keeps to ascii; that a ``recording`` goes on is said beside the state."""
+        if not self.size.width:  # before the first layout
+            return
+        status, config = bench.status, bench.config
+        symbol, word = bench.mode or _STATE_WORDS[status.state]
+        if bench.mode is None and status.state == "loading" and status.run_number > 1:
+            word = "starting"
+        if plain:
+            symbol = "*"
+        right = "  ".join(
+            part
+            for part in (
+                status.device,
+                f"step {step:,}/{config.training.steps:,}" if status.device else "",
+                f"{status.speed:,.0f}/s" if status.speed else "",
+                f"{symbol} {word}",
+                f"{'*' if plain else '◉'} rec" if recording else "",
+            )
+            if part
+        )
+        width = self.size.width
+        room = max(0, width - len(right) - 3)
+        left = f"caveats  {describe(config, bench.outputs)}"
+        if plain:
+            left = left.replace(" · ", " | ")
+        if len(left) > room:
+            left = left[: max(0, room - 1)] + ("~" if plain else "…")
+        text = Text(f" {left.ljust(room)} {right} ", no_wrap=True, overflow="crop")
+        text.stylize("bold", 1, 8)
+        if text != self._said:  # Static repaints even where nothing changed
+            self._said = text
+            self.update(text, layout=False)
+
+    def on_resize(self) -> None:
+        self._said = None
+
+
+class Footer(Widget):
+    """The footer keys of the table, as many as fit. No `Static`, which could be filled only once
+    its width is known: some 40 ms after the first paint."""
+
+    DEFAULT_CSS = "Footer { height: 1; background: $panel; color: $text-muted; }"
+
+    def __init__(self) -> None:
+        super().__init__(id="footer")
+
+    def render(self) -> Text:
+        text = Text(no_wrap=True, overflow="crop")
+        keys = [key for key in KEYS if key.footer]
+        last = [key for key in keys if key.id in ("help", "quit")]
+        room = self.size.width - sum(len(k.shown) + len(k.label) + 4 for k in last)
+        shown_keys = []
+        for key in keys:
+            if key in last:
+                continue
+            room -= len(key.shown) + len(key.label) + 4
+            if room >= 0:
+                shown_keys.append(key)
+        for key in [*shown_keys, *last]:
+            text.append(f" {key.shown} ", style="bold")
+            text.append(f"{key.label}  ")
+        return text
+
+
+HINTS = {
+    "loading": "loading torch; everything can be set up meanwhile",
+    "paused": "space trains, a i o choose, ? shows all keys",
+    "finished": "the run is over and nothing is wrong with it: r begins again",
+}
+
+
+def message_line(bench: Bench, width: int, plain: bool) -> Text:
+    """The one line that is always there: what the person should know first.
+
+    A notice about the last key, else what endangers the run, else a failure, else the worst
+    verdict, else a hint.
+    """
+    if bench.notice or bench.alarm:
+        return one_line(f" ! {bench.notice or bench.alarm}", "bold")
+    verdicts = bench.verdicts()
+    outcome = bench.cure.outcome if bench.cure else ""
+    if outcome:
+        return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
+    if verdicts:
+        return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, width, plain)
+    if bench.status.problem:
+        return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
+    return one_line(f" {bench.hint or HINTS.get(bench.status.state, '')}", "dim")
+
+
+def severity(bench: Bench) -> str:
+    """Of what the message line says: that of the worst verdict, "" where it says less."""
+    if bench.notice or (bench.cure is not None and bench.cure.outcome):
+        return ""
+    verdicts = bench.verdicts()
+    return verdicts[0].severity if verdicts else "critical" * bool(bench.status.problem)
+
+
+def one_line(text: str, style: str) -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def notes_text(bench: Bench, trace: Trace | None) -> str:
+    """What there is to say about this run, newest first: verdicts, then events and notes."""
+    said = [f"{v.severity}: {v.title}: {v.what}" for v in bench.verdicts()]
+    events = [] if trace is None else trace.snapshot.events
+    said += [f"step {event.step:,}: {event.text}" for event in reversed(events)]
+    said += reversed(bench.notes)
+    return "\n".join(said) or "nothing to note"

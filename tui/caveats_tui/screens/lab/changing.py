@@ -1,0 +1,73 @@
+"""How the person changes the setup: picks from a table, steps a value up or down, types one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from caveats.config import parse_assignment
+from caveats.config.settings import SETTINGS
+from caveats_tui.screens.dialogs import Edit, Picker
+from caveats_tui.screens.lab.setup import SettingLine, SetupList, nudged
+from caveats_tui.text.settings import shown
+
+if TYPE_CHECKING:
+    from caveats_tui.screens.lab.screen import LabScreen
+
+__all__ = ["edit", "nudge", "pick"]
+
+
+def pick(lab: LabScreen, key: str) -> None:
+    """Open the picker of a setting that is chosen from a table."""
+    if not lab.bench.may_change():
+        return lab.frame()
+    table = SETTINGS[key].table
+    assert table is not None
+    value = lab.bench.config.flat().get(key)
+    value = value["name"] if isinstance(value, dict) else value
+
+    def took(name: str | None) -> None:
+        if name is not None:
+            change(lab, {key: name})
+
+    lab.app.push_screen(Picker(table, value if isinstance(value, str) else None), took)
+
+
+def nudge(lab: LabScreen, direction: int) -> None:
+    """Go one step up or down with the setting that is highlighted."""
+    setup = lab.query_one(SetupList)
+    line = setup.current
+    if not setup.has_focus or line is None:
+        return
+    if (value := nudged(line, direction)) != line.value:
+        change(lab, {line.key: value})
+
+
+def edit(lab: LabScreen, line: SettingLine) -> None:
+    """Open what suits the setting: its picker, a line to type in; a switch is turned at once."""
+    if not lab.bench.may_change():
+        return lab.frame()
+    if line.table is not None:
+        return pick(lab, line.key)
+    if isinstance(line.value, bool):
+        return change(lab, {line.key: not line.value})
+
+    def check(text: str) -> None:
+        lab.bench.config.changed(typed(text), "setup")
+
+    def took(text: str | None) -> None:
+        if text is not None:
+            change(lab, typed(text))
+
+    def typed(text: str) -> dict[str, Any]:
+        return dict([parse_assignment(f"{line.key}={text}")])
+
+    value = shown(line.value)
+    if isinstance(line.value, (tuple, list)) and line.key != "network.widths":
+        value = f"[{value}]"
+    title = line.label.removeprefix("· ")
+    lab.app.push_screen(Edit(title, line.sentence, value, check), took)
+
+
+def change(lab: LabScreen, changes: Mapping[str, Any]) -> None:
+    lab.do(lambda: lab.bench.apply(changes))

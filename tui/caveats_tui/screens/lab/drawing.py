@@ -1,0 +1,147 @@
+"""Asks for what each visible panel shows, and only where something has changed.
+
+It joins records, figures and the drawing process; it knows no keys and no setup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.app import App
+
+from caveats_tui.charts.figures import FIGURES, fit
+from caveats_tui.charts.grids import boundary_map, neuron_map
+from caveats_tui.charts.spec import Charset, Look
+from caveats_tui.charts.trace import Trace
+from caveats_tui.charts.widget import RowsView
+from caveats_tui.screens.lab.panel import Panel
+
+if TYPE_CHECKING:
+    from caveats.views import FittedCurve, Plane
+    from caveats_tui.bench.protocol import Bench
+    from caveats_tui.charts.process import ChartProcess
+
+__all__ = ["Drawing"]
+
+T = TypeVar("T")
+
+
+class Drawing:
+    """What the panels show now, and what was asked for."""
+
+    def __init__(self, charts: ChartProcess, charset: Charset) -> None:
+        self._charts = charts
+        self._charset: Charset = charset
+
+    def available(self, bench: Bench) -> tuple[str, ...]:
+        """The views that this run's data allow."""
+        data = bench.dataset
+        views = [*FIGURES, "neurons"]
+        if data is not None and data.features == 2 and data.classes is not None:
+            views.append("boundary")
+        if data is not None and data.features == 1 and data.classes is None and data.outputs == 1:
+            views.append("fit")
+        return tuple(views)
+
+    def frame(
+        self,
+        panels: Iterable[Panel],
+        bench: Bench,
+        trace: Trace | None,
+        dark: bool,
+    ) -> None:
+        """Bring the visible panels up to date; a panel whose input is unchanged costs nothing."""
+        ghost = bench.ghost[1] if bench.ghost else None
+        for panel in panels:
+            if panel.view not in self.available(bench) and bench.dataset is not None:
+                panel.turn(self.available(bench))
+            layers = () if trace is None else trace.layers
+            panel.head(None if trace is None else trace.seen, layers, dark, bench.origin)
+            if trace is None or not len(trace.snapshot):
+                panel.drawn = None
+                panel.wait("waiting for the first record")
+                continue
+            size = panel.content_size
+            look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
+            newest = int(trace.snapshot.steps[-1]), len(trace.snapshot), len(trace.snapshot.events)
+            # a run that ends leaves a checkpoint
+            state = bench.status.state if bench.watching else ""
+            ids = id(ghost), id(trace.prediction)
+            wanted = panel.view, look, newest, trace.history, state, trace.cursor, ids
+            if panel.drawn != wanted and size.width and size.height:
+                panel.drawn = wanted
+                self._draw(panel, bench, trace, ghost, look)
+
+    def _draw(
+        self, panel: Panel, bench: Bench, trace: Trace, ghost: Trace | None, look: Look
+    ) -> None:
+        key = panel.id or ""
+        if panel.view in FIGURES:
+            chart = FIGURES[panel.view].make(trace, ghost, look, panel.limits)
+            panel.limits = chart.y_limits
+            self._charts.submit(key, chart)
+        elif panel.view == "neurons":
+            states = trace.seen.states[-1][:-1]
+            names = trace.layers[: len(states)]
+            panel.show(neuron_map(states, names, look))
+        else:
+            self._ask(panel, bench, look)
+
+    def _ask(self, panel: Panel, bench: Bench, look: Look) -> None:
+        """Have the network asked; the answer is shown when it is there."""
+        from caveats.views import fitted_curve, plane
+
+        app, view = panel.app, panel.view
+
+        def show_plane(seen: Plane) -> None:
+            if panel.view == view and seen.classes.shape == (look.height, look.width):
+                panel.picture = seen
+                panel.show(boundary_map(seen, dark=look.dark, charset=look.charset))
+
+        def show_line(seen: FittedCurve) -> None:
+            if panel.view == view:
+                panel.picture = seen
+                self._charts.submit(panel.id or "", fit(seen, look))
+
+        def refuse(sentence: str) -> None:
+            if panel.view == view:
+                panel.picture = None
+                panel.wait(sentence)
+
+        def refused(sentence: str) -> None:
+            hand_over(app, refuse, sentence)
+
+        if view == "boundary":
+            bench.ask(
+                lambda network, data: plane(network, data, look.width, look.height),
+                lambda seen: hand_over(app, show_plane, seen),
+                refused,
+            )
+        else:
+            bench.ask(
+                lambda network, data: fitted_curve(network, data, 2 * look.width),
+                lambda seen: hand_over(app, show_line, seen),
+                refused,
+            )
+
+    def collect(self, panels: Mapping[str, Panel], windows: Iterable[RowsView]) -> float:
+        """Show what has come back, in the panels or in a window over them; gives the seconds that
+        drawing it took."""
+        others = {window.id: window for window in windows}
+        spent = 0.0
+        for drawn in self._charts.poll():
+            spent += drawn.seconds
+            panel = panels.get(drawn.key)
+            if panel is not None and (panel.view in FIGURES or panel.view == "fit"):
+                panel.show(drawn.rows)
+            elif panel is None and drawn.key in others:
+                others[drawn.key].show(drawn.rows)
+        return spent
+
+
+def hand_over(app: App[object], show: Callable[[T], None], seen: T) -> None:
+    """Show an answer on the app's thread. The worker does not wait for it (378 µs otherwise)."""
+    loop = app._loop
+    if loop is not None and not loop.is_closed():
+        loop.call_soon_threadsafe(show, seen)

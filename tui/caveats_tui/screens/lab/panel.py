@@ -1,0 +1,147 @@
+"""One framed chart of the lab: which views it has, how each is scaled, what was last drawn in it.
+
+It shows rows that others make; what a view shows is `caveats_tui.charts.figures` and `grids`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.geometry import Region
+
+from caveats.history import Snapshot
+from caveats_tui.charts.figures import FIGURES, curves_drawn, short
+from caveats_tui.charts.palette import layer_colour, rgb
+from caveats_tui.charts.series import Limits
+from caveats_tui.charts.widget import RowsView
+
+if TYPE_CHECKING:
+    from caveats.views import FittedCurve, Plane
+
+__all__ = ["VIEWS", "Panel"]
+
+# The views that are no `Figure`: pictures of cells, and the fit of a one-input regression.
+_GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
+
+VIEWS: tuple[tuple[str, ...], ...] = (
+    ("dead", "dead_profile"),
+    ("gradient", "gradient_profile", "delta", "delta_profile"),
+    ("loss",),
+    ("neurons", "boundary", "fit", "activations", "update"),
+)
+
+BY_LAYER = ("dead", "gradient", "delta", "update")
+
+
+class Panel(RowsView, can_focus=True):
+    """Chart ``number`` (from 1)."""
+
+    DEFAULT_CSS = """
+    Panel { border: round $border-blurred; background: $background;
+        border-title-color: $foreground; border-subtitle-color: $text-muted; }
+    Panel:focus { border: round $primary; }
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__("waiting for the first record", id=f"chart-{number}")
+        self.number = number
+        self.views = VIEWS[number - 1]
+        self.view = self.views[0]
+        self.limits: Limits | None = None
+        self.drawn: object = None  # what the rows shown, or asked for, were made from
+        # What the network said, where that is shown.
+        self.picture: Plane | FittedCurve | None = None
+        self._linear: dict[str, bool] = {}
+        self._labels = "", ""  # the title and, in markup, the legend
+
+    @property
+    def log_axis(self) -> bool:
+        figure = FIGURES.get(self.view)
+        return figure is not None and self._linear.get(self.view, False) != figure.log
+
+    @property
+    def title(self) -> str:
+        """What is shown, in a few words."""
+        return FIGURES[self.view].title if self.view in FIGURES else _GRIDS[self.view]
+
+    def toggle_log(self) -> None:
+        self._linear[self.view] = not self._linear.get(self.view, False)
+        self.limits = None
+
+    def turn(self, available: tuple[str, ...]) -> None:
+        """Go to the next of the ``available`` views."""
+        names = [view for view in self.views if view in available]
+        if not names:
+            return
+        at = names.index(self.view) if self.view in names else -1
+        self.view = names[(at + 1) % len(names)]
+        self.limits = self.drawn = self.picture = None
+        self.wait("drawing")
+
+    def head(
+        self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool, origin: str = ""
+    ) -> None:
+        """Write the frame: number, what is shown, its newest value, and which colour is which;
+        ``origin`` says what network was asked, where it was not the present one."""
+        value = "" if snapshot is None or not len(snapshot) else readout(self.view, snapshot)
+        if self.view in ("boundary", "fit"):
+            value = origin
+        scale = " (log)" if self.log_axis else ""
+        title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
+        legend = self._legend(layers, dark) if self.view in BY_LAYER else ""
+        self._label(title, legend)
+
+    def _label(self, title: str, legend: str) -> None:
+        """Write the upper and the lower edge, and repaint no more than what differs of them.
+
+        Assigning ``border_title`` repaints the whole widget: with four titles that tell the
+        newest numbers, 20 KB a frame.
+        """
+        old_title, old_legend = self._labels
+        self._labels = title, legend
+        width, height = self.size
+        if title != old_title:
+            self._border_title = Content(title)
+            same = alike(title, old_title) if old_title else -2
+            self.refresh(Region(2 + same, -1, max(1, width - 1 - same), 1))
+        if legend != old_legend:
+            self._border_subtitle = Content.from_markup(legend)
+            self.refresh(Region(-1, height, width + 2, 1))
+
+    def _legend(self, layers: tuple[str, ...], dark: bool) -> str:
+        count = len(layers) - (self.view == "dead")
+        parts = []
+        for index in curves_drawn(count):
+            red, green, blue = rgb(layer_colour(index, count, dark=dark))
+            parts.append(f"[#{red:02x}{green:02x}{blue:02x}]{short(layers[index])}[/]")
+        return "layer " + " ".join(parts) if parts else ""
+
+
+def alike(one: str, other: str) -> int:
+    """How many characters two strings begin with in common."""
+    pairs = zip(one, other, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def readout(view: str, snapshot: Snapshot) -> str:
+    """The newest value of a view in a few characters."""
+    if view in ("dead", "neurons"):
+        dead = snapshot.layers("dead")[-1, :-1]
+        units = snapshot.layers("units")[-1, :-1]
+        if not len(units):
+            return "no hidden layer"
+        if not math.isfinite(float(dead.sum())):
+            return "not observable"
+        return f"{int(dead.sum())} of {int(units.sum())}" + (" dead" if view == "neurons" else "")
+    if view == "loss":
+        accuracy = float(snapshot.scalar("accuracy")[-1])
+        text = f"{float(snapshot.scalar('loss')[-1]):.3g}"
+        return text if math.isnan(accuracy) else f"{text} · {accuracy:.1%}"
+    column = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}.get(view)
+    if column is not None:
+        values = snapshot.layers(column)[-1]
+        first, last = float(values[0]), float(values[-1])
+        return f"{first:.2g} … {last:.2g}" if math.isfinite(first + last) else "not finite"
+    return ""

@@ -1,0 +1,383 @@
+"""The lab: setup, four charts, message and footer on one screen, driven by the table of keys.
+
+It owns what is shown where and which key does what. What is being worked on is a
+`caveats_tui.bench.protocol.Bench`, which is read at the lab's own pace.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult, SystemCommand
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus, Resize
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from caveats_tui.bench.following import Following
+from caveats_tui.charts.pace import Pace
+from caveats_tui.charts.spec import Look
+from caveats_tui.charts.trace import Trace
+from caveats_tui.charts.widget import RowsView
+from caveats_tui.keys import bindings
+from caveats_tui.options import LabOptions
+from caveats_tui.screens.explanation import Explain, Remedies
+from caveats_tui.screens.gallery import Gallery
+from caveats_tui.screens.help import Help
+from caveats_tui.screens.lab import changing, kept_runs, taping
+from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text, severity
+from caveats_tui.screens.lab.clipboard import copy
+from caveats_tui.screens.lab.command_palette import commands
+from caveats_tui.screens.lab.drawing import Drawing
+from caveats_tui.screens.lab.panel import Panel
+from caveats_tui.screens.lab.setup import SetupList
+from caveats_tui.terminal.facts import WIDE, too_small
+
+if TYPE_CHECKING:
+    from caveats.experiments import Experiment
+    from caveats.runs.reader import Reader
+    from caveats_tui.bench.protocol import Bench
+    from caveats_tui.screens.lab.tools import Tools
+
+__all__ = ["LabScreen"]
+
+TICK_SHARE = 0.1  # of the time between two frames: then it is seen whether one is due
+
+
+class LabScreen(Screen[None]):
+    """Shows ``bench``, and tells it what the person wants. A screen that lies over another,
+    ``under`` it, looks at a kept run, and leaving it goes back there. While ``held()``, frames are
+    drawn only by `look`.
+    """
+
+    DEFAULT_CSS = """
+    LabScreen { layers: base over; }
+    LabScreen #body { height: 1fr; }
+    LabScreen #left { width: 30; }
+    LabScreen #theory { height: auto; padding: 0 1; color: $text-muted; }
+    LabScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
+    LabScreen #notes { height: 6; border-top: solid $border-blurred; display: none; }
+    LabScreen #message { height: 1; background: $surface; }
+    LabScreen #message.-critical { color: $error; }
+    LabScreen #message.-warning { color: $warning; }
+    LabScreen #too-small { layer: over; display: none; width: 100%; height: 100%;
+        content-align: center middle; text-align: center; background: $background; }
+    LabScreen.-single #charts { grid-size: 1 1; }
+    LabScreen.-single Panel { display: none; }
+    LabScreen.-single Panel.-current { display: block; }
+    LabScreen.-no-setup #left, LabScreen.-zoomed #left { display: none; }
+    LabScreen.-notes #notes { display: block; }
+    LabScreen.-tiny #body, LabScreen.-tiny #header, LabScreen.-tiny #footer,
+    LabScreen.-tiny #message, LabScreen.-tiny #notes { display: none; }
+    LabScreen.-tiny #too-small { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+
+    def __init__(
+        self, bench: Bench, tools: Tools, options: LabOptions, under: LabScreen | None = None
+    ) -> None:
+        super().__init__()
+        self.bench, self.tools, self.options, self.under = bench, tools, options, under
+        self.recorder = tools.recorder
+        self.deleted: list[Path] = under.deleted if under else []  # runs that undo takes back
+        self.held: Callable[[], bool] = lambda: False
+        self._covered = False
+        self._pace = Pace(options.screen.fps, bench.frames)
+        self._written = 0.0  # seconds that the terminal had taken when the last frame began
+        self._drawing = Drawing(tools.charts, options.charset)
+        self._current = 1  # the chart shown where there is room for one
+
+    # Building and resizing
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield SetupList()
+                yield Static("", id="theory", markup=False)
+            with Horizontal(id="charts"):
+                for number in (1, 2, 3, 4):
+                    yield Panel(number)
+        yield Static("", id="notes", markup=False)
+        yield Static("", id="message", markup=False)
+        yield Footer()
+        yield Static("", id="too-small", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(SetupList).show(self.bench.config)
+        self.query_one(SetupList).focus()
+        self.frame()
+        # torch is imported by the session's thread: after the first paint, not before.
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.bench.begin()
+        self.set_interval(TICK_SHARE / self.bench.frames, self._tick)
+
+    def on_unmount(self) -> None:
+        self.bench.end()
+
+    def on_resize(self, event: Resize) -> None:
+        width, height = event.size
+        sentence = too_small(width, height)
+        self.set_class(sentence is not None, "-tiny")
+        self.query_one("#too-small", Static).update(sentence or "")
+        self._arrange()
+
+    @property
+    def _single(self) -> bool:
+        small = self.size.width < WIDE[0] or self.size.height < WIDE[1]
+        return small or self.has_class("-zoomed")
+
+    def _arrange(self) -> None:
+        self.set_class(self._single, "-single")
+        for panel in self.query(Panel):
+            panel.set_class(panel.number == self._current, "-current")
+        self.call_after_refresh(self.frame)
+
+    def over(self, reader: Reader) -> LabScreen:
+        """A screen to lie over this one, looking at the run of ``reader``."""
+        options = replace(self.options, config=reader.config, reader=reader, replay=None)
+        tools = replace(self.tools, recorder=self.recorder)
+        return LabScreen(Following(reader), tools, options, under=self)
+
+    # Frames
+
+    def _tick(self) -> None:
+        if next(s for s in self.app.screen_stack[::-1] if not isinstance(s, ModalScreen)) != self:
+            self._covered = True
+            return
+        if self._covered:  # another screen has had its charts drawn under the same keys
+            self._covered = False
+            for panel in self.query(Panel):
+                panel.drawn = None
+        if self._pace.wait(busy=self.bench.running) <= 0:
+            self.frame()
+
+    def frame(self) -> None:
+        """Show what is the case now."""
+        if not self.held():
+            self.look()
+
+    def look(self) -> None:
+        """Look at the run and ask for whatever has changed; write nothing else."""
+        start = time.perf_counter()
+        if self.tools.output is not None:
+            written = self.tools.output.seconds
+            self._pace.spend(write=written - self._written)
+            self._written = written
+        self._pace.begin()
+        bench = self.bench
+        bench.heed()
+        trace = bench.trace()
+        panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
+        self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
+        self._say(trace)
+        taping.follow(self)
+        self._pace.spend(app=time.perf_counter() - start)
+
+    def _say(self, trace: Trace | None) -> None:
+        """Header, setup list, message and notes."""
+        bench, plain = self.bench, self.options.plain
+        step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
+        recording = self.recorder is not None and self.recorder.recording
+        self.query_one(Header).show(bench, step, plain=plain, recording=recording)
+        setup = self.query_one(SetupList)
+        setup.show(bench.config)
+        subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
+        if setup.border_subtitle != subtitle:
+            setup.border_subtitle = subtitle
+        self._put("#message", message_line(bench, self.size.width, plain))
+        worst = severity(bench)
+        for name in ("critical", "warning"):
+            self.query_one("#message").set_class(worst == name, f"-{name}")
+        self._put("#theory", bench.forecast.sentence if bench.forecast else "")
+        self._put("#notes", notes_text(bench, trace))
+
+    def _put(self, selector: str, content: str | Text) -> None:
+        widget = self.query_one(selector, Static)
+        if getattr(widget, "said", None) != content:  # Static repaints even where nothing changed
+            widget.said = content  # type: ignore[attr-defined]
+            widget.update(content)
+
+    def charts_drawn(self) -> None:
+        """Charts have come back from the drawing process."""
+        start = time.perf_counter()
+        panels = {f"chart-{p.number}": p for p in self.query(Panel)}
+        spent = self._drawing.collect(panels, self.app.screen.query(RowsView))
+        self._pace.spend(app=time.perf_counter() - start, child=spent)
+
+    def chart_trouble(self, key: str, sentence: str) -> None:
+        self.bench.notes.append(f"{key}: {sentence}")
+
+    def do(self, act: Callable[[], object]) -> None:
+        """Do it, and show what came of it."""
+        act()
+        self.frame()
+
+    def notice(self, sentence: str) -> None:
+        """Say it on the message line."""
+        self.bench.notice = sentence
+        self.frame()
+
+    # Changing the setup
+
+    def action_pick(self, key: str) -> None:
+        changing.pick(self, key)
+
+    def action_nudge(self, direction: int) -> None:
+        changing.nudge(self, direction)
+
+    @on(SetupList.EditRequested)
+    def _edit(self, event: SetupList.EditRequested) -> None:
+        changing.edit(self, event.line)
+
+    def action_undo(self) -> None:
+        self.do(self.bench.undo)
+
+    # Running and curing
+
+    def action_play(self) -> None:
+        self.do(self.bench.play_or_pause)
+
+    def action_step(self) -> None:
+        self.do(self.bench.step)
+
+    def action_restart(self) -> None:
+        self.do(self.bench.restart)
+
+    def action_fix(self) -> None:
+        verdict = self.bench.curable()
+        if verdict is not None:
+            self.bench.fix(verdict, verdict.next[0])
+        self.frame()
+
+    def action_remedies(self) -> None:
+        verdict = self.bench.curable()
+        if verdict is None:
+            return self.frame()
+
+        def took(place: int | None) -> None:
+            if place is not None:
+                self.do(lambda: self.bench.fix(verdict, verdict.next[place]))
+
+        self.app.push_screen(Remedies(verdict, self.bench.config), took)
+
+    def action_experiments(self) -> None:
+        if not self.bench.may_change():
+            return self.frame()
+
+        def took(experiment: Experiment | None) -> None:
+            if experiment is not None:
+                self.do(lambda: self.bench.load(experiment))
+
+        self.app.push_screen(Gallery(plain=self.options.plain), took)
+
+    def action_explain(self) -> None:
+        """Enter: explain the verdicts, unless the setup list has taken the key."""
+        verdicts, trace = self.bench.verdicts(), self.bench.trace()
+        if not verdicts or trace is None:
+            self.notice("nothing to explain: no caveat has been found in this run")
+            return
+        look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
+        self.app.push_screen(Explain(verdicts, trace, self.bench.config, self.tools.charts, look))
+
+    # Looking
+
+    @property
+    def _panel(self) -> Panel:
+        """The focused chart, or the one that had the focus last."""
+        return self.query_one(f"#chart-{self._current}", Panel)
+
+    def action_ghost(self) -> None:
+        self.do(self.bench.toggle_ghost)
+
+    def action_chart(self, number: int) -> None:
+        panel = self.query_one(f"#chart-{number}", Panel)
+        if panel.has_focus and len(panel.views) > 1:
+            self.action_view()
+            return
+        self._current = number
+        shown = panel.region.area > 0  # else it can take the focus only once it is
+        self._arrange()
+        panel.focus() if shown else self.call_after_refresh(panel.focus)
+
+    @on(DescendantFocus)
+    def _focused(self, event: DescendantFocus) -> None:
+        if isinstance(event.widget, Panel) and event.widget.number != self._current:
+            self._current = event.widget.number
+            self._arrange()
+
+    def action_view(self) -> None:
+        self._panel.turn(self._drawing.available(self.bench))
+        self.frame()
+
+    def action_focus_next_part(self) -> None:
+        focused = self.focused
+        at = focused.number if isinstance(focused, Panel) else 0
+        if at == 4 and self.query_one("#left").display:
+            self.query_one(SetupList).focus()
+        else:
+            self.action_chart(at % 4 + 1)
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoomed")
+        self._panel.focus()
+        self._arrange()
+
+    def action_scale(self) -> None:
+        self._panel.toggle_log()
+        self.frame()
+
+    def action_setup_pane(self) -> None:
+        self.toggle_class("-no-setup")
+        (self._panel if self.has_class("-no-setup") else self.query_one(SetupList)).focus()
+        self._arrange()
+
+    def action_notes_pane(self) -> None:
+        self.toggle_class("-notes")
+        self._arrange()
+
+    def action_copy(self) -> None:
+        self.notice(copy(self.app, self._panel, self.bench.trace()))
+
+    # Kept runs
+
+    def action_runs(self) -> None:
+        kept_runs.show_list(self)
+
+    def action_resume(self) -> None:
+        kept_runs.resume_shown(self)
+
+    def action_look_back(self, records: int) -> None:
+        self.do(lambda: self.bench.look_back(records))
+
+    def action_hasten(self, times: float) -> None:
+        self.do(lambda: self.bench.hasten(times))
+
+    # The program
+
+    def action_leave(self) -> None:
+        kept_runs.leave(self)
+
+    def action_picture(self) -> None:
+        taping.save_picture(self)
+
+    def action_record(self) -> None:
+        taping.record_or_stop(self)
+
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def action_help(self) -> None:
+        self.app.push_screen(Help())
+
+    def commands(self) -> Iterable[SystemCommand]:
+        return commands(self)

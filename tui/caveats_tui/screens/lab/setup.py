@@ -1,0 +1,199 @@
+"""The setup list: a line a setting, its value at the right; arrows change it in place.
+
+It shows a config and says what the person wants changed; it changes nothing itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option as ListItem
+
+from caveats.choice import Choice, Option, Table
+from caveats.config import RunConfig
+from caveats.config.settings import SETTINGS
+from caveats.data.catalogue import DATASETS
+from caveats.models.initializers import INITIALIZERS
+from caveats.training.optimizers import OPTIMIZERS
+from caveats_tui.keys import KEYS
+from caveats_tui.text.settings import shown
+
+__all__ = ["SettingLine", "SetupList", "lines", "nudged"]
+
+# Which letter opens the picker of a setting, from the table of keys.
+_LETTERS = {
+    key.action.partition("'")[2].partition("'")[0]: key.shown
+    for key in KEYS
+    if key.action.startswith("pick(")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingLine:
+    """One setting as the list shows it: ``option`` where it is a number or switch, ``table``
+    where it is chosen; neither for text (widths, files, device)."""
+
+    key: str
+    label: str
+    sentence: str
+    value: Any
+    option: Option | None = None
+    table: Table[Choice] | None = None
+
+
+def lines(config: RunConfig) -> Iterator[SettingLine]:
+    """Every setting of a config, each choice's own settings below it."""
+    flat = config.flat()
+    own: dict[str, tuple[Option, ...]] = {
+        "network.init": INITIALIZERS[config.network.init.name].options,
+        "optimizer.lr": OPTIMIZERS[config.optimizer.name].options,
+    }
+    if config.data.name is not None:
+        own["data.name"] = DATASETS[config.data.name].options
+    for key, setting in SETTINGS.items():
+        from_file = config.data.file is not None
+        if key in ("data.file", "data.target") and not from_file:
+            continue
+        if key == "data.name" and from_file:
+            continue
+        value = flat.get(key)
+        if key == "network.init":
+            value = config.network.init.name
+        words = setting.label, setting.sentence
+        yield SettingLine(key, *words, value, setting.option, setting.table)
+        for option in own.get(key, ()):
+            section = key if key == "network.init" else setting.section
+            options = {
+                "network": config.network.init.options,
+                "optimizer": config.optimizer.options,
+                "data": config.data.options,
+            }[setting.section]
+            yield SettingLine(
+                f"{section}.{option.name}",
+                f"· {option.name}",
+                option.sentence,
+                options[option.name],
+                option,
+            )
+
+
+def nudged(line: SettingLine, direction: int) -> Any:
+    """The value one step further: the neighbouring choice, the other switch position, the next of
+    1, 2, 5 × 10ⁿ (a whole number the next power of two or, below 8, one more). The same value
+    where there is no further one."""
+    value, option = line.value, line.option
+    if line.table is not None and isinstance(value, str):
+        names = list(line.table)
+        return names[(names.index(value) + direction) % len(names)]
+    if option is None or isinstance(value, (str, tuple, list)):
+        return value
+    if isinstance(option.default, bool):
+        return not value
+    whole = isinstance(option.default, int)
+    moved = _whole(int(value), direction) if whole else _ladder(float(value), direction)
+    return moved if _allowed(option, moved) else value
+
+
+def _allowed(option: Option, value: float) -> bool:
+    from caveats.errors import ConfigError
+
+    try:
+        option.check(value, "")
+    except ConfigError:
+        return False
+    return True
+
+
+def _whole(value: int, direction: int) -> int:
+    if abs(value + direction) < 8 or abs(value) < 8:
+        return value + direction
+    power = int(2 ** math.floor(math.log2(abs(value))))
+    if direction > 0:
+        return power * 2
+    return power if power < value else power // 2
+
+
+def _ladder(value: float, direction: int) -> float:
+    if value == 0:
+        return 0.01 * direction
+    sign, size = math.copysign(1, value), abs(value)
+    rungs = sorted(
+        float(f"{m}e{e}") for e in range(-9, 6) for m in (1, 2, 5)
+    )  # exact decimals, so that 0.1 stays 0.1
+    if direction * sign > 0:
+        return sign * next((r for r in rungs if r > size * 1.0001), size)
+    lower = [r for r in rungs if r < size * 0.9999]
+    return sign * lower[-1] if lower and size > 1e-6 else 0.0
+
+
+class SetupList(OptionList):
+    """The setup as a list. Arrows up and down move (OptionList's own); left and right and enter
+    are the lab's keys, which ask `current` and post nothing here; a click edits."""
+
+    DEFAULT_CSS = """
+    SetupList { border: round $border-blurred; background: $background; padding: 0; height: 1fr;
+        border-title-color: $foreground; scrollbar-size-vertical: 1; }
+    SetupList:focus { border: round $primary; }
+    """
+
+    class EditRequested(Message):
+        """The person wants to edit this line."""
+
+        def __init__(self, line: SettingLine) -> None:
+            super().__init__()
+            self.line = line
+
+    def __init__(self) -> None:
+        super().__init__(id="setup")
+        self.border_title = "setup"
+        self._shown: list[SettingLine] = []
+
+    @property
+    def current(self) -> SettingLine | None:
+        """The highlighted line."""
+        if self.highlighted is None or self.highlighted >= len(self._shown):
+            return None
+        return self._shown[self.highlighted]
+
+    def show(self, config: RunConfig) -> None:
+        """Show a config, keeping the highlight on the same setting."""
+        at = self.current.key if self.current else None
+        new = list(lines(config))
+        if new == self._shown:
+            return
+        same_keys = [line.key for line in new] == [line.key for line in self._shown]
+        self._shown = new
+        if same_keys:
+            for index, line in enumerate(new):
+                self.replace_option_prompt_at_index(index, self._prompt(line))
+            return
+        self.clear_options()
+        self.add_options([ListItem(self._prompt(line)) for line in new])
+        keys = [line.key for line in new]
+        self.highlighted = keys.index(at) if at in keys else 0
+
+    def _prompt(self, line: SettingLine) -> Text:
+        width = max(20, self.scrollable_content_region.width)
+        value = shown(line.value)
+        text = Text(no_wrap=True, overflow="ellipsis")
+        letter = _LETTERS.get(line.key, " ")
+        text.append(f"{letter} ", style="bold")
+        room = max(3, width - len(value) - 3)
+        text.append(line.label[:room].ljust(room), style="dim" if line.label[0] == "·" else "")
+        text.append(value, style="bold")
+        return text
+
+    def on_resize(self) -> None:
+        for index, line in enumerate(self._shown):
+            self.replace_option_prompt_at_index(index, self._prompt(line))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if self.current is not None:
+            self.post_message(self.EditRequested(self.current))

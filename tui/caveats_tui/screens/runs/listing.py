@@ -1,0 +1,108 @@
+"""One line a kept run, and which runs fit what was typed. Pure: knows entries, reads no folder."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from rich.text import Text
+
+from caveats.runs.shelf import Entry
+from caveats_tui.text.kept_runs import name, standing, worst
+from caveats_tui.text.numbers import loss_text, percent, spark
+from caveats_tui.text.settings import describe
+from caveats_tui.text.times import age
+
+__all__ = ["fits", "heading", "line"]
+
+SPARK = 12  # cells of the picture of the loss
+_LEFT = 3  # cells for the mark and the star
+NAME = 38  # cells: a folder's name and the beginning of its setup
+# Title, width, and whether it stays where there is little room.
+_COLUMNS = (
+    ("state", 13, True),
+    ("loss", 9, True),
+    ("accuracy", 8, False),
+    ("verdict", 20, True),
+    ("course", SPARK, False),
+    ("age", 6, True),
+)
+
+
+def columns(width: int) -> tuple[int, list[bool]]:
+    """The cells for a run's name and setup, and which columns are shown."""
+    wide = width - _LEFT - sum(room + 1 for _, room, _ in _COLUMNS) >= NAME
+    shown = [wide or stays for _, _, stays in _COLUMNS]
+    right = sum(room + 1 for (_, room, _), there in zip(_COLUMNS, shown, strict=True) if there)
+    return max(8, width - _LEFT - right), shown
+
+
+def fits(entry: Entry, typed: str, now: datetime) -> bool:
+    """Whether name, setup, state or verdicts hold every word that was typed."""
+    words = typed.lower().split()
+    said = [name(entry), entry.folder.name, entry.problem, "starred" * entry.label.starred]
+    manifest = entry.manifest
+    if manifest is not None:
+        verdicts = manifest.standing.verdicts or ()
+        said += [describe(manifest.config, None), standing(manifest, now), worst(manifest)[0]]
+        said += [caveat for caveat, _ in verdicts]
+    text = " ".join(said).lower()
+    return all(word in text for word in words)
+
+
+def heading(width: int) -> Text:
+    """The titles over the columns."""
+    name_width, shown = columns(width)
+    text = Text(" " * _LEFT + " run".ljust(name_width), no_wrap=True)
+    for (title, room, _), there in zip(_COLUMNS, shown, strict=True):
+        if there:
+            text.append(" " + title.ljust(room))
+    text.truncate(width)
+    return text
+
+
+def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) -> Text:
+    """A run in one line of ``width`` cells: mark, star, name and setup, state, outcome, the course
+    of the loss, age."""
+    text = Text(no_wrap=True, overflow="crop")
+    text.append((">" if plain else "▸") if marked else " ", style="bold")
+    text.append((" *" if plain else " ★") if entry.label.starred else "  ", style="bold")
+    manifest = entry.manifest
+    if manifest is None:
+        text.append(f" {entry.problem}", style="dim")
+        text.truncate(width, overflow="ellipsis")
+        return text
+    room, shown = columns(width)
+    told = Text(f" {name(entry)}", style="bold" if entry.label.name else "")
+    told.append(f"  {describe(manifest.config, manifest.units[-1])}", style="not bold dim")
+    told.truncate(room, overflow="ellipsis", pad=True)
+    text.append_text(told)
+    end = manifest.standing
+    verdict, severity = worst(manifest)
+    top = max((v for v in end.curve if math.isfinite(v)), default=1.0) or 1.0
+    cells = (
+        (standing(manifest, now), ""),
+        (loss_text(end.loss), ""),
+        (percent(end.accuracy), ""),
+        (verdict, "bold" if severity == "critical" else ""),
+        (spark(thinned(end.curve), top, plain), ""),
+        (age((now - manifest.created).total_seconds()), "dim"),
+    )
+    for (said, style), (_, wide, _), there in zip(cells, _COLUMNS, shown, strict=True):
+        if not there:
+            continue
+        cell = Text(f" {said}", style=style)
+        cell.truncate(wide + 1, overflow="ellipsis", pad=True)
+        text.append_text(cell)
+    if plain:
+        text = Text(text.plain.replace(" · ", " | ").replace("…", "~"), no_wrap=True)
+    text.truncate(width)
+    return text
+
+
+def thinned(curve: tuple[float, ...]) -> list[float | None]:
+    """At most `SPARK` of the losses, None for what is not finite."""
+    places = range(len(curve))
+    if len(curve) > SPARK:
+        places = range(0, len(curve), -(-len(curve) // SPARK))
+    return [curve[i] if math.isfinite(curve[i]) else None for i in places]

@@ -1,0 +1,350 @@
+"""The list of kept runs: filter, open, compare, star, name, delete and take that back.
+
+What a line says is `listing`, reading the folders is `loader`, both beside this file.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option as ListItem
+
+from caveats.errors import ConfigError, visible
+from caveats.runs.manifest import Manifest
+from caveats.runs.reader import Reader
+from caveats.runs.shelf import Entry, delete, label, undelete
+from caveats_tui.charts.spec import Charset
+from caveats_tui.screens.dialogs import Edit
+from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
+from caveats_tui.screens.runs.listing import fits, heading, line
+from caveats_tui.screens.runs.loader import Loader
+from caveats_tui.text.kept_runs import alive, name, standing
+from caveats_tui.text.times import age, now
+
+if TYPE_CHECKING:
+    from caveats_tui.charts.process import ChartProcess
+
+__all__ = ["RunsScreen"]
+
+TICK = 0.25  # seconds between two looks at what the loader has read
+FOOTER = (
+    ("enter", "open"), ("q", "leave"), ("/", "filter"), ("space", "mark"), ("c", "compare"),
+    ("*", "star"), ("n", "name"), ("d", "delete"), ("u", "undo"), ("R", "resume"),
+)  # fmt: skip
+
+
+class RunsScreen(Screen[Reader | Path | None]):
+    """Gives a reader where a run is to be looked at, a folder where one is to go on."""
+
+    DEFAULT_CSS = """
+    RunsScreen #head { height: 1; background: $panel; }
+    RunsScreen Input { height: 1; background: $surface; }
+    RunsScreen #columns { height: 1; color: $text-muted; }
+    RunsScreen OptionList, RunsScreen OptionList:focus { border: none; height: 1fr; padding: 0;
+        scrollbar-size-vertical: 1;
+        background: $background; }
+    RunsScreen #said { height: 1; background: $surface; }
+    RunsScreen #keys { height: 1; background: $panel; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("q", "leave", "leave"),
+        Binding("slash", "filter", "filter"),
+        Binding("space", "mark", "mark"),
+        Binding("c", "compare", "compare"),
+        Binding("asterisk", "star", "star"),
+        Binding("n", "name", "name"),
+        Binding("d,delete", "delete", "delete"),
+        Binding("u", "undo", "undo"),
+        Binding("R", "resume", "resume"),
+        Binding("down", "move(1)", "down", priority=True),
+        Binding("up", "move(-1)", "up", priority=True),
+    ]
+
+    def __init__(
+        self,
+        place: Path,
+        charts: ChartProcess,
+        *,
+        charset: Charset,
+        deleted: list[Path] | None = None,
+    ) -> None:
+        """``deleted`` is where runs deleted earlier lie in the trash, the last one last: undo
+        reaches back to them, and what is deleted here is added."""
+        super().__init__()
+        self.loader = Loader(place)
+        self._charts, self._charset, self._plain = charts, charset, charset == "ascii"
+        self._entries: tuple[Entry, ...] = ()
+        self._shown: list[Entry] = []
+        self._marked: list[Path] = []
+        self._deleted = [] if deleted is None else deleted
+        self._said = ""
+        self._busy = False
+        self._lines: dict[Path, tuple[tuple[object, ...], Text]] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="head", markup=False)
+        yield Input(placeholder="/ and a few letters show only the runs that fit", compact=True)
+        yield Static("", id="columns", markup=False)
+        yield OptionList()
+        yield Static("", id="said", markup=False)
+        keys = Text(no_wrap=True, overflow="crop")
+        for key, words in FOOTER:
+            keys.append(f" {key}", style="bold")
+            keys.append(f" {words}")
+        yield Static(keys, id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).focus()
+        self.loader.start()
+        self.set_interval(TICK, self._tick)
+
+    def on_unmount(self) -> None:
+        self.loader.stop()
+
+    def on_resize(self, event: Resize) -> None:
+        self.query_one("#columns", Static).update(heading(self._width))
+        self._fill()
+
+    # Showing
+
+    def _tick(self) -> None:
+        self._fill()  # ages grow, and a process may fall silent, without any news
+        self._tell()
+
+    def _fill(self) -> None:
+        """Show the runs that fit, the highlight on the run where it was."""
+        at = self._current
+        self._entries = self.loader.entries
+        typed, moment = self.query_one(Input).value, now()
+        self._shown = [entry for entry in self._entries if fits(entry, typed, moment)]
+        view = self.query_one(OptionList)
+        prompts = [self._line(entry, moment) for entry in self._shown]
+        if view.option_count == len(prompts) and prompts:
+            for place, prompt in enumerate(prompts):
+                if view.get_option_at_index(place).prompt is not prompt:
+                    view.replace_option_prompt_at_index(place, prompt)
+        else:
+            view.clear_options()
+            view.add_options([ListItem(prompt) for prompt in prompts])
+        folders = [entry.folder for entry in self._shown]
+        if at is not None and at.folder in folders:
+            view.highlighted = folders.index(at.folder)
+        elif folders:
+            view.highlighted = min(view.highlighted or 0, len(folders) - 1)
+
+    def _line(self, entry: Entry, moment: datetime) -> Text:
+        """A run's line, made anew only where it says something new: 0.3 ms each."""
+        width, marked = self._width, entry.folder in self._marked
+        said: tuple[object, ...] = entry, width, marked
+        if entry.manifest is not None:
+            span = age((moment - entry.manifest.created).total_seconds())
+            said = *said, standing(entry.manifest, moment), span
+        before = self._lines.get(entry.folder)
+        if before is not None and before[0] == said:
+            return before[1]
+        text = line(entry, width, marked=marked, plain=self._plain, now=moment)
+        self._lines[entry.folder] = said, text
+        return text
+
+    @property
+    def _width(self) -> int:
+        """Of a line: what the list's padding and its scrollbar leave."""
+        return max(40, self.size.width - 4)
+
+    def _tell(self) -> None:
+        done, total = self.loader.progress
+        many = f"{len(self._shown):,} of {len(self._entries):,} runs"
+        if not self.loader.complete:
+            many = f"reading {done:,} of {total:,} runs"
+        head = Text(f" kept runs  {many} in {visible(self.loader.place)}", no_wrap=True)
+        head.stylize("bold", 1, 10)
+        said = self._said or self.loader.problem
+        if not said and self.loader.complete and not self._entries:
+            said = "no run has been kept yet: each that makes a step is"
+        if not said and len(self._marked) > 1:
+            said = f"{len(self._marked)} runs are marked: c compares them"
+        self._put("#head", head)
+        self._put("#said", Text(f" {said}", no_wrap=True, overflow="ellipsis"))
+
+    def _put(self, selector: str, content: Text) -> None:
+        widget = self.query_one(selector, Static)
+        if getattr(widget, "said", None) != content:  # Static repaints even where nothing changed
+            widget.said = content  # type: ignore[attr-defined]
+            widget.update(content)
+
+    def _say(self, sentence: str) -> None:
+        self._said = sentence
+        self._tell()
+
+    @property
+    def _current(self) -> Entry | None:
+        at = self.query_one(OptionList).highlighted
+        return None if at is None or at >= len(self._shown) else self._shown[at]
+
+    # Moving and filtering
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self._said = ""
+        self._fill()
+        self._tell()
+
+    @on(Input.Submitted)
+    def _filtered(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def action_filter(self) -> None:
+        self.query_one(Input).focus()
+
+    def action_move(self, direction: int) -> None:
+        view = self.query_one(OptionList)
+        if self._shown:
+            at = 0 if view.highlighted is None else view.highlighted + direction
+            view.highlighted = max(0, min(len(self._shown) - 1, at))
+
+    def action_leave(self) -> None:
+        """Escape leaves the filter first."""
+        field = self.query_one(Input)
+        if field.has_focus or field.value:
+            field.value = ""
+            self.query_one(OptionList).focus()
+        else:
+            self.dismiss(None)
+
+    # Doing
+
+    @on(OptionList.OptionSelected)
+    def _open(self) -> None:
+        entry = self._current
+        if entry is not None and not self._busy:
+            self._busy = True
+            self._say(f"opening {name(entry)}")
+            self._read(entry.folder)
+
+    @work(thread=True)
+    def _read(self, folder: Path) -> None:
+        """A long run takes a second to read: not on the screen's thread."""
+        try:
+            reader = Reader(folder)
+        except ConfigError as error:
+            self.app.call_from_thread(self._failed, str(error))
+        else:
+            self.app.call_from_thread(self.dismiss, reader)
+
+    def _failed(self, sentence: str) -> None:
+        self._busy = False
+        self._say(sentence)
+
+    def action_resume(self) -> None:
+        entry = self._current
+        if entry is None or entry.manifest is None:
+            return
+        if alive(entry.manifest, now()):
+            self._say(f"{name(entry)} is being trained: enter looks at it, R once it has stopped")
+        else:
+            self.dismiss(entry.folder)
+
+    def action_mark(self) -> None:
+        entry = self._current
+        if entry is None or entry.manifest is None:
+            return
+        if entry.folder in self._marked:
+            self._marked.remove(entry.folder)
+        elif len(self._marked) < MOST_COMPARED:
+            self._marked.append(entry.folder)
+        else:
+            self._say(
+                f"{MOST_COMPARED} runs are marked: more curves in one chart could not be told apart"
+            )
+            return
+        self._said = ""
+        self._fill()
+        self.action_move(1)
+        self._tell()
+
+    def action_compare(self) -> None:
+        chosen = [entry for entry in self._entries if entry.folder in self._marked]
+        if len(chosen) < 2:
+            self._say("mark two runs or more with space, then c compares them")
+        elif not self._busy:
+            self._busy = True
+            self._say("reading the records")
+            self._compare([(name(entry), entry.folder) for entry in chosen])
+
+    @work(thread=True)
+    def _compare(self, chosen: list[tuple[str, Path]]) -> None:
+        runs: list[Compared] = []
+        try:
+            for called, folder in chosen:
+                reader = Reader(folder)
+                manifest: Manifest = reader.manifest
+                runs.append(Compared(called, manifest, reader.history.snapshot()))
+        except ConfigError as error:
+            self.app.call_from_thread(self._failed, str(error))
+        else:
+            self.app.call_from_thread(self._show_compared, runs)
+
+    def _show_compared(self, runs: list[Compared]) -> None:
+        self._failed("")
+        self.app.push_screen(Compare(runs, self._charts, self._charset))
+
+    def action_star(self) -> None:
+        entry = self._current
+        if entry is not None:
+            self._label(entry, starred=not entry.label.starred)
+
+    def action_name(self) -> None:
+        entry = self._current
+        if entry is None:
+            return
+
+        def took(text: str | None) -> None:
+            if text is not None:
+                self._label(entry, text=text)
+
+        sentence = "A run with a name is never dropped to make room; no name takes it away."
+        self.app.push_screen(Edit("name", sentence, entry.label.name, lambda text: None), took)
+
+    def _label(self, entry: Entry, text: str | None = None, starred: bool | None = None) -> None:
+        try:
+            label(entry.folder, name=text, starred=starred)
+        except ConfigError as error:
+            self._say(str(error))
+        self.loader.look()
+
+    def action_delete(self) -> None:
+        entry = self._current
+        if entry is None:
+            return
+        if entry.manifest is not None and alive(entry.manifest, now()):
+            self._say(f"{name(entry)} is being trained: stop it first")
+            return
+        try:
+            self._deleted.append(delete(entry.folder))
+        except ConfigError as error:
+            self._say(str(error))
+            return
+        if entry.folder in self._marked:
+            self._marked.remove(entry.folder)
+        self._say(f"{name(entry)} is in the trash: u takes it back")
+        self.loader.look()
+
+    def action_undo(self) -> None:
+        if not self._deleted:
+            self._say("nothing to take back")
+            return
+        try:
+            self._say(f"{visible(undelete(self._deleted.pop()).name)} is back")
+        except ConfigError as error:
+            self._say(str(error))
+        self.loader.look()

@@ -1,0 +1,48 @@
+"""Measured numbers in words: losses, shares, sizes, and small bars."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["loss_text", "number", "number_cell", "percent", "size", "spark"]
+
+_BARS = "▁▂▃▄▅▆▇█"
+_ASCII_BARS = "_.-~=+*#"
+
+
+def number(value: float) -> str:
+    """Three digits: 0.123, 12.3, 4.56e-05."""
+    return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def number_cell(value: object, broken: bool) -> str:
+    """A table's cell: "inf/nan" for a number that came out infinite or NaN, "-" for one there is
+    not."""
+    if value is None:
+        return "inf/nan" if broken else "-"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def loss_text(value: float) -> str:
+    """A loss in a list of runs; a dash where there is none."""
+    return "-" if math.isnan(value) else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """A share in percent; a dash where there is none."""
+    return "-" if math.isnan(share) else f"{share:.1%}"
+
+
+def size(text: str) -> str:
+    """How long a text of ASCII is."""
+    return f"{len(text)} bytes" if len(text) < 1000 else f"{len(text) / 1000:.1f} KB"
+
+
+def spark(values: list[float | None], top: float, plain: bool) -> str:
+    """Losses as a line of bars from 0 to ``top``; × where the loss was not finite."""
+    bars = _ASCII_BARS if plain else _BARS
+    height = len(bars) - 1
+    return "".join(
+        "×" if value is None else bars[max(0, min(height, round(value / top * height)))]
+        for value in values
+    )

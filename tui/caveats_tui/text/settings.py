@@ -1,0 +1,57 @@
+"""Settings of a config in words: one value, a whole config in a line, a change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from caveats.config import RunConfig
+from caveats.errors import visible
+
+__all__ = ["called", "changes_shown", "describe", "shown"]
+
+
+def shown(value: Any) -> str:
+    """A value as a person writes it: 64-64-64, 64×20, on, 0.1, constant (value 0.5)."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) for v in value):
+        runs = [(width, len(list(same))) for width, same in groupby(value)]
+        return "-".join(f"{w}×{n}" if n > 6 else "-".join([str(w)] * n) for w, n in runs)
+    if isinstance(value, Mapping):
+        own = ", ".join(f"{key} {shown(v)}" for key, v in value.items() if key != "name")
+        return f"{shown(value.get('name'))} ({own})"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(shown, value)) or "none"
+    return "" if value is None else visible(value)
+
+
+def describe(config: RunConfig, outputs: int | None) -> str:
+    """A config in one line: digits · 64-64-64-10 · relu · he_normal · sgd 0.1."""
+    data = config.data.name or visible(config.data.file or "").rpartition("/")[2]
+    widths = [*config.network.widths, *([] if outputs is None else [outputs])]
+    activation = config.network.activation
+    name = activation if isinstance(activation, str) else "mixed"
+    optimizer = f"{config.optimizer.name} {shown(config.optimizer.lr)}"
+    return " · ".join(
+        (data, shown(widths) or "no layers", name, config.network.init.name, optimizer)
+    )
+
+
+def changes_shown(changes: Mapping[str, Any], config: RunConfig) -> str:
+    """A change of config in words: "lr 0.3 → 0.003"; what stays as it is goes unsaid."""
+    flat = config.flat()
+    return ", ".join(
+        f"{called(key)} {shown(flat.get(key))} → {shown(value)}"
+        for key, value in changes.items()
+        if flat.get(key) != value
+    )
+
+
+def called(key: str) -> str:
+    """A dotted key in a word: lr, init, optimizer."""
+    section, _, name = key.partition(".")
+    return visible(section if name == "name" else name)
