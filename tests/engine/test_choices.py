@@ -257,10 +257,10 @@ def test_the_schedule_and_the_rate_reach_every_optimizer(name: str) -> None:
     trainer = Trainer(config, Run(config).dataset)
     for step in range(4):
         assert trainer.lr == pytest.approx(config.optimizer.lr * (1 - step / 4))
-        trainer.train_step()
         assert all(
             g["lr"] == config.optimizer.lr * (1 - step / 4) for g in trainer.optimizer.param_groups
         )
+        trainer.train_step()
 
 
 @pytest.mark.parametrize(

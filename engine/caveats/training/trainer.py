@@ -144,6 +144,7 @@ class Trainer:
         self.last_x = self.x[:0]
         self._reads_losses = self.device.type == "cpu"
         self._dropout_state = self._first_dropout_state(seed)
+        self._set_lr()
 
     def _make_optimizer(self) -> Any:
         settings = self.config.optimizer
@@ -158,6 +159,11 @@ class Trainer:
         factor = SCHEDULES[settings.schedule].make(self.step, self.config.training.steps)
         return settings.lr * float(factor)
 
+    def _set_lr(self) -> None:
+        """Leave the learning rate of the next step in the optimizer, as torch's schedulers do."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr
+
     def train_step(self) -> Tensor:
         """Make one update; returns the minibatch loss, a scalar still on the device.
 
@@ -166,10 +172,6 @@ class Trainer:
         wait for the device, so there the update is made.
         """
         x, y = self.batches.next()
-        settings = self.config.optimizer
-        if settings.schedule != "constant":
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.lr
         drawn = self._dropout_state
         with self.own_dropout():
             loss = self.loss_function(self.network(x), y)
@@ -179,10 +181,13 @@ class Trainer:
             return detached
         self.optimizer.zero_grad()
         loss.backward()
+        settings = self.config.optimizer
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm)
         self.optimizer.step()
         self.step += 1
+        if settings.schedule != "constant":
+            self._set_lr()
         return detached
 
     def change(self, config: Recipe) -> None:
@@ -206,8 +211,7 @@ class Trainer:
             take_options(self.optimizer, fresh)
         else:
             self.optimizer = fresh
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
+        self._set_lr()
 
     def state(self) -> dict[str, Any]:
         """All that a bit-exact continuation needs beside the config and the data; a copy, which
@@ -226,6 +230,7 @@ class Trainer:
         self.step = state["step"]
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._set_lr()
         self.batches.load(state["batches"])
         self._dropout_state = state["dropout"]
 

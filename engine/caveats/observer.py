@@ -1,0 +1,191 @@
+"""Watches a network in training: decides at each step whether to measure, and into which history.
+
+It knows a probe, an optimizer and a cadence; it knows no config and trains nothing. `caveats.run`
+has one for its own network, and whoever trains a network of their own can have one too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from caveats.history import Event, History
+from caveats.measuring.cadence import Cadence
+from caveats.measuring.divergence import Divergence, locate
+from caveats.measuring.firing import LISTEN_EVERY, Firing
+from caveats.measuring.probe import Measurement, Probe
+from caveats.measuring.readings import Readings
+from caveats.models.isolation import undisturbed
+
+__all__ = ["Observer"]
+
+
+class Observer:
+    """Measures what a training does into ``history``, at the steps that ``cadence`` names and at
+    the last one. Each training step is made inside `watching` and then told of: `advance` takes its
+    loss, `diverge` says where it broke. `record` measures out of turn.
+
+    ``optimizer`` is asked for its ``param_groups`` and ``state`` alone; ``planned`` is how many
+    steps there will be, 0 where unknown; ``clock`` gives the seconds since training began.
+    ``activations`` lists the activations of the first layers, which are listened to in some
+    training steps; ``rows`` are all training rows, on which dead units are counted once more.
+
+    ``optimizer``, ``planned`` and ``history`` may be replaced between two steps.
+    """
+
+    def __init__(
+        self,
+        probe: Probe,
+        optimizer: Any,
+        history: History,
+        cadence: Cadence,
+        *,
+        clock: Callable[[], float],
+        planned: int = 0,
+        activations: Callable[[], Sequence[nn.Module]] = list,
+        rows: Tensor | None = None,
+    ) -> None:
+        self.probe, self.optimizer, self.history = probe, optimizer, history
+        self.planned = planned
+        self.step = 0
+        self.divergence: Divergence | None = None
+        self._cadence, self._clock = cadence, clock
+        self._activations, self._rows = activations, rows
+        self._firing = Firing(self.units, probe.x.device)
+        self._readings = Readings(probe)
+        self._losses: float | Tensor = 0.0
+        self._losses_since = 0
+        self._confirmed_dead = -1.0
+        self._on_cpu = probe.x.device.type == "cpu"
+
+    @property
+    def units(self) -> list[int]:
+        """Units of each layer, in the order of the probe's names."""
+        return [len(layer.weight) for layer in self.probe.names]
+
+    @property
+    def finished(self) -> bool:
+        return self.divergence is not None or 0 < self.planned <= self.step
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Around the next training step."""
+        step = self.step + 1
+        if self._due(step):
+            self.probe.remember()
+        if step % LISTEN_EVERY:
+            yield
+        else:
+            with self._firing.listening(self._activations()):
+                yield
+
+    def advance(self, loss: Tensor) -> None:
+        """Take in that a step was made, with this minibatch ``loss``, and measure it if it is
+        due."""
+        self.step += 1
+        # On the CPU a float, which costs less than a tensor; on a GPU a float would wait.
+        self._losses += loss.item() if self._on_cpu else loss.double()
+        self._losses_since += 1
+        if self._due(self.step):
+            self.record()
+
+    def diverge(self, where: str) -> None:
+        """Take in that the next step cannot be made, and measure what there is."""
+        self._note_divergence(where)
+        self.record()
+
+    def record(self) -> None:
+        """Measure now, unless this very step was."""
+        newest = self.history.version[0]
+        if newest == self.step:
+            return
+        deep = self.step == 0 or self.finished or self._cadence.deep(self.step)
+        measurement = self.probe.measure(self._firing.silent(), deep)
+        if deep:
+            self._confirm(measurement)
+        made = self._losses_since
+        batch_loss = float(self._losses) / made if made else math.nan
+        self._losses = 0.0
+        self._losses_since = 0
+        readings = {}
+        if self.step and not self.divergence and (self.finished or self._cadence.reads(self.step)):
+            readings = self._readings.take(self.optimizer)
+        self.history.append(
+            self.step,
+            {
+                "loss": measurement.loss,
+                "accuracy": measurement.accuracy,
+                "batch_loss": batch_loss,
+                "lr": max(float(group["lr"]) for group in self.optimizer.param_groups),
+                "seconds": self._clock(),
+                **readings,
+            },
+            measurement.layers,
+            measurement.states,
+        )
+        broken = not math.isfinite(measurement.loss) or (made and not math.isfinite(batch_loss))
+        if self.divergence is None and broken:
+            self._note_divergence(self._place_on_probe_rows(newest))
+
+    def state(self) -> dict[str, Any]:
+        """All that `load` needs to go on as if it had watched all the time; the history is not in
+        it."""
+        units = self.units
+        born = self.probe.born_dead or {}
+        return {
+            "born_dead": torch.cat(
+                [
+                    torch.from_numpy(born[i]) if i in born else torch.zeros(n, dtype=torch.bool)
+                    for i, n in enumerate(units)
+                ]
+            ),
+            "quiet_for": self._firing.state(),
+            "losses": float(self._losses),
+            "losses_since": self._losses_since,
+            "confirmed_dead": self._confirmed_dead,
+        }
+
+    def load(self, state: Mapping[str, Any], step: int, history: History) -> None:
+        """Go on from a `state` at ``step``, its records in ``history``."""
+        born = state["born_dead"].split(self.units)
+        self.probe.born_dead = {i: layer.numpy() for i, layer in enumerate(born)}
+        self._firing.load(state["quiet_for"])
+        self._losses, self._losses_since = state["losses"], state["losses_since"]
+        self._confirmed_dead = state["confirmed_dead"]
+        self.step, self.history = step, history
+        for event in history.snapshot().events:
+            if event.kind == "diverged":
+                self.divergence = Divergence(event.step, event.text)
+
+    def _due(self, step: int) -> bool:
+        return self._cadence.due(step, self.planned) or 0 < self.planned <= step
+
+    def _confirm(self, measurement: Measurement) -> None:
+        """Count the dead units again on every training row, if the probe's count has changed."""
+        if self._rows is None:
+            return
+        counted = float(np.nansum(measurement.layers["dead"]))
+        if len(self.probe.x) == len(self._rows):
+            measurement.layers["confirmed_dead"][:] = measurement.layers["dead"]
+        elif counted != self._confirmed_dead or self.finished:
+            measurement.layers["confirmed_dead"][:] = self.probe.confirm(self._rows)
+            self._confirmed_dead = counted
+
+    def _note_divergence(self, where: str) -> None:
+        self.divergence = Divergence(self.step, where)
+        self.history.note(Event(self.step, "diverged", where))
+
+    def _place_on_probe_rows(self, since: int) -> str:
+        """Where a record found what is not finite. On a GPU nobody looked since the record at
+        ``since``, and one broken step breaks every weight: then only that much is known."""
+        with undisturbed(self.probe.network, self.probe.x.device):
+            where = locate(self.probe.network, self.probe.names, self.probe.x)
+        if self._on_cpu or not where.startswith(("weights", "parameter")):
+            return where
+        return f"a loss or a gradient between the steps {since} and {self.step}"
