@@ -54,7 +54,9 @@ class Observer:
         self.probe, self.optimizer, self.history = probe, optimizer, history
         self.planned = planned
         self.step = 0
+        self.speed = 0.0  # steps a second over the last second or so, measuring included
         self.divergence: Divergence | None = None
+        self._speed_since = (0, 0.0)  # step, seconds
         self._cadence, self._clock = cadence, clock
         self._activations, self._rows = activations, rows
         self._firing = Firing(self.units, probe.x.device)
@@ -68,6 +70,15 @@ class Observer:
     def units(self) -> list[int]:
         """Units of each layer, in the order of the probe's names."""
         return [len(layer.weight) for layer in self.probe.names]
+
+    @property
+    def seconds(self) -> float:
+        """Since training began, by the clock that was given."""
+        return self._clock()
+
+    @property
+    def device(self) -> str:
+        return str(self.probe.x.device)
 
     @property
     def finished(self) -> bool:
@@ -94,11 +105,13 @@ class Observer:
         self._losses_since += 1
         if self._due(self.step):
             self.record()
+        self._time()
 
     def diverge(self, where: str) -> None:
         """Take in that the next step cannot be made, and measure what there is."""
         self._note_divergence(where)
         self.record()
+        self._time()
 
     def record(self) -> None:
         """Measure now, unless this very step was."""
@@ -123,7 +136,7 @@ class Observer:
                 "accuracy": measurement.accuracy,
                 "batch_loss": batch_loss,
                 "lr": max(float(group["lr"]) for group in self.optimizer.param_groups),
-                "seconds": self._clock(),
+                "seconds": self.seconds,
                 **readings,
             },
             measurement.layers,
@@ -159,12 +172,20 @@ class Observer:
         self._losses, self._losses_since = state["losses"], state["losses_since"]
         self._confirmed_dead = state["confirmed_dead"]
         self.step, self.history = step, history
+        self._speed_since = step, self.seconds
         for event in history.snapshot().events:
             if event.kind == "diverged":
                 self.divergence = Divergence(event.step, event.text)
 
     def _due(self, step: int) -> bool:
         return self._cadence.due(step, self.planned) or 0 < self.planned <= step
+
+    def _time(self) -> None:
+        from_step, from_seconds = self._speed_since
+        now = self.seconds
+        if now - from_seconds >= 0.5 or (self.finished and now > from_seconds):
+            self.speed = (self.step - from_step) / (now - from_seconds)
+            self._speed_since = self.step, now
 
     def _confirm(self, measurement: Measurement) -> None:
         """Count the dead units again on every training row, if the probe's count has changed."""

@@ -83,8 +83,6 @@ class Run:
         self.baseline = constant_loss(probe.y, loss)
         self.reach = kernel_reach(probe.x, probe.y, loss)
         self._clock = Stopwatch()
-        self._speed = 0.0
-        self._speed_since = (0, 0.0)  # step, seconds
         self.observer = Observer(
             probe,
             trainer.optimizer,
@@ -128,13 +126,17 @@ class Run:
         return self.observer.units
 
     @property
+    def device(self) -> str:
+        return self.observer.device
+
+    @property
     def finished(self) -> bool:
         return self.observer.finished
 
     @property
     def speed(self) -> float:
         """Steps a second over the last second or so, measuring included."""
-        return self._speed
+        return self.observer.speed
 
     def advance(self) -> None:
         """Make one step, and measure it where it is due; the last step always is."""
@@ -148,10 +150,6 @@ class Run:
                 self.observer.diverge(where)
             else:
                 self.observer.advance(loss)
-        from_step, from_seconds = self._speed_since
-        if self.seconds - from_seconds >= 0.5 or self.finished:
-            self._speed = (self.step - from_step) / (self.seconds - from_seconds)
-            self._speed_since = self.step, self.seconds
 
     def record(self) -> None:
         """Measure now, unless this very step was."""
@@ -193,9 +191,8 @@ class Run:
     def load(self, state: Mapping[str, Any], history: History) -> None:
         """Go on from a `state` of a run of the same config, its records in ``history``."""
         self.trainer.load(state["trainer"])
-        self.observer.load(state, self.step, history)
         self._clock.before = state["seconds"]
-        self._speed_since = self.step, self.seconds
+        self.observer.load(state, self.step, history)
         history.facts = self._facts()
 
     def _facts(self) -> Facts:

@@ -28,7 +28,7 @@ def data_of(manifest: Manifest) -> Dataset:
     Raises:
         ConfigError: one sentence, for a run on a file, and for data that come out otherwise here.
     """
-    config = manifest.config
+    config = manifest.configured()
     if config.data.file is not None:
         raise ConfigError("its data are a file, which is not read for a run that is only watched")
     data = load(config.data.settings())

@@ -19,7 +19,10 @@ import tomli_w
 from caveats.config import RunConfig
 from caveats.config.reading import MAX_LAYERS, MAX_WIDTH
 from caveats.errors import ConfigError, visible
+from caveats.facts import LayerFacts, OptimizerFacts
+from caveats.runs.facts_table import facts_from_toml, facts_to_toml
 from caveats.runs.files import read_whole, replace_file
+from caveats.runs.section import Section
 from caveats.status import STATES, State
 
 __all__ = [
@@ -64,9 +67,14 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """All of run.toml. ``layers`` and ``units`` hold one entry a layer, the output layer last;
-    ``starts`` counts how often the run was begun or resumed; ``kind`` is "run" or "lab"."""
+    ``starts`` counts how often the run was begun or resumed; ``kind`` is "run", "lab" or "watch".
 
-    config: RunConfig
+    ``config`` is None where the network is a person's own, which no config describes (kind
+    "watch"); ``steps`` is then how many are planned, 0 where unknown. ``layer_facts`` (one each, or
+    none at all) and ``optimizer`` are what was observed of them.
+    """
+
+    config: RunConfig | None
     layers: tuple[str, ...]
     units: tuple[int, ...]
     kind: str = "run"
@@ -81,6 +89,19 @@ class Manifest:
     pid: int = 0
     starts: int = 1
     standing: Standing = field(default_factory=Standing)
+    steps: int = 0
+    layer_facts: tuple[LayerFacts, ...] = ()
+    optimizer: OptimizerFacts | None = None
+
+    def configured(self) -> RunConfig:
+        """The config that the run was trained from; raises ConfigError where there is none."""
+        if self.config is None:
+            raise ConfigError("this is a training that was watched: it has no config")
+        return self.config
+
+    def planned(self) -> int:
+        """How many steps it is to have, 0 where unknown."""
+        return self.steps if self.config is None else self.config.training.steps
 
     def write(self, folder: Path) -> None:
         """Replace the file in ``folder``; raises OSError."""
@@ -102,6 +123,14 @@ class Manifest:
         }
         if now.verdicts is not None:
             status["verdicts"] = [list(verdict) for verdict in now.verdicts]
+        tree: dict[str, Any] = {}
+        if self.config is None:
+            tree["steps"] = self.steps
+        else:
+            tree["config"] = self.config.to_dict()
+        facts = facts_to_toml(self.layer_facts, self.optimizer)
+        if facts:
+            tree["facts"] = facts
         return tomli_w.dumps(
             {
                 "format": FORMAT,
@@ -117,7 +146,7 @@ class Manifest:
                 "status": status,
                 "process": {"host": self.host, "pid": self.pid, "starts": self.starts},
                 "versions": dict(self.versions),
-                "config": self.config.to_dict(),
+                **tree,
             }
         )
 
@@ -159,16 +188,19 @@ class Manifest:
             raise ConfigError(f"{where}: layers and units should be lists of one length")
         process = top.section("process")
         versions = top.section("versions")
-        config = top.section("config").tree
-        try:
-            read_config = RunConfig.from_dict(config, where)
-        except (TypeError, OverflowError) as error:
-            raise ConfigError(f"{where}: [config] cannot be read: {visible(error)}") from None
+        kind = top.text("kind")
+        facts = top.section("facts") if "facts" in top.tree else Section({}, where)
+        layer_facts, optimizer = facts_from_toml(facts)
+        if len(layer_facts) not in (0, len(layers)):
+            raise ConfigError(f"{where}: facts: layers should be as many as layers")
         return cls(
-            config=read_config,
+            config=None if kind == "watch" and "config" not in tree else read_config(top),
             layers=layers,
             units=units,
-            kind=top.text("kind"),
+            kind=kind,
+            steps=top.whole("steps") if "steps" in top.tree else 0,
+            layer_facts=layer_facts,
+            optimizer=optimizer,
             created=top.moment("created"),
             baseline=top.number("baseline"),
             reachable=top.number("reachable") if "reachable" in top.tree else 0.0,
@@ -183,6 +215,13 @@ class Manifest:
             starts=process.whole("starts"),
             standing=read_standing(top.section("status")),
         )
+
+
+def read_config(top: Section) -> RunConfig:
+    try:
+        return RunConfig.from_dict(top.section("config").tree, top.where)
+    except (TypeError, OverflowError) as error:
+        raise ConfigError(f"{top.where}: [config] cannot be read: {visible(error)}") from None
 
 
 def read_standing(status: Section) -> Standing:
@@ -202,80 +241,6 @@ def read_standing(status: Section) -> Standing:
         curve=status.numbers("curve", CURVE),
         verdicts=status.pairs("verdicts") if "verdicts" in status.tree else None,
     )
-
-
-class Section:
-    """A table of the file, whose values are taken with their kind or refused in one sentence."""
-
-    def __init__(self, tree: Mapping[str, Any], where: str) -> None:
-        self.tree, self.where = tree, where
-
-    def section(self, key: str) -> Section:
-        value = self.tree.get(key)
-        if not isinstance(value, dict):
-            raise self._wrong(key, f"a section, as [{key}]")
-        return Section(value, f"{self.where}: {key}")
-
-    def text(self, key: str) -> str:
-        value = self.tree.get(key)
-        if not isinstance(value, str):
-            raise self._wrong(key, "a text")
-        return visible(value[:500])
-
-    def texts(self, key: str, most: int) -> tuple[str, ...]:
-        return tuple(visible(v[:100]) for v in self._list(key, most, str, "texts"))
-
-    def whole(self, key: str, low: int = 0, high: int = 2**53) -> int:
-        value = self.tree.get(key)
-        if type(value) is not int or not low <= value <= high:
-            raise self._wrong(key, f"a whole number from {low} to {high}")
-        return value
-
-    def wholes(self, key: str, most: int, high: int) -> tuple[int, ...]:
-        values = tuple(self._list(key, most, int, "whole numbers"))
-        if not all(type(v) is int and 0 < v <= high for v in values):
-            raise self._wrong(key, f"a list of whole numbers from 1 to {high}")
-        return values
-
-    def number(self, key: str) -> float:
-        value = self.tree.get(key)
-        if type(value) is int and abs(value) <= 2**53:
-            return float(value)
-        if type(value) is not float:
-            raise self._wrong(key, "a number")
-        return value
-
-    def numbers(self, key: str, most: int) -> tuple[float, ...]:
-        return tuple(self._list(key, most, float, "numbers"))
-
-    def moment(self, key: str) -> datetime:
-        value = self.tree.get(key)
-        if not isinstance(value, datetime):
-            raise self._wrong(key, "a date and time")
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        rows = self._list(key, 50, list, "pairs")
-        if not all(len(r) == 2 and all(isinstance(t, str) for t in r) for r in rows):
-            raise self._wrong(key, "a list of [caveat, severity]")
-        return tuple((visible(a[:100]), visible(b[:100])) for a, b in rows)
-
-    def _list(self, key: str, most: int, kind: type[Any], what: str) -> list[Any]:
-        value = self.tree.get(key)
-        if (
-            not isinstance(value, list)
-            or len(value) > most
-            or not all(isinstance(v, kind) for v in value)
-        ):
-            raise self._wrong(key, f"a list of at most {most} {what}")
-        return value
-
-    def _wrong(self, key: str, expected: str) -> ConfigError:
-        if key not in self.tree:
-            return ConfigError(f"{self.where}: {key} is missing: it should be {expected}")
-        said = visible(repr(self.tree[key]))
-        said = said if len(said) <= 80 else said[:80] + "…"
-        return ConfigError(f"{self.where}: {key} = {said} should be {expected}")
 
 
 def rooted(config: RunConfig) -> RunConfig:

@@ -61,7 +61,8 @@ class Reader:
 
     @property
     def config(self) -> RunConfig:
-        return self.manifest.config
+        """Raises ConfigError for a training that was watched, which has none."""
+        return self.manifest.configured()
 
     @property
     def silent(self) -> float:
@@ -124,15 +125,18 @@ class Reader:
 
     def _facts(self) -> Facts:
         manifest = self.manifest
-        config = manifest.config
+        config, layers, optimizer = manifest.config, manifest.layer_facts, manifest.optimizer
+        if config is not None:  # folders from before observations were kept have no others
+            layers = layers or declared_layers(config, 0, manifest.units[-1])
+            optimizer = optimizer or declared_optimizer(config)
         return Facts(
             manifest.baseline,
-            config.training.steps,
+            manifest.planned(),
             manifest.reachable,
             manifest.reachable_accuracy,
-            declared_layers(config, 0, manifest.units[-1]),
-            declared_optimizer(config),
-            Remedies(config),
+            layers,
+            optimizer,
+            None if config is None else Remedies(config),
         )
 
     def _empty(self) -> History:

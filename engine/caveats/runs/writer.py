@@ -18,12 +18,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from caveats.errors import ConfigError, visible
-from caveats.history import States
+from caveats.history import History, States
 from caveats.runs.lines import event_line, record_line
 from caveats.runs.log import Log
 from caveats.runs.manifest import Manifest, Standing, curve, rooted
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from caveats.run import Run
     from caveats.runs.checkpoint import Checkpoint
 
-__all__ = ["Writer"]
+__all__ = ["Training", "Writer"]
 
 TICK = 0.25  # seconds between two looks at the history
 BEAT = 2.0  # seconds between two signs of life in run.toml
@@ -44,10 +44,31 @@ ROWS_AT_ONCE = 200  # of about 0.1 ms each: between them the trainer gets its tu
 PACKAGES = ("caveats-tui", "torch", "numpy")
 
 
+class Training(Protocol):
+    """What is written of a training: `caveats.run.Run` and `caveats.observer.Observer` are such."""
+
+    @property
+    def history(self) -> History: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def speed(self) -> float: ...
+    @property
+    def units(self) -> list[int]: ...
+    @property
+    def device(self) -> str: ...
+
+
 class Writer:
-    """Writes ``run`` into ``folder``, new or empty; a run that was resumed goes on in its own,
-    whose manifest is ``resumed``. Use it from the thread that trains: `between_steps` after each
-    step, `tell` when the run's state changes, `close` and `join` at the end.
+    """Writes ``training`` into ``folder``, new or empty. A `caveats.run.Run` is written with its
+    config and its checkpoints; one that was resumed goes on in its own folder, whose manifest is
+    ``resumed``. Of any other training, which has no config, the records alone are kept, as of kind
+    "watch": nothing could build its network again.
+
+    Use it from the thread that trains: `between_steps` after each step, `tell` when the run's state
+    changes, `close` and `join` at the end.
 
     Raises:
         ConfigError: where the folder cannot be written to, or holds a run already.
@@ -55,18 +76,20 @@ class Writer:
 
     def __init__(
         self,
-        run: Run,
+        training: Training,
         folder: Path,
         *,
         kind: str = "run",
         state: State = "paused",
         resumed: Manifest | None = None,
     ) -> None:
+        from caveats.run import Run
         from caveats.runs import checkpoint
 
         self.folder = folder
         self.problem = ""
-        self._run = run
+        self._training = training
+        self._run = training if isinstance(training, Run) else None
         self._checkpoints = checkpoint
         self._log = Log(folder)
         self._states: States | None = None
@@ -78,7 +101,7 @@ class Writer:
         self._state: State = state
         self._said = ""
         self._told: tuple[State, str] | None = None  # what run.toml says
-        self._manifest = described(run, kind, state, resumed)
+        self._manifest = described(training, self._run, kind, state, resumed)
         self._wake = threading.Event()
         self._closing = False
         try:
@@ -86,12 +109,13 @@ class Writer:
             if resumed is None and any(folder.iterdir()):
                 raise ConfigError(f"{visible(folder)} is not empty: name a new folder")
             if resumed is not None:
-                snapshot = run.history.snapshot()
+                snapshot = training.history.snapshot()
                 self._written_events = len(snapshot.events)
                 self._written_step = int(snapshot.steps[-1]) if len(snapshot) else -1
-                self._log.cut(run.step, self._written_events)
+                self._log.cut(training.step, self._written_events)
             # First, so that a folder that has a run.toml can always be resumed.
-            checkpoint.write(folder, checkpoint.encode(checkpoint.take(run)))
+            if self._run is not None:
+                checkpoint.write(folder, checkpoint.encode(checkpoint.take(self._run)))
             self._manifest.write(folder)
         except OSError as error:
             raise ConfigError(f"{visible(folder)} cannot be written: {error.strerror}") from None
@@ -132,6 +156,8 @@ class Writer:
         return not self._thread.is_alive()
 
     def _take(self) -> None:
+        if self._run is None:
+            return
         start = time.perf_counter()
         self._taken.append(self._checkpoints.take(self._run))
         self._taking_seconds = time.perf_counter() - start
@@ -169,7 +195,7 @@ class Writer:
             self._told = say
 
     def _write_log(self) -> None:
-        snapshot = self._run.history.snapshot()
+        snapshot = self._training.history.snapshot()
         steps = snapshot.steps
         row = int(np.searchsorted(steps, self._written_step, side="right"))
         while row < len(steps) or self._written_events < len(snapshot.events):
@@ -195,7 +221,9 @@ class Writer:
             self._wanted = self._state in LIVE and now >= self._next_checkpoint
             return
         start = time.perf_counter()
-        data = self._checkpoints.encode(self._taken.popleft())
+        taken = self._taken.popleft()
+        self._write_log()  # again, up to the step of the checkpoint: a resumed run makes no record
+        data = self._checkpoints.encode(taken)  # of a step before it
         held_up = self._taking_seconds + time.perf_counter() - start
         self._checkpoints.write(self.folder, data)
         spent = time.perf_counter() - start
@@ -203,7 +231,7 @@ class Writer:
         self._next_checkpoint = now + pause - TICK
 
     def _write_manifest(self, state: State, said: str, *, closing: bool) -> None:
-        run = self._run
+        run = self._training
         snapshot = run.history.snapshot()
         losses = snapshot.scalar("loss")
         newest = len(snapshot) - 1
@@ -225,28 +253,42 @@ class Writer:
             curve=curve(losses.tolist()),
             verdicts=verdicts,
         )
-        self._manifest = replace(self._manifest, config=rooted(run.config), standing=standing)
+        self._manifest = replace(self._manifest, standing=standing, **known(run, self._run))
         self._manifest.write(self.folder)
 
 
-def described(run: Run, kind: str, state: State, resumed: Manifest | None) -> Manifest:
+def described(
+    training: Training, run: Run | None, kind: str, state: State, resumed: Manifest | None
+) -> Manifest:
+    facts = training.history.facts
     return Manifest(
-        config=rooted(run.config),
-        layers=run.history.layers,
-        units=tuple(run.units),
-        kind=resumed.kind if resumed else kind,
+        **known(training, run),
+        layers=training.history.layers,
+        units=tuple(training.units),
+        kind="watch" if run is None else resumed.kind if resumed else kind,
         created=resumed.created if resumed else datetime.now(UTC),
-        baseline=run.baseline,
-        reachable=run.reach.loss,
-        reachable_accuracy=run.reach.accuracy,
-        device=str(run.trainer.device),
-        data_crc32=run.dataset.crc32,
+        baseline=facts.baseline,
+        reachable=facts.reachable,
+        reachable_accuracy=facts.reachable_accuracy,
+        device=training.device,
+        data_crc32=0 if run is None else run.dataset.crc32,
         versions={"python": platform.python_version(), **{p: packaged(p) for p in PACKAGES}},
         host=socket.gethostname(),
         pid=os.getpid(),
         starts=resumed.starts + 1 if resumed else 1,
-        standing=Standing(state, run.step, seconds=run.seconds),
+        standing=Standing(state, training.step, seconds=training.seconds),
     )
+
+
+def known(training: Training, run: Run | None) -> dict[str, Any]:
+    """What may change while it trains, beside how it stands."""
+    facts = training.history.facts
+    return {
+        "config": None if run is None else rooted(run.config),
+        "steps": facts.steps,
+        "layer_facts": facts.layers,
+        "optimizer": facts.optimizer,
+    }
 
 
 def packaged(name: str) -> str:

@@ -4,6 +4,7 @@ the disk fails, and when the log grows too long."""
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -227,6 +228,40 @@ def test_a_run_whose_process_is_gone_is_resumed_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(resuming.time, "sleep", pytest.fail)  # it need not even wait
     run, writer = resume(tmp_path / "run")
     finish(run, writer)
+
+
+def test_a_run_with_an_enormous_loss_can_be_resumed(tmp_path):
+    """Sums of losses beyond 1e12 were refused as no number of a run's."""
+    run = Run(CONFIG, every=10**9)
+    for _ in range(3):
+        run.advance()
+    run.observer._losses = 1e20
+    writer = Writer(run, tmp_path / "run")
+    writer.close()
+    assert writer.join()
+    assert restore(tmp_path / "run").observer._losses == 1e20
+
+
+def test_the_log_reaches_as_far_as_the_checkpoint(tmp_path, monkeypatch):
+    """A run that is killed right after its checkpoint was written goes on from there, and would
+    never make the records again that the log did not have yet."""
+    run = Run(CONFIG, every=1)
+    written = []
+    original = Writer._write_checkpoint
+
+    def late(writer, now):  # the trainer makes steps between the two
+        run.advance()
+        writer._take()
+        original(writer, now)
+        last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+        written.append((run.step, last["step"]))
+
+    monkeypatch.setattr(Writer, "_write_checkpoint", late)
+    writer = Writer(run, tmp_path / "run")
+    writer.close()
+    assert writer.join()
+    assert written
+    assert all(step == last for step, last in written)
 
 
 def test_data_that_changed_are_noticed(tmp_path):

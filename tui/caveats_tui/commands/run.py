@@ -71,7 +71,7 @@ def run(
             if value is not None:
                 raise ConfigError(f"--resume goes on with a run's own config: leave out {option}")
         folder = find(resume)
-        config = Manifest.read(folder).config
+        config = Manifest.read(folder).configured()
     else:
         config = read_config(source, name)
     kept = Kept(warning, out, folder, source.assignments)

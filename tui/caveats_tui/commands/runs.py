@@ -62,14 +62,14 @@ def listed(entry: Entry) -> dict[str, Any]:
         "state": end.state,
         "silent": silent(manifest, now()),
         "step": end.step,
-        "steps": manifest.config.training.steps,
+        "steps": manifest.planned(),
         "seconds": finite(end.seconds),
         "loss": finite(end.loss),
         "accuracy": finite(end.accuracy),
         "verdicts": None if end.verdicts is None else [list(verdict) for verdict in end.verdicts],
         "device": manifest.device,
         "versions": dict(manifest.versions),
-        "config": manifest.config.to_dict(),
+        "config": None if manifest.config is None else manifest.config.to_dict(),
     }
 
 
@@ -80,15 +80,15 @@ def finite(value: float) -> float | None:
 def row(entry: Entry) -> tuple[str, ...]:
     manifest = entry.manifest
     assert manifest is not None
-    end, config = manifest.standing, manifest.config
+    end, hidden = manifest.standing, manifest.units[:-1]
     state = "no news" if silent(manifest, now()) else end.state
     found = end.verdicts
     verdicts = "?" if found is None else ", ".join(caveat for caveat, _ in found) or "-"
-    widths = "-".join(map(str, config.network.widths)) or "linear"
+    widths = "-".join(map(str, hidden)) or "linear"
     return (
         "*" if entry.label.starred else "",
         name(entry),
-        widths if len(widths) <= 20 else f"{len(config.network.widths)} layers",
+        widths if len(widths) <= 20 else f"{len(hidden)} layers",
         state,
         f"{end.step:,}",
         loss_text(end.loss),

@@ -50,7 +50,9 @@ class Compared:
 def differing(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
     """The settings that are not the same in all runs: key, and each run's value ("-" where it has
     no such setting)."""
-    flats: list[dict[str, Any]] = [run.manifest.config.flat() for run in runs]
+    flats: list[dict[str, Any]] = [
+        {} if run.manifest.config is None else run.manifest.config.flat() for run in runs
+    ]
     keys = dict.fromkeys(key for flat in flats for key in flat)
     rows = []
     for key in keys:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import Entry
 from caveats_tui.text.kept_runs import name, standing, worst
 from caveats_tui.text.numbers import loss_text, percent, spark
@@ -44,10 +45,17 @@ def fits(entry: Entry, typed: str, now: datetime) -> bool:
     manifest = entry.manifest
     if manifest is not None:
         verdicts = manifest.standing.verdicts or ()
-        said += [describe(manifest.config, None), standing(manifest, now), worst(manifest)[0]]
+        said += [setup(manifest), standing(manifest, now), worst(manifest)[0]]
         said += [caveat for caveat, _ in verdicts]
     text = " ".join(said).lower()
     return all(word in text for word in words)
+
+
+def setup(manifest: Manifest) -> str:
+    """What was trained, in one line."""
+    if manifest.config is None:
+        return f"watched · {len(manifest.layers)} layers"
+    return describe(manifest.config, manifest.units[-1])
 
 
 def heading(width: int) -> Text:
@@ -74,7 +82,7 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
         return text
     room, shown = columns(width)
     told = Text(f" {name(entry)}", style="bold" if entry.label.name else "")
-    told.append(f"  {describe(manifest.config, manifest.units[-1])}", style="not bold dim")
+    told.append(f"  {setup(manifest)}", style="not bold dim")
     told.truncate(room, overflow="ellipsis", pad=True)
     text.append_text(told)
     end = manifest.standing

@@ -236,6 +236,7 @@ class RunsScreen(Screen[Reader | Path | None]):
         """A long run takes a second to read: not on the screen's thread."""
         try:
             reader = Reader(folder)
+            reader.manifest.configured()  # the lab cannot show a training without one
         except ConfigError as error:
             self.app.call_from_thread(self._failed, str(error))
         else:
