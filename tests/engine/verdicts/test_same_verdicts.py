@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,13 @@ def said(history: History) -> list[object]:
     ]
 
 
-def assert_same_verdicts(config: RunConfig, folder: Path) -> list[object]:
+def assert_same_verdicts(
+    config: RunConfig, folder: Path, pauses: Sequence[float] = (1e-7, 0.01, 100.0)
+) -> list[object]:
     usual = trained(config, None, folder)
     expected = said(usual.history)
     records = usual.history.snapshot()
-    for pause in (1e-7, 0.01, 100.0):
+    for pause in pauses:
         run = trained(config, pause)
         other = run.history.snapshot()
         assert np.array_equal(records.steps, other.steps)
@@ -134,6 +136,6 @@ def test_200_configs_give_the_same_verdicts_at_any_speed(tmp_path: Path) -> None
             },
             "test",
         )  # fmt: skip
-        expected = assert_same_verdicts(config, tmp_path / str(number))
+        expected = assert_same_verdicts(config, tmp_path / str(number), (0.01,))
         flagged += bool(expected[0])
     assert flagged >= 100
