@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from caveats.measuring.probe import Probe
+from caveats.measuring.probe import Probe, hit_rate
 
 ALIVE, SILENT, SATURATED, DEAD, UNOBSERVED = range(5)
 
@@ -399,3 +399,9 @@ def test_accuracy_where_classes_are_not_last() -> None:
     assert seen.layers["dead"].tolist() == [0]
     numbers = Probe(nn.Linear(2, 1), functional.mse_loss, torch.ones(3, 2), torch.ones(3, 1))
     assert math.isnan(numbers.measure().accuracy)
+
+
+def test_the_accuracy_of_a_regression_lies_where_its_targets_lie() -> None:
+    """A NaN made on the CPU made every regression on a GPU crash; meta stands in for one here."""
+    output, y = torch.ones(3, 1, device="meta"), torch.ones(3, 1, device="meta")
+    assert hit_rate(output, y).device.type == "meta"

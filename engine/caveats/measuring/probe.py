@@ -335,12 +335,13 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
 
 def hit_rate(output: object, y: Tensor) -> Tensor:
     """Share of rows whose largest output is their class, NaN where y holds no classes of it.
-    Classes stand along dimension 1, as torch's cross_entropy has them, or along the last."""
+    Classes stand along dimension 1, as torch's cross_entropy has them, or along the last. The
+    answer is on y's device: `fetch` takes no tensors of two devices."""
     if isinstance(output, Tensor) and not y.is_floating_point() and output.ndim == y.ndim + 1:
         for dim in (1, -1):
             if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
                 return (output.argmax(dim) == y).double().mean()
-    return torch.tensor(math.nan, dtype=torch.float64)
+    return torch.tensor(math.nan, dtype=torch.float64, device=y.device)
 
 
 def place(tensor: Tensor) -> tuple[int, torch.Size]:
