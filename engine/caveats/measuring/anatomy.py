@@ -16,9 +16,17 @@ from torch import nn
 from caveats.errors import ConfigError
 from caveats.facts import Anatomy, LayerFacts
 from caveats.measuring.capture import capture
-from caveats.measuring.passing import device_of, measurable, measuring_pass, unwrapped
+from caveats.measuring.passing import (
+    compiled,
+    device_of,
+    measuring_pass,
+    one_sentence,
+    refuse_lazy,
+    unwrapped,
+)
 from caveats.measuring.sites import NOTHING, Site, merged
 from caveats.measuring.tracing import traced
+from caveats.models.isolation import walk
 
 __all__ = ["Look", "aligned", "anatomy", "look", "watch"]
 
@@ -26,8 +34,9 @@ __all__ = ["Look", "aligned", "anatomy", "look", "watch"]
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one traced pass told: the anatomy, a site without tensors for each of its layers, and
-    whether hooks alone see as much."""
+    whether hooks alone see as much. It holds as long as the network's modules are ``structure``."""
 
+    structure: list[nn.Module]
     anatomy: Anatomy
     blanks: tuple[Site, ...]
     hooks_suffice: bool
@@ -52,7 +61,8 @@ def anatomy(network: nn.Module, forward: Callable[[], object]) -> Anatomy:
 def look(network: nn.Module, forward: Callable[[], object], labels: Mapping[Any, str]) -> Look:
     """See `anatomy`; for a caller that has prepared the pass. ``labels`` name modules otherwise
     than by their path."""
-    with measurable(network), traced(network, labels, deltas=False) as trace:
+    refuse_lazy(network)
+    with one_sentence(), traced(network, labels, deltas=False) as trace:
         forward()
     sites = merged(trace.sites)
     unobserved = dict(trace.unobserved)
@@ -66,21 +76,24 @@ def look(network: nn.Module, forward: Callable[[], object], labels: Mapping[Any,
         if site.reason:
             unobserved[site.name] = site.reason
     return Look(
+        list(walk(network)),
         Anatomy(tuple(map(facts_of, sites)), tuple(unobserved.items())),
         tuple(map(blank, sites)),
         trace.hooks_suffice
         and len(sites) == len(trace.sites)
-        and all(site.by_hooks for site in sites),
+        and all(site.by_hooks for site in sites)
+        and not compiled(network),
     )
 
 
 @contextmanager
 def watch(
-    network: nn.Module, labels: Mapping[Any, str], hooks_suffice: bool, *, deltas: bool = True
+    network: nn.Module, labels: Mapping[Any, str], known: Look, *, deltas: bool = True
 ) -> Iterator[list[Site]]:
-    """Watch one pass; yields the list of sites, complete at the end."""
-    if hooks_suffice:
-        with capture(network, labels, deltas=deltas) as sites:
+    """Watch one pass of a network of which so much is ``known``; yields the list of sites, which
+    is complete at the end."""
+    if known.hooks_suffice:
+        with capture(network, labels, known.structure, deltas=deltas) as sites:
             yield sites
     else:
         with traced(network, labels, deltas=deltas) as trace:

@@ -4,7 +4,6 @@ eagerly, leaves no trace in its training, and says in one sentence why it cannot
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -15,9 +14,17 @@ from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
 from caveats.errors import ConfigError, sentence
-from caveats.models.isolation import undisturbed
+from caveats.models.isolation import undisturbed, walk
 
-__all__ = ["device_of", "measurable", "measuring_pass", "scalar_loss", "unwrapped"]
+__all__ = [
+    "compiled",
+    "device_of",
+    "measuring_pass",
+    "one_sentence",
+    "refuse_lazy",
+    "scalar_loss",
+    "unwrapped",
+]
 
 
 def inner(network: nn.Module) -> nn.Module | None:
@@ -37,6 +44,14 @@ def unwrapped(network: nn.Module) -> nn.Module:
     return network
 
 
+def compiled(network: nn.Module) -> bool:
+    """Whether torch.compile has any part of the network."""
+    return any(
+        type(module).__name__ == "OptimizedModule" or module._compiled_call_impl is not None
+        for module in walk(network)
+    )
+
+
 def device_of(network: nn.Module) -> torch.device:
     """Where the network lies: a GPU if any part of it does."""
     devices = {parameter.device for parameter in network.parameters()}
@@ -54,8 +69,6 @@ def measuring_pass(wrapper: nn.Module, network: nn.Module, device: torch.device)
         stack.enter_context(torch.enable_grad())
         # Cached, a parametrized weight (spectral norm) is one tensor for the whole of the pass.
         stack.enter_context(parametrize.cached())
-        if "torch._dynamo" in sys.modules:  # compiled code shows neither functions nor hooks
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
         while (wrapped := inner(wrapper)) is not None:
             stack.enter_context(bypassed(wrapper, wrapped))
             wrapper = wrapped
@@ -76,13 +89,11 @@ def bypassed(wrapper: nn.Module, wrapped: nn.Module) -> Iterator[None]:
             del wrapper.__dict__["forward"]
 
 
-@contextmanager
-def measurable(network: nn.Module) -> Iterator[None]:
-    """A pass inside that fails says so in one sentence.
+def refuse_lazy(network: nn.Module) -> None:
+    """A pass would give lazy layers their weights, which is for training to do.
 
     Raises:
-        ConfigError: for layers that were never called and so have no shape yet, and for a forward
-            pass that fails. Out of memory stays what it is.
+        ConfigError: for a layer that was never called and so has no weights.
     """
     for path, module in network.named_modules():
         if any(is_lazy(p) for p in module._parameters.values()):
@@ -90,6 +101,15 @@ def measurable(network: nn.Module) -> Iterator[None]:
                 f"{path or type(module).__name__} has no weights yet: pass one batch through the "
                 "network before it is measured"
             )
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """A pass inside that fails says so in one sentence.
+
+    Raises:
+        ConfigError: for any error of the pass. Out of memory stays what it is.
+    """
     try:
         yield
     except ConfigError:

@@ -23,7 +23,13 @@ from caveats.measures import UNIT_STATES
 from caveats.measuring.anatomy import Look, aligned, look, watch
 from caveats.measuring.capture import LAYERS, Layer
 from caveats.measuring.columns import Columns, Norms, Summary, place, summaries
-from caveats.measuring.passing import device_of, measurable, measuring_pass, scalar_loss, unwrapped
+from caveats.measuring.passing import (
+    device_of,
+    measuring_pass,
+    one_sentence,
+    scalar_loss,
+    unwrapped,
+)
 from caveats.measuring.reductions import (
     fetch,
     fingerprints,
@@ -96,7 +102,6 @@ class ForwardProbe:
         self.born_dead: dict[int, NDArray[np.bool_]] | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
         self._look: Look | None = None
-        self._structure: list[nn.Module] = []
         self._device = device_of(self.network)
         self._input: Tensor | None = None
         self._input_fraction: float | None = None
@@ -117,7 +122,7 @@ class ForwardProbe:
         """Keep a copy of the weights, so that the next `measure` can tell how far a step moved."""
         # Reading a parametrized weight computes it, which may move buffers of its own.
         with measuring_pass(self._wrapper, self.network, self._device):
-            blanks = self._looked().blanks
+            blanks = (self._look or self._looked()).blanks
             with torch.no_grad():
                 self._weights_before = {
                     site.name: weight.detach().clone()
@@ -139,16 +144,16 @@ class ForwardProbe:
         with measuring_pass(self._wrapper, self.network, self._device):
             seen = self._looked()
             with (
-                measurable(self.network),
-                watch(self.network, self.names, seen.hooks_suffice) as calls,
+                one_sentence(),
+                watch(self.network, self.names, seen) as calls,
             ):
                 value, rows = self._forward(self._batch)
             sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)
             loss = scalar_loss(value, [w for site in sites for w in site.weights])
-            with measurable(self.network):
+            with one_sentence():
                 grads = gradients(loss, sites)
             table = Columns(len(sites))
-            table["units"][:] = [len(site.weight) for site in sites]
+            table["units"][:] = [site.weight.shape[0] for site in sites]
             with torch.no_grad():
                 self._norms(sites, grads, float(rows), table)
                 self._rows_of_weights(sites, grads, table)
@@ -164,10 +169,9 @@ class ForwardProbe:
 
     def _looked(self) -> Look:
         """What a traced pass told of the network as it is made now."""
-        structure = list(walk(self.network))
-        if self._look is None or structure != self._structure:
+        if self._look is None or self._look.structure != list(walk(self.network)):
             self._look = look(self.network, lambda: self._forward(self._batch), self.names)
-            self._structure = structure
+            self._weights_before = None
         return self._look
 
     def _hit_rate(self, loss: Tensor) -> Tensor:
@@ -358,7 +362,7 @@ class Probe(ForwardProbe):
             for start in range(0, len(x), chunk):
                 with (
                     torch.no_grad(),
-                    watch(self.network, self.names, seen.hooks_suffice, deltas=False) as calls,
+                    watch(self.network, self.names, seen, deltas=False) as calls,
                 ):
                     self.network(x[start : start + chunk])
                 sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)

@@ -80,9 +80,10 @@ class Site:
     def rows(self) -> Tensor:
         """The rows of [W, b], (units, fan_in + 1); without a bias (units, fan_in)."""
         weight = self.weight.detach()
-        parts = [weight.reshape(len(weight), -1)]
+        units = weight.shape[0]
+        parts = [weight.reshape(units, -1)]
         # A recurrent unit has a bias for each of its gates.
-        parts += [b.detach().reshape(-1, len(weight)).T for b in self.biases]
+        parts += [b.detach().reshape(-1, units).T for b in self.biases]
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def gradient(self, grads: Mapping[Tensor, Tensor]) -> Tensor | None:

@@ -7,12 +7,14 @@ that computed it to the activation. It takes about 10 µs a call, and dropout is
 
 from __future__ import annotations
 
+import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -408,8 +410,10 @@ def traced(
                 ]
             for hook in hooks:
                 stack.callback(hook.remove)
-        with trace:
-            yield trace
+        if "torch._dynamo" in sys.modules:  # compiled code shows no functions
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(trace)
+        yield trace
     trace.finish()
 
 
