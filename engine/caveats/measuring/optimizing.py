@@ -12,20 +12,15 @@ from caveats.facts import OptimizerFacts
 
 __all__ = ["optimizer_facts"]
 
-# Torch's optimizers that divide each gradient by its own size; any other, as a library brings
-# them, shows it by what it keeps of each parameter after the first step.
-ADAPTIVE = (
-    torch.optim.Adadelta,
-    torch.optim.Adagrad,
-    torch.optim.Adam,
-    torch.optim.Adamax,
-    torch.optim.NAdam,
-    torch.optim.RAdam,
-    torch.optim.RMSprop,
-    torch.optim.Rprop,
-    torch.optim.SparseAdam,
-    torch.optim.Adafactor,
-)
+# Optimizers whose step does not grow with the gradient, by the name of their class or of one that
+# it derives from. Any other, as a library brings them, shows it by what it keeps of each parameter
+# after the first step.
+ADAPTIVE = frozenset(
+    {
+        "adadelta", "adafactor", "adagrad", "adam", "adamax", "lion", "muon", "nadam", "radam",
+        "rmsprop", "rprop", "sparseadam",
+    }
+)  # fmt: skip
 SIZES = {"exp_avg_sq", "square_avg", "exp_inf", "sum", "row_var", "col_var", "exp_avg_sq_row"}
 
 
@@ -38,7 +33,7 @@ def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
     return OptimizerFacts(
         kind=kind(optimizer, momentum, bool(group.get("nesterov"))),
         lr=rate(group),
-        adaptive=isinstance(optimizer, ADAPTIVE) or keeps_sizes(optimizer),
+        adaptive=by_class(optimizer) or keeps_sizes(optimizer),
         momentum=momentum,
         betas=None if betas is None else (float(betas[0]), float(betas[1])),
         eps=epsilon(group.get("eps", 0.0)),
@@ -55,6 +50,10 @@ def kind(optimizer: torch.optim.Optimizer, momentum: float, nesterov: bool) -> s
     if isinstance(optimizer, torch.optim.SGD) and momentum:
         return "nesterov" if nesterov else "momentum"
     return type(optimizer).__name__.lower()
+
+
+def by_class(optimizer: torch.optim.Optimizer) -> bool:
+    return any(base.__name__.lower() in ADAPTIVE for base in type(optimizer).__mro__)
 
 
 def keeps_sizes(optimizer: torch.optim.Optimizer) -> bool:
