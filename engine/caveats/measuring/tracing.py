@@ -40,7 +40,7 @@ from caveats.measuring.sequences import cell, sequence
 from caveats.measuring.sites import Site, keep
 from caveats.measuring.weights import Weights
 from caveats.models.activations import Activation
-from caveats.models.isolation import walk
+from caveats.models.isolation import same_attributes, walk
 
 __all__ = ["Trace", "traced"]
 
@@ -391,6 +391,7 @@ def traced(
     ``labels`` are names of modules to be used in place of their paths."""
     trace = Trace(network, labels, deltas)
     with ExitStack() as stack:
+        stack.enter_context(same_attributes(network))
         for module in walk(network):
             if (facts := activation_facts(module)) is not None:
                 kept: list[Tensor] = []
