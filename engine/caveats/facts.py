@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import nan
 from typing import Literal
 
-__all__ = ["Kind", "LayerFacts", "Normalization", "OptimizerFacts"]
+__all__ = ["Anatomy", "Kind", "LayerFacts", "Normalization", "OptimizerFacts"]
 
 Kind = Literal["linear", "conv", "recurrent", "attention", "norm", "embedding"]
 Normalization = Literal["none", "batch", "layer", "group", "rms"]
@@ -58,3 +58,15 @@ class OptimizerFacts:
     eps: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float = nan
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """The layers of a network in the order in which a pass called them, each once.
+
+    ``unobserved`` names what a pass did not show, with the reason: weights that belong to no layer
+    that is known, and layers whose activation could not be told.
+    """
+
+    layers: tuple[LayerFacts, ...]
+    unobserved: tuple[tuple[str, str], ...] = ()

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from caveats.config import RunConfig
+from caveats.experiments import experiments
 from caveats.measuring.probe import Probe
 from caveats.run import Run
+from caveats.verdicts import judge
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -68,3 +70,24 @@ def test_a_training_step_never_waits_for_the_gpu():
             trainer.train_step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_regression_is_measured_on_the_gpu() -> None:
+    run = Run(CONFIG.changed({"data.name": "abs", "training.loss": "mse"}), every=1)
+    run.advance()
+    assert run.probe.measure().loss > 0
+
+
+def flagged(name: str, device: str) -> dict[str, str]:
+    """The caveats of an experiment when it ends, each with its severity. Measured at steps that
+    the clock does not choose, so that both devices judge the same ones."""
+    config = experiments()[name].config.changed({"training.device": device})
+    run = Run(config, every=max(1, config.training.steps // 60))
+    while not run.finished:
+        run.advance()
+    return {verdict.caveat: verdict.severity for verdict in judge(run.history)}
+
+
+@pytest.mark.parametrize("name", sorted(experiments()))
+def test_an_experiment_gets_the_verdicts_that_it_gets_on_the_cpu(name: str) -> None:
+    assert flagged(name, "cuda") == flagged(name, "cpu")

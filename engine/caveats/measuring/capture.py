@@ -7,94 +7,31 @@ for the one pass: a hook left in place would slow every training step.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from caveats.models.activations import ACTIVATIONS, Activation
+from caveats.measuring.recognition import IDENTITY, activation_facts
+from caveats.measuring.sites import Site
+from caveats.models.activations import Activation
 from caveats.models.isolation import walk
 
-__all__ = [
-    "LAYERS",
-    "Layer",
-    "Site",
-    "activation_facts",
-    "by_unit",
-    "capture",
-]
+__all__ = ["LAYERS", "Layer", "capture", "tensors_in"]
 
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
-_FACTS: dict[type[nn.Module], Activation] = {
-    type(choice.make()): choice for choice in ACTIVATIONS.values()
-}
-_IDENTITY = ACTIVATIONS["identity"]
-
-
-@dataclass(slots=True)
-class Site:
-    """One call of one layer during a pass.
-
-    Tensors are detached and keep the module's own shapes; `by_unit` makes them (rows, units).
-    ``facts`` belong to the activation that followed, ``pre`` and ``out`` are what went into it
-    and what came out; None where no hook saw one, or where they were overwritten later in the
-    pass. ``delta`` is dLoss/dz of the layer's own output, None before the backward pass.
-    """
-
-    name: str
-    module: Layer
-    x: Tensor
-    z: Tensor
-    facts: Activation | None = None
-    pre: Tensor | None = None
-    out: Tensor | None = None
-    delta: Tensor | None = None
-
-
-def activation_facts(module: nn.Module) -> Activation | None:
-    """What `caveats.models.activations` knows of a module, None for one that is no activation.
-
-    The table speaks of each module as torch makes it by default; here its limits follow the
-    module's own settings.
-    """
-    facts = _FACTS.get(type(module))
-    if facts is None:
-        return None
-    if isinstance(module, nn.LeakyReLU):
-        return ACTIVATIONS["relu"] if module.negative_slope == 0 else facts
-    if isinstance(module, nn.Hardtanh) and not isinstance(module, nn.ReLU6):
-        if (module.min_val, module.max_val) != facts.flat:
-            limits = (float(module.min_val), float(module.max_val))
-            return replace(facts, flat=limits, tails=limits)
-    elif isinstance(module, nn.Softplus) and module.beta != 1:
-        return replace(facts, tails=(facts.tails[0] / module.beta, math.inf))
-    elif isinstance(module, nn.CELU) and module.alpha != 1:
-        return replace(facts, tails=(facts.tails[0] * module.alpha, math.inf))
-    elif isinstance(module, nn.ELU) and module.alpha != 1:
-        # The slope is alpha e^z on the left and 1 on the right.
-        tail = math.log(0.05 * max(1.0, module.alpha) / module.alpha) if module.alpha else math.inf
-        return replace(facts, tails=(min(tail, 0.0), math.inf))
-    return facts
-
-
-def by_unit(tensor: Tensor, module: Layer) -> Tensor:
-    """(rows, units): for a convolution the unit is the channel, over rows and positions."""
-    if isinstance(module, nn.Linear):
-        if tensor.ndim == 2:
-            return tensor
-    else:
-        tensor = tensor.movedim(1 if tensor.ndim == module.weight.ndim else 0, -1)
-    return tensor.reshape(-1, tensor.shape[-1])
-
 
 @contextmanager
 def capture(
-    network: nn.Module, names: Mapping[Layer, str], *, deltas: bool = True
+    network: nn.Module,
+    names: Mapping[Layer, str],
+    modules: Iterable[nn.Module] | None = None,
+    *,
+    deltas: bool = True,
 ) -> Iterator[list[Site]]:
     """Hook ``network`` for one pass; yields the list that fills, in the order of the calls.
 
@@ -102,69 +39,88 @@ def capture(
     through a normalization in between too. What a last layer hands on as the network's output is
     linear; whatever else no activation module followed is not observable. ``deltas`` False leaves
     out the gradients, and the tensors attached (34 detaches are 40 µs on 8 layers): for a reader
-    under no_grad.
+    under no_grad. ``modules`` are all of the network's, if the caller has just walked through them.
     """
-    sites: list[Site] = []
-    free = Tensor.detach if deltas else attached
+    hooks = Hooks(names, deltas)
     handles = []
-    outputs: list[Any] = []
-    versions: list[tuple[Site, Tensor, int, Tensor, int]] = []
-
-    def after_layer(module: Layer, inputs: tuple[Any, ...], z: Tensor) -> None:
-        site = Site(names[module], module, free(inputs[0]), free(z))
-        sites.append(site)
-        if deltas and z.requires_grad:
-
-            def keep(delta: Tensor) -> None:
-                site.delta = delta
-
-            # On the tensor, not the module: full backward hooks break on in-place activations.
-            z.register_hook(keep)  # type: ignore[no-untyped-call]
-
-    def before_inplace(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        if sites and awaits(sites[-1], inputs[0]):
-            kept[module] = inputs[0].detach().clone()
-
-    kept: dict[nn.Module, Tensor] = {}
-
-    def after_activation(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
-        if not sites or not awaits(sites[-1], inputs[0]):
-            return
-        site = sites[-1]
-        site.facts = facts_of[module]
-        site.pre = pre = kept.pop(module) if module in kept else free(inputs[0])
-        site.out = out = free(out)
-        versions.append((site, pre, pre._version, out, out._version))
-
-    def at_end(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        outputs.append(output)
-
-    facts_of: dict[nn.Module, Activation] = {}
     try:
-        for module in walk(network):
+        for module in walk(network) if modules is None else modules:
             if isinstance(module, LAYERS):
                 if module in names:
-                    handles.append(module.register_forward_hook(after_layer))
+                    handles.append(module.register_forward_hook(hooks.after_layer))
             elif (facts := activation_facts(module)) is not None:
-                facts_of[module] = facts
-                handles.append(module.register_forward_hook(after_activation))
+                hooks.facts[module] = facts
+                handles.append(module.register_forward_hook(hooks.after_activation))
                 if getattr(module, "inplace", False):
-                    handles.append(module.register_forward_pre_hook(before_inplace))
-        handles.append(network.register_forward_hook(at_end))
-        yield sites
+                    handles.append(module.register_forward_pre_hook(hooks.before_inplace))
+        handles.append(network.register_forward_hook(hooks.at_end))
+        yield hooks.sites
     finally:
         for handle in handles:
             handle.remove()
-    for site, pre, pre_version, out, out_version in versions:
-        # Overwritten since, as by `h = gelu(z); h += x`: these are no longer what they were.
-        if site.pre is pre and pre._version != pre_version:
-            site.facts = site.pre = None
-        if site.out is out and out._version != out_version:
-            site.out = None
-    if sites and sites[-1].pre is None:
-        last = sites[-1]
-        if any(hands_on(last.z, tensor) for output in outputs for tensor in tensors_in(output)):
-            last.facts, last.pre, last.out = _IDENTITY, last.z, last.z
+    hooks.finish()
+
+
+class Hooks:
+    """What `capture` hooks into modules, and the sites that come of it."""
+
+    def __init__(self, names: Mapping[Layer, str], deltas: bool) -> None:
+        self.sites: list[Site] = []
+        self.facts: dict[nn.Module, Activation] = {}
+        self._names, self._deltas = names, deltas
+        self._free = Tensor.detach if deltas else attached
+        self._outputs: list[Any] = []
+        self._kept: dict[nn.Module, Tensor] = {}
+        self._versions: list[tuple[Site, Tensor, int, Tensor, int]] = []
+
+    def after_layer(self, module: Layer, inputs: tuple[Any, ...], z: Tensor) -> None:
+        weight, bias = module.weight, module.bias
+        linear = isinstance(module, nn.Linear)
+        site = Site(
+            self._names[module],
+            "linear" if linear else "conv",
+            (weight,),
+            () if bias is None else (bias,),
+            axis=-1 if linear else 1 - weight.ndim,
+            x=self._free(inputs[0]),
+            z=self._free(z),
+            module=module,
+            deltas=[None],
+        )
+        self.sites.append(site)
+        if self._deltas and z.requires_grad:
+            # On the tensor, not the module: full backward hooks break on in-place activations.
+            z.register_hook(partial(site.deltas.__setitem__, 0))  # type: ignore[no-untyped-call]
+
+    def before_inplace(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if self.sites and awaits(self.sites[-1], inputs[0]):
+            self._kept[module] = inputs[0].detach().clone()
+
+    def after_activation(self, module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
+        if not self.sites or not awaits(self.sites[-1], inputs[0]):
+            return
+        site = self.sites[-1]
+        site.facts = self.facts[module]
+        kept = self._kept.pop(module, None)
+        site.pre = pre = self._free(inputs[0]) if kept is None else kept
+        site.out = out = self._free(out)
+        self._versions.append((site, pre, pre._version, out, out._version))
+
+    def at_end(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        self._outputs.append(output)
+
+    def finish(self) -> None:
+        for site, pre, pre_version, out, out_version in self._versions:
+            # Overwritten since, as by `h = gelu(z); h += x`: these are no longer what they were.
+            if site.pre is pre and pre._version != pre_version:
+                site.facts = site.pre = None
+            if site.out is out and out._version != out_version:
+                site.out = None
+        if self.sites and self.sites[-1].pre is None:
+            last = self.sites[-1]
+            outputs = [tensor for output in self._outputs for tensor in tensors_in(output)]
+            if any(hands_on(last.z, tensor) for tensor in outputs):
+                last.facts, last.pre, last.out = IDENTITY, last.z, last.z
 
 
 def attached(tensor: Tensor) -> Tensor:
@@ -174,12 +130,14 @@ def attached(tensor: Tensor) -> Tensor:
 def awaits(site: Site, pre: Tensor) -> bool:
     """Whether an activation of ``pre`` is the one that ``site`` still waits for: none came yet
     (an nn.Identity, the usual placeholder, counts for none) and its units are the layer's."""
-    if site.facts is not None and site.facts is not _IDENTITY:
-        return False
-    if isinstance(site.module, nn.Linear):
-        return pre.ndim > 0 and pre.shape[-1] == site.z.shape[-1]
-    channel = 1 if site.z.ndim == site.module.weight.ndim else 0
-    return pre.ndim == site.z.ndim and pre.shape[channel] == site.z.shape[channel]
+    return (site.facts is None or site.facts is IDENTITY) and of_units(site, pre)
+
+
+def of_units(site: Site, tensor: Tensor) -> bool:
+    """Whether the units of the layer are those of ``tensor``, so that they may be compared."""
+    if site.axis == -1:
+        return tensor.ndim > 0 and tensor.shape[-1] == site.z.shape[-1]
+    return tensor.ndim == site.z.ndim and tensor.shape[site.axis] == site.z.shape[site.axis]
 
 
 def hands_on(z: Tensor, output: Tensor) -> bool:

@@ -39,7 +39,7 @@ def locate(network: nn.Module, names: Mapping[Layer, str], x: Tensor) -> str:
         output = network(x)
     before = "the data"
     for site in sites:
-        if not all_finite(site.x):
+        if site.x is not None and not all_finite(site.x):
             return before
         if not all_finite(site.z):
             return f"pre-activations of {site.name}"

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from caveats.measuring.capture import activation_facts
+from caveats.measuring.recognition import activation_facts
 from caveats.models.activations import Activation
 
 __all__ = ["LISTEN_EVERY", "SILENT_BATCHES", "Firing"]

@@ -11,15 +11,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from caveats.measures import LAYER_MEASURES, UNIT_STATES
-from caveats.measuring.capture import LAYERS, Layer, Site, by_unit, capture
+from caveats.facts import Anatomy
+from caveats.measures import UNIT_STATES
+from caveats.measuring.anatomy import Look, aligned, look, watch
+from caveats.measuring.capture import LAYERS, Layer
+from caveats.measuring.columns import Columns, Norms, Summary, place, summaries
+from caveats.measuring.passing import (
+    device_of,
+    measuring_pass,
+    one_sentence,
+    scalar_loss,
+    unwrapped,
+)
 from caveats.measuring.reductions import (
     fetch,
     fingerprints,
@@ -28,13 +38,12 @@ from caveats.measuring.reductions import (
     slopes_by_group,
     stacked,
     tail_share,
-    unit_rows,
 )
-from caveats.models.isolation import undisturbed
+from caveats.measuring.sites import Site, by_unit
+from caveats.models.isolation import walk
 
-__all__ = ["DORMANT_SHARE", "Measurement", "Probe"]
+__all__ = ["ForwardProbe", "Measurement", "Probe"]
 
-DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
 SATURATED_ROWS = 0.95
 PROBE_ROWS = 512
 
@@ -56,106 +65,140 @@ class Measurement:
     states: tuple[NDArray[np.uint8], ...]
 
 
-class Probe:
-    """Measures ``network`` on the fixed rows ``x`` (rows, ...), ``y`` (rows, ...).
+class ForwardProbe:
+    """Measures the layers of any ``network`` on one batch that never changes.
 
-    ``loss_function(output, y)`` must be the mean of losses that belong to one row each.
-    ``born_dead`` marks, by the layer's index, the units that the first measurement found dead.
-    Layers are the Linear and Conv modules in the order in which they were registered, called by
-    ``names`` or else as they are named in the network.
+    ``forward(batch)`` passes the batch through the network and returns the loss and how many rows
+    (examples, tokens) it is the mean of:
+
+        def forward(batch):
+            logits = model(batch["tokens"], batch["mask"])  # (batch, length, vocabulary)
+            targets = batch["targets"].flatten()
+            return cross_entropy(logits.flatten(0, 1), targets), len(targets)
+
+        ForwardProbe(model, forward, batch).measure()
+
+    ``anatomy`` is what the first pass told of the layers, which stand in the order in which they
+    are called, each once; ``born_dead`` marks, by the layer's index, the units that the first
+    measurement found dead. ``labels`` name the modules Linear and Conv otherwise than by their
+    path, in the order in which they were registered. A network in torch.compile, DataParallel or
+    DistributedDataParallel is measured inside its wrapper.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        loss_function: LossFunction,
-        x: Tensor,
-        y: Tensor,
-        names: Sequence[str] | None = None,
+        forward: Callable[[Any], tuple[Tensor, float]],
+        batch: Any,
+        labels: Sequence[str] | None = None,
     ) -> None:
-        self.network = network
-        self.loss_function = loss_function
-        self.x, self.y = x, y
-        layers = {m: name for name, m in network.named_modules() if isinstance(m, LAYERS)}
+        self._wrapper, self.network = network, unwrapped(network)
+        self._forward, self._batch = forward, batch
+        layers = {m: name for name, m in self.network.named_modules() if isinstance(m, LAYERS)}
         self.names: dict[Layer, str] = dict(
-            zip(layers, names or (n or "layer" for n in layers.values()), strict=True)
+            zip(layers, labels or (n or "layer" for n in layers.values()), strict=True)
         )
         self.layer_names: tuple[str, ...] = ()
         self.born_dead: dict[int, NDArray[np.bool_]] | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
+        self._look: Look | None = None
+        self._device = device_of(self.network)
+        self._input: Tensor | None = None
         self._input_fraction: float | None = None
-        self._weights_before: list[Tensor] | None = None
+        self._weights_before: dict[str, Tensor] | None = None
+
+    @property
+    def anatomy(self) -> Anatomy:
+        """What is known of the layers; the first time it takes a pass, and again when modules were
+        put in or taken out.
+
+        Raises:
+            ConfigError: as `caveats.measuring.anatomy.anatomy`.
+        """
+        with measuring_pass(self._wrapper, self.network, self._device):
+            return self._looked().anatomy
 
     def remember(self) -> None:
         """Keep a copy of the weights, so that the next `measure` can tell how far a step moved."""
         # Reading a parametrized weight computes it, which may move buffers of its own.
-        with torch.no_grad(), undisturbed(self.network, self.x.device):
-            self._weights_before = [m.weight.detach().clone() for m in self.names]
+        with measuring_pass(self._wrapper, self.network, self._device):
+            blanks = (self._look or self._looked()).blanks
+            with torch.no_grad():
+                self._weights_before = {
+                    site.name: weight.detach().clone()
+                    for site in blanks
+                    if (weight := present_weight(site)) is not None
+                }
 
     # What is not finite is a finding here: numpy's warnings would only litter a terminal.
     @np.errstate(all="ignore")
     def measure(self, silent: Sequence[Tensor] | None = None, deep: bool = False) -> Measurement:
-        """Measure now, in one forward and one backward pass over the probe rows.
+        """Measure now, in one forward and one backward pass over the batch.
 
         ``silent`` marks units, one bool tensor (units,) for each layer, that the training steps
         have not seen firing. ``deep`` adds the spread, which costs more than all the rest.
+
+        Raises:
+            ConfigError: where no layer takes part, the pass fails, or no gradient can come of it.
         """
-        # Cached, a parametrized weight (spectral norm) is one tensor for the whole of the pass.
-        with undisturbed(self.network, self.x.device), parametrize.cached():
-            with torch.enable_grad(), capture(self.network, self.names) as sites:
-                output = self.network(self.x)
-            with torch.enable_grad():
-                loss = self.loss_function(output, self.y)
+        with measuring_pass(self._wrapper, self.network, self._device):
+            seen = self._looked()
+            with (
+                one_sentence(),
+                watch(self.network, self.names, seen) as calls,
+            ):
+                value, rows = self._forward(self._batch)
+            sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)
+            loss = scalar_loss(value, [w for site in sites for w in site.weights])
+            with one_sentence():
                 grads = gradients(loss, sites)
             table = Columns(len(sites))
-            table["units"][:] = [len(site.module.weight) for site in sites]
+            table["units"][:] = [site.weight.shape[0] for site in sites]
             with torch.no_grad():
-                self._norms(sites, grads, table)
+                self._norms(sites, grads, float(rows), table)
                 self._rows_of_weights(sites, grads, table)
                 self._activations(sites, table)
                 dead, saturated = self._slopes(sites, table)
                 if deep:
                     self._deep(sites, table)
-                said = fetch([loss.detach().double(), hit_rate(output, self.y).double()])
+                said = fetch([loss.detach().double(), self._hit_rate(loss).double()])
                 quiet = [] if silent is None else fetch(silent)
         self.layer_names = tuple(site.name for site in sites)
         states = self._states(table, dead, saturated, quiet)
         return Measurement(float(said[0]), float(said[1]), dict(table), states)
 
-    @torch.no_grad()
-    def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
-        """Units that are flat on every row of ``x`` (rows, ...), counted for each layer; (layers,),
-        NaN where not observable. One forward pass, ``chunk`` rows at a time."""
-        flat: dict[int, Tensor] = {}
-        layers = 0
-        with undisturbed(self.network, self.x.device):
-            for start in range(0, len(x), chunk):
-                with capture(self.network, self.names, deltas=False) as sites:
-                    self.network(x[start : start + chunk])
-                layers = len(sites)
-                for indices, facts, pre in slopes_by_group(sites):
-                    for index, now in zip(indices, flat_units(facts, pre), strict=True):
-                        flat[index] = now & flat[index] if index in flat else now
-        return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
+    def _looked(self) -> Look:
+        """What a traced pass told of the network as it is made now."""
+        if self._look is None or self._look.structure != list(walk(self.network)):
+            self._look = look(self.network, lambda: self._forward(self._batch), self.names)
+            self._weights_before = None
+        return self._look
 
-    def _norms(self, sites: list[Site], grads: dict[Tensor, Tensor], table: Columns) -> None:
+    def _hit_rate(self, loss: Tensor) -> Tensor:
+        return torch.full_like(loss.detach(), math.nan)
+
+    def _norms(
+        self, sites: list[Site], grads: dict[Tensor, Tensor], rows: float, table: Columns
+    ) -> None:
         """‖W‖, ‖dLoss/dW‖, the size of delta, and ‖ΔW‖/‖W‖ since `remember`."""
         norms = Norms()
         # The loss is a mean over rows: times the rows, delta is that of each row's own loss.
-        rows = len(self.x)
         for index, site in enumerate(sites):
-            norms.want("weight_norm", index, site.module.weight)
-            norms.want("grad_norm", index, grads.get(site.module.weight))
-            if site.delta is not None:
-                norms.want("delta_rms", index, site.delta, rows / math.sqrt(site.delta.numel()))
-        if self._weights_before is not None:
-            before, self._weights_before = self._weights_before, None
-            after = [m.weight for m in self.names]
-            moved = dict(zip(self.names, torch._foreach_sub(after, before), strict=True))
-            start = dict(zip(self.names, before, strict=True))
-            for index, site in enumerate(sites):
-                norms.want("update_ratio", index, moved[site.module])
-                norms.want("before", index, start[site.module])
+            norms.want("weight_norm", index, site.weight)
+            norms.want("grad_norm", index, site.gradient(grads))
+            if (delta := site.delta) is not None:
+                norms.want("delta_rms", index, delta, rows / math.sqrt(delta.numel()))
+        before, self._weights_before = self._weights_before or {}, None
+        known = [
+            (index, weight.detach(), before[site.name])
+            for index, site in enumerate(sites)
+            if site.name in before and (weight := site.weight).shape == before[site.name].shape
+        ]
+        if known:
+            moved = torch._foreach_sub([w for _, w, _ in known], [old for _, _, old in known])
+            for (index, _, old), step in zip(known, moved, strict=True):
+                norms.want("update_ratio", index, step)
+                norms.want("before", index, old)
         found = norms.compute(len(sites))
         if "before" in found:
             found["update_ratio"] /= found.pop("before")
@@ -165,14 +208,13 @@ class Probe:
         self, sites: list[Site], grads: dict[Tensor, Tensor], table: Columns
     ) -> None:
         """What compares the units of a layer by their rows: distinct, sign coherence."""
-        groups = stacked([unit_rows(site.module) for site in sites])
+        groups = stacked([site.rows for site in sites])
         prints = fetch([fingerprints(rows, self._multipliers) for _, rows in groups])
         for (indices, _), of_layers in zip(groups, prints, strict=True):
             ordered = np.sort(of_layers, axis=1)
             table["distinct"][indices] = 1 + (np.diff(ordered, axis=1) != 0).sum(1)
         flat_grads = [
-            None if (g := grads.get(site.module.weight)) is None else g.reshape(len(g), -1)
-            for site in sites
+            None if (g := site.gradient(grads)) is None else g.reshape(len(g), -1) for site in sites
         ]
         groups = stacked(flat_grads)  # (group, units, fan_in)
         sums = fetch([torch.stack((g.sum(2).abs(), g.abs().sum(2))) for _, g in groups])
@@ -184,10 +226,15 @@ class Probe:
     def _activations(self, sites: list[Site], table: Columns) -> None:
         """Fill in what leaves and what feeds each layer. What leaves one layer is mostly what
         feeds the next: it is reduced once."""
-        outs = [None if s.out is None else by_unit(s.out, s.module) for s in sites]
-        own_rows = place(by_unit(self.x, sites[0].module)) if sites else None
-        feeds = [by_unit(s.x, s.module) for s in sites]
-        known = [self._input_fraction is not None and place(f) == own_rows for f in feeds]
+        outs = [None if s.out is None else by_unit(s.out, s.axis) for s in sites]
+        feeds = [None if s.x is None else by_unit(s.x, s.axis) for s in sites]
+        own_rows = None
+        if self._input is not None and feeds[0] is not None:
+            own_rows = place(by_unit(self._input, sites[0].axis))
+        known = [
+            self._input_fraction is not None and f is not None and place(f) == own_rows
+            for f in feeds
+        ]
         tensors = {
             place(t): t
             for t in (*outs, *(f for f, k in zip(feeds, known, strict=True) if not k))
@@ -209,7 +256,7 @@ class Probe:
             if known[index]:
                 assert self._input_fraction is not None
                 table["mean_fraction"][index] = self._input_fraction
-            else:
+            elif feed is not None:
                 table["mean_fraction"][index] = found[place(feed)].fraction
                 if place(feed) == own_rows:  # the probe rows never change
                     self._input_fraction = found[place(feed)].fraction
@@ -226,15 +273,20 @@ class Probe:
         saturated: dict[int, NDArray[np.bool_]] = {}
         for (indices, _, _), of_flat, share in zip(groups, flat, shares, strict=True):
             of_tail = of_flat & False if share is None else next(in_tail) >= SATURATED_ROWS
-            table["dead"][indices] = of_flat.sum(1)
-            table["saturated"][indices] = of_tail.sum(1)
-            dead.update(zip(indices, of_flat, strict=True))
-            saturated.update(zip(indices, of_tail, strict=True))
+            for index, flat_now, in_tail_now in zip(indices, of_flat, of_tail, strict=True):
+                # A unit with gates is what the worst of them is.
+                dead[index] = dead[index] | flat_now if index in dead else flat_now
+                saturated[index] = (
+                    saturated[index] | in_tail_now if index in saturated else in_tail_now
+                )
+        for index in dead:
+            table["dead"][index] = dead[index].sum()
+            table["saturated"][index] = saturated[index].sum()
         return dead, saturated
 
     def _deep(self, sites: list[Site], table: Columns) -> None:
         for index, site in enumerate(sites):
-            rows = unit_rows(site.module)  # (units, fan_in + 1)
+            rows = site.rows  # (units, fan_in + 1)
             if not bool(rows.isfinite().all()):
                 continue
             # From the first row on, so that copies are at 0 and near copies are not rounded away.
@@ -269,63 +321,77 @@ class Probe:
         return tuple(states)
 
 
-class Columns(dict[str, NDArray[np.float64]]):
-    """One column for each layer measure, (layers,) of NaN until it is filled in."""
+class Probe(ForwardProbe):
+    """Measures ``network`` on the fixed rows ``x`` (rows, ...), ``y`` (rows, ...).
 
-    def __init__(self, layers: int) -> None:
-        super().__init__({name: np.full(layers, math.nan) for name in LAYER_MEASURES})
+    ``loss_function(output, y)`` must be the mean of losses that belong to one row each. What takes
+    several inputs, or a loss over tokens, is a `ForwardProbe`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss_function: LossFunction,
+        x: Tensor,
+        y: Tensor,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(network, self._pass, (x, y), names)
+        self.loss_function = loss_function
+        self.x = self._input = x
+        self.y = y
+        self._output: Any = None
+
+    def _pass(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, float]:
+        x, y = batch
+        self._output = self.network(x)
+        return self.loss_function(self._output, y), len(x)
+
+    def _hit_rate(self, loss: Tensor) -> Tensor:
+        output, self._output = self._output, None
+        return hit_rate(output, self.y)
+
+    @torch.no_grad()
+    def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
+        """Units that are flat on every row of ``x`` (rows, ...), counted for each layer; (layers,),
+        NaN where not observable. One forward pass, ``chunk`` rows at a time."""
+        flat: dict[int, Tensor] = {}
+        layers = 0
+        with measuring_pass(self._wrapper, self.network, self._device):
+            seen = self._looked()
+            for start in range(0, len(x), chunk):
+                with (
+                    torch.no_grad(),
+                    watch(self.network, self.names, seen, deltas=False) as calls,
+                ):
+                    self.network(x[start : start + chunk])
+                sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)
+                layers = len(sites)
+                for index, now in flat_by_layer(sites).items():
+                    flat[index] = now & flat[index] if index in flat else now
+        return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
 
 
-class Norms:
-    """Euclidean norms of many tensors in one call, accumulated in float64: the squares of a
-    vanishing delta are below the smallest float32."""
-
-    def __init__(self) -> None:
-        self._wanted: list[tuple[str, int, float]] = []
-        self._tensors: list[Tensor] = []
-
-    def want(self, column: str, layer: int, tensor: Tensor | None, factor: float = 1.0) -> None:
-        if tensor is not None:
-            self._wanted.append((column, layer, factor))
-            self._tensors.append(tensor)
-
-    def compute(self, layers: int) -> dict[str, NDArray[np.float64]]:
-        """Each column as (layers,), NaN where no tensor was given."""
-        found: dict[str, NDArray[np.float64]] = {}
-        if self._tensors:
-            norms = torch.stack(torch._foreach_norm(self._tensors, 2, torch.float64)).cpu().tolist()
-            for (column, layer, factor), norm in zip(self._wanted, norms, strict=True):
-                if column not in found:
-                    found[column] = np.full(layers, math.nan)
-                found[column][layer] = norm * factor
-        return found
+def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
+    """Which units are flat on every row, (units,) bool, by the index of an observed layer."""
+    flat: dict[int, Tensor] = {}
+    for indices, facts, pre in slopes_by_group(sites):
+        for index, now in zip(indices, flat_units(facts, pre), strict=True):
+            flat[index] = now | flat[index] if index in flat else now
+    return flat
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """One tensor (rows, units) in numbers: mean and standard deviation of all of it, how many
-    units are dormant, and which fraction |E a|²/E|a|² of it is mean."""
-
-    mean: float
-    std: float
-    dormant: int
-    fraction: float
-
-
-def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
-    """The summaries of a group of tensors from their `moments`, (3, group, units)."""
-    mean, variance, size = of_units.astype(np.float64)  # (group, units)
-    std = np.sqrt(variance.mean(1) + mean.var(1))
-    dormant = (size <= DORMANT_SHARE * size.mean(1, keepdims=True)).sum(1)
-    of_mean = (mean**2).sum(1)
-    fraction = of_mean / (of_mean + variance.sum(1))
-    columns = mean.mean(1).tolist(), std.tolist(), dormant.tolist(), fraction.tolist()
-    return [Summary(*one) for one in zip(*columns, strict=True)]
+def present_weight(site: Site) -> Tensor | None:
+    """The weight of a layer as it is now, (units, ...); None for one that each pass computes."""
+    if site.module is not None:
+        return site.orient(site.module.weight)  # type: ignore[arg-type]
+    parameters = all(isinstance(weight, nn.Parameter) for weight in site.weights)
+    return site.weight if parameters else None
 
 
 def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
     """dLoss/dW of every layer that takes part; ``.grad`` stays as it is."""
-    weights = dict.fromkeys(site.module.weight for site in sites)
+    weights = dict.fromkeys(weight for site in sites for weight in site.weights)
     wanted = [weight for weight in weights if weight.requires_grad]
     if not wanted or not loss.requires_grad:
         return {}
@@ -335,14 +401,10 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
 
 def hit_rate(output: object, y: Tensor) -> Tensor:
     """Share of rows whose largest output is their class, NaN where y holds no classes of it.
-    Classes stand along dimension 1, as torch's cross_entropy has them, or along the last."""
+    Classes stand along dimension 1, as torch's cross_entropy has them, or along the last. The
+    answer is on y's device: `fetch` takes no tensors of two devices."""
     if isinstance(output, Tensor) and not y.is_floating_point() and output.ndim == y.ndim + 1:
         for dim in (1, -1):
             if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
                 return (output.argmax(dim) == y).double().mean()
-    return torch.tensor(math.nan, dtype=torch.float64)
-
-
-def place(tensor: Tensor) -> tuple[int, torch.Size]:
-    """Where a tensor lies: an in-place or reshaping module hands on the same memory."""
-    return tensor.data_ptr(), tensor.shape
+    return torch.tensor(math.nan, dtype=torch.float64, device=y.device)

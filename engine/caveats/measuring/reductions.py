@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from caveats.measuring.capture import Layer, Site, by_unit
+from caveats.measuring.sites import Site, by_unit
 from caveats.models.activations import Activation
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "slopes_by_group",
     "stacked",
     "tail_share",
-    "unit_rows",
 ]
 
 Group = tuple[list[int], Tensor]
@@ -49,13 +48,23 @@ def stacked(tensors: Sequence[Tensor | None]) -> list[Group]:
 
 def slopes_by_group(sites: Sequence[Site]) -> list[tuple[list[int], list[Activation], Tensor]]:
     """What went into the activations, for the sites where that was observed:
-    [(indices, facts, (group, rows, units))]."""
-    pres = [None if s.facts is None or s.pre is None else by_unit(s.pre, s.module) for s in sites]
-    found = []
-    for indices, pre in stacked(pres):
-        facts = [f for i in indices if (f := sites[i].facts) is not None]
-        found.append((indices, facts, pre))
-    return found
+    [(indices, facts, (group, rows, units))]. A site with gates is in several groups, or several
+    times in one."""
+    owners: list[int] = []
+    facts: list[Activation] = []
+    pres: list[Tensor] = []
+    for index, site in enumerate(sites):
+        pairs = site.gates
+        if site.facts is not None and site.pre is not None:
+            pairs = ((site.facts, site.pre), *pairs)
+        for activation, pre in pairs:
+            owners.append(index)
+            facts.append(activation)
+            pres.append(by_unit(pre, site.axis))
+    return [
+        ([owners[i] for i in indices], [facts[i] for i in indices], pre)
+        for indices, pre in stacked(pres)
+    ]
 
 
 def flat_units(facts: Sequence[Activation], pre: Tensor) -> Tensor:
@@ -98,14 +107,6 @@ def moments(values: Tensor) -> Tensor:
     mean = values.mean(1)
     centred = values - mean[:, None]
     return torch.stack((mean, centred.mul_(centred).mean(1), values.abs().mean(1)))
-
-
-def unit_rows(module: Layer) -> Tensor:
-    """The rows of [W, b], (units, fan_in + 1); without a bias (units, fan_in)."""
-    weight = module.weight.detach().reshape(len(module.weight), -1)
-    if module.bias is None:
-        return weight
-    return torch.cat((weight, module.bias.detach()[:, None]), 1)
 
 
 def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) -> Tensor:

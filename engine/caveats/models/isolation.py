@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-__all__ = ["undisturbed", "walk"]
+__all__ = ["same_attributes", "undisturbed", "walk"]
 
 
 def walk(network: nn.Module) -> Iterator[nn.Module]:
@@ -61,6 +61,21 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
         torch.set_rng_state(cpu_state)
         if cuda_state is not None:
             torch.cuda.set_rng_state(cuda_state, device)
+
+
+@contextmanager
+def same_attributes(network: nn.Module) -> Iterator[None]:
+    """What a pass inside assigns to attributes of modules (a hidden state that is carried from
+    batch to batch, a counter) is taken back."""
+    before = [(module, dict(module.__dict__)) for module in walk(network)]
+    try:
+        yield
+    finally:
+        for module, attributes in before:
+            now = module.__dict__
+            if len(now) != len(attributes) or any(now[k] is not v for k, v in attributes.items()):
+                module.__dict__.clear()
+                module.__dict__.update(attributes)
 
 
 def switch(modules: Sequence[nn.Module], name: str, on: bool) -> None:

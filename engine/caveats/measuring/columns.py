@@ -1,0 +1,79 @@
+"""The columns of a measurement, filled in on the host from what the device reduced.
+
+It knows no pass and no layer: tensors go in, one number a layer comes out.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from caveats.measures import LAYER_MEASURES
+
+__all__ = ["DORMANT_SHARE", "Columns", "Norms", "Summary", "place", "summaries"]
+
+DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
+
+
+class Columns(dict[str, NDArray[np.float64]]):
+    """One column for each layer measure, (layers,) of NaN until it is filled in."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__({name: np.full(layers, math.nan) for name in LAYER_MEASURES})
+
+
+class Norms:
+    """Euclidean norms of many tensors in one call, accumulated in float64: the squares of a
+    vanishing delta are below the smallest float32."""
+
+    def __init__(self) -> None:
+        self._wanted: list[tuple[str, int, float]] = []
+        self._tensors: list[Tensor] = []
+
+    def want(self, column: str, layer: int, tensor: Tensor | None, factor: float = 1.0) -> None:
+        if tensor is not None:
+            self._wanted.append((column, layer, factor))
+            self._tensors.append(tensor)
+
+    def compute(self, layers: int) -> dict[str, NDArray[np.float64]]:
+        """Each column as (layers,), NaN where no tensor was given."""
+        found: dict[str, NDArray[np.float64]] = {}
+        if self._tensors:
+            norms = torch.stack(torch._foreach_norm(self._tensors, 2, torch.float64)).cpu().tolist()
+            for (column, layer, factor), norm in zip(self._wanted, norms, strict=True):
+                if column not in found:
+                    found[column] = np.full(layers, math.nan)
+                found[column][layer] = norm * factor
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One tensor (rows, units) in numbers: mean and standard deviation of all of it, how many
+    units are dormant, and which fraction |E a|²/E|a|² of it is mean."""
+
+    mean: float
+    std: float
+    dormant: int
+    fraction: float
+
+
+def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
+    """The summaries of a group of tensors from their `moments`, (3, group, units)."""
+    mean, variance, size = of_units.astype(np.float64)  # (group, units)
+    std = np.sqrt(variance.mean(1) + mean.var(1))
+    dormant = (size <= DORMANT_SHARE * size.mean(1, keepdims=True)).sum(1)
+    of_mean = (mean**2).sum(1)
+    fraction = of_mean / (of_mean + variance.sum(1))
+    columns = mean.mean(1).tolist(), std.tolist(), dormant.tolist(), fraction.tolist()
+    return [Summary(*one) for one in zip(*columns, strict=True)]
+
+
+def place(tensor: Tensor) -> tuple[int, torch.Size]:
+    """Where a tensor lies: an in-place or reshaping module hands on the same memory."""
+    return tensor.data_ptr(), tensor.shape

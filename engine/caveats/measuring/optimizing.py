@@ -1,0 +1,69 @@
+"""Reads what may be known of an optimizer from its ``param_groups`` and its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from caveats.facts import OptimizerFacts
+
+__all__ = ["optimizer_facts"]
+
+# Optimizers whose step does not grow with the gradient, by the name of their class or of one that
+# it derives from. Any other, as a library brings them, shows it by what it keeps of each parameter
+# after the first step.
+ADAPTIVE = frozenset(
+    {
+        "adadelta", "adafactor", "adagrad", "adam", "adamax", "lion", "muon", "nadam", "radam",
+        "rmsprop", "rprop", "sparseadam",
+    }
+)  # fmt: skip
+SIZES = {"exp_avg_sq", "square_avg", "exp_inf", "sum", "row_var", "col_var", "exp_avg_sq_row"}
+
+
+def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
+    """The facts of any torch optimizer as it stands now; where its groups differ, those of the
+    group with the largest learning rate. Clipping is none of the optimizer's: NaN."""
+    group = max(optimizer.param_groups, key=rate)
+    momentum = float(group.get("momentum", 0.0))
+    betas = group.get("betas")
+    return OptimizerFacts(
+        kind=kind(optimizer, momentum, bool(group.get("nesterov"))),
+        lr=rate(group),
+        adaptive=by_class(optimizer) or keeps_sizes(optimizer),
+        momentum=momentum,
+        betas=None if betas is None else (float(betas[0]), float(betas[1])),
+        eps=epsilon(group.get("eps", 0.0)),
+        weight_decay=float(group.get("weight_decay", 0.0)),
+    )
+
+
+def rate(group: Mapping[str, Any]) -> float:
+    """The learning rate before any schedule, which may be a tensor."""
+    return float(group.get("initial_lr", group["lr"]))
+
+
+def kind(optimizer: torch.optim.Optimizer, momentum: float, nesterov: bool) -> str:
+    if isinstance(optimizer, torch.optim.SGD) and momentum:
+        return "nesterov" if nesterov else "momentum"
+    return type(optimizer).__name__.lower()
+
+
+def by_class(optimizer: torch.optim.Optimizer) -> bool:
+    return any(base.__name__.lower() in ADAPTIVE for base in type(optimizer).__mro__)
+
+
+def keeps_sizes(optimizer: torch.optim.Optimizer) -> bool:
+    return any(
+        isinstance(state, Mapping) and not SIZES.isdisjoint(state)
+        for state in optimizer.state.values()
+    )
+
+
+def epsilon(eps: Any) -> float:
+    """The eps of the division; Adafactor has two, that one first."""
+    first = eps[0] if isinstance(eps, (list, tuple)) else eps
+    return float(first.detach() if isinstance(first, Tensor) else first or 0.0)
