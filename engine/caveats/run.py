@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from caveats.config import RunConfig
-from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.data import Dataset, load
 from caveats.history import Event, Facts, History
 from caveats.measuring.cadence import Cadence, cadence_of
 from caveats.measuring.divergence import Divergence, locate
+from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.probe import PROBE_ROWS, Probe
 from caveats.measuring.yardsticks import constant_loss, kernel_reach
 from caveats.models.mlp import activations, layer_name
@@ -86,7 +87,7 @@ class Run:
         self.observer = Observer(
             probe,
             trainer.optimizer,
-            History(names, facts=self._facts()),
+            History(names, facts=self._facts(probe)),
             cadence_of(every),
             clock=self._clock,
             planned=config.training.steps,
@@ -173,7 +174,7 @@ class Run:
         self._config = config
         self.observer.optimizer = self.trainer.optimizer
         self.observer.planned = config.training.steps
-        self.history.facts = self._facts()
+        self.history.facts = self._facts(self.probe)
         if changes:
             # The settings of an optimizer that went are in ``changes`` as None, not in the text.
             text = ", ".join(f"{key} → {after[key]}" for key in changes if key in after)
@@ -193,14 +194,20 @@ class Run:
         self.trainer.load(state["trainer"])
         self._clock.before = state["seconds"]
         self.observer.load(state, self.step, history)
-        history.facts = self._facts()
+        history.facts = self._facts(self.probe)
 
-    def _facts(self) -> Facts:
+    def _facts(self, probe: Probe) -> Facts:
+        """What is observed of network and optimizer; the trainer's own part of a step (the rate
+        that a schedule starts from, and clipping) no optimizer shows."""
+        settings = self.config.optimizer
+        optimizer = replace(
+            optimizer_facts(self.trainer.optimizer), lr=settings.lr, clip_norm=settings.clip_norm
+        )
         return Facts(
             self.baseline,
             self.config.training.steps,
             *self.reach,
-            declared_layers(self.config, self.dataset.features, self.dataset.outputs),
-            declared_optimizer(self.config),
+            probe.anatomy.layers,
+            optimizer,
             Remedies(self.config),
         )

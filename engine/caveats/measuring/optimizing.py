@@ -12,16 +12,16 @@ from caveats.facts import OptimizerFacts
 
 __all__ = ["optimizer_facts"]
 
-# Optimizers whose step does not grow with the gradient, by the name of their class or of one that
-# it derives from. Any other, as a library brings them, shows it by what it keeps of each parameter
-# after the first step.
+# Optimizers that divide each gradient by its own recent size, by the name of their class or of one
+# that it derives from. Adagrad divides by all gradients so far: small ones slow it. Any other, as a
+# library brings them, shows it by what it keeps of each parameter after the first step.
 ADAPTIVE = frozenset(
     {
-        "adadelta", "adafactor", "adagrad", "adam", "adamax", "lion", "muon", "nadam", "radam",
+        "adadelta", "adafactor", "adam", "adamax", "lion", "muon", "nadam", "radam",
         "rmsprop", "rprop", "sparseadam",
     }
 )  # fmt: skip
-SIZES = {"exp_avg_sq", "square_avg", "exp_inf", "sum", "row_var", "col_var", "exp_avg_sq_row"}
+SIZES = {"exp_avg_sq", "square_avg", "exp_inf", "row_var", "col_var", "exp_avg_sq_row"}
 
 
 def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
