@@ -23,8 +23,8 @@ from benchmarks.verdict_suite.oracle import Facts, facts
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.data import Dataset, load
+from caveats.facts import RunFacts
 from caveats.history import Event, History
-from caveats.history import Facts as RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.remedies import Remedies

@@ -1,15 +1,29 @@
-"""What may be known of a network and of its optimizer: observed, never read from a config.
+"""What may be known of a run: of its network and its optimizer as they were observed, and the
+yardsticks of its data. None of it is read from a config.
 
-It holds values alone, without torch; `caveats.measuring.anatomy` fills them in.
+It holds values alone, without torch; `caveats.measuring.anatomy` and `optimizing` fill them in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import nan
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["Anatomy", "Kind", "LayerFacts", "Normalization", "OptimizerFacts"]
+__all__ = [
+    "Anatomy",
+    "Kind",
+    "LayerFacts",
+    "Normalization",
+    "OptimizerFacts",
+    "Proposer",
+    "RunFacts",
+]
+
+# What proposes changes for a caveat, by its name, the evidence and the finding: a tuple of
+# `caveats.verdicts.Remedy`. These facts only hand them on.
+Proposer = Callable[[str, Any, Any], tuple[Any, ...]]
 
 Kind = Literal["linear", "conv", "recurrent", "attention", "norm", "embedding"]
 Normalization = Literal["none", "batch", "layer", "group", "rms"]
@@ -70,3 +84,24 @@ class Anatomy:
 
     layers: tuple[LayerFacts, ...]
     unobserved: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What does not change from record to record and judges them.
+
+    ``baseline`` is the loss of the best network that ignores its input, NaN where unknown,
+    ``reachable`` that of kernel regression (`caveats.measuring.yardsticks`), 0 where unknown, and
+    ``reachable_accuracy`` its accuracy, NaN where unknown or where there are no classes; ``steps``
+    the length that is planned, 0 where unknown. ``layers`` (one each, the output last) and
+    ``optimizer`` are what was observed of them, empty and None where nobody looked. ``remedies``
+    proposes changes of the run's settings, None where they are not ours to change.
+    """
+
+    baseline: float = nan
+    steps: int = 0
+    reachable: float = 0.0
+    reachable_accuracy: float = nan
+    layers: tuple[LayerFacts, ...] = ()
+    optimizer: OptimizerFacts | None = None
+    remedies: Proposer | None = None

@@ -11,24 +11,20 @@ The newest half stays whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.facts import LayerFacts, OptimizerFacts
+from caveats.facts import RunFacts
 from caveats.measures import LAYER_MEASURES, SCALARS
 
-__all__ = ["Event", "Facts", "History", "Proposer", "Snapshot"]
+__all__ = ["Event", "History", "Snapshot"]
 
 Floats = NDArray[np.float64]
 States = tuple[NDArray[np.uint8], ...]
-# What proposes changes for a caveat, by its name, the evidence and the finding: a tuple of
-# `caveats.verdicts.Remedy`. A history does not know these; it only hands them on.
-Proposer = Callable[[str, Any, Any], tuple[Any, ...]]
 
 CAPACITY = 2000
 FIRST = 32  # records that are never thinned: most happens in the first steps
@@ -47,27 +43,6 @@ class Event:
     kind: str
     text: str
     changes: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What does not change from record to record and judges them.
-
-    ``baseline`` is the loss of the best network that ignores its input, NaN where unknown,
-    ``reachable`` that of kernel regression (`caveats.measuring.yardsticks`), 0 where unknown, and
-    ``reachable_accuracy`` its accuracy, NaN where unknown or where there are no classes; ``steps``
-    the length that is planned, 0 where unknown. ``layers`` (one each, the output last) and
-    ``optimizer`` are what was observed of them, empty and None where nobody looked. ``remedies``
-    proposes changes of the run's settings, None where they are not ours to change.
-    """
-
-    baseline: float = nan
-    steps: int = 0
-    reachable: float = 0.0
-    reachable_accuracy: float = nan
-    layers: tuple[LayerFacts, ...] = ()
-    optimizer: OptimizerFacts | None = None
-    remedies: Proposer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +93,12 @@ class History:
     """
 
     def __init__(
-        self, layers: tuple[str, ...], capacity: int = CAPACITY, facts: Facts | None = None
+        self, layers: tuple[str, ...], capacity: int = CAPACITY, facts: RunFacts | None = None
     ) -> None:
         if capacity < 8:
             raise ValueError(f"a history needs room for 8 records, not {capacity}")
         self.layers = layers
-        self.facts = facts or Facts()
+        self.facts = facts or RunFacts()
         self._capacity = capacity
         self._block = _Block(min(64, self._most(())), len(layers))
         self._events: tuple[Event, ...] = ()

@@ -16,7 +16,8 @@ import torch
 
 from caveats.config import RunConfig
 from caveats.data import Dataset, load
-from caveats.history import Event, Facts, History
+from caveats.facts import RunFacts
+from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
@@ -196,14 +197,14 @@ class Run:
         self.observer.load(state, self.step, history)
         history.facts = self._facts(self.probe)
 
-    def _facts(self, probe: Probe) -> Facts:
+    def _facts(self, probe: Probe) -> RunFacts:
         """What is observed of network and optimizer; the trainer's own part of a step (the rate
         that a schedule starts from, and clipping) no optimizer shows."""
         settings = self.config.optimizer
         optimizer = replace(
             optimizer_facts(self.trainer.optimizer), lr=settings.lr, clip_norm=settings.clip_norm
         )
-        return Facts(
+        return RunFacts(
             self.baseline,
             self.config.training.steps,
             *self.reach,

@@ -20,7 +20,7 @@ __all__ = ["Remedies"]
 
 @dataclass(frozen=True)
 class Remedies:
-    """Proposes changes of one config: what `caveats.history.Facts.remedies` holds."""
+    """Proposes changes of one config: what `caveats.facts.RunFacts.remedies` holds."""
 
     config: RunConfig
 

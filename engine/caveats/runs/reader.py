@@ -16,7 +16,8 @@ from pathlib import Path
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.errors import ConfigError, visible
-from caveats.history import CAPACITY, Event, Facts, History, States
+from caveats.facts import RunFacts
+from caveats.history import CAPACITY, Event, History, States
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.remedies import Remedies
 from caveats.runs.files import opened
@@ -123,13 +124,13 @@ class Reader:
     def _age(self) -> float:
         return max(0.0, (datetime.now(UTC) - self.manifest.standing.time).total_seconds())
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> RunFacts:
         manifest = self.manifest
         config, layers, optimizer = manifest.config, manifest.layer_facts, manifest.optimizer
         if config is not None:  # folders from before observations were kept have no others
             layers = layers or declared_layers(config, 0, manifest.units[-1])
             optimizer = optimizer or declared_optimizer(config)
-        return Facts(
+        return RunFacts(
             manifest.baseline,
             manifest.planned(),
             manifest.reachable,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.facts import LayerFacts, OptimizerFacts
-from caveats.history import Event, Facts, Snapshot
+from caveats.facts import LayerFacts, OptimizerFacts, RunFacts
+from caveats.history import Event, Snapshot
 from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.verdicts.progress import Progress, progress
 from caveats.verdicts.thresholds import Thresholds
@@ -43,7 +43,7 @@ class Evidence:
         snapshot: Snapshot,
         index: int,
         layers: tuple[str, ...],
-        facts: Facts,
+        facts: RunFacts,
         thresholds: Thresholds = DEFAULT,
         without: frozenset[str] = frozenset(),
     ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from caveats.history import History, Proposer
+from caveats.facts import Proposer
+from caveats.history import History
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.evidence import DEFAULT, Evidence
 from caveats.verdicts.thresholds import Thresholds

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.history import Facts
+from caveats.facts import RunFacts
 from caveats.verdicts.thresholds import Thresholds
 
 __all__ = ["Progress", "progress"]
@@ -97,7 +97,7 @@ def progress(
     steps: NDArray[np.int64],
     losses: NDArray[np.float64],
     accuracy: float,
-    facts: Facts,
+    facts: RunFacts,
     thresholds: Thresholds,
 ) -> Progress:
     """How training stands at the last of ``steps`` (records,) with ``losses`` (records,)."""

@@ -17,8 +17,8 @@ from torch import nn
 from torch.nn import functional
 
 from caveats.errors import ConfigError
-from caveats.facts import LayerFacts, OptimizerFacts
-from caveats.history import Facts, History
+from caveats.facts import LayerFacts, OptimizerFacts, RunFacts
+from caveats.history import History
 from caveats.measuring.cadence import Every
 from caveats.measuring.probe import Probe
 from caveats.observer import Observer
@@ -34,7 +34,7 @@ from caveats_tui.cli import cli
 from caveats_tui.screens.runs.compare import Compared, differing
 from caveats_tui.screens.runs.listing import setup
 
-FACTS = Facts(
+FACTS = RunFacts(
     0.69, 30,
     layers=(
         LayerFacts("body.0", "linear", 6, 2, "relu"),
@@ -44,7 +44,7 @@ FACTS = Facts(
 )  # fmt: skip
 
 
-def watched(folder: Path, facts: Facts | None = FACTS) -> Observer:
+def watched(folder: Path, facts: RunFacts | None = FACTS) -> Observer:
     """A person's own network, trained for 30 steps and kept in ``folder``."""
     network = nn.ModuleDict({"body": nn.Sequential(nn.Linear(2, 6), nn.ReLU())})
     network["head"] = nn.Linear(6, 2)
@@ -86,7 +86,7 @@ def change(folder: Path, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("facts", [FACTS, None])
-def test_it_is_read_as_it_was_recorded(tmp_path: Path, facts: Facts | None) -> None:
+def test_it_is_read_as_it_was_recorded(tmp_path: Path, facts: RunFacts | None) -> None:
     observer = watched(tmp_path / "run", facts)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["log.jsonl", "run.toml"]
     tree = tomllib.loads((tmp_path / "run" / "run.toml").read_text())

@@ -9,7 +9,8 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
-from caveats.history import Facts, History
+from caveats.facts import RunFacts
+from caveats.history import History
 from caveats.remedies import Remedies
 from caveats.verdicts import judge
 
@@ -37,11 +38,11 @@ def facts_of(
     steps: int,
     reachable: float = 0.0,
     reachable_accuracy: float = math.nan,
-) -> Facts:
+) -> RunFacts:
     """What a run of this config would have observed of its network and its optimizer."""
     layers, optimizer = declared_layers(config, 2, 10), declared_optimizer(config)
     told = reachable, reachable_accuracy, layers, optimizer, Remedies(config)
-    return Facts(baseline, steps, *told)
+    return RunFacts(baseline, steps, *told)
 
 
 def history(

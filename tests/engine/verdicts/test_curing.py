@@ -7,14 +7,15 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.curing import curable, cure, cured
 from caveats.experiments import find
-from caveats.history import Facts, History
+from caveats.facts import RunFacts
+from caveats.history import History
 from caveats.run import Run
 from caveats.verdicts import Remedy, Verdict, judge
 
 
 def ended(loss: float, dead: int = 0) -> History:
     """A history of one hidden layer of 4 units that ends at ``loss`` of a baseline of 1."""
-    history = History(("layer 1", "output"), facts=Facts(1.0, 100))
+    history = History(("layer 1", "output"), facts=RunFacts(1.0, 100))
     for step in range(0, 101, 10):
         columns = {"units": np.array([4.0, 2.0]), "dead": np.array([float(dead), 0.0])}
         scalars = {"loss": loss if step else 1.0, "accuracy": float("nan")}

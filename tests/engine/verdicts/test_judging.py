@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caveats.config import RunConfig
-from caveats.history import Facts, History
+from caveats.facts import RunFacts
+from caveats.history import History
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.verdicts import CAVEATS, SEVERITIES, Judge, judge
 
@@ -101,7 +102,7 @@ def test_layers_that_cannot_be_observed_get_no_verdict_from_it() -> None:
 
 def test_without_facts_it_judges_and_its_advice_is_in_words() -> None:
     made = history(stuck, change={"dead": [64, 64, 64, 0]}, baseline=math.nan)
-    made.facts = Facts()
+    made.facts = RunFacts()
     worst = judge(made)[0]
     assert worst.caveat == "dying_relu"
     assert [remedy.change for remedy in worst.next] == [{}] * len(CAVEATS["dying_relu"].advice)
@@ -121,7 +122,7 @@ def test_no_history_makes_it_fail(seed: int, layers: int, known: bool, records: 
     names = tuple(f"layer {i}" for i in range(layers))
     config = RunConfig.from_dict({"network": {"widths": [3] * (layers - 1)}})
     baseline, steps = real(), int(rng.integers(0, 50))
-    facts = facts_of(config, baseline, steps) if known else Facts(baseline, steps)
+    facts = facts_of(config, baseline, steps) if known else RunFacts(baseline, steps)
     made = History(names, facts=facts)
     units = rng.integers(1, 9, layers)
     for step in range(records):
