@@ -8,8 +8,6 @@ from typing import TextIO
 
 import click
 
-from caveats_tui.commands.diagnosis import report, text
-from caveats_tui.commands.machine import look
 from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.terminal.facts import streams
 from caveats_tui.text.plain import ERRORS
@@ -30,6 +28,10 @@ def doctor() -> None:
 def print_report(out: TextIO, narration: TextIO) -> None:
     """Write the report on this machine and terminal to ``out``, in the characters that it takes;
     ``narration`` says what is going on while torch is loaded, if it is a terminal."""
+    # Imported late: what lists the installed versions takes 50 ms, which no other command needs.
+    from caveats_tui.commands.diagnosis import report, text
+    from caveats_tui.commands.machine import look
+
     progress = ProgressLine(narration)
     progress.say("Loading torch ...")
     machine = look()

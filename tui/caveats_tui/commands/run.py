@@ -14,7 +14,7 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import find
-from caveats_tui.commands.kept import Kept, stopping
+from caveats_tui.commands.keeping import Kept, stopping
 from caveats_tui.commands.program import Interrupted
 from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.commands.report import attempt_report, report

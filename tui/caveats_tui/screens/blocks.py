@@ -1,12 +1,26 @@
-"""Pieces of text that several windows are made of: headings, indented lines, two columns."""
+"""Pieces that several screens and windows are made of: headings, indented lines, two columns, and
+a line of text that is repainted only where it differs.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+from textual.screen import Screen
+from textual.widgets import Static
 
-__all__ = ["heading", "indented", "two_columns"]
+__all__ = ["heading", "indented", "put", "two_columns"]
+
+
+def put(screen: Screen[Any], selector: str, content: str | Text) -> None:
+    """Show ``content`` in a `Static`, which would repaint even where nothing changed."""
+    widget = screen.query_one(selector, Static)
+    if getattr(widget, "said", None) != content:
+        widget.said = content  # type: ignore[attr-defined]
+        widget.update(content)
 
 
 def heading(text: str) -> Padding:

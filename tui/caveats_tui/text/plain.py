@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import codecs
 
-__all__ = ["ERRORS"]
+__all__ = ["ERRORS", "plain_marks"]
 
 ERRORS = "caveats.plain"  # the name to give as `errors` to str.encode
 
@@ -34,6 +34,12 @@ _ALIKE = {
     "h": "θ",
 }
 _PLAIN = {ord(char): plain for plain, chars in _ALIKE.items() for char in chars}
+
+
+def plain_marks(text: str) -> str:
+    """A line of the screen with what separates its parts, and what says that it was cut, in ASCII:
+    for terminals that take the characters, yet whose font lacks them."""
+    return text.replace(" · ", " | ").replace("…", "~")
 
 
 def _alike(error: UnicodeError) -> tuple[str, int]:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from caveats_tui.keys import KEYS
 from caveats_tui.screens.explanation import verdict_line
+from caveats_tui.text.plain import plain_marks
 from caveats_tui.text.settings import describe
 
 if TYPE_CHECKING:
@@ -65,10 +66,10 @@ class Header(Static):
         width = self.size.width
         room = max(0, width - len(right) - 3)
         left = f"caveats  {describe(config, bench.outputs)}"
-        if plain:
-            left = left.replace(" · ", " | ")
         if len(left) > room:
-            left = left[: max(0, room - 1)] + ("~" if plain else "…")
+            left = left[: max(0, room - 1)] + "…"
+        if plain:
+            left = plain_marks(left)
         text = Text(f" {left.ljust(room)} {right} ", no_wrap=True, overflow="crop")
         text.stylize("bold", 1, 8)
         if text != self._said:  # Static repaints even where nothing changed

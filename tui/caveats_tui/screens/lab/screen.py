@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult, SystemCommand
 from textual.binding import BindingType
@@ -28,6 +27,7 @@ from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.options import LabOptions
+from caveats_tui.screens.blocks import put
 from caveats_tui.screens.explanation import Explain, Remedies
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
@@ -194,18 +194,12 @@ class LabScreen(Screen[None]):
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
         if setup.border_subtitle != subtitle:
             setup.border_subtitle = subtitle
-        self._put("#message", message_line(bench, self.size.width, plain))
+        put(self, "#message", message_line(bench, self.size.width, plain))
         worst = severity(bench)
         for name in ("critical", "warning"):
             self.query_one("#message").set_class(worst == name, f"-{name}")
-        self._put("#theory", bench.forecast.sentence if bench.forecast else "")
-        self._put("#notes", notes_text(bench, trace))
-
-    def _put(self, selector: str, content: str | Text) -> None:
-        widget = self.query_one(selector, Static)
-        if getattr(widget, "said", None) != content:  # Static repaints even where nothing changed
-            widget.said = content  # type: ignore[attr-defined]
-            widget.update(content)
+        put(self, "#theory", bench.forecast.sentence if bench.forecast else "")
+        put(self, "#notes", notes_text(bench, trace))
 
     def charts_drawn(self) -> None:
         """Charts have come back from the drawing process."""

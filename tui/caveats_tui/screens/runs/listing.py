@@ -11,6 +11,7 @@ from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import Entry
 from caveats_tui.text.kept_runs import name, standing, worst
 from caveats_tui.text.numbers import loss_text, percent, spark
+from caveats_tui.text.plain import plain_marks
 from caveats_tui.text.settings import describe
 from caveats_tui.text.times import age
 
@@ -103,7 +104,7 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
         cell.truncate(wide + 1, overflow="ellipsis", pad=True)
         text.append_text(cell)
     if plain:
-        text = Text(text.plain.replace(" · ", " | ").replace("…", "~"), no_wrap=True)
+        text = Text(plain_marks(text.plain), no_wrap=True)
     text.truncate(width)
     return text
 

@@ -23,6 +23,7 @@ from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats.runs.shelf import Entry, delete, label, undelete
 from caveats_tui.charts.spec import Charset
+from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
 from caveats_tui.screens.runs.listing import fits, heading, line
@@ -173,14 +174,8 @@ class RunsScreen(Screen[Reader | Path | None]):
             said = "no run has been kept yet: each that makes a step is"
         if not said and len(self._marked) > 1:
             said = f"{len(self._marked)} runs are marked: c compares them"
-        self._put("#head", head)
-        self._put("#said", Text(f" {said}", no_wrap=True, overflow="ellipsis"))
-
-    def _put(self, selector: str, content: Text) -> None:
-        widget = self.query_one(selector, Static)
-        if getattr(widget, "said", None) != content:  # Static repaints even where nothing changed
-            widget.said = content  # type: ignore[attr-defined]
-            widget.update(content)
+        put(self, "#head", head)
+        put(self, "#said", Text(f" {said}", no_wrap=True, overflow="ellipsis"))
 
     def _say(self, sentence: str) -> None:
         self._said = sentence

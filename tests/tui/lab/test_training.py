@@ -1,4 +1,4 @@
-"""The workbench on real training: changes, undo, ghosts, and a cure that is tried and judged."""
+"""The bench on real training: changes, undo, ghosts, and a cure that is tried and judged."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DYING = {"optimizer.name": "adam", "optimizer.lr": 0.3, "training.steps": 400}
 
 @pytest.fixture
 def start(configured: Configured) -> Iterator[Start]:
-    """A workbench whose session has measured step 0."""
+    """A bench whose session has measured step 0."""
     begun: list[Training] = []
 
     def make(changes: dict[str, Any] | None = None, every: int | None = 1) -> Training:
