@@ -21,7 +21,7 @@ from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.recorder import Recorder
 from caveats_tui.screens.dialogs import Ask, Edit, Picker
-from caveats_tui.screens.explanation import Explain, Remedies
+from caveats_tui.screens.explanation import Explain, RemedyList
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab.bars import Footer
@@ -191,7 +191,7 @@ async def _(lab: Any) -> None:
     before = lab.bench.config
     remedies = lab.bench.verdicts()[0].next
     await lab.press("F")
-    assert isinstance(lab.app.screen, Remedies)
+    assert isinstance(lab.app.screen, RemedyList)
     await lab.press("escape")
     assert lab.bench.config is before
     await lab.press("F", "down", "enter")

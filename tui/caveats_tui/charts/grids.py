@@ -1,6 +1,6 @@
 """Pictures made of cells: the neuron map and the decision boundary. Pure; they give rows.
 
-States and classes differ in shape as well as colour, so that neither is read by colour alone.
+UnitStates and classes differ in shape as well as colour, so that neither is read by colour alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["boundary_map", "neuron_map"]
 
-States = Sequence[npt.NDArray[np.uint8]]
+UnitStates = Sequence[npt.NDArray[np.uint8]]
 
 # By the code in caveats.measures.UNIT_STATES: alive, silent, saturated, dead, unobserved.
 _SHAPES: dict[bool, str] = {True: "■▪▣×?", False: "o.S#?"}
@@ -30,7 +30,7 @@ _SHAPES: dict[bool, str] = {True: "■▪▣×?", False: "o.S#?"}
 _BADNESS = np.array([3, 2, 1, 0, 4])
 
 
-def neuron_map(states: States, names: Sequence[str], look: Look) -> Rows:
+def neuron_map(states: UnitStates, names: Sequence[str], look: Look) -> Rows:
     """One cell a neuron, one row a layer (wrapped where it is wide); a legend below, worst first.
 
     Where all neurons do not fit, several share a cell and the worst of them is shown; where all
@@ -67,7 +67,7 @@ def neuron_map(states: States, names: Sequence[str], look: Look) -> Rows:
     return tuple(rows)
 
 
-def arranged(states: States, room: int, high: int) -> tuple[list[int], int]:
+def arranged(states: UnitStates, room: int, high: int) -> tuple[list[int], int]:
     """Which layers are shown in ``high`` rows of ``room`` cells, and how many neurons a cell."""
     drawn = evenly(len(states), high)
     shared = 1
@@ -94,7 +94,7 @@ def filled(parts: list[str], width: int) -> list[str]:
     return [line[:width] for line in lines]
 
 
-def wrapped(states: States, shared: int, room: int) -> int:
+def wrapped(states: UnitStates, shared: int, room: int) -> int:
     """The rows that layers take with ``shared`` neurons in each of ``room`` cells."""
     return sum(-(-cells(len(state), shared) // room) for state in states)
 

@@ -18,7 +18,7 @@ from caveats_tui.recording.caption import show_caption
 
 __all__ = ["Clock", "Director", "RealClock", "VirtualClock"]
 
-BEAT = 0.25  # seconds between two frames: what a recording of 1 MB a minute allows
+FRAME = 0.25  # seconds between two frames: what a recording of 1 MB a minute allows
 KEY = 0.5  # seconds between two keys, so that people see which
 TYPED = 0.2  # seconds between two letters of a word
 PATIENCE = 120.0  # seconds that a scene may wait: a condition that never comes ends the demo
@@ -54,7 +54,7 @@ class RealClock:
 
     async def elapse(self, seconds: float) -> None:
         now = time.monotonic()
-        self._due = max(self._due, now - BEAT) + seconds
+        self._due = max(self._due, now - FRAME) + seconds
         await asyncio.sleep(max(0.0, self._due - now))
 
 
@@ -111,13 +111,13 @@ class Director:
         assert session is not None
         session.pace = self._pace
         if self._stage.bench.running:
-            self._owed += self._pace * BEAT
+            self._owed += self._pace * FRAME
             session.grant(int(self._owed))
             self._owed -= int(self._owed)
         else:
             self._owed = 0.0
         await self._settle()
-        await self._clock.elapse(BEAT)
+        await self._clock.elapse(FRAME)
 
     async def _settle(self) -> None:
         await show_caption(self._stage.app, self._caption, self._key)

@@ -30,7 +30,7 @@ from caveats_tui.text.settings import changes_shown
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
 
-__all__ = ["EVIDENCE", "SYMBOLS", "Explain", "Remedies", "verdict_line"]
+__all__ = ["EVIDENCE", "SYMBOLS", "Explain", "RemedyList", "verdict_line"]
 
 SYMBOLS = {"critical": "✖", "warning": "▲", "note": "·"}
 PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
@@ -163,16 +163,16 @@ class Explain(ModalScreen[None]):
         self.dismiss(None)
 
 
-class Remedies(ModalScreen[int | None]):
+class RemedyList(ModalScreen[int | None]):
     """The remedies of a verdict; gives the chosen one's place."""
 
     DEFAULT_CSS = """
-    Remedies { align: center middle; }
-    Remedies > Vertical {
+    RemedyList { align: center middle; }
+    RemedyList > Vertical {
         width: 90%; max-width: 90; height: auto; max-height: 90%;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    Remedies OptionList { border: none; height: auto; max-height: 20; padding: 0; }
+    RemedyList OptionList { border: none; height: auto; max-height: 20; padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
 

@@ -13,7 +13,7 @@ from caveats_tui.text.plain import ERRORS
 
 __all__ = ["Output"]
 
-_CHUNK = 8192  # characters kept before they are written without being asked
+_BUFFERED = 8192  # characters kept before they are written without being asked
 
 
 class Output:
@@ -63,7 +63,7 @@ class Output:
     def write(self, text: str) -> None:
         self._pieces.append(text)
         self._kept += len(text)
-        if self._kept >= _CHUNK:
+        if self._kept >= _BUFFERED:
             self.flush()
 
     def flush(self) -> None:

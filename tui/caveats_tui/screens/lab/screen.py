@@ -28,7 +28,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.blocks import put
-from caveats_tui.screens.explanation import Explain, Remedies
+from caveats_tui.screens.explanation import Explain, RemedyList
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab import changing, kept_runs, taping
@@ -262,7 +262,7 @@ class LabScreen(Screen[None]):
             if place is not None:
                 self.do(lambda: self.bench.fix(verdict, verdict.next[place]))
 
-        self.app.push_screen(Remedies(verdict, self.bench.config), took)
+        self.app.push_screen(RemedyList(verdict, self.bench.config), took)
 
     def action_experiments(self) -> None:
         if not self.bench.may_change():
