@@ -185,6 +185,22 @@ def test_wrappers_are_looked_into(wrap: Callable[[nn.Module], nn.Module]) -> Non
     assert wrapped.__dict__.get("forward") is before
 
 
+def test_of_a_sum_that_goes_on_only_the_last_layers_are_the_output() -> None:
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.first(x))
+            return x + self.second(x)
+
+    network = Network()
+    found = anatomy(network, lambda: network(torch.randn(5, 4))).layers
+    assert [layer.output for layer in found] == [False, True]
+    assert [layer.residual for layer in found] == [False, True]
+
+
 def test_a_tied_embedding_and_head_are_two_layers() -> None:
     words, head = nn.Embedding(11, 6), nn.Linear(6, 11, bias=False)
     head.weight = words.weight

@@ -30,7 +30,7 @@ def test_sgd_is_called_by_its_momentum(make, kind: str, momentum: float) -> None
     assert math.isnan(facts.clip_norm)
 
 
-@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop", "NAdam", "Adamax"])
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "RMSprop", "Adadelta", "NAdam", "Adamax"])
 def test_adaptive_optimizers_are_known_before_their_first_step(name: str) -> None:
     facts = optimizer_facts(getattr(torch.optim, name)(weights(), lr=0.01))
     assert facts.adaptive
@@ -89,3 +89,10 @@ def test_an_unknown_optimizer_shows_by_its_state_whether_it_adapts(
 
 def test_adafactor_has_no_eps_to_start_with() -> None:
     assert optimizer_facts(torch.optim.Adafactor(weights(), lr=0.01)).adaptive
+
+
+def test_adagrad_whose_steps_shrink_is_not_called_adaptive() -> None:
+    optimizer = torch.optim.Adagrad(weights(), lr=0.01)
+    optimizer.param_groups[0]["params"][0].grad = torch.ones(2, 2)
+    optimizer.step()
+    assert not optimizer_facts(optimizer).adaptive

@@ -356,3 +356,61 @@ def test_token_losses_and_several_inputs_by_a_closure() -> None:
         float((20 * delta).square().mean().sqrt()), rel=1e-4
     )
     assert np.isnan(seen.accuracy)
+
+
+class Crossing(nn.Module):
+    """Attention over another sequence: the in-projection is multiplied part by part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True, dropout=0.2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.attention(x[:, :2], x[:, 2:], x[:, 1:4])[0].mean(1)
+
+
+def test_parts_of_one_weight_are_layers_of_their_own() -> None:
+    torch.manual_seed(0)
+    network = Crossing()
+    x, y = networks.data(5, 8)
+    probe = Probe(network, loss, x, y)
+    seen = probe.measure().layers
+    parts = ["attention.in_proj[0:8]", "attention.in_proj[8:16]", "attention.in_proj[16:24]"]
+    assert [layer.name for layer in probe.anatomy.layers] == [*parts, "attention.out_proj"]
+    w, b = network.attention.in_proj_weight, network.attention.in_proj_bias
+    inputs = (x[:, :2], x[:, 2:], x[:, 1:4])
+    z = [inputs[i] @ w[8 * i : 8 * i + 8].T + b[8 * i : 8 * i + 8] for i in range(3)]
+    q, k, v = (part.unflatten(-1, (2, 4)) for part in z)
+    weight = torch.einsum("bthd,bshd->bhts", q, k / 2).softmax(-1)
+    mixed = torch.einsum("bhts,bshd->bthd", weight, v).flatten(2)
+    out = mixed @ network.attention.out_proj.weight.T + network.attention.out_proj.bias
+    value = loss(out.mean(1), y)
+    (grad,) = torch.autograd.grad(value, [w], retain_graph=True)
+    deltas = torch.autograd.grad(value, z)
+    for index, delta in enumerate(deltas):
+        rms = float((len(x) * delta).square().mean().sqrt())
+        own = slice(8 * index, 8 * index + 8)
+        assert seen["delta_rms"][index] == pytest.approx(rms, rel=1e-3)
+        assert seen["grad_norm"][index] == pytest.approx(float(grad[own].norm()), rel=1e-3)
+        assert seen["weight_norm"][index] == pytest.approx(float(w[own].detach().norm()), rel=1e-5)
+
+
+class Branching(nn.Module):
+    """One layer called twice; nothing comes of the second call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.layer(x), self.layer(2 * x)
+
+
+def test_a_call_that_the_loss_does_not_see_counts_with_a_delta_of_zero() -> None:
+    network = Branching()
+    x, y = networks.data(4)
+    seen = Probe(network, lambda output, y: loss(output[0], y), x, y).measure().layers
+    z = network.layer(x)
+    (delta,) = torch.autograd.grad(loss(z, y), [z])
+    whole = torch.cat((len(x) * delta, torch.zeros_like(delta)))
+    assert seen["delta_rms"][0] == pytest.approx(float(whole.square().mean().sqrt()), rel=1e-4)
