@@ -21,7 +21,9 @@ from caveats.errors import ConfigError
 if TYPE_CHECKING:
     from caveats.data import Dataset, load
     from caveats.history import History, Snapshot
-    from caveats.measuring.probe import Measurement, Probe
+    from caveats.measuring.anatomy import anatomy
+    from caveats.measuring.optimizing import optimizer_facts
+    from caveats.measuring.probe import ForwardProbe, Measurement, Probe
     from caveats.run import Run
     from caveats.session import Session
     from caveats.status import Status
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ConfigError",
     "Dataset",
+    "ForwardProbe",
     "History",
     "Judge",
     "Measurement",
@@ -42,15 +45,19 @@ __all__ = [
     "Snapshot",
     "Status",
     "Verdict",
+    "anatomy",
     "judge",
     "load",
+    "optimizer_facts",
     "predict",
 ]
 
 _HOMES = {
     "data": ("Dataset", "load"),
     "history": ("History", "Snapshot"),
-    "measuring.probe": ("Measurement", "Probe"),
+    "measuring.anatomy": ("anatomy",),
+    "measuring.optimizing": ("optimizer_facts",),
+    "measuring.probe": ("ForwardProbe", "Measurement", "Probe"),
     "run": ("Run",),
     "session": ("Session",),
     "status": ("Status",),

@@ -25,7 +25,7 @@ __all__ = [
 # `caveats.verdicts.Remedy`. These facts only hand them on.
 Proposer = Callable[[str, Any, Any], tuple[Any, ...]]
 
-Kind = Literal["linear", "conv", "recurrent", "attention", "norm", "embedding"]
+Kind = Literal["linear", "conv", "recurrent", "attention", "embedding"]
 Normalization = Literal["none", "batch", "layer", "group", "rms"]
 
 
@@ -33,13 +33,17 @@ Normalization = Literal["none", "batch", "layer", "group", "rms"]
 class LayerFacts:
     """One layer with weights, as one traced forward pass saw it.
 
-    ``name`` is the module's name in the network (a layer that is used twice is one layer);
-    ``units`` are its outputs (channels of a convolution), ``fan_in`` the inputs that one unit adds
-    up. ``activation`` is a name of `caveats.models.activations.ACTIVATIONS` ("identity" where what
-    leaves the layer stays linear, as an output does), None where it could not be observed.
-    ``normalization`` is what stands between the weights and that activation. ``residual`` says
-    whether the layer lies inside a branch whose result is added to its input, ``dropout`` the
-    share of its outputs that training drops, ``output`` whether the network's result is its own.
+    ``name`` is the module's name in the network, or that of a bare parameter (a layer that is used
+    twice is one layer; each level and direction of a recurrent module is one, and so is each
+    projection of an attention). A normalization is no layer: it is told of the layer before it.
+    ``units`` are its outputs (channels of a convolution, hidden units of a recurrent layer),
+    ``fan_in`` the inputs that one unit adds up: 1 of an embedding. ``activation`` is a name of
+    `caveats.models.activations.ACTIVATIONS` ("identity" where what leaves the layer stays linear,
+    as an output does), None where it could not be observed. ``normalization`` is what stands
+    between the weights and that activation, or whatever uses the output if there is none.
+    ``residual`` says whether the layer lies inside a branch whose result is added to its input,
+    ``dropout`` the share of its outputs that training drops, ``output`` whether the network's
+    result is its own.
     """
 
     name: str

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -10,6 +13,9 @@ from caveats.experiments import experiments
 from caveats.measuring.probe import Probe
 from caveats.run import Run
 from caveats.verdicts import judge
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "engine/measuring"))
+import networks
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 
@@ -91,3 +97,18 @@ def flagged(name: str, device: str) -> dict[str, str]:
 @pytest.mark.parametrize("name", sorted(experiments()))
 def test_an_experiment_gets_the_verdicts_that_it_gets_on_the_cpu(name: str) -> None:
     assert flagged(name, "cuda") == flagged(name, "cpu")
+
+
+@pytest.mark.parametrize("kind", networks.KINDS)
+def test_any_kind_of_network_is_measured_on_the_gpu_as_on_the_cpu(kind: str) -> None:
+    torch.manual_seed(0)
+    make, (x, y) = networks.KINDS[kind]
+    network = make()
+    on_cpu = Probe(network, torch.nn.functional.cross_entropy, x, y).measure()
+    network.cuda()
+    state = torch.cuda.get_rng_state()
+    on_gpu = Probe(network, torch.nn.functional.cross_entropy, x.cuda(), y.cuda()).measure()
+    assert torch.equal(torch.cuda.get_rng_state(), state)
+    for name in ("grad_norm", "delta_rms", "weight_norm", "activation_std"):
+        assert on_gpu.layers[name] == pytest.approx(on_cpu.layers[name], rel=1e-2), name
+    assert on_gpu.layers["distinct"].tolist() == on_cpu.layers["distinct"].tolist()

@@ -94,9 +94,10 @@ def run_level(
     into, across = weights
     bias, back = biases if biases else (None, None)
     fed = functional.linear(x, into, bias)  # (steps, batch, gates · hidden)
-    order = range(len(fed))
-    for t in reversed(order) if backward else order:
-        state = step(kind, fed[t], state, across, back, steps)
+    # Unbound at once: the gradient of an index is a tensor as long as the sequence, at every step.
+    at_each = fed.unbind(0)
+    for now in reversed(at_each) if backward else at_each:
+        state = step(kind, now, state, across, back, steps)
     outputs = steps.hidden[::-1] if backward else steps.hidden
     return torch.stack(outputs), state, steps
 

@@ -195,3 +195,33 @@ def test_a_wrapped_network_is_measured_as_the_network_itself(
         assert probe.layer_names == ("0", "2")
         for name, column in expected.items():
             np.testing.assert_array_equal(seen[name], column, err_msg=name)
+
+
+def test_a_network_in_ddp_trains_on_as_if_nobody_had_measured() -> None:
+    """With one process of gloo: the reducer must not be prepared by a probe's forward pass."""
+    distributed = torch.distributed
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    try:
+        weights = []
+        for probed in (True, False):
+            torch.manual_seed(0)
+            network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+            wrapped = nn.parallel.DistributedDataParallel(network)
+            x, y = torch.randn(9, 4), torch.zeros(9).long()
+
+            def forward(batch: Tensor) -> tuple[Tensor, int]:
+                return functional.cross_entropy(wrapped(batch), y), 9  # noqa: B023
+
+            probe = ForwardProbe(wrapped, forward, x)
+            optimizer = torch.optim.SGD(wrapped.parameters(), lr=0.1)
+            for _ in range(3):
+                optimizer.zero_grad()
+                forward(x)[0].backward()
+                optimizer.step()
+                if probed:
+                    probe.measure()
+            weights.append([t.clone() for t in wrapped.state_dict().values()])
+        assert probe.anatomy.layers[0].name == "0"
+        assert all(map(torch.equal, *weights))
+    finally:
+        distributed.destroy_process_group()
