@@ -20,6 +20,7 @@ __all__ = [
     "compiled",
     "device_of",
     "measuring_pass",
+    "named_modules",
     "one_sentence",
     "refuse_lazy",
     "scalar_loss",
@@ -53,10 +54,15 @@ def compiled(network: nn.Module) -> bool:
 
 
 def device_of(network: nn.Module) -> torch.device:
-    """Where the network lies: a GPU if any part of it does."""
-    devices = {parameter.device for parameter in network.parameters()}
-    on_gpu = sorted((d for d in devices if d.type == "cuda"), key=lambda d: d.index or 0)
-    return on_gpu[0] if on_gpu else torch.device("cpu")
+    """Where the network begins."""
+    first = next(network.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def named_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Every module once with its path, without the steps that torch.compile puts in."""
+    for path, module in network.named_modules():
+        yield ".".join(part for part in path.split(".") if part != "_orig_mod"), module
 
 
 @contextmanager
@@ -95,8 +101,8 @@ def refuse_lazy(network: nn.Module) -> None:
     Raises:
         ConfigError: for a layer that was never called and so has no weights.
     """
-    for path, module in network.named_modules():
-        if any(is_lazy(p) for p in module._parameters.values()):
+    for path, module in named_modules(network):
+        if any(is_lazy(p) for p in module._parameters.values() if p is not None):
             raise ConfigError(
                 f"{path or type(module).__name__} has no weights yet: pass one batch through the "
                 "network before it is measured"

@@ -26,6 +26,7 @@ from caveats.measuring.columns import Columns, Norms, Summary, place, summaries
 from caveats.measuring.passing import (
     device_of,
     measuring_pass,
+    named_modules,
     one_sentence,
     scalar_loss,
     unwrapped,
@@ -94,7 +95,7 @@ class ForwardProbe:
     ) -> None:
         self._wrapper, self.network = network, unwrapped(network)
         self._forward, self._batch = forward, batch
-        layers = {m: name for name, m in self.network.named_modules() if isinstance(m, LAYERS)}
+        layers = {m: name for name, m in named_modules(self.network) if isinstance(m, LAYERS)}
         self.names: dict[Layer, str] = dict(
             zip(layers, labels or (n or "layer" for n in layers.values()), strict=True)
         )
@@ -102,7 +103,6 @@ class ForwardProbe:
         self.born_dead: dict[int, NDArray[np.bool_]] | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
         self._look: Look | None = None
-        self._device = device_of(self.network)
         self._input: Tensor | None = None
         self._input_fraction: float | None = None
         self._weights_before: dict[str, Tensor] | None = None
@@ -115,13 +115,13 @@ class ForwardProbe:
         Raises:
             ConfigError: as `caveats.measuring.anatomy.anatomy`.
         """
-        with measuring_pass(self._wrapper, self.network, self._device):
+        with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             return self._looked().anatomy
 
     def remember(self) -> None:
         """Keep a copy of the weights, so that the next `measure` can tell how far a step moved."""
         # Reading a parametrized weight computes it, which may move buffers of its own.
-        with measuring_pass(self._wrapper, self.network, self._device):
+        with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             blanks = (self._look or self._looked()).blanks
             with torch.no_grad():
                 self._weights_before = {
@@ -141,7 +141,7 @@ class ForwardProbe:
         Raises:
             ConfigError: where no layer takes part, the pass fails, or no gradient can come of it.
         """
-        with measuring_pass(self._wrapper, self.network, self._device):
+        with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             seen = self._looked()
             with (
                 one_sentence(),
@@ -357,7 +357,7 @@ class Probe(ForwardProbe):
         NaN where not observable. One forward pass, ``chunk`` rows at a time."""
         flat: dict[int, Tensor] = {}
         layers = 0
-        with measuring_pass(self._wrapper, self.network, self._device):
+        with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             seen = self._looked()
             for start in range(0, len(x), chunk):
                 with (

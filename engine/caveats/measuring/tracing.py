@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from caveats.facts import Normalization
 from caveats.measuring.capture import LAYERS, hands_on, of_units, tensors_in
 from caveats.measuring.lineage import Lineage, Node
+from caveats.measuring.passing import named_modules
 from caveats.measuring.products import PRODUCTS, Product
 from caveats.measuring.recognition import (
     CLOSING,
@@ -59,7 +60,7 @@ class Trace(TorchFunctionMode):
         self.unobserved: dict[str, str] = {}
         self.hooks_suffice = True
         self._labels, self.deltas = labels, deltas
-        self._paths = {module: path for path, module in network.named_modules()}
+        self._paths = {module: path for path, module in named_modules(network)}
         self.weights = Weights(network)
         self.lineage = Lineage()
         self._calling: list[nn.Module] = []

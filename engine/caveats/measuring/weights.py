@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from caveats.measuring.passing import named_modules
 from caveats.measuring.sites import keep
 
 __all__ = ["Owner", "Weights"]
@@ -31,7 +32,7 @@ class Weights:
         self._owners: dict[int, Owner] = {}
         self.used_by: dict[int, str] = {}
         self.parameters: list[nn.Parameter] = []
-        for path, module in network.named_modules():
+        for path, module in named_modules(network):
             for name, parameter in module._parameters.items():
                 if parameter is not None and id(parameter) not in self._owners:
                     self._owners[id(parameter)] = Owner(module, path, name)

@@ -185,6 +185,17 @@ def test_wrappers_are_looked_into(wrap: Callable[[nn.Module], nn.Module]) -> Non
     assert wrapped.__dict__.get("forward") is before
 
 
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_part_that_is_compiled_is_looked_into(in_place: bool) -> None:
+    network = nn.Sequential(networks.Bare(), nn.Linear(3, 3))
+    if in_place:
+        network[0].compile(backend="eager")
+    else:
+        network[0] = torch.compile(network[0], backend="eager")
+    found = anatomy(network, lambda: network(torch.randn(5, 6))).layers
+    assert [layer.name for layer in found] == ["0.into", "0.across", "0.out", "1"]
+
+
 def test_of_a_sum_that_goes_on_only_the_last_layers_are_the_output() -> None:
     class Network(nn.Module):
         def __init__(self) -> None:
