@@ -1,8 +1,9 @@
-"""What every table of choices is made of: a name, how it is made, a sentence, a source.
+"""Tables of choices (activations, optimizers, …): each entry has a name, a maker, a sentence and a
+source.
 
-It knows neither torch nor what any one choice does. A choice finds its maker when it is first
-used (``lambda: nn.ReLU`` with ``nn = later("torch.nn")``): tables can then be read, searched and
-shown before torch (1.5-3 s) is loaded.
+A choice looks up its maker when it is first used (``lambda: nn.ReLU`` with
+``nn = later("torch.nn")``), so tables can be read, searched and shown before torch is loaded, which
+takes 1.5-3 s.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ from caveats.errors import ConfigError, nearest, visible
 
 __all__ = ["Choice", "Option", "Options", "Table", "Value", "as_toml", "later"]
 
-LARGEST_NUMBER = 10**300  # beyond it a whole number from a file may not fit a float
+LARGEST_NUMBER = 10**300  # a whole number of more digits may not fit a float
 
-# What an option's value can be once it was read: a number, a switch, a word, a pair of numbers.
+# The type of an option's value: a number, a switch, a word or a pair of numbers.
 Value = bool | int | float | str | tuple[float, ...]
-Options = Mapping[str, Value]  # a choice's own settings, by name
+Options = Mapping[str, Value]  # the settings that belong to one choice, by name
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One number (switch, pair) that a choice takes, its default and the range it is valid in.
+    """One setting of a choice (a number, a switch or several numbers): its default and its range.
 
-    The type of ``default`` is the type of the option: float takes ints, int takes no fraction,
-    a tuple takes exactly as many numbers. ``low`` and ``high`` are inclusive unless ``open_low``.
+    The type of ``default`` is the type of the option: a float option accepts ints, an int option
+    accepts no fraction, and a tuple option accepts exactly as many numbers as its default has.
+    ``low`` and ``high`` belong to the range, except ``low`` where ``open_low`` is set.
     """
 
     name: str
@@ -40,7 +42,7 @@ class Option:
     open_high: bool = False
 
     def check(self, value: object, where: str) -> Value:
-        """The value in the option's own type.
+        """``value``, converted to the option's type.
 
         Raises:
             ConfigError: one sentence naming ``where`` (file and key), the value and what is valid.
@@ -48,7 +50,7 @@ class Option:
         said = visible(repr(value))
         if isinstance(self.default, bool):
             if not isinstance(value, bool):
-                raise ConfigError(f"{where} = {said} is no switch: use true or false")
+                raise ConfigError(f"{where} = {said} should be true or false")
             return value
         if isinstance(self.default, str):
             if not isinstance(value, str):
@@ -58,22 +60,23 @@ class Option:
             if not isinstance(value, (list, tuple)) or len(value) != len(self.default):
                 example = list(self.default)
                 raise ConfigError(
-                    f"{where} = {said} should be {len(self.default)} numbers, as {example}"
+                    f"{where} = {said} should be {len(self.default)} numbers, such as {example}"
                 )
             return tuple(float(self._number(item, where)) for item in value)
         number = self._number(value, where)
         if isinstance(self.default, int):
             if number != int(number):
-                raise ConfigError(f"{where} = {said} should be a whole number, as {round(number)}")
+                example = round(number)
+                raise ConfigError(f"{where} = {said} should be a whole number, such as {example}")
             return int(number)
         return float(number)
 
     def _number(self, value: object, where: str) -> float:
         said = visible(repr(value))
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConfigError(f"{where} = {said} is no number, as {self.default!r} is")
+            raise ConfigError(f"{where} = {said} is not a number such as {self.default!r}")
         if abs(value) > LARGEST_NUMBER and value not in (float("inf"), float("-inf")):
-            raise ConfigError(f"{where} is a number of more than 300 digits: {self.range()}")
+            raise ConfigError(f"{where} has more than 300 digits: use a number {self.range()}")
         if value != value or value in (float("inf"), float("-inf")):
             raise ConfigError(f"{where} = {said} is not finite; the default is {self.default!r}")
         below = self.low is not None and (value <= self.low if self.open_low else value < self.low)
@@ -85,7 +88,7 @@ class Option:
         return value
 
     def range(self) -> str:
-        """The valid range in words, as "at least 0 and below 1"."""
+        """The valid range in words, such as "at least 0 and below 1"."""
         parts = []
         if self.low is not None:
             parts.append(f"{'above' if self.open_low else 'at least'} {self.low:g}")
@@ -98,8 +101,8 @@ class Option:
 class Choice:
     """One thing that a user can choose.
 
-    ``maker`` returns the function or class that makes it, ``fixed`` is what is always passed to
-    that one, ``options`` what the user may set.
+    ``maker`` returns the function or class that makes it. ``fixed`` holds the arguments that are
+    always passed to it, ``options`` the ones that the user may set.
     """
 
     name: str
@@ -110,14 +113,14 @@ class Choice:
     fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def make(self, *args: Any, **settings: Any) -> Any:
-        """Call the maker with the fixed settings, then ``settings``."""
+        """Call the maker with the fixed settings and with ``settings``."""
         return self.maker()(*args, **{**self.fixed, **settings})
 
     def defaults(self) -> dict[str, Value]:
         return {option.name: option.default for option in self.options}
 
     def check(self, settings: Mapping[str, object], where: str) -> dict[str, Value]:
-        """Every option of this choice, from ``settings`` where given.
+        """A value for every option of this choice: from ``settings``, else the default.
 
         Raises:
             ConfigError: for an option that this choice does not have, or a value out of range.
@@ -139,7 +142,7 @@ C = TypeVar("C", bound=Choice)
 
 
 class Table(Mapping[str, C], Generic[C]):
-    """Choices of one kind, by name, in the order in which they are shown."""
+    """All choices of one kind, by name, in the order in which they are shown."""
 
     def __init__(self, kind: str, *choices: C) -> None:
         self.kind = kind
@@ -157,7 +160,7 @@ class Table(Mapping[str, C], Generic[C]):
         return len(self._choices)
 
     def find(self, name: object, where: str) -> C:
-        """The choice of that name.
+        """The choice with that name.
 
         Raises:
             ConfigError: naming ``where`` (file and key), what was written, and the nearest name.
@@ -169,12 +172,12 @@ class Table(Mapping[str, C], Generic[C]):
 
 
 def as_toml(options: Options) -> dict[str, Any]:
-    """Options as TOML has them: pairs as lists."""
+    """Options as TOML writes them, with pairs as lists."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
 
 
 class Later:
-    """Stands for a module, which is imported when something of it is first used."""
+    """Stands in for a module and imports it when one of its names is first used."""
 
     def __init__(self, module: str) -> None:
         self._module = module
@@ -184,5 +187,5 @@ class Later:
 
 
 def later(module: str) -> Any:
-    """A stand-in for ``module``, so that a table may speak of it before it is loaded."""
+    """A stand-in for ``module``, so that a table can name its members before it is imported."""
     return Later(module)

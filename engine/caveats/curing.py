@@ -1,7 +1,6 @@
-"""Tries a verdict's remedies on a run that failed: same seed, same data, one change at a time.
+"""Tries a verdict's remedies on a run that failed: same seed, same data, one remedy at a time.
 
-A remedy has cured when the verdict is gone and the loss is clearly better. It trains (so it needs
-torch); the verdicts themselves do not know of it.
+A remedy has cured the run when the verdict is gone and the loss is clearly better.
 """
 
 from __future__ import annotations
@@ -38,8 +37,9 @@ SHARE = 0.5  # or of the failed run's own loss
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One remedy, tried. ``loss`` and ``accuracy`` are those of the last record, NaN where
-    diverged or without classes; ``verdicts`` what the new run shows."""
+    """One remedy that was tried. ``loss`` and ``accuracy`` are those of the last record: the loss
+    is NaN where the run diverged, the accuracy is NaN also where there are no classes.
+    ``verdicts`` are those of the new run."""
 
     change: Mapping[str, Any]
     reason: str
@@ -50,7 +50,7 @@ class Attempt:
 
     @property
     def sentence(self) -> str:
-        """Whether it cured, in one sentence."""
+        """One sentence that says whether the remedy cured the run."""
         changes = ", ".join(f"{key} → {value}" for key, value in self.change.items())
         if self.cured:
             return f"{changes} cured it: loss {self.loss:.3g}"
@@ -67,9 +67,13 @@ def outcome(history: History) -> tuple[float, float]:
 
 
 def clearly_better(failed: History, treated: History) -> bool:
-    """Whether the loss fell below that of the constant predictor, and by a fifth of what there is
-    to learn (by the treated run's targets, as a remedy may change them) or by half of its own
-    height above 0; from a loss that was not finite, any of those below will do."""
+    """Whether the treated run's loss is below that of the constant predictor and clearly below the
+    failed run's loss.
+
+    Clearly: lower by a fifth of what there is to learn (measured on the treated run's targets, as
+    a remedy may change them), or by half of the failed run's loss. If the failed loss was not
+    finite, a loss below that of the constant predictor is enough.
+    """
     new, old = outcome(treated)[0], outcome(failed)[0]
     if not math.isfinite(new):
         return False
@@ -83,14 +87,14 @@ def clearly_better(failed: History, treated: History) -> bool:
 
 
 def cured(verdict: Verdict, failed: History, treated: History) -> bool:
-    """Whether ``verdict`` is gone (a note of it may stay) and the loss clearly better."""
+    """Whether ``verdict`` is gone (it may remain as a note) and the loss is clearly better."""
     still = any(v.caveat == verdict.caveat and v.severity != "note" for v in judge(treated))
     return not still and clearly_better(failed, treated)
 
 
 def advised(config: RunConfig, verdicts: Iterable[Verdict]) -> tuple[Verdict, ...]:
-    """``verdicts`` with the cure of the experiment that ``config`` is, on whatever device and seed,
-    first among the remedies of the caveat that it shows."""
+    """``verdicts``; if ``config`` is that of an experiment (device and seed may differ), the
+    experiment's cure becomes the first remedy of the caveat that it shows."""
     found = []
     for verdict in verdicts:
         for experiment in experiments().values():
@@ -103,8 +107,8 @@ def advised(config: RunConfig, verdicts: Iterable[Verdict]) -> tuple[Verdict, ..
 
 
 def curable(config: RunConfig, verdicts: Iterable[Verdict]) -> Verdict | None:
-    """The first of ``verdicts`` (worst first) that has a remedy, as `advised`; None where none
-    has."""
+    """The first of ``verdicts`` (worst first) that has a remedy after `advised`; None if none
+    has one."""
     return next((verdict for verdict in advised(config, verdicts) if verdict.next), None)
 
 
@@ -132,9 +136,10 @@ def cure(
     attempts: int = ATTEMPTS,
     watch: Callable[[Run], None] | None = None,
 ) -> Iterator[Attempt]:
-    """Train ``config`` with each remedy of ``verdict`` (by default the worst that ``failed`` shows
-    and that has one, notes left aside) until one cures; yields every attempt as it ends. Nothing
-    where there is nothing to cure.
+    """Train ``config`` with one remedy of ``verdict`` after another until one cures, and yield each
+    attempt when it ends. Yields nothing where there is nothing to cure.
+
+    The default ``verdict`` is the worst one of ``failed`` that has a remedy; notes do not count.
 
     ``watch`` is called after every step of an attempt, for a progress bar.
     """

@@ -1,4 +1,4 @@
-"""What becomes of numbers and nested values on their way into a JSON document."""
+"""Prepares numbers and nested values for a JSON document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["finite", "nonfinite", "plain"]
 
 
 def plain(tree: Any) -> Any:
-    """Mappings and sequences as dicts and lists, numbers of numpy as Python's."""
+    """Mappings as dicts, sequences as lists, numpy numbers as Python numbers."""
     if isinstance(tree, Mapping):
         return {key: plain(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):

@@ -1,4 +1,4 @@
-"""The one error that bad input raises, and the search for what the person meant."""
+"""The error that bad input raises, and the search for the valid name that was probably meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["ConfigError", "nearest", "sentence", "visible"]
 
 
 class ConfigError(ValueError):
-    """Bad input, said in one sentence: the file, the key, the value, and the nearest valid one."""
+    """Bad input. The message is one sentence: the file, the key, the value and what is valid."""
 
 
 def visible(text: object) -> str:
@@ -22,7 +22,7 @@ def visible(text: object) -> str:
 
 
 def nearest(wrong: str, valid: Iterable[str]) -> str:
-    """How a sentence about an unknown name ends: the closest valid name, or all of them."""
+    """The end of a sentence about an unknown name: the closest valid name, or all valid names."""
     names = list(valid)
     close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5)
     if close:

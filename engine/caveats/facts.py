@@ -1,7 +1,8 @@
-"""What may be known of a run: of its network and its optimizer as they were observed, and the
-yardsticks of its data. None of it is read from a config.
+"""The facts of a run that rules may use: its network and optimizer as observed, and the yardsticks
+of its data. None of them is read from a config.
 
-It holds values alone, without torch; `caveats.measuring.anatomy` and `optimizing` fill them in.
+This module only holds values and needs no torch; `caveats.measuring.anatomy` and `optimizing` fill
+them in.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ __all__ = [
     "RunFacts",
 ]
 
-# What proposes changes for a caveat, by its name, the evidence and the finding: a tuple of
-# `caveats.verdicts.Remedy`. These facts only hand them on.
+# A function that takes a caveat's name, the evidence and the finding and returns a tuple of
+# `caveats.verdicts.Remedy`. RunFacts only carries it.
 Proposer = Callable[[str, Any, Any], tuple[Any, ...]]
 
 Kind = Literal["linear", "conv", "recurrent", "attention", "embedding"]
@@ -61,11 +62,11 @@ class LayerFacts:
 class OptimizerFacts:
     """An optimizer as its ``param_groups`` show it.
 
-    ``kind`` is torch's class in lower case ("sgd", "adam", …), but "momentum" and "nesterov" for an
-    SGD that has momentum. ``lr`` is the largest rate over the groups, before any schedule (their
-    ``initial_lr`` where a scheduler keeps one). ``adaptive`` says whether it divides each gradient
-    by its own size. ``clip_norm`` is the length that gradients are scaled down to, 0 for never, NaN
-    where nobody could see it.
+    ``kind`` is the name of torch's class in lower case ("sgd", "adam", …); an SGD with momentum is
+    "momentum" or "nesterov". ``lr`` is the largest learning rate of any group, before a schedule
+    changes it (``initial_lr`` where a scheduler stores one). ``adaptive`` says whether the
+    optimizer divides each gradient by its own size. ``clip_norm`` is the length to which longer
+    gradients are scaled down: 0 if they never are, NaN if this could not be observed.
     """
 
     kind: str
@@ -80,10 +81,10 @@ class OptimizerFacts:
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """The layers of a network in the order in which a pass called them, each once.
+    """The layers of a network, each once, in the order in which a pass first called them.
 
-    ``unobserved`` names what a pass did not show, with the reason: weights that belong to no layer
-    that is known, and layers whose activation could not be told.
+    ``unobserved`` names what the pass did not show, with the reason: weights outside every known
+    kind of layer, and layers whose activation could not be recognised.
     """
 
     layers: tuple[LayerFacts, ...]
@@ -92,14 +93,14 @@ class Anatomy:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What does not change from record to record and judges them.
+    """The facts that stay the same from record to record, and that rules compare records with.
 
-    ``baseline`` is the loss of the best network that ignores its input, NaN where unknown,
-    ``reachable`` that of kernel regression (`caveats.measuring.yardsticks`), 0 where unknown, and
-    ``reachable_accuracy`` its accuracy, NaN where unknown or where there are no classes; ``steps``
-    the length that is planned, 0 where unknown. ``layers`` (one each, the output last) and
-    ``optimizer`` are what was observed of them, empty and None where nobody looked. ``remedies``
-    proposes changes of the run's settings, None where they are not ours to change.
+    ``baseline`` is the loss of the best network that ignores its input, NaN where unknown.
+    ``reachable`` is the loss of kernel regression (`caveats.measuring.yardsticks`), 0 where
+    unknown; ``reachable_accuracy`` is its accuracy, NaN where unknown or where there are no
+    classes. ``steps`` is the planned length of the run, 0 where unknown. ``layers`` (the output
+    last) and ``optimizer`` were observed; they are empty and None where they were not.
+    ``remedies`` proposes changes of the run's settings, None where the settings are unknown.
     """
 
     baseline: float = nan

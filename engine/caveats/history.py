@@ -1,12 +1,12 @@
-"""A bounded series of records: the one thing that screens and verdicts read.
+"""A run's records, bounded in number: what screens and verdicts read.
 
-It knows columns and steps, not how they were measured nor who looks. One thread writes, any
-number read, without locks: rows below ``count`` never change, and the one assignment that
-publishes a new block is atomic, so a reader always sees whole rows and the writer never waits.
+One thread writes and any number of threads read, without locks: rows below ``count`` never change,
+and a new block is published by one atomic assignment. So a reader always sees whole rows, and the
+writer never waits.
 
-When it is full, half of the older half goes, so that what stays is even over its steps; the first
-records stay, those that hold an extreme of some column, and the first whose loss is not finite.
-The newest half stays whole.
+When a history is full, it drops half of its older half, so that the records that stay are evenly
+spaced over the steps. Always kept are the newest half, the first records, those that hold an
+extreme of some column, and the first one whose loss is not finite.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ States = tuple[NDArray[np.uint8], ...]
 
 CAPACITY = 2000
 FIRST = 32  # records that are never thinned: most happens in the first steps
-# Of numbers and of states each, whatever the depth and the width of the network.
+# For the numbers and for the states each, at any depth and width of the network.
 RECORD_BYTES = 64 * 2**20
 
 _SCALAR = {name: column for column, name in enumerate(SCALARS)}
@@ -49,7 +49,7 @@ class Event:
 class Snapshot:
     """An unchanging view of a history; arrays are read-only views, not copies.
 
-    ``steps`` is (records,), a scalar is (records,), a layer measure (records, layers).
+    ``steps`` is (records,), a scalar is (records,), a layer measure is (records, layers).
     """
 
     steps: NDArray[np.int64]
@@ -120,7 +120,7 @@ class History:
         layers: Mapping[str, Floats],
         states: States = (),
     ) -> None:
-        """Add a record; a second one for the newest step replaces nothing and is dropped."""
+        """Add a record; a second record for the same step is ignored."""
         block = self._block
         if block.count and block.steps[block.count - 1] >= step:
             return
@@ -140,7 +140,7 @@ class History:
         self._block = block
 
     def note(self, event: Event) -> None:
-        """Add an event; events are few and are all kept."""
+        """Add an event; there are few events, so all of them are kept."""
         self._events = (*self._events, event)
 
     def snapshot(self) -> Snapshot:
@@ -152,7 +152,7 @@ class History:
         return Snapshot(steps, table, cube, tuple(block.states[:count]), self._events)
 
     def _most(self, states: States) -> int:
-        """How many records there is room for, if all are as large as this one; at least 8."""
+        """How many records fit, if all are as large as this one; at least 8."""
         numbers = 8 * len(LAYER_MEASURES) * len(self.layers)
         largest = max(1, numbers, sum(len(state) for state in states))
         return min(self._capacity, max(8, RECORD_BYTES // largest))
@@ -178,13 +178,16 @@ def same(before: States, after: States) -> bool:
 
 
 def thinned(block: _Block) -> NDArray[np.int64]:
-    """Which records stay: the newest half, of the older half its first ones, its extremes and so
-    many that stand evenly over its steps. Every second of them would not do: thinned again and
-    again, a long run would lose all but its newest tenth."""
+    """The indices of the records that stay: the newest half, and of the older half the first ones,
+    the extremes, and others evenly spaced over the steps.
+
+    Keeping every second record instead would not be enough: after many thinnings a long run would
+    keep little but its newest tenth.
+    """
     count, half = block.count, block.count // 2
     special = np.zeros(count, bool)
     special[0] = special[half:] = True
-    # One column a scalar and, over layers, the largest and the smallest of each measure.
+    # One column for each scalar; for each layer measure, its largest and smallest over the layers.
     with np.errstate(invalid="ignore"):
         highest = np.fmax.reduce(block.cube, axis=2, initial=-np.inf)
         lowest = np.fmin.reduce(block.cube, axis=2, initial=np.inf)
@@ -198,6 +201,6 @@ def thinned(block: _Block) -> NDArray[np.int64]:
     keep[: min(FIRST, half // 4)] = True
     steps = block.steps[:half]
     keep[np.searchsorted(steps, np.linspace(steps[0], steps[-1], half // 2))] = True
-    if keep.all():  # only a tiny history: one has to go, rather one that is nothing special
+    if keep.all():  # only in a tiny history: one must go, preferably one that is not an extreme
         keep[np.argmin(special) or 1] = False
     return np.flatnonzero(keep)

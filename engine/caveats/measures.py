@@ -1,8 +1,8 @@
-"""The table of what is measured: names, units and meanings of every number in a record; the
-definitions in full, with their sources, are in docs/measurements.md.
+"""The table of measures: the name and the meaning of every number in a record. The full
+definitions, with their sources, are in docs/measurements.md.
 
-It computes nothing: `caveats.measuring.probe` fills these columns, `caveats.history` keeps them,
-screens and verdicts read them by name.
+`caveats.measuring.probe` fills these columns, `caveats.history` keeps them, and screens and
+verdicts read them by name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["LAYER_MEASURES", "SCALARS", "UNIT_STATES", "Measure"]
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One column: ``counts`` units where True, else a real number."""
+    """One column: a number of units where ``counts`` is True, else a real number."""
 
     name: str
     meaning: str
@@ -66,5 +66,5 @@ LAYER_MEASURES: dict[str, Measure] = {
     )
 }
 
-# What a unit can be, from best to worst; the index is the code in a record's state arrays.
+# The states of a unit, from best to worst; the index is the code in a record's state arrays.
 UNIT_STATES: tuple[str, ...] = ("alive", "silent", "saturated", "dead", "unobserved")

@@ -1,7 +1,8 @@
-"""Watches a network in training: decides at each step whether to measure, and into which history.
+"""Watches a network in training: decides at each step whether to measure, and writes the records
+to a history.
 
-It knows a probe, an optimizer and a cadence; it knows no config and trains nothing. `caveats.run`
-has one for its own network, and whoever trains a network of their own can have one too.
+It needs a probe, an optimizer and a cadence, but no config, so it can also watch a network that a
+user trains in a loop of their own.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ __all__ = ["Observer"]
 
 
 class Observer:
-    """Measures what a training does into ``history``, at the steps that ``cadence`` names and at
-    the last one. Each training step is made inside `watching` and then told of: `advance` takes its
-    loss, `diverge` says where it broke. `record` measures out of turn.
+    """Measures a training at the steps that ``cadence`` names and at the last one, and writes the
+    records to ``history``.
 
-    ``optimizer`` is asked for its ``param_groups`` and ``state`` alone; ``planned`` is how many
-    steps there will be, 0 where unknown; ``clock`` gives the seconds since training began.
-    ``activations`` lists the activations of the first layers, which are listened to in some
-    training steps; ``rows`` are all training rows, on which dead units are counted once more.
+    The caller makes each training step inside `watching` and then reports it: with `advance` and
+    the loss, or with `diverge` and the place where it broke. `record` measures at once.
+
+    Of ``optimizer`` only ``param_groups`` and ``state`` are read. ``planned`` is the number of
+    steps, 0 where unknown. ``clock`` gives the seconds since training began. ``activations`` lists
+    the activations of the first layers, whose firing is counted in some training steps. ``rows``
+    are all training rows, on which dead units are counted again.
 
     ``optimizer``, ``planned`` and ``history`` may be replaced between two steps.
     """
@@ -68,12 +71,12 @@ class Observer:
 
     @property
     def units(self) -> list[int]:
-        """Units of each layer, in the order of the probe's names."""
+        """The number of units of each layer, in the order of the probe's names."""
         return [len(layer.weight) for layer in self.probe.names]
 
     @property
     def seconds(self) -> float:
-        """Since training began, by the clock that was given."""
+        """Seconds since training began, by the given clock."""
         return self._clock()
 
     @property
@@ -86,7 +89,7 @@ class Observer:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Around the next training step."""
+        """A context for the next training step: the step has to run inside it."""
         step = self.step + 1
         if self._due(step):
             self.probe.remember()
@@ -97,8 +100,7 @@ class Observer:
                 yield
 
     def advance(self, loss: Tensor) -> None:
-        """Take in that a step was made, with this minibatch ``loss``, and measure it if it is
-        due."""
+        """Report that a step was made with this minibatch ``loss``; measures if a record is due."""
         self.step += 1
         # On the CPU a float, which costs less than a tensor; on a GPU a float would wait.
         self._losses += loss.item() if self._on_cpu else loss.double()
@@ -108,13 +110,13 @@ class Observer:
         self._time()
 
     def diverge(self, where: str) -> None:
-        """Take in that the next step cannot be made, and measure what there is."""
+        """Report that the next step cannot be made, and measure the network as it is."""
         self._note_divergence(where)
         self.record()
         self._time()
 
     def record(self) -> None:
-        """Measure now, unless this very step was."""
+        """Measure now, unless this step was measured already."""
         newest = self.history.version[0]
         if newest == self.step:
             return
@@ -147,8 +149,7 @@ class Observer:
             self._note_divergence(self._place_on_probe_rows(newest))
 
     def state(self) -> dict[str, Any]:
-        """All that `load` needs to go on as if it had watched all the time; the history is not in
-        it."""
+        """All that `load` needs to continue as if never interrupted, except the history."""
         units = self.units
         born = self.probe.born_dead or {}
         return {
@@ -165,7 +166,7 @@ class Observer:
         }
 
     def load(self, state: Mapping[str, Any], step: int, history: History) -> None:
-        """Go on from a `state` at ``step``, its records in ``history``."""
+        """Continue from a `state` that was taken at ``step``, with its records in ``history``."""
         born = state["born_dead"].split(self.units)
         self.probe.born_dead = {i: layer.numpy() for i, layer in enumerate(born)}
         self._firing.load(state["quiet_for"])
@@ -203,8 +204,11 @@ class Observer:
         self.history.note(Event(self.step, "diverged", where))
 
     def _place_on_probe_rows(self, since: int) -> str:
-        """Where a record found what is not finite. On a GPU nobody looked since the record at
-        ``since``, and one broken step breaks every weight: then only that much is known."""
+        """The place of the first number that is not finite, as a record found it.
+
+        On a GPU nothing is checked between records, and one bad step makes every weight NaN: then
+        only the range of steps since the record at ``since`` is known.
+        """
         with undisturbed(self.probe.network, self.probe.x.device):
             where = locate(self.probe.network, self.probe.names, self.probe.x)
         if self._on_cpu or not where.startswith(("weights", "parameter")):

@@ -1,7 +1,6 @@
-"""What a finished run came to, and what its cures came to, as one JSON document.
+"""The result of a finished run, and of its attempts at a cure, as one JSON document.
 
-It reads a run and its history, has the history judged, and measures nothing itself. `result` gives
-plain dicts, lists and numbers, all finite: whatever writes JSON can write them in its strict form.
+`result` gives plain dicts, lists and finite numbers, which any writer of strict JSON accepts.
 """
 
 from __future__ import annotations
@@ -39,15 +38,16 @@ LAYER_KEYS = (
 
 
 def result(run: Run) -> dict[str, Any]:
-    """The run's config, length, last record, verdicts and divergence; of an experiment its own cure
-    is the first remedy, as `--fix` and the lab take it.
+    """The run's config, length, last record, verdicts and divergence. For an experiment, its own
+    cure is the first remedy, as in `--fix` and in the lab.
 
-    ``final`` holds the newest record: ``loss``, ``accuracy`` (None for regression) and one dict of
-    `LAYER_KEYS` a layer, meanings as in `caveats.measures`; counts are ints. A number that came
-    out infinite or NaN is None and its dotted path ("final.layers.0.grad_norm") stands in
-    ``nonfinite``; one that does not exist (the accuracy of a regression, a count of units that
-    nobody could observe, the update of a run without a step) is None and is not named.
-    ``run`` is the folder that a run was written to, None for one that was not.
+    ``final`` holds the newest record: ``loss``, ``accuracy`` (None for regression) and, for each
+    layer, one dict of `LAYER_KEYS`, whose meanings are in `caveats.measures`; counts are ints.
+
+    A number that came out infinite or NaN is None, and ``nonfinite`` holds its dotted path
+    ("final.layers.0.grad_norm"). A number that does not exist (the accuracy of a regression, a
+    count of units that could not be observed, the update of a run without a step) is None and is
+    not in ``nonfinite``. ``run`` is the folder of the run, None if it was not written to disk.
     """
     snapshot = run.history.snapshot()
     divergence = run.divergence
@@ -78,11 +78,11 @@ def result(run: Run) -> dict[str, Any]:
 def with_fix(
     document: Mapping[str, Any], verdict: Verdict | None, attempts: Sequence[Attempt]
 ) -> dict[str, Any]:
-    """A run's `result` with what came of its remedies.
+    """A run's `result`, with the attempts at a cure under ``fix``.
 
-    ``fix`` holds the ``caveat`` to be cured (None where there is none), the ``attempts`` in their
-    order (``change``, ``reason``, ``final`` loss and accuracy, ``verdicts`` and whether it
-    ``cured``) and the index of the one that ``cured``, None where none did.
+    ``fix`` holds the ``caveat`` to be cured (None where there is none), the ``attempts`` in order
+    (each with ``change``, ``reason``, ``final`` loss and accuracy, ``verdicts`` and whether it
+    ``cured``) and, as ``cured``, the index of the attempt that cured the run, None if none did.
     """
     fix = {
         "caveat": None if verdict is None else verdict.caveat,
@@ -94,7 +94,7 @@ def with_fix(
 
 
 def attempt_words(attempt: Attempt) -> dict[str, Any]:
-    """One remedy that was tried; numbers as computed."""
+    """One attempt as a dict; its numbers may be infinite or NaN."""
     accuracy = None if math.isnan(attempt.accuracy) else attempt.accuracy
     return {
         "change": plain(attempt.change),
@@ -106,7 +106,7 @@ def attempt_words(attempt: Attempt) -> dict[str, Any]:
 
 
 def verdict_words(verdict: Verdict) -> dict[str, Any]:
-    """A verdict with its remedies; numbers as computed."""
+    """A verdict with its remedies as a dict; its numbers may be infinite or NaN."""
     return {
         "caveat": verdict.caveat,
         "severity": verdict.severity,
@@ -122,7 +122,7 @@ def verdict_words(verdict: Verdict) -> dict[str, Any]:
 
 
 def layer(snapshot: Snapshot, index: int) -> dict[str, int | float | None]:
-    """The newest record of one layer, as computed: infinities and NaN too."""
+    """One layer of the newest record; its numbers may be infinite or NaN."""
     found: dict[str, int | float | None] = {}
     for key in LAYER_KEYS:
         value = float(snapshot.layers(key)[-1, index])

@@ -1,7 +1,7 @@
-"""One run: a config in training, watched.
+"""One run: trains what a config describes and watches it.
 
-It joins the config, the trainer and the observer, and knows no thread and no screen:
-`caveats.session` drives it from a worker thread, the command line from its own loop.
+It joins the config, the trainer and the observer, and uses no threads: `caveats.session` drives it
+from a worker thread, the command line from its own loop.
 """
 
 from __future__ import annotations
@@ -32,14 +32,15 @@ __all__ = ["Run", "probe_rows"]
 
 
 def probe_rows(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Which training rows are the probe set: all, or 512 drawn once and for ever the same."""
+    """The indices of the training rows that form the probe set: all rows, or 512 drawn with a
+    fixed seed."""
     if rows <= PROBE_ROWS:
         return np.arange(rows)
     return np.sort(np.random.Generator(np.random.PCG64(0)).permutation(rows)[:PROBE_ROWS])
 
 
 class Stopwatch:
-    """The seconds spent within its ``with`` blocks, so far where called."""
+    """Adds up the seconds spent inside its ``with`` blocks; a call returns the sum so far."""
 
     def __init__(self) -> None:
         self.before = 0.0
@@ -57,10 +58,10 @@ class Stopwatch:
 
 
 class Run:
-    """A config in training, measured at ``every`` N steps, at the automatic cadence (None) or at
-    any other cadence: at fixed steps, never by a clock.
+    """Trains a config and measures it: every N steps (``every`` = N), at the automatic cadence
+    (None) or at any other cadence. Records come at fixed steps and never depend on a clock.
 
-    Step 0 is measured at once. `advance` makes one step; `record` measures out of turn.
+    Step 0 is measured at once. `advance` makes one step; `record` measures at once.
 
     Raises:
         ConfigError: as `caveats.training.trainer.Trainer` and `caveats.data.load`.
@@ -107,7 +108,7 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Spent training and measuring so far."""
+        """Seconds spent training and measuring so far."""
         return self._clock()
 
     @property
@@ -124,7 +125,7 @@ class Run:
 
     @property
     def units(self) -> list[int]:
-        """Units of each layer, the output layer last."""
+        """The number of units of each layer, the output layer last."""
         return self.observer.units
 
     @property
@@ -141,29 +142,29 @@ class Run:
         return self.observer.speed
 
     def advance(self) -> None:
-        """Make one step, and measure it where it is due; the last step always is."""
+        """Make one step, and measure if a record is due; one always is after the last step."""
         trainer = self.trainer
         with self._clock:
             with self.observer.watching():
                 loss = trainer.train_step()
             if trainer.stuck:
-                with trainer.own_dropout():  # the mask that the failing pass had
+                with trainer.own_dropout():  # the dropout mask of the pass that failed
                     where = locate(trainer.network, self.probe.names, trainer.last_x)
                 self.observer.diverge(where)
             else:
                 self.observer.advance(loss)
 
     def record(self) -> None:
-        """Measure now, unless this very step was."""
+        """Measure now, unless this step was measured already."""
         with self._clock:
             self.observer.record()
 
     def change(self, config: RunConfig) -> None:
-        """Go on under a config that differs in live keys alone, and note it as an event.
+        """Continue with a config that differs only in live keys, and note the change as an event.
 
         Raises:
             ConfigError: where the new config does not fit the data.
-            ValueError: where it would need new weights or new data.
+            ValueError: where the change would need new weights or new data.
         """
         if self.config.restarts(config):
             raise ValueError("these changes need a restart")
@@ -177,13 +178,14 @@ class Run:
         self.observer.planned = config.training.steps
         self.history.facts = self._facts(self.probe)
         if changes:
-            # The settings of an optimizer that went are in ``changes`` as None, not in the text.
+            # Settings that the new optimizer does not have are None in ``changes``; the text omits
+            # them.
             text = ", ".join(f"{key} → {after[key]}" for key in changes if key in after)
             self.history.note(Event(self.step, "change", text, changes))
 
     def state(self) -> dict[str, Any]:
-        """All that `load` needs to go on as if the run had never stopped: a copy, in nested dicts
-        whose shape depends on the config alone. The history is not in it."""
+        """All that `load` needs to continue as if the run had never stopped, except the history: a
+        copy, in nested dicts whose structure depends only on the config."""
         return {
             "trainer": self.trainer.state(),
             "seconds": self.seconds,
@@ -191,15 +193,15 @@ class Run:
         }
 
     def load(self, state: Mapping[str, Any], history: History) -> None:
-        """Go on from a `state` of a run of the same config, its records in ``history``."""
+        """Continue from a `state` of a run of the same config, with its records in ``history``."""
         self.trainer.load(state["trainer"])
         self._clock.before = state["seconds"]
         self.observer.load(state, self.step, history)
         history.facts = self._facts(self.probe)
 
     def _facts(self, probe: Probe) -> RunFacts:
-        """What is observed of network and optimizer; the trainer's own part of a step (the rate
-        that a schedule starts from, and clipping) no optimizer shows."""
+        """What is observed of network and optimizer. The rate before the schedule and the clipping
+        come from the trainer, because the optimizer does not show them."""
         settings = self.config.optimizer
         optimizer = replace(
             optimizer_facts(self.trainer.optimizer), lr=settings.lr, clip_norm=settings.clip_norm

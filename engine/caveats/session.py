@@ -1,7 +1,7 @@
-"""The worker thread: takes commands, trains a run, and never waits for anyone who looks.
+"""The worker thread: takes commands from a queue and trains a run.
 
-It knows `caveats.run` and a queue. Whoever looks reads ``session.run.history`` and
-``session.status`` at its own pace; both are replaced whole, never changed in place.
+Readers look at ``session.run.history`` and ``session.status`` whenever they like, and the worker
+never waits for them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ __all__ = ["Session"]
 class Session:
     """Trains in a thread of its own. Commands return at once and are obeyed between two steps.
 
-    torch is imported by the thread, so that a screen can be painted before (1.5-3 s). Leaving
-    the ``with`` block, or `stop`, ends the thread. ``every`` is as `caveats.Run` takes it. A
-    ``keeper`` writes every run that makes a step to disk.
+    The thread imports torch, which takes 1.5-3 s, so that a screen can be painted first. Leaving
+    the ``with`` block, or `stop`, ends the thread. ``every`` is passed to `caveats.Run`. A
+    ``keeper`` writes every run that makes at least one step to disk.
     """
 
     def __init__(
@@ -64,43 +64,43 @@ class Session:
         self._commands.put(self._pause)
 
     def play_or_pause(self) -> None:
-        """Pause a running run, let any other train. The worker decides which: two calls in quick
-        succession undo one another, whatever a status read in between would have said."""
+        """Pause a run that is running, start one that is not. The worker decides which when it
+        obeys the command, so two quick calls always undo each other."""
         self._commands.put(lambda: self._pause() if self._running else self._play())
 
     def single_step(self) -> None:
-        """Make one step and measure it; pauses a running run."""
+        """Make one step and measure it; a run that is running is paused."""
         self._commands.put(self._single_step)
 
     def change(self, config: RunConfig) -> None:
-        """Go on under ``config``: in place where its changes are live, else as a new run, paused
-        or running as before."""
+        """Continue with ``config``: in the same run if all its changes are live, else as a new
+        run, which is paused or running as the old one was."""
         self._commands.put(lambda: self._change(config))
 
     def restart(self, config: RunConfig | None = None, play: bool | None = False) -> None:
-        """Begin anew from step 0, with ``config`` or the present one; with ``play`` None running
-        if it was."""
+        """Start again from step 0, with ``config`` or the present one. ``play`` says whether the
+        new run trains at once; None means: if the old one was running."""
         self._commands.put(
             lambda: self._restart(config or self._config, self._running if play is None else play)
         )
 
     def resume(self, folder: Path) -> None:
-        """Go on with the run kept in ``folder``, paused where its checkpoint stands. Where that
-        cannot be, the present run stays, and the status says why."""
+        """Continue the run kept in ``folder``, paused at the step of its checkpoint. If that is
+        impossible, the present run stays and the status says why."""
         self._commands.put(lambda: self._resume(folder))
 
     def ask(self, question: Callable[[Run], Any], then: Callable[[Any], None]) -> None:
-        """Have ``question`` answered by the worker between two steps; ``then`` takes the answer,
-        on the worker's thread. The question must leave the run as it is."""
+        """Have the worker call ``question`` with the run between two steps, and ``then`` with the
+        answer, both on the worker's thread. The question must not change the run."""
         self._commands.put(lambda: self._ask(question, then))
 
     def stop(self, timeout: float | None = 10.0) -> None:
-        """End the thread after the step that it is in; ``run`` stays readable."""
+        """End the thread after its current step; ``run`` stays readable."""
         self._commands.put(self._stop)
         self._thread.join(timeout)
 
     def settled(self, timeout: float = 60.0) -> bool:
-        """Wait until every command given so far was obeyed; False where that took too long."""
+        """Wait until every command given so far has been obeyed; False if that took too long."""
         done = threading.Event()
         self._commands.put(done.set)
         return done.wait(timeout)
@@ -121,7 +121,7 @@ class Session:
             self.keeper.close()
 
     def _guarded(self, action: Callable[[], None]) -> None:
-        """Do it; whatever fails is said in the status, and the thread lives on."""
+        """Run ``action``; if it fails, the status says why and the thread goes on."""
         try:
             action()
         except ConfigError as error:
@@ -180,7 +180,7 @@ class Session:
         try:
             self.run.change(config)
         except ConfigError as error:
-            # The run goes on as it was, and the sentence stays until the next command.
+            # The run goes on unchanged, and the status keeps the sentence until the next command.
             self._tell(self.status.state, problem=str(error))
             return
         self._config = config

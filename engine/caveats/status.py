@@ -1,4 +1,4 @@
-"""What a run is doing: the states that it can be in, and what those who look are told of them."""
+"""The states that a run can be in, and the status that a session shows of its run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["LIVE", "STATES", "State", "Status"]
 
 State = Literal["loading", "paused", "running", "finished", "diverged", "failed", "stopped"]
 STATES: tuple[State, ...] = get_args(State)
-# While a run is in one of these, a process is at work on it.
+# In these states a process is working on the run.
 LIVE: frozenset[State] = frozenset({"loading", "paused", "running"})
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the worker is doing: ``speed`` in steps a second (0 unless running), ``problem`` the
-    sentence about what went wrong, ``run_number`` counting the runs of this session from 1."""
+    """What the worker is doing. ``speed`` is in steps a second (0 unless running), ``problem`` is a
+    sentence about what went wrong, ``run_number`` counts the runs of this session from 1."""
 
     state: State = "loading"
     step: int = 0

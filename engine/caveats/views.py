@@ -1,5 +1,5 @@
-"""What a network says over the whole of a small input space: the plane of two inputs, the line of
-one. It measures nothing about training and changes nothing in it.
+"""What a network answers over its whole input space: over the plane for two inputs, over the line
+for one. Looking changes nothing in the training.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from caveats.data import Dataset
 __all__ = ["FittedCurve", "Plane", "fitted_curve", "plane"]
 
 MOST_POINTS = 300  # more than a panel has cells for
-MARGIN = 0.08  # of the range, around the data
+MARGIN = 0.08  # share of the data's range that is added on each side
 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
     """The class of each point of a grid over two inputs, and some rows of the data on it.
 
-    ``classes`` (height, width) top row first; ``points`` (n, 2) in 0..1 from the lower left,
-    ``truth`` (n,) their classes, ``right`` (n,) whether the network says so; ``corners`` (2, 2) are
-    the lower left and the upper right of the grid in the data's own units.
+    ``classes`` is (height, width), the top row first. ``points`` (n, 2) lie in 0..1 from the lower
+    left, ``truth`` (n,) are their classes, and ``right`` (n,) says whether the network predicts
+    that class. ``corners`` (2, 2) are the lower left and the upper right corner of the grid in the
+    data's units.
     """
 
     classes: NDArray[np.int64]
@@ -37,8 +38,8 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class FittedCurve:
-    """What a network of one input and one output says: ``grid`` and ``output`` (m,), beside some
-    rows of the data, ``x`` and ``y`` (n,)."""
+    """The function that a network of one input and one output computes, ``output`` (m,) over
+    ``grid`` (m,), and some rows of the data, ``x`` and ``y`` (n,)."""
 
     grid: NDArray[np.float64]
     output: NDArray[np.float64]
@@ -48,7 +49,7 @@ class FittedCurve:
 
 @torch.no_grad()
 def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
-    """The decision regions on a grid of ``width`` × ``height``; for two inputs and classes."""
+    """The predicted classes on a grid of ``width`` × ``height``; for two inputs and classes."""
     x = data.x.astype(np.float64)
     low, high = x.min(0), x.max(0)
     pad = MARGIN * np.maximum(high - low, 1e-12)
@@ -82,7 +83,7 @@ def fitted_curve(network: nn.Module, data: Dataset, width: int) -> FittedCurve:
 
 def answer(network: nn.Module, rows: NDArray[np.float64]) -> NDArray[np.float64]:  # (rows, outputs)
     training, device = network.training, next(network.parameters()).device
-    network.eval()  # no dropout, and a batch norm's averages instead of the grid's
+    network.eval()  # no dropout, and batch norm uses its running averages, not the grid's
     try:
         output = network(torch.tensor(rows, dtype=torch.float32, device=device))
     finally:

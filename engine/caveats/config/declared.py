@@ -1,6 +1,6 @@
-"""What a config says of its network and its optimizer, in the terms of what is observed of them.
+"""Derives the facts of a network and an optimizer from a config alone.
 
-Runs observe; this stands in for kept runs from before observations were kept.
+Today runs observe these facts; this replaces them for kept runs that are older than that.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ NORMALIZATIONS: dict[str, Normalization] = {
 
 
 def declared_layers(config: RunConfig, features: int, outputs: int) -> tuple[LayerFacts, ...]:
-    """The layers of a config's network, the output last; ``features`` and ``outputs`` are those of
-    its data."""
+    """The layers of a config's network, the output last; ``features`` and ``outputs`` are the sizes
+    of its data."""
     network = config.network
     layers, fan_in = [], features
     for index, (width, name) in enumerate(zip(network.widths, network.activations, strict=True)):
@@ -41,7 +41,7 @@ def declared_layers(config: RunConfig, features: int, outputs: int) -> tuple[Lay
 
 
 def declared_optimizer(config: RunConfig) -> OptimizerFacts:
-    """The optimizer of a config; one whose momentum is 0 is plain SGD, whatever it is called."""
+    """The optimizer of a config; "momentum" or "nesterov" with a momentum of 0 counts as "sgd"."""
     o = config.optimizer
     options: dict[str, Any] = dict(o.options)
     momentum = float(options.get("momentum", 0.0))

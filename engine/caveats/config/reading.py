@@ -1,8 +1,7 @@
-"""Reads the sections of a configuration: every value checked, what is missing at its default, and
-one sentence for what is wrong.
+"""Reads the sections of a configuration: checks every value, fills in defaults, and reports errors
+in one sentence each.
 
-It knows which keys and values are valid (`caveats.config.settings`), not where they were written:
-that is ``source``, with which every sentence begins.
+Every such sentence begins with ``source``, the name of the file (or argument) that was read.
 """
 
 from __future__ import annotations
@@ -29,7 +28,8 @@ MAX_WIDTH = 1_000_000
 
 
 def common(section: str, values: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The numbers, switches and choices of a section, each checked or at its default."""
+    """The numbers, switches and choices of a section: the given ones checked, the others at their
+    defaults."""
     read: dict[str, Any] = {}
     for setting in SETTINGS.values():
         if setting.section != section:
@@ -65,7 +65,7 @@ def read_data(values: dict[str, Any], source: str) -> DataConfig:
     for key in ("file", "target"):
         value = values.get(key)
         if value is not None and not isinstance(value, str):
-            raise ConfigError(f"{source}: data.{key} = {visible(repr(value))} is no text")
+            raise ConfigError(f"{source}: data.{key} = {visible(repr(value))} should be text")
     if values.get("file") is not None:
         if "name" in values:
             raise ConfigError(
@@ -100,12 +100,14 @@ def read_network(values: dict[str, Any], source: str) -> NetworkConfig:
 def read_widths(value: Any, source: str) -> tuple[int, ...]:
     where = f"{source}: network.widths = {visible(repr(value))}"
     if not isinstance(value, (list, tuple)):
-        raise ConfigError(f"{where} should be a list of whole numbers, as [64, 64, 64]")
+        raise ConfigError(f"{where} should be a list of whole numbers, such as [64, 64, 64]")
     if len(value) > MAX_LAYERS:
-        raise ConfigError(f"{source}: network.widths has {len(value)} layers: at most {MAX_LAYERS}")
+        raise ConfigError(
+            f"{source}: network.widths has {len(value)} layers, but at most {MAX_LAYERS} are possible"
+        )
     for width in value:
         if isinstance(width, bool) or not isinstance(width, int):
-            raise ConfigError(f"{where} should be a list of whole numbers, as [64, 64, 64]")
+            raise ConfigError(f"{where} should be a list of whole numbers, such as [64, 64, 64]")
         if not 1 <= width <= MAX_WIDTH:
             raise ConfigError(f"{where} holds {width}: a layer has 1 to {MAX_WIDTH:,} units")
     return tuple(value)
@@ -130,13 +132,13 @@ def read_init(value: Any, source: str) -> InitConfig:
     if isinstance(value, Mapping):
         own = {key: v for key, v in value.items() if key != "name"}
         if "name" not in value:
-            raise ConfigError(f"{where} = {visible(repr(dict(value)))} needs a name, as 'normal'")
+            raise ConfigError(f"{where} = {visible(repr(dict(value)))} needs a name: try 'normal'")
         choice = INITIALIZERS.find(value["name"], f"{where}.name")
     else:
         own, choice = {}, INITIALIZERS.find(value, where)
     options = choice.check(own, where)
     if choice.name == "uniform" and float(options["low"]) > float(options["high"]):  # type: ignore[arg-type]
-        raise ConfigError(f"{where}.low = {options['low']} lies above high = {options['high']}")
+        raise ConfigError(f"{where}.low = {options['low']} is above high = {options['high']}")
     return InitConfig(choice.name, MappingProxyType(options))
 
 

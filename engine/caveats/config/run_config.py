@@ -1,7 +1,7 @@
-"""A run's configuration: read, changed, compared and written; TOML in, TOML out.
+"""A run's configuration: read from TOML, changed, compared, and written as TOML.
 
-It knows neither torch nor the data: what only the data can tell (a batch larger than it, a missing
-column) is checked where they are loaded.
+It needs neither torch nor the data. What depends on the data (a batch larger than them, a missing
+column) is checked when they are loaded.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["RunConfig", "is_live", "parse_assignment"]
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """All of a run. Two runs with equal configs end with equal weights on the same machine.
+    """All settings of a run. Two runs with equal configs end with equal weights on one machine.
 
     Make one with `from_toml`, `from_dict` or `read`: these check every value. `changed` gives a
     new one with some dotted keys changed.
@@ -41,7 +41,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any], source: str = "config") -> RunConfig:
-        """Read nested sections, as TOML gives them; what is not named takes its default.
+        """Read nested sections, as TOML gives them; keys that are not given take their defaults.
 
         Raises:
             ConfigError: one sentence naming ``source``, the key, the value and what is valid.
@@ -63,23 +63,23 @@ class RunConfig:
 
     @classmethod
     def from_toml(cls, text: str, source: str = "config") -> RunConfig:
-        """Read TOML text; raises ConfigError as `from_dict`, and for text that is no TOML."""
+        """Read TOML text; raises ConfigError as `from_dict` does, and for text that is not TOML."""
         try:
             tree = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # also numbers of more than 4,300 digits
-            raise ConfigError(f"{source} is no valid TOML: {visible(error)}") from None
+            raise ConfigError(f"{source} is not valid TOML: {visible(error)}") from None
         return cls.from_dict(tree, source)
 
     @classmethod
     def read(cls, path: str | Path) -> RunConfig:
-        """Read a TOML file; a relative data.file is taken from the config's own folder."""
+        """Read a TOML file; a relative data.file is relative to the config's folder."""
         shown = visible(path)
         try:
             text = Path(path).read_text(encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{shown} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
-            raise ConfigError(f"{shown} is no UTF-8 text, so no TOML") from None
+            raise ConfigError(f"{shown} is not UTF-8 text, so it cannot be TOML") from None
         except ValueError:
             raise ConfigError(f"{shown} cannot be the name of a file") from None
         config = cls.from_toml(text, shown)
@@ -89,7 +89,7 @@ class RunConfig:
         return replace(config, data=replace(config.data, file=beside))
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """Nested plain values, complete: `from_dict` gives an equal config back."""
+        """Every setting as nested plain values: `from_dict` gives an equal config back."""
         return {
             "data": self.data.settings(),
             "network": self.network.settings(),
@@ -101,7 +101,7 @@ class RunConfig:
         return tomli_w.dumps(self.to_dict())
 
     def flat(self) -> dict[str, Any]:
-        """Dotted keys to plain values, for showing and for comparing two configs."""
+        """Every setting as dotted key and plain value, to show a config or to compare two."""
         return {
             f"{section}.{key}": value
             for section, values in self.to_dict().items()
@@ -111,9 +111,9 @@ class RunConfig:
     def changed(self, changes: Mapping[str, Any], source: str = "config") -> RunConfig:
         """This config with dotted keys changed: ``{"optimizer.lr": 0.01}``.
 
-        A new data set, initialiser or optimizer starts from its own settings' defaults; a new
-        optimizer takes its customary learning rate where the old one had its own. One activation
-        for all layers follows new widths.
+        A new data set, initialiser or optimizer starts with the defaults of its own settings. A
+        new optimizer takes its customary learning rate if the old one had its customary rate. An
+        activation shared by all layers is also used for new widths.
 
         Raises:
             ConfigError: as `from_dict`.
@@ -124,7 +124,7 @@ class RunConfig:
                 tree["data"] = {"standardize": self.data.standardize}
             elif key == "optimizer.name" and value != self.optimizer.name:
                 tree["optimizer"] = self._for_another_optimizer()
-        # A table or a name before the settings that belong to it, whatever the order given.
+        # Set a table or a name before the settings that belong to it, in whatever order they came.
         for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
             set_dotted(tree, key, changes[key], source)
         return RunConfig.from_dict(tree, source)
@@ -135,14 +135,14 @@ class RunConfig:
         return kept if old.lr == OPTIMIZERS[old.name].lr else {"lr": old.lr, **kept}
 
     def restarts(self, other: RunConfig) -> bool:
-        """Whether going from this config to ``other`` needs new weights or new data."""
+        """Whether the change from this config to ``other`` needs new weights or new data."""
         mine, theirs = self.flat(), other.flat()
         differ = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
         return any(not is_live(key) for key in differ)
 
 
 def is_live(key: str) -> bool:
-    """Whether a dotted key may change while a run goes on (an optimizer's own settings may)."""
+    """Whether a dotted key may change during a run (the settings of an optimizer may)."""
     setting = SETTINGS.get(key)
     return setting.live if setting else key.startswith("optimizer.")
 
@@ -165,16 +165,16 @@ def set_dotted(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Read one ``--set KEY=VALUE``: the value as TOML where it is TOML (``.3`` and ``1.`` count as
-    the numbers they are), ``64-64`` and ``64x20`` as widths, else as a word.
+    """Read one ``--set KEY=VALUE``. The value is read as TOML if it is TOML (``.3`` and ``1.`` are
+    also read as numbers), ``64-64`` and ``64x20`` as widths, anything else as a word.
 
     Raises:
-        ConfigError: where there is no "=".
+        ConfigError: if there is no "=".
     """
     key, equals, value = text.partition("=")
     key, value = key.strip(), value.strip()
     if not equals or not key:
-        raise ConfigError(f"--set {visible(text)} should be KEY=VALUE, as optimizer.lr=0.01")
+        raise ConfigError(f"--set {visible(text)} should be KEY=VALUE, such as optimizer.lr=0.01")
     if key == "network.widths" and re.fullmatch(r"\d+([x×]\d{1,4})?(-\d+([x×]\d{1,4})?)*", value):
         parts = [re.split("[x×]", part) for part in value.split("-")]
         return key, [int(w) for w, *times in parts for _ in range(int(*times or ["1"]))]
@@ -185,6 +185,6 @@ def parse_assignment(text: str) -> tuple[str, Any]:
             parsed = tomllib.loads(f"value = {written}")
         except (ValueError, RecursionError):
             continue
-        # "a\nb = 1" would parse as two keys: only a lone value counts.
+        # "a\nb = 1" would be read as two keys: only a single value is accepted.
         return key, parsed["value"] if len(parsed) == 1 else value
     return key, value

@@ -1,5 +1,5 @@
-"""The table of settings: every key of a config, what it may hold, and whether it may change while
-a run goes on. It knows no run and holds no values; `caveats.config` does.
+"""The table of settings: every key of a config, its valid values, and whether it may change during
+a run.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ __all__ = ["SECTIONS", "SETTINGS", "Setting"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key. Numbers and switches have an ``option``, choices a ``table``; the few keys with
-    neither (widths, files, device) are read by a function of their own in `caveats.config`.
+    """One key. Numbers and switches have an ``option``, choices a ``table``. The few keys with
+    neither (widths, files, device) are read by functions of their own in `caveats.config.reading`.
 
-    ``live`` keys change in place while a run goes on and keep its weights; the others restart it.
+    A ``live`` key can change during a run, which keeps its weights; the others restart the run.
     """
 
     key: str
@@ -67,7 +67,7 @@ def choice(
     return Setting(key, label, sentence, default, table=table, live=live)
 
 
-# In the order in which a person meets them: the lab's list starts with what matters most.
+# In the order of the lab's list, which starts with what matters most.
 SETTINGS: dict[str, Setting] = {
     setting.key: setting
     for setting in (

@@ -1,7 +1,7 @@
-"""The data that a run learns from: drawn from a seed, shipped, or read from the user's own file.
+"""The data that a run learns from: generated from a seed, shipped, or read from the user's file.
 
-It knows numpy and files, and neither torch nor networks. Names are imported when they are first
-used: reading a config, which names data, loads no numpy.
+It does not use torch. Names are imported when they are first used, so that reading a config does
+not load numpy.
 """
 
 from __future__ import annotations

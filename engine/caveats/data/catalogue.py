@@ -1,6 +1,4 @@
-"""The data sets: what each one is, what a user may set, and where it comes from. It holds no
-numbers and draws none; `caveats.data` does.
-"""
+"""The table of data sets: what each one is, what a user may set, and where it comes from."""
 
 from __future__ import annotations
 
@@ -18,12 +16,12 @@ Task = Literal["classification", "regression"]
 
 @dataclass(frozen=True, slots=True)
 class DatasetChoice(Choice):
-    """A data set and what its targets are.
+    """A data set and the kind of its targets.
 
-    ``classes`` is how many there are unless they are an option, None where targets are numbers;
-    ``pixels`` are standardized with one mean and deviation over all of them.
-    The maker takes every option by name except ``shift``, which `caveats.data.load` adds, and
-    returns x (rows, features) and y (rows,) of classes or (rows, targets) of numbers.
+    ``classes`` is the number of classes (an option of that name overrides it), None where targets
+    are numbers. ``pixels`` says that all features are standardized with one common mean and
+    deviation. The maker takes every option by name except ``shift``, which `caveats.data.load`
+    adds. It returns x (rows, features), and y as classes (rows,) or numbers (rows, targets).
     """
 
     classes: int | None = 2
@@ -38,14 +36,14 @@ SEED = Option("seed", 0, "which draw of the data", low=0, high=2**63 - 1)
 SHIFT = Option(
     "shift",
     0.0,
-    "added to every input before standardizing, which takes it away again",
+    "added to every input before standardizing, which removes it again",
     low=-1e6,
     high=1e6,
 )
 
 
 def rows(default: int = 1000) -> Option:
-    # 100,000 rows of 500 features are 400 MB while they are drawn: a laptop still bears it.
+    # 100,000 rows of 500 features take 400 MB while they are drawn, which a laptop can hold.
     return Option("n", default, "rows drawn", low=2, high=100_000)
 
 
@@ -54,7 +52,13 @@ def noise(default: float, sentence: str = "standard deviation added to every inp
 
 
 def classes(default: int) -> Option:
-    return Option("classes", default, "classes, as equal in number as n allows", low=2, high=100)
+    return Option(
+        "classes",
+        default,
+        "number of classes, with equally many rows if n allows",
+        low=2,
+        high=100,
+    )
 
 
 def features(default: int) -> Option:
@@ -67,13 +71,13 @@ DATASETS: Table[DatasetChoice] = Table(
     "data set",
     DatasetChoice(
         "moons", lambda: generators.moons,
-        "Two half circles that reach into each other: no straight line parts them.",
+        "Two half circles that reach into each other: no straight line separates them.",
         "scikit-learn, make_moons",
         (rows(), noise(0.1), SEED, SHIFT),
     ),
     DatasetChoice(
         "circles", lambda: generators.circles,
-        "A ring of radius 1 around a ring of radius ½: the inner one must be cut out whole.",
+        "A ring of radius 1 around a ring of radius ½: the boundary must be a closed curve.",
         "scikit-learn, make_circles",
         (rows(), noise(0.05), SEED, SHIFT),
     ),

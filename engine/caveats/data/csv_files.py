@@ -1,6 +1,4 @@
-"""Reads a .csv with a line of column names: one column is the target, every other one a feature.
-It knows no other format.
-"""
+"""Reads a .csv with a line of column names: one column is the target, all others are features."""
 
 from __future__ import annotations
 
@@ -29,8 +27,9 @@ SHOWN_NAMES = 8
 
 
 def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
-    """A UTF-8 file (with a byte order mark or without) of values parted by commas, quoted or not.
-    Features are numbers; the ``target`` is taken by the rule of `caveats.data.targets`.
+    """The data set in a UTF-8 file (with or without a byte order mark) of values separated by
+    commas, quoted or not. Features are numbers; `caveats.data.targets` says whether the ``target``
+    holds classes or numbers.
 
     Raises:
         ConfigError: naming the column or the line: no header, no such column, a feature that is
@@ -41,7 +40,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ConfigError(
-            f"{shown} has {size / 1e6:,.0f} MB, and at most {MAX_BYTES / 1e6:,.0f} are read"
+            f"{shown} has {size / 1e6:,.0f} MB, but at most {MAX_BYTES / 1e6:,.0f} MB are read"
         )
     features = array("d")
     targets: list[str] = []
@@ -72,7 +71,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
         raise ConfigError(f"{shown} has fewer than two lines of values")
     x = np.frombuffer(features, dtype=np.float64).reshape(len(targets), -1)
     values = typed(targets)
-    # "NA" among words is a word; among numbers it is a gap, and no class of its own.
+    # "NA" among words is a word; among numbers it is a missing value, not a class.
     if gap and all(as_number(text) is not None for text in targets if text.lower() not in MISSING):
         raise ConfigError(gap)
     y, classes = classes_or_numbers(values, f"{shown}: column '{visible(target)}'")
@@ -81,7 +80,7 @@ def read_csv(path: Path, target: str | None, *, standardize: bool) -> Dataset:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line numbers and cells, the header's first; empty lines are left out."""
+    """The number and the cells of each line, the header first; empty lines are skipped."""
     shown = visible(path)
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, skipinitialspace=True, strict=True)
@@ -90,29 +89,29 @@ def read_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if cells:
                     yield reader.line_num, cells
         except UnicodeDecodeError:
-            raise ConfigError(f"{shown} is no UTF-8 text after line {reader.line_num}") from None
+            raise ConfigError(f"{shown} is not UTF-8 text after line {reader.line_num}") from None
         except csv.Error as error:
             raise ConfigError(f"{shown}: line {reader.line_num}: {visible(error)}") from None
 
 
 def check_header(names: list[str], shown: str) -> None:
-    """Strips the names in place, and raises where they are none."""
+    """Strips the names in place; raises ConfigError if they are not column names."""
     names[:] = [name.strip() for name in names]
     if not names:
-        raise ConfigError(f"{shown} is empty, and needs a line of column names")
+        raise ConfigError(f"{shown} is empty: it needs a line of column names")
     if len(names) == 1:
         other = next((c for c in ";\t|" if c in names[0]), None)
         raise ConfigError(
-            f"{shown}: the columns are parted by {visible(repr(other))}, and should be by commas"
+            f"{shown}: the columns are separated by {visible(repr(other))}: use commas"
             if other
-            else f"{shown} has one column, and needs a target and a feature at least"
+            else f"{shown} has one column: it needs a target and at least one feature"
         )
     if all(as_number(name) is not None for name in names):
-        raise ConfigError(f"{shown}: line 1 holds numbers, and should name the columns")
+        raise ConfigError(f"{shown}: line 1 holds numbers, but should name the columns")
     for index, name in enumerate(names):
         if name == "":
             raise ConfigError(
-                f"{shown}: column {index + 1} has no name in line 1 (a row index is no feature: "
+                f"{shown}: column {index + 1} has no name in line 1 (a row index is not a feature: "
                 "write the file without it)"
             )
         if name in names[:index]:
@@ -131,12 +130,12 @@ def target_position(names: list[str], target: str | None, shown: str) -> int:
     end = nearest(target, [visible(name) for name in names])
     if not end.startswith("did you mean"):
         end = f"valid are {', '.join(listed)}"
-    raise ConfigError(f"data.target = '{visible(target)}' is no column of {shown}: {end}")
+    raise ConfigError(f"data.target = '{visible(target)}' is not a column of {shown}: {end}")
 
 
 def as_number(cell: str) -> float | None:
     try:
-        # float() takes 1_000 too, which is a name rather than a number.
+        # float() also accepts 1_000, which is a name rather than a number.
         return None if "_" in cell else float(cell)
     except ValueError:
         return None
@@ -147,14 +146,14 @@ def fits(value: float) -> bool:
 
 
 def wrong_cell(cells: list[str], names: tuple[str, ...], line: int, shown: str) -> str:
-    """The sentence about the first cell of a line that is no finite number."""
+    """The sentence about the first cell of a line that is not a finite number."""
     for cell, name in zip(cells, names, strict=True):
         said, value = visible(cell.strip()), as_number(cell)
         if cell.strip().lower() in MISSING:
             return missing(cell.strip(), line, name, shown)
         if value is None:
             return (
-                f"{shown}: column '{name}' holds text ('{said}' in line {line}), and features are "
+                f"{shown}: column '{name}' holds text ('{said}' in line {line}), but features are "
                 "numbers: leave it out or code it as numbers"
             )
         if not fits(value):
@@ -168,8 +167,8 @@ def missing(cell: str, line: int, name: str, shown: str) -> str:
 
 
 def typed(targets: list[str]) -> npt.NDArray[Any]:
-    """The target as integers if all are written so, else as floats if all are numbers, else as
-    words."""
+    """The target as integers if all values are written as integers, else as floats if all are
+    numbers, else as words."""
     if all(map(INTEGER.fullmatch, targets)):
         return np.array([int(text) for text in targets], dtype=np.int64)
     numbers = [as_number(text) for text in targets]

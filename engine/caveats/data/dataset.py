@@ -1,6 +1,4 @@
-"""What a data set is once it is loaded, and how raw inputs become it. It does not know where they
-came from.
-"""
+"""A loaded data set, and how raw inputs are prepared for it."""
 
 from __future__ import annotations
 
@@ -52,12 +50,13 @@ class Dataset:
 
     @property
     def crc32(self) -> int:
-        """By which a kept run knows its data again: of the bytes of ``x``, then of ``y``."""
+        """A checksum by which a kept run recognises its data: over the bytes of ``x``, then of
+        ``y``."""
         return zlib.crc32(self.y.tobytes(), zlib.crc32(self.x.tobytes()))
 
     @property
     def outputs(self) -> int:
-        """Units of the output layer that this data needs: one a class, or one a target."""
+        """Units of the output layer that this data needs: one for each class or target."""
         return int(self.y.shape[1]) if self.classes is None else self.classes
 
 
@@ -69,12 +68,12 @@ def fits_float32(values: Array) -> bool:
 
 
 def prepared(x: Array, *, standardize: bool, pixels: bool = False) -> npt.NDArray[np.float32]:
-    """Inputs as a network takes them: (rows, features) float32, C-contiguous, a copy.
+    """Inputs in the form that a network takes: (rows, features) float32, C-contiguous, a copy.
 
     With ``standardize`` each feature has mean 0 and standard deviation 1 over all rows (the
     population's, divided by n); a feature that never changes becomes 0. ``pixels`` share one mean
-    and one deviation over all features, as is usual for images: a pixel that is lit in one image
-    of a thousand would otherwise reach 40 deviations.
+    and one deviation over all features, as is usual for images: otherwise a pixel that is lit in
+    one image of a thousand could reach 40 deviations.
     """
     if not standardize:
         return np.array(x, dtype=np.float32, order="C")
@@ -101,9 +100,9 @@ def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)
 def standardized(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:  # (rows,)
     if column.min() == column.max():
         return np.zeros_like(column)
-    # Scaled to 1 first: half of the smallest number is 0, and so is the square of 1e-200.
+    # Scale to 1 first: half of the smallest number is 0, and so is the square of 1e-200.
     centred: npt.NDArray[np.float64] = column / np.abs(column).max()
-    # Twice: the mean of large numbers that hardly differ is off by as much as they differ.
+    # Twice, because the mean of large numbers that hardly differ is wrong by about as much.
     centred -= centred.mean()
     centred -= centred.mean()
     centred /= np.abs(centred).max()

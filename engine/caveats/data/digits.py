@@ -1,5 +1,5 @@
-"""The shipped digits: 1,797 real handwritten ones of 8×8 pixels (caveats/data/DIGITS_LICENSE.txt
-names origin and licence). It knows nothing of the other data sets.
+"""The shipped digits: 1,797 real handwritten digits of 8×8 pixels (caveats/data/DIGITS_LICENSE.txt
+names origin and licence).
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""A user's own file as a data set: checks that it can be read, then lets its format's reader read
-it. It knows no format itself.
-"""
+"""Reads a user's file as a data set: checks the file, then calls the reader of its format."""
 
 from __future__ import annotations
 
@@ -22,8 +20,8 @@ def read_file(file: str | Path, target: str | None = None, *, standardize: bool 
     """The data set in a .csv (`read_csv`, with its ``target`` column) or .npz (`read_npz`).
 
     Raises:
-        ConfigError: one sentence, for a file that is not there, cannot be read, or holds no data
-            set; there is never half of one.
+        ConfigError: one sentence, if the file does not exist, cannot be read, or does not hold a
+            complete data set.
     """
     path = Path(file)
     shown = visible(path)
@@ -31,7 +29,7 @@ def read_file(file: str | Path, target: str | None = None, *, standardize: bool 
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
-            raise ConfigError(f"data.file = '{shown}' is no file that holds rows")
+            raise ConfigError(f"data.file = '{shown}' is not a file that holds rows")
         if suffix == ".csv":
             return read_csv(path, target, standardize=standardize)
         if suffix == ".npz":
@@ -55,7 +53,7 @@ def read_file(file: str | Path, target: str | None = None, *, standardize: bool 
 
 
 def meant(path: Path) -> str:
-    """How the sentence ends: the file of the same folder that comes nearest, if one does."""
+    """The end of the sentence: the file of the same folder with the nearest name, if any."""
     try:
         names = [item.name for item in path.parent.iterdir() if item.suffix.lower() in SUFFIXES]
     except OSError:

@@ -1,8 +1,8 @@
-"""The generated data sets: geometry drawn from a seed. It knows neither files nor torch.
+"""The generated data sets, drawn from a seed.
 
 Every function is called with its options by name (`caveats.data.catalogue` holds their ranges)
 and returns float64 ``x`` (rows, features) with int64 ``y`` (rows,) of balanced classes, or with
-float64 ``y`` (rows, 1) for regression. Rows come shuffled. Noise is drawn last, so that another
+float64 ``y`` (rows, 1) for regression. Rows come shuffled. Noise is drawn last, so a change of
 noise moves the same points.
 """
 
@@ -33,12 +33,12 @@ TEACHER_UNITS = 32
 
 
 def generator(seed: int) -> np.random.Generator:
-    # Named, because numpy may change which one default_rng() means.
+    # Named explicitly, because numpy may change which generator default_rng() returns.
     return np.random.Generator(np.random.PCG64(seed))
 
 
 def shuffled_labels(rng: np.random.Generator, n: int, classes: int) -> Labels:
-    """n labels in random order, the classes' counts differing by at most 1."""
+    """n labels in random order; the counts of two classes differ by at most 1."""
     return rng.permutation(np.arange(n, dtype=np.int64) % classes)
 
 
@@ -69,11 +69,12 @@ def circles(*, n: int, noise: float, seed: int) -> tuple[Floats, Labels]:
 def spirals(
     *, n: int, noise: float, seed: int, turns: float, classes: int
 ) -> tuple[Floats, Labels]:
-    """Archimedean arms, one a class, from the origin to radius 1: radius = angle / (2π turns)."""
+    """Archimedean spiral arms from the origin to radius 1, one for each class:
+    radius = angle / (2π turns)."""
     rng = generator(seed)
     y = shuffled_labels(rng, n, classes)
-    # The root spreads the points along the arm, which is longer outside; 1 - u is never 0, where
-    # the arms meet.
+    # The root spreads the points evenly along the arm, which is longer outside. 1 - u is never 0,
+    # the point where the arms meet.
     radius = np.sqrt(1.0 - rng.random(n))
     angle = 2 * math.pi * (turns * radius + y / classes)
     x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
@@ -81,7 +82,8 @@ def spirals(
 
 
 def xor(*, n: int, noise: float, seed: int) -> tuple[Floats, Labels]:
-    """The square [-1, 1]², class 1 where the two signs differ; quadrants are balanced too."""
+    """Points in the square [-1, 1]², class 1 where the two signs differ; the quadrants are
+    balanced too."""
     rng = generator(seed)
     quadrant = shuffled_labels(rng, n, 4)
     right, upper = quadrant & 1, quadrant >> 1
@@ -91,7 +93,7 @@ def xor(*, n: int, noise: float, seed: int) -> tuple[Floats, Labels]:
 
 
 def blobs(*, n: int, noise: float, seed: int, classes: int, features: int) -> tuple[Floats, Labels]:
-    """One cloud a class, its centre drawn uniformly from [-10, 10] in every feature."""
+    """One cloud for each class; its centre is uniform on [-10, 10] in every feature."""
     rng = generator(seed)
     centres = rng.uniform(-BOX, BOX, (classes, features))
     y = shuffled_labels(rng, n, classes)
@@ -113,9 +115,9 @@ def gaussian_teacher(*, n: int, seed: int, classes: int, features: int) -> tuple
 def balancing_biases(outputs: Floats) -> Floats:
     """Biases (classes,) that make every class the largest output for about as many rows.
 
-    Sinkhorn's iteration on a softmax cold enough to be an argmax. Counts came within 6 % of even
-    for 20 features and up to 10 classes on 1,000 rows; subtracting the mean alone left 28 to
-    210 %.
+    Sinkhorn's iteration on a softmax of so low a temperature that it is nearly an argmax. For 20
+    features and up to 10 classes on 1,000 rows, counts came within 6 % of equal; subtracting only
+    the mean left differences of 28 to 210 %.
     """
     sample = outputs[:2048]
     temperature = 0.05 * sample.std()

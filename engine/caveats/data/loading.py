@@ -1,5 +1,5 @@
-"""From a [data] section to a `Dataset`: finds the maker or the file, shifts, standardizes. It
-knows neither how points are drawn nor how files are read.
+"""Loads the `Dataset` that a [data] section describes: calls the generator or reads the file, then
+shifts and standardizes the inputs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["load"]
 def load(settings: Mapping[str, Any]) -> Dataset:
     """The data that a [data] section describes.
 
-    ``settings`` is ``{"name": "moons", "n": 500, ...}``, what is not named taking its default, or
+    ``settings`` is ``{"name": "moons", "n": 500, ...}``, with defaults for the other options, or
     ``{"file": "my.csv", "target": "price"}`` (see `caveats.data.files`); both take
     ``standardize``, True by default. Equal settings give equal arrays. Targets are never
-    standardized; one-hot targets are the loss's business.
+    standardized; a loss that needs one-hot targets makes them itself.
 
     Raises:
-        ConfigError: one sentence naming file, key, value and what is valid; for a file, whatever
-            is wrong with it.
+        ConfigError: one sentence naming file, key, value and what is valid, or what is wrong with
+            the file.
     """
     own = dict(settings)
     standardize = own.pop("standardize", True)
@@ -39,7 +39,7 @@ def load(settings: Mapping[str, Any]) -> Dataset:
     shift = options.pop("shift")
     x, y = choice.make(**options)
     x = prepared(x + shift, standardize=standardize, pixels=choice.pixels)
-    # Ten for the first three digits too: the network's shape follows the settings, not the draw.
+    # Ten even if only three digits are drawn: the network's shape depends on settings alone.
     classes = options.get("classes", choice.classes)
     return Dataset(choice.name, x, y if classes else y.astype(np.float32), classes)
 

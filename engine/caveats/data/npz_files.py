@@ -1,6 +1,4 @@
-"""Reads an .npz of the arrays x and y. It knows no other format, and never unpickles: a file from
-elsewhere cannot run code here.
-"""
+"""Reads an .npz with the arrays x and y. It never unpickles, so a file cannot run code here."""
 
 from __future__ import annotations
 
@@ -25,33 +23,35 @@ Array = npt.NDArray[Any]
 
 
 def read_npz(path: Path, *, standardize: bool) -> Dataset:
-    """``x`` (rows, features), or images (rows, height, width, ...) whose pixels are flattened in C
-    order and standardized on one scale; ``y`` (rows,) or (rows, targets), taken by the rule of
-    `caveats.data.targets`.
+    """The data set in ``x`` (rows, features) and ``y`` (rows,) or (rows, targets).
+
+    ``x`` may also be images (rows, height, width, ...), which are flattened in C order and
+    standardized with one mean and deviation. `caveats.data.targets` says whether ``y`` holds
+    classes or numbers.
 
     Raises:
-        ConfigError: for a broken file, an absent array, and a wrong shape, type, size or value.
+        ConfigError: for a broken file, a missing array, or a wrong shape, type, size or value.
         OSError: for a file that cannot be read.
     """
     shown = visible(path)
     x, y = (member(path, key) for key in ("x", "y"))
     if x.dtype.kind not in "biuf":
-        raise ConfigError(f"{shown}: x is of type {visible(x.dtype)}, and should be numbers")
+        raise ConfigError(f"{shown}: x is of type {visible(x.dtype)}, but should be numbers")
     if x.ndim < 2:
-        raise ConfigError(f"{shown}: x has shape {x.shape}, and should be (rows, features)")
+        raise ConfigError(f"{shown}: x has shape {x.shape}, but should be (rows, features)")
     images = x.ndim > 2
     x = x.reshape(len(x), math.prod(x.shape[1:]))
     if x.shape[0] < 2 or x.shape[1] < 1:
-        raise ConfigError(f"{shown}: x has shape {x.shape}: two rows and a feature are the least")
+        raise ConfigError(f"{shown}: x has shape {x.shape}: use at least 2 rows and 1 feature")
     if y.dtype.kind not in "biufUS":
         raise ConfigError(
-            f"{shown}: y is of type {visible(y.dtype)}, and should be numbers or words"
+            f"{shown}: y is of type {visible(y.dtype)}, but should be numbers or words"
         )
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim not in (1, 2) or y.size == 0 or (y.ndim == 2 and y.dtype.kind in "US"):
         raise ConfigError(
-            f"{shown}: y has shape {y.shape}, and should be (rows,), or (rows, targets) of numbers"
+            f"{shown}: y has shape {y.shape}, but should be (rows,), or (rows, targets) of numbers"
         )
     if len(x) != len(y):
         raise ConfigError(f"{shown}: x has {len(x):,} rows and y has {len(y):,}")
@@ -69,12 +69,12 @@ def member(path: Path, key: str) -> Array:
             names = [name[:-4] for name in archive.namelist() if name.endswith(".npy")]
             if key not in names:
                 end = nearest(key, [visible(name) for name in names]) if names else "it holds none"
-                raise ConfigError(f"{shown} has no array {key!r}, and needs x and y: {end}")
+                raise ConfigError(f"{shown} has no array {key!r}, but needs x and y: {end}")
             size = archive.getinfo(f"{key}.npy").file_size
             if size > MAX_BYTES:
                 raise ConfigError(
-                    f"{shown}: {key} has {size / 1e6:,.0f} MB, and at most "
-                    f"{MAX_BYTES / 1e6:,.0f} are read"
+                    f"{shown}: {key} has {size / 1e6:,.0f} MB, but at most "
+                    f"{MAX_BYTES / 1e6:,.0f} MB are read"
                 )
             with archive.open(f"{key}.npy") as stream:
                 return np.lib.format.read_array(stream, allow_pickle=False)
@@ -82,13 +82,13 @@ def member(path: Path, key: str) -> Array:
         raise
     except zipfile.BadZipFile:
         raise ConfigError(
-            f"{shown} is no npz archive: write one with numpy.savez(file, x=x, y=y)"
+            f"{shown} is not an npz archive: write one with numpy.savez(file, x=x, y=y)"
         ) from None
     except Exception as error:
         # zipfile, zlib and numpy raise a dozen types over bytes that are broken or meant to harm.
         if "allow_pickle" in str(error):
             raise ConfigError(
-                f"{shown}: {key} holds Python objects, and should be numbers (never unpickled)"
+                f"{shown}: {key} holds Python objects, which are never unpickled: store numbers"
             ) from None
         raise ConfigError(f"{shown}: {key} cannot be read: {visible(error)}") from None
 

@@ -1,4 +1,4 @@
-"""[data]: the settings that say what a run learns from, as checked values."""
+"""The checked values of [data]: what a run learns from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DataConfig:
     options: Options = field(default_factory=lambda: DATASETS["digits"].defaults())
 
     def settings(self) -> dict[str, Any]:
-        """The section as plain TOML values, the form that `caveats.data.load` takes."""
+        """The section as plain TOML values, which `caveats.data.load` accepts."""
         if self.file is not None:
             chosen: dict[str, Any] = {"file": self.file}
             if self.target is not None:

@@ -1,10 +1,9 @@
-"""The rule that tells classes from numbers in the target of a user's file. It knows neither csv
-nor npz.
+"""Decides whether the target of a user's file holds classes or numbers.
 
-A target of words is classes. A target of whole numbers written as such ("3" in a csv; an integer
-or bool array in an npz) with at most `MAX_CLASSES` distinct values is classes. Everything else is
-numbers, for regression: to have few whole numbers taken as numbers, write them as 3.0 (npz:
-store floats). Classes are relabelled 0..k-1 in sorted order, words in that of their code points.
+Words are classes. Whole numbers written as such ("3" in a csv, an integer or bool array in an npz)
+are classes if there are at most `MAX_CLASSES` distinct values. Everything else is numbers, for
+regression. To use a few whole numbers as numbers, write them as 3.0 (in an npz: store floats).
+Classes are relabelled 0..k-1 in sorted order, words in the order of their code points.
 """
 
 from __future__ import annotations
@@ -25,24 +24,26 @@ Target = tuple[npt.NDArray[np.int64] | npt.NDArray[np.float32], int | None]
 
 
 def classes_or_numbers(values: npt.NDArray[Any], where: str) -> Target:
-    """``y`` and its number of classes (None: regression), from values (rows,) or (rows, targets)
-    of bool, integer, float or text (as objects too, which keeps one long word from widening all).
+    """``y`` and its number of classes (None for regression).
+
+    ``values`` (rows,) or (rows, targets) are bools, integers, floats or text. Text may be an array
+    of objects, so that one long word does not make every entry as wide.
 
     Raises:
-        ConfigError: starting with ``where``, for one value only, too many words, or a number that
-            float32 cannot hold.
+        ConfigError: starting with ``where``, if there is only one value, if there are too many
+            words, or if float32 cannot hold a number.
     """
     words = values.dtype.kind in "USO"
     if words or (values.dtype.kind in "biu" and values.ndim == 1):
         distinct, labels = np.unique(values, return_inverse=True)
         if len(distinct) == 1:
-            raise ConfigError(f"{where} holds one value only: there is nothing to tell apart")
+            raise ConfigError(f"{where} holds only one value: there is nothing to learn")
         if len(distinct) <= MAX_CLASSES:
             return labels.astype(np.int64), len(distinct)
         if words:
             raise ConfigError(
-                f"{where} holds {len(distinct):,} different words: classes are at most "
-                f"{MAX_CLASSES}, and a target of numbers holds nothing but numbers"
+                f"{where} holds {len(distinct):,} different words: use at most {MAX_CLASSES} "
+                "classes, or a target that holds only numbers"
             )
     numbers = values.reshape(len(values), -1)
     if not fits_float32(numbers):

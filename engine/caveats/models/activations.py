@@ -1,10 +1,8 @@
-"""The activations: how torch makes each, in which part of its input it is flat, and where it comes
-from. It knows nothing of layers or of training.
+"""The table of activations: how torch makes each, where it is flat, and where it comes from.
 
-Where an activation is flat or nearly so is written as limits on its input z, which makes "dead"
-and "saturated" (docs/measurements.md: a unit is dead when the slope is exactly 0 on every row,
-saturated when it is below 5 % of its maximum on nearly all) one comparison each, for any module
-that a probe meets.
+Limits on the input z say where an activation is flat or nearly flat. With them, "dead" (slope
+exactly 0 on every row) and "saturated" (slope below 5 % of its maximum on nearly all rows; see
+docs/measurements.md) take one comparison each.
 """
 
 from __future__ import annotations
@@ -29,11 +27,11 @@ INF = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Activation(Choice):
-    """An activation and the facts that judge it.
+    """An activation, and where it is flat.
 
-    The slope is exactly 0 for z <= ``flat[0]`` and for z >= ``flat[1]``; it is below 5 % of its
-    maximum for z < ``tails[0]`` and for z > ``tails[1]`` (of bounded activations; those bounded
-    on one side have one tail).
+    The slope is exactly 0 for z <= ``flat[0]`` and for z >= ``flat[1]``. For bounded activations
+    it is below 5 % of its maximum for z < ``tails[0]`` and for z > ``tails[1]``; an activation that
+    is bounded on one side has one tail.
     """
 
     flat: tuple[float, float] = (-INF, INF)
@@ -130,7 +128,7 @@ ACTIVATIONS: Table[Activation] = Table(
     ),
     Activation(
         "hard_sigmoid", lambda: nn.Hardsigmoid,
-        "The sigmoid drawn with a ruler: slope 1/6 in the middle, exactly 0 beyond 3.",
+        "The sigmoid made of straight lines: slope 1/6 in the middle, exactly 0 beyond ±3.",
         "Courbariaux et al. 2015", flat=(-3.0, 3.0), tails=(-3.0, 3.0),
     ),
     Activation(
@@ -150,7 +148,7 @@ ACTIVATIONS: Table[Activation] = Table(
     ),
     Activation(
         "exp", lambda: modules.Exp,
-        "e^z: a lesson in explosion more than a tool.",
+        "e^z: shows how networks explode; not for use.",
         "a teaching example",
     ),
     Activation(
@@ -160,7 +158,7 @@ ACTIVATIONS: Table[Activation] = Table(
     ),
     Activation(
         "tanh_plus_one", lambda: modules.TanhPlusOne,
-        "tanh moved up by one: the same slopes, never zero-centred; the control of that caveat.",
+        "tanh moved up by one: the same slopes, but never zero-centred; compare it with tanh.",
         "LeCun et al. 1998", tails=(-TANH_TAIL, TANH_TAIL),
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Fills one nn.Linear by one rule, from torch.nn.init wherever torch has the rule.
+"""Initialises one nn.Linear by one rule, with torch.nn.init wherever torch has the rule.
 
-It knows one layer and its settings. Lengths in comments: weight (units, fan_in), bias (units,).
-The bias is left at 0 by every rule but `torch_default` and `randomized_asymmetric`, which draw it.
+Shapes in comments: weight (units, fan_in), bias (units,). Only `torch_default` and
+`randomized_asymmetric` draw the bias; every other rule leaves it at 0.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def orthogonal(linear: nn.Linear, gain: float) -> None:
 
 
 def sparse(linear: nn.Linear, sparsity: float, std: float) -> None:
-    # torch zeroes a share of each column; transposed, so that each unit keeps a few inputs. It
-    # rounds up, which would leave a unit of few inputs none at all: one stays.
+    # torch sets a share of each column to 0. Transposed, so that it is a share of each unit's
+    # inputs. torch rounds up, which could leave a unit without inputs, so at least one is kept.
     fan_in = linear.in_features
     sparsity = min(sparsity, (fan_in - 1.5) / fan_in) if fan_in > 1 else 0.0
     nn.init.sparse_(linear.weight.T, sparsity, std)
@@ -90,12 +90,12 @@ def torch_default(linear: nn.Linear) -> None:
 
 
 # Lu et al. 2019, section 4.2: with one Beta(2, 1) entry in each row, this standard deviation of
-# the others keeps the second moment of a ReLU layer's output at 1.
+# the other entries keeps the second moment of a ReLU layer's output at 1.
 RAI_STD = 0.6007
 
 
 def randomized_asymmetric(linear: nn.Linear) -> None:
-    """Rows of [W, b] ~ N(0, .6007²/fan_in) with one entry of each drawn from Beta(2, 1) instead
+    """Rows of [W, b] ~ N(0, .6007²/fan_in), but one entry of each row is drawn from Beta(2, 1)
     (Lu et al. 2019, section 4.2 and its program)."""
     units, fan_in = linear.weight.shape
     rows = torch.randn(units, fan_in + 1) * RAI_STD / fan_in**0.5  # (units, fan_in + 1)
@@ -113,9 +113,9 @@ def scale_to_unit_variance(
 ) -> None:
     """Layer-sequential unit variance (Mishkin & Matas 2016, algorithm 1) on the rows x.
 
-    Each Linear in turn, first to last, is divided by the standard deviation of its own output
-    until that lies within ``tolerance`` of 1. A layer whose output is constant, or not finite, is
-    left alone.
+    From first to last, the weights of each Linear are divided by the standard deviation of its
+    output until that deviation is within ``tolerance`` of 1. A layer whose output is constant or
+    not finite stays as it is.
     """
     linears = [module for module in network.modules() if isinstance(module, nn.Linear)]
     seen: list[Tensor] = []

@@ -1,8 +1,8 @@
-"""The initialisers: how the weights of one layer are drawn, and with which variance.
+"""The table of initialisers: how the weights of one layer are drawn, and with which variance.
 
-It knows one layer at a time. `lsuv` alone looks at data; it is marked, and the network calls it
-once all layers stand. Every maker is called as ``maker(linear, **settings)`` on an ``nn.Linear``
-whose weight is (units, fan_in); it fills the weight in place, the bias too where it owns it.
+Every maker is called as ``maker(linear, **settings)`` on an ``nn.Linear`` whose weight is
+(units, fan_in). It fills the weight in place, and the bias if the rule draws biases. Only `lsuv`
+looks at data; it is marked, and the network applies it after all layers exist.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def torch_bias(fan_in: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Initializer(Choice):
-    """An initialiser and what theory needs to know of it.
+    """An initialiser and what theory needs to know about it.
 
     ``variance(fan_in, fan_out, settings)`` is the variance of one weight, None where the weights
-    are not independent draws of one distribution with mean 0; ``bias_variance(fan_in)`` the
-    variance of one bias. ``independent`` is False for orthogonal, whose variance is right but
-    whose entries depend on one another.
+    do not come from one distribution with mean 0. ``bias_variance(fan_in)`` is the variance of one
+    bias. ``independent`` is False for orthogonal: its entries have that variance but depend on one
+    another.
     """
 
     variance: Callable[[int, int, Settings], float] | None = None
@@ -79,7 +79,7 @@ INITIALIZERS: Table[Initializer] = Table(
     ),
     Initializer(
         "constant", lambda: initialization.constant_weights,
-        "Every weight the same number: symmetry that no gradient can break.",
+        "Every weight the same number: a symmetry that no gradient can break.",
         "Goodfellow et al. 2016, section 8.4",
         options=(Option("value", 0.5, "the number"),),
     ),
@@ -161,7 +161,7 @@ INITIALIZERS: Table[Initializer] = Table(
     ),
     Initializer(
         "torch_default", lambda: initialization.torch_default,
-        "What nn.Linear does by itself: U(±1/√fan_in), a variance of 1/(3 fan_in), biases too; "
+        "The default of nn.Linear: U(±1/√fan_in), a variance of 1/(3 fan_in), biases too; "
         "too small for deep ReLU networks.",
         "torch.nn.Linear", variance=lambda fan_in, fan_out, s: 1 / (3 * fan_in),
         bias_variance=torch_bias,

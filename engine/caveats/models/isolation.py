@@ -1,7 +1,4 @@
-"""Passes through a network that leave no trace in its training.
-
-It knows torch's modules, not what a pass is for.
-"""
+"""Contexts in which a pass through a network does not change its training."""
 
 from __future__ import annotations
 
@@ -15,8 +12,8 @@ __all__ = ["same_attributes", "undisturbed", "walk"]
 
 
 def walk(network: nn.Module) -> Iterator[nn.Module]:
-    """Every module once, in no promised order; 12 µs where nn.Module.modules, which builds every
-    name, takes 120 on 36 modules."""
+    """Every module once, in any order. On 36 modules it takes 12 µs; nn.Module.modules, which also
+    builds every name, takes 120 µs."""
     seen: set[nn.Module] = set()
     waiting = [network]
     while waiting:
@@ -29,8 +26,9 @@ def walk(network: nn.Module) -> Iterator[nn.Module]:
 
 @contextmanager
 def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
-    """A pass inside leaves no trace in training: dropout is off, batch statistics are used but
-    running averages and every other buffer stay, and the random number generators are put back."""
+    """A pass inside this context does not change the training: dropout is off, batch norm uses the
+    batch's statistics, and running averages, all other buffers and the random number generators
+    are restored afterwards."""
     dropouts: list[nn.Module] = []
     averages: list[nn.Module] = []
     buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
@@ -65,8 +63,8 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def same_attributes(network: nn.Module) -> Iterator[None]:
-    """What a pass inside assigns to attributes of modules (a hidden state that is carried from
-    batch to batch, a counter) is taken back."""
+    """Restores the attributes of modules to which a pass inside this context assigns (a hidden
+    state that is carried from batch to batch, a counter)."""
     before = [(module, dict(module.__dict__)) for module in walk(network)]
     try:
         yield

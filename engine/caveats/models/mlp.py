@@ -1,7 +1,4 @@
-"""Builds the multilayer perceptron that a config describes, and changes its parts in place.
-
-It knows modules and initialisers; it knows neither optimizers nor data beyond their widths.
-"""
+"""Builds the multilayer perceptron that a config describes, and changes its parts in place."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ __all__ = [
 
 
 def layer_name(index: int, hidden: int) -> str:
-    """What layer ``index`` (from 0) of a network with ``hidden`` hidden layers is called."""
+    """The name of layer ``index`` (from 0) of a network with ``hidden`` hidden layers."""
     return f"layer {index + 1}" if index < hidden else "output"
 
 
@@ -51,7 +48,7 @@ def build(
 
 
 def assemble(config: NetworkConfig, features: int, outputs: int) -> nn.Sequential:
-    """The modules of a network from (rows, features) to (rows, outputs), not initialised."""
+    """The modules of a network from (rows, features) to (rows, outputs), not yet initialised."""
     blocks: list[nn.Module] = []
     fan_in = features
     for width, activation in zip(config.widths, config.activations, strict=True):
@@ -99,8 +96,8 @@ def activations(network: nn.Sequential) -> list[nn.Module]:
 def swap_activations(
     network: nn.Sequential, before: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
-    """Give each hidden layer whose activation changes the new one; every weight stays, the learned
-    slopes of a PReLU that stays too."""
+    """Replace the activation of each hidden layer where it changes. Every weight stays, and so do
+    the learned slopes of a PReLU that is not replaced."""
     device = next(network.parameters()).device
     for block, old, new in zip(hidden_blocks(network), before, after, strict=True):
         if old != new:

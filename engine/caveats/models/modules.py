@@ -1,7 +1,4 @@
-"""The few torch modules that torch does not have: three activations and a residual block.
-
-They know nothing of configs or of measuring; a probe treats them as it treats torch's own.
-"""
+"""Modules that torch does not have: three activations and a residual block."""
 
 from __future__ import annotations
 
@@ -26,7 +23,7 @@ class Exp(nn.Module):
 
 
 class TanhPlusOne(nn.Module):
-    """tanh(z) + 1, elementwise: the slopes of tanh around a mean of one."""
+    """tanh(z) + 1, elementwise: the slopes of tanh, with a mean of about one."""
 
     def forward(self, z: Tensor) -> Tensor:
         return torch.tanh(z) + 1

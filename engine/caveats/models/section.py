@@ -1,4 +1,4 @@
-"""[network]: the settings that say which network is built, as checked values."""
+"""The checked values of [network]: which network is built."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InitConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """[network]: hidden layers of ``widths`` units, each with its entry of ``activations``."""
+    """[network]: hidden layers of ``widths`` units, each with an entry of ``activations``."""
 
     widths: tuple[int, ...] = (64, 64, 64)
     activations: tuple[str, ...] = ("relu", "relu", "relu")
@@ -35,8 +35,8 @@ class NetworkConfig:
 
     @property
     def activation(self) -> str | list[str]:
-        """As it is written: one name where all layers share it, else a list. Without hidden
-        layers it is the default, which layers that are added later then take."""
+        """The setting as it is written: one name if all layers share it, else a list. Without
+        hidden layers it is the default, which layers added later then use."""
         if len(set(self.activations)) == 1:
             return self.activations[0]
         return list(self.activations) or "relu"

@@ -174,7 +174,7 @@ class Manifest:
         try:
             tree = tomllib.loads(data.decode())
         except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{where} is no valid TOML: {visible(error)[:200]}") from None
+            raise ConfigError(f"{where} is not valid TOML: {visible(error)[:200]}") from None
         top = Section(tree, where)
         version = top.whole("format", low=1)
         if version > FORMAT:

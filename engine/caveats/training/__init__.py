@@ -1,4 +1,3 @@
-"""Training: losses, optimizers, schedules, batches, and the loop that makes one step after another.
-
-It knows neither measuring nor histories.
+"""Training: losses, optimizers, schedules, batches, and the loop that makes one step after
+another. It measures nothing.
 """

@@ -1,5 +1,5 @@
-"""The losses: what a run makes small, as functions of a network's output, each the mean over the
-rows of a batch. Rows are independent of one another, which the probe relies on.
+"""The losses that a run can minimise: functions of a network's output, each the mean over the rows
+of a batch. A row's loss does not depend on the other rows; the probe relies on that.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["LOSSES", "Loss", "cross_entropy", "mse"]
 
 @dataclass(frozen=True, slots=True)
 class Loss(Choice):
-    """A loss; ``classes_only`` where numbers as targets make no sense for it."""
+    """A loss; ``classes_only`` says that it does not accept numbers as targets."""
 
     classes_only: bool = False
 

@@ -1,7 +1,6 @@
-"""Muon for weight matrices beside AdamW for the rest, as one optimizer.
+"""One optimizer that uses Muon for weight matrices and AdamW for all other parameters.
 
-torch.optim.Muon takes matrices only; this pairs it with AdamW for biases and gains, and knows
-nothing else of training.
+torch.optim.Muon accepts matrices only, so biases and gains need another optimizer.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ __all__ = ["Muon"]
 
 
 class Muon:
-    """Jordan et al. 2024, with the step size of Liu et al. 2025 that is tuned as AdamW's is.
+    """Muon (Jordan et al. 2024), with the step size of Liu et al. 2025, for which AdamW's learning
+    rates fit.
 
-    It has the part of torch.optim.Optimizer's face that training and instruments use.
+    It offers the part of torch.optim.Optimizer's interface that training and measuring use.
     """
 
     def __init__(

@@ -1,7 +1,4 @@
-"""The optimizers, all from torch.optim, with the settings that a user can turn.
-
-It knows names, settings and ranges; `caveats.training.trainer` hands it the parameters.
-"""
+"""The table of optimizers, all from torch.optim, with the settings that a user can change."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ __all__ = ["OPTIMIZERS", "Optimizer"]
 
 @dataclass(frozen=True, slots=True)
 class Optimizer(Choice):
-    """An optimizer; ``lr`` is its customary learning rate, taken where none is given."""
+    """An optimizer; ``lr`` is its customary learning rate, used where none is given."""
 
     lr: float = 0.001
 

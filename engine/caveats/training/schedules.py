@@ -1,7 +1,7 @@
-"""How the learning rate moves with the step: each a pure function that knows no optimizer.
+"""The schedules: how the learning rate changes with the step.
 
-Every schedule takes the step about to be made (from 0) and the number of steps in all, and
-returns the factor by which the configured learning rate is multiplied.
+Every schedule is a function of the next step (from 0) and of the number of all steps. It returns
+the factor by which the configured learning rate is multiplied.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""[optimizer] and [training]: the settings that say how a run is trained, as checked values."""
+"""The checked values of [optimizer] and [training]: how a run is trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["OptimizerConfig", "TrainingConfig"]
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """[optimizer]: its name, what all optimizers have, and its own ``options``."""
+    """[optimizer]: its name, the settings of all optimizers, and its own ``options``."""
 
     name: str = "sgd"
     lr: float = 0.1

@@ -8,7 +8,8 @@ from typing import Any
 
 __all__ = ["LIMITS", "stability_limit"]
 
-# The condition in words, by optimizer. For those that precondition, λ is of D^-½ H D^-½.
+# The condition in words, by optimizer. For optimizers that precondition with D, λ is the largest
+# eigenvalue of D^-½ H D^-½.
 LIMITS: dict[str, str] = {
     "sgd": "λ > 2/lr",
     "momentum": "λ > (2+2β)/lr",
@@ -20,12 +21,12 @@ LIMITS: dict[str, str] = {
 
 
 def stability_limit(optimizer: str, lr: float, options: Mapping[str, Any]) -> float:
-    """The largest curvature along which steps on a quadratic do not diverge; NaN where no such
-    form is known.
+    """The largest curvature at which steps on a quadratic do not diverge; NaN where no formula is
+    known.
 
-    2/lr for gradient descent, (2+2β)/lr for the heavy ball, (2+2β)/(lr(1+2β)) for Nesterov's
-    (Cohen et al. 2021, appendix B); (2+2β₁)/((1-β₁)lr) for Adam with its second moments held
-    (Cohen et al. 2022, section 2).
+    2/lr for gradient descent, (2+2β)/lr for heavy-ball momentum, (2+2β)/(lr(1+2β)) for Nesterov
+    momentum (Cohen et al. 2021, appendix B); (2+2β₁)/((1-β₁)lr) for Adam with its second moments
+    held fixed (Cohen et al. 2022, section 2).
     """
     momentum = float(options.get("momentum", 0.0))
     if lr <= 0:

@@ -1,7 +1,6 @@
-"""The loop: one training step after another on one device, and nothing else.
+"""The training loop: makes one step after another on one device, and measures nothing.
 
-It knows the network, the optimizer and the batches. It knows nothing of probes, histories or
-threads; everything that it needs to go on bit for bit is in `Trainer.state`.
+`Trainer.state` holds all that is needed to continue with exactly the same numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ __all__ = ["Batches", "Recipe", "Trainer", "pick_device"]
 
 
 class Recipe(Protocol):
-    """What a trainer needs of a config."""
+    """The parts of a config that a trainer needs."""
 
     @property
     def network(self) -> NetworkConfig: ...
@@ -51,7 +50,7 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda:0" if cuda else "mps" if mps else "cpu")
     kind, _, number = name.partition(":")
     here = ["auto", "cpu", *(f"cuda:{i}" for i in range(cuda)), *(["mps"] if mps else [])]
-    # The number as written: torch keeps it in eight bits, where cuda:256 is cuda:0.
+    # Compare the number as written: torch keeps it in eight bits, so cuda:256 would be cuda:0.
     found = {"cpu": True, "cuda": int(number or 0) < cuda, "mps": mps}[kind]
     if not found:
         raise ConfigError(
@@ -61,16 +60,18 @@ def pick_device(name: str) -> torch.device:
 
 
 def leave_a_core() -> None:
-    """Have torch use one core less than there are, unless OMP_NUM_THREADS says how many: its
-    threads wait for one another by spinning, and where something else needs a core as well, a
-    screen or another job, small networks were seen to train at a thirtieth of their speed."""
+    """Let torch use all cores but one, unless OMP_NUM_THREADS sets a number.
+
+    torch's threads wait for one another by spinning. When a screen or another job needed a core
+    too, small networks were seen to train at a thirtieth of their speed.
+    """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 2) - 1)))
 
 
 class Batches:
-    """Minibatches of (x, y): a new random order each epoch, the last rows that do not fill a
-    batch left out of that epoch. ``size`` 0 is the whole set in its own order."""
+    """Minibatches of (x, y) in a new random order each epoch. Rows left over that do not fill a
+    batch are skipped in that epoch. ``size`` 0 means all rows, in their own order."""
 
     def __init__(self, x: Tensor, y: Tensor, size: int, seed: int) -> None:
         self.x, self.y, self.size = x, y, size
@@ -87,11 +88,11 @@ class Batches:
             self._x, self._y = self.x, self.y
             return
         order = torch.randperm(len(self.x), generator=self.generator).to(self.x.device)
-        # One gather an epoch, then slices: a fifth of the cost of a gather each step.
+        # One gather per epoch, then slices: a fifth of the cost of one gather per step.
         self._x, self._y = self.x[order], self.y[order]
 
     def resize(self, size: int) -> None:
-        """Another batch size from the next batch on, within the same epoch's order."""
+        """Change the batch size from the next batch on; the order of the epoch stays."""
         if bool(size) != bool(self.size):
             self.size = size
             self._start_epoch()
@@ -117,11 +118,11 @@ class Batches:
 
 
 class Trainer:
-    """A network in training. ``step`` counts the updates made; `train_step` makes the next.
+    """A network in training. ``step`` counts the updates made; `train_step` makes the next one.
 
     Raises:
-        ConfigError: where config and data do not fit (batch larger than the data, classes that a
-            loss needs, a device that is not here).
+        ConfigError: if config and data do not fit (a batch larger than the data, a loss that needs
+            classes), or if the device does not exist.
     """
 
     def __init__(self, config: Recipe, dataset: Dataset) -> None:
@@ -154,22 +155,22 @@ class Trainer:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step, schedule included."""
+        """The learning rate of the next step, after the schedule."""
         settings = self.config.optimizer
         factor = SCHEDULES[settings.schedule].make(self.step, self.config.training.steps)
         return settings.lr * float(factor)
 
     def _set_lr(self) -> None:
-        """Leave the learning rate of the next step in the optimizer, as torch's schedulers do."""
+        """Store the learning rate of the next step in the optimizer, as torch's schedulers do."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
 
     def train_step(self) -> Tensor:
         """Make one update; returns the minibatch loss, a scalar still on the device.
 
-        On the CPU, where reading a loss costs 1 µs, one that is not finite makes no update: it
-        sets ``stuck``, and the weights that gave it on ``last_x`` stay. On a GPU reading would
-        wait for the device, so there the update is made.
+        On the CPU, where reading a loss costs 1 µs, a loss that is not finite makes no update: it
+        sets ``stuck``, and the weights that gave this loss on ``last_x`` stay. On a GPU reading the
+        loss would wait for the device, so the update is always made.
         """
         x, y = self.batches.next()
         drawn = self._dropout_state
@@ -191,13 +192,13 @@ class Trainer:
         return detached
 
     def change(self, config: Recipe) -> None:
-        """Go on under a config that differs in live keys alone; weights stay.
+        """Continue with a config that differs only in live keys; the weights stay.
 
-        Momentum and the like stay too, under new options of the optimizer as well, unless the
+        The optimizer's state (momentum and the like) stays too, even under new options, unless the
         optimizer itself or the set of parameters changes.
 
         Raises:
-            ConfigError: where the new config does not fit the data.
+            ConfigError: if the new config does not fit the data.
         """
         check_fit(config, self.dataset)
         old, self.config = self.config, config
@@ -214,8 +215,8 @@ class Trainer:
         self._set_lr()
 
     def state(self) -> dict[str, Any]:
-        """All that a bit-exact continuation needs beside the config and the data; a copy, which
-        further steps leave as it is."""
+        """All that a bit-exact continuation needs, except the config and the data. It is a copy:
+        further steps do not change it."""
         return copy.deepcopy(
             {
                 "step": self.step,
@@ -240,8 +241,11 @@ class Trainer:
 
     @contextmanager
     def own_dropout(self) -> Iterator[None]:
-        """Dropout draws from the global generator: lend it this run's state for one pass, so that
-        neither another run in the process nor a probe can shift the masks."""
+        """Give torch's global generator this run's state for one pass, and take it back afterwards.
+
+        Dropout draws from the global generator; this way neither another run in the process nor a
+        probe can change the masks.
+        """
         if not self.config.network.dropout:
             yield
             return
@@ -266,7 +270,8 @@ class Trainer:
 
 
 def take_options(optimizer: Any, fresh: Any) -> None:
-    """Give an optimizer the options of a fresh one of its kind and parameters; its state stays."""
+    """Copy the options of ``fresh``, an optimizer of the same kind and parameters; the state of
+    ``optimizer`` stays."""
     for group, new in zip(optimizer.param_groups, fresh.param_groups, strict=True):
         group.update({key: value for key, value in new.items() if key != "params"})
     if isinstance(optimizer, torch.optim.SGD | torch.optim.RMSprop):
@@ -274,8 +279,8 @@ def take_options(optimizer: Any, fresh: Any) -> None:
 
 
 def start_or_end_momentum(optimizer: torch.optim.Optimizer) -> None:
-    """Make or drop the buffers of an optimizer that has them only where its momentum is not 0:
-    RMSprop fails without them, and left over they would be old when momentum starts again."""
+    """Make or drop the momentum buffers of an optimizer that has them only if its momentum is not
+    0. Without them RMSprop fails; kept, they would be outdated when momentum starts again."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             state = optimizer.state.get(parameter)
@@ -286,7 +291,7 @@ def start_or_end_momentum(optimizer: torch.optim.Optimizer) -> None:
 
 
 def check_fit(config: Recipe, dataset: Dataset) -> None:
-    """Raises ConfigError where the data do not allow what the config asks for."""
+    """Raises ConfigError if the data do not allow what the config asks for."""
     rows, size = len(dataset.x), config.training.batch_size
     if size > rows:
         raise ConfigError(
@@ -295,11 +300,11 @@ def check_fit(config: Recipe, dataset: Dataset) -> None:
         )
     if config.network.normalization == "batch" and config.network.widths and (size or rows) == 1:
         raise ConfigError(
-            "network.normalization = 'batch' has nothing to average over in batches of one row: "
+            "network.normalization = 'batch' cannot average over batches of one row: "
             "use training.batch_size = 2 or more, or 'layer'"
         )
     if LOSSES[config.training.loss].classes_only and dataset.classes is None:
         raise ConfigError(
-            f"training.loss = {config.training.loss!r} needs classes, and the targets of "
+            f"training.loss = {config.training.loss!r} needs classes, but the targets of "
             f"{dataset.name} are numbers: use 'mse'"
         )

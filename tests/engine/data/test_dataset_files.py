@@ -173,8 +173,8 @@ GOOD = "a,b,y\n1,2,0\n3,4,1\n"
         ("", "y", ["is empty", "line of column names"]),
         ("\n\n", "y", ["is empty"]),
         ("1,2\n3,4\n", "y", ["line 1 holds numbers"]),
-        ("a;b;y\n1;2;0\n", "y", ["';'", "should be by commas"]),
-        ("a\tb\ty\n1\t2\t0\n", "y", [r"'\t'", "should be by commas"]),
+        ("a;b;y\n1;2;0\n", "y", ["';'", "use commas"]),
+        ("a\tb\ty\n1\t2\t0\n", "y", [r"'\t'", "use commas"]),
         ("y\n1\n2\n", "y", ["one column"]),
         (",a,y\n0,1,0\n1,2,1\n", "y", ["column 1 has no name"]),
         ("a,a,y\n1,2,0\n3,4,1\n", "y", ["two columns are called 'a'"]),
@@ -191,10 +191,10 @@ GOOD = "a,b,y\n1,2,0\n3,4,1\n"
         (GOOD + "5,1e39,1\n", "y", ["line 4 has 1e39 in column 'b'", "not finite"]),
         (GOOD + "5,6,inf\n", "y", ["column 'y'", "not finite"]),
         (GOOD + '5,"6,1\n', "y", ["line 4", "unexpected end of data"]),
-        (GOOD.encode() + b"5,\xff\xfe,1\n", "y", ["my.csv is no UTF-8 text"]),
+        (GOOD.encode() + b"5,\xff\xfe,1\n", "y", ["my.csv is not UTF-8 text"]),
         ("a,y\n", "y", ["fewer than two lines of values"]),
         ("a,y\n1,2\n", "y", ["fewer than two lines of values"]),
-        ("a,y\n1,2\n2,2\n", "y", ["column 'y' holds one value only"]),
+        ("a,y\n1,2\n2,2\n", "y", ["column 'y' holds only one value"]),
         (
             "a,y\n" + "".join(f"1,w{i}\n" for i in range(101)),
             "y",
@@ -235,9 +235,9 @@ NAN = np.array([[0.0, 1.0], [2.0, np.nan], [4.0, 5.0]])
         ({}, ["no array 'x'", "it holds none"]),
         ({"x": X[:, 0], "y": Y}, ["x has shape (4,)", "(rows, features)"]),
         ({"x": np.float64(3), "y": Y}, ["x has shape ()"]),
-        ({"x": X[:, :0], "y": Y}, ["x has shape (4, 0)", "a feature"]),
-        ({"x": X[:1], "y": Y[:1]}, ["x has shape (1, 4)", "two rows"]),
-        ({"x": X[:0], "y": Y[:0]}, ["x has shape (0, 4)", "two rows"]),
+        ({"x": X[:, :0], "y": Y}, ["x has shape (4, 0)", "1 feature"]),
+        ({"x": X[:1], "y": Y[:1]}, ["x has shape (1, 4)", "2 rows"]),
+        ({"x": X[:0], "y": Y[:0]}, ["x has shape (0, 4)", "2 rows"]),
         ({"x": X.astype(complex), "y": Y}, ["x is of type complex128", "numbers"]),
         ({"x": X.astype(str), "y": Y}, ["x is of type <U", "numbers"]),
         ({"x": X.astype("datetime64[s]"), "y": Y}, ["x is of type datetime64[s]"]),
@@ -249,7 +249,7 @@ NAN = np.array([[0.0, 1.0], [2.0, np.nan], [4.0, 5.0]])
         ({"x": X, "y": np.array([["a", "b"]] * 4)}, ["y has shape (4, 2)"]),
         ({"x": X, "y": Y.astype(complex)}, ["y is of type complex128"]),
         ({"x": X, "y": np.array([0, 1, np.inf, 0])}, ["y holds a value that is not finite"]),
-        ({"x": X, "y": np.zeros(4, dtype=int)}, ["y holds one value only"]),
+        ({"x": X, "y": np.zeros(4, dtype=int)}, ["y holds only one value"]),
         ({"x": np.eye(101), "y": np.arange(101).astype(str)}, ["101 different words"]),
     ],
 )
@@ -267,7 +267,7 @@ def test_objects_are_never_unpickled(tmp_path, monkeypatch):
     np.savez(tmp_path / "my.npz", x=np.array([Harmful(), 1], dtype=object), y=Y)
     assert "x holds Python objects" in said({"file": str(tmp_path / "my.npz")})
     write(tmp_path / "other.npz", pickle.dumps(Harmful()))
-    assert "no npz archive" in said({"file": str(tmp_path / "other.npz")})
+    assert "not an npz archive" in said({"file": str(tmp_path / "other.npz")})
     assert not (tmp_path / "unpickled").exists()
 
 
@@ -282,7 +282,7 @@ def test_a_csv_too_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(csv_files, "MAX_VALUES", 3)
     assert "more than 3 values" in said({"file": file, "target": "y"})
     monkeypatch.setattr(csv_files, "MAX_BYTES", 10)
-    assert "at most 0 are read" in said({"file": file, "target": "y"})
+    assert "at most 0 MB are read" in said({"file": file, "target": "y"})
 
 
 def archive_bytes():
@@ -331,7 +331,7 @@ def test_files_that_cannot_be_read_are_one_sentence_each(tmp_path):
     assert said({"file": str(tmp_path / "no" / "zzz.npz")}).endswith("does not exist")
     assert "should be a .csv or a .npz" in said({"file": write(tmp_path / "a.txt", "")})
     (tmp_path / "folder.csv").mkdir()
-    assert "no file that holds rows" in said({"file": str(tmp_path / "folder.csv")})
+    assert "not a file that holds rows" in said({"file": str(tmp_path / "folder.csv")})
     assert r"a\x00.csv' cannot be read" in said({"file": "a\0.csv"})
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     assert "Too many levels of symbolic links" in said({"file": str(tmp_path / "loop.csv")})

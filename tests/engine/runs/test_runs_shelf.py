@@ -79,7 +79,7 @@ def test_the_newest_comes_first_and_the_unreadable_last(tmp_path):
     assert names(tmp_path) == ["new", "mid", "old", "broken"]
     last = list_runs(tmp_path)[-1]
     assert last.manifest is None
-    assert "no valid TOML" in last.problem
+    assert "not valid TOML" in last.problem
     assert list_runs(tmp_path / "absent") == []
 
 
