@@ -5,20 +5,32 @@ It knows how torch calls them; `caveats.measuring.recurrent` computes the steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from caveats.measuring.lineage import Lineage, Node
 from caveats.measuring.recurrent import Steps, gates_of_units, run_level
 from caveats.measuring.sites import Site
-
-if TYPE_CHECKING:
-    from caveats.measuring.tracing import Trace
+from caveats.measuring.weights import Weights
 
 __all__ = ["cell", "sequence"]
+
+
+class Trace(Protocol):
+    """What is needed of a `caveats.measuring.tracing.Trace`."""
+
+    sites: list[Site]
+    lineage: Lineage
+    weights: Weights
+    deltas: bool
+
+    def other(self, name: str, func: Any, args: Any, kwargs: Any) -> Any: ...
+    def nodes(self, tensors: Iterable[Any]) -> list[Node]: ...
+    def add(self, site: Site, inputs: Sequence[Tensor], z: Tensor, bends: bool = False) -> bool: ...
 
 
 def sequence(trace: Trace, name: str, func: Any, args: Any, kwargs: Any) -> Any:

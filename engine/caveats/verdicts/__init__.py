@@ -5,8 +5,9 @@ were measured, and neither needs torch.
 """
 
 from caveats.verdicts.catalogue import CAVEATS
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.judge import Judge, judge
-from caveats.verdicts.verdict import SEVERITIES, Caveat, Finding, Remedy, Severity, Verdict
+from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Severity, Verdict
 
 __all__ = [
     "CAVEATS",

@@ -6,6 +6,7 @@ remedies stand in a file of their own.
 
 from __future__ import annotations
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.dormant import DORMANT
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
@@ -18,7 +19,6 @@ from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
 from caveats.verdicts.underfitting import UNDERFITTING
 from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
-from caveats.verdicts.verdict import Caveat
 
 __all__ = ["CAVEATS"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.soundness import cut_off
-from caveats.verdicts.verdict import Caveat, Finding
+from caveats.verdicts.verdict import Finding
 
 __all__ = ["DORMANT"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded_start
-from caveats.verdicts.verdict import Caveat, Finding, Severity
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["DYING_RELU"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,7 @@ from caveats.history import Event, Snapshot
 from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.verdicts.progress import Progress, progress
 from caveats.verdicts.thresholds import Thresholds
-
-if TYPE_CHECKING:
-    from caveats.verdicts.verdict import Finding
+from caveats.verdicts.verdict import Finding
 
 __all__ = ["DEFAULT", "Evidence"]
 

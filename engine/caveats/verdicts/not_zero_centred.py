@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded_start, symmetric
 from caveats.verdicts.usual import leads_nowhere, lr_is_far_above
-from caveats.verdicts.verdict import Caveat, Finding, Severity
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "means_hold_up"]
 

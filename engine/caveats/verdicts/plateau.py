@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.not_zero_centred import data_to_blame
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
-from caveats.verdicts.verdict import Caveat, Finding, Severity
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["PLATEAU"]
 

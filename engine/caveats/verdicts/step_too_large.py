@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from caveats.training.stability import LIMITS
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded, faded_start, grown_start, unsound_start
 from caveats.verdicts.usual import limit, lr_is_far_above, lr_is_high, lr_is_unbearable
-from caveats.verdicts.verdict import Caveat, Finding, Severity
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["STEP_TOO_LARGE"]
 

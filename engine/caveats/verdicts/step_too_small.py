@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.not_zero_centred import means_hold_up
 from caveats.verdicts.pace import projected_gain
@@ -21,7 +22,7 @@ from caveats.verdicts.usual import (
     lr_is_low,
     lr_is_lowish,
 )
-from caveats.verdicts.verdict import Caveat, Finding, Severity
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
 

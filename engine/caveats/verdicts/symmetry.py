@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import symmetric
-from caveats.verdicts.verdict import Caveat, Finding, Severity
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["SYMMETRY"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.sign import sign
-from caveats.verdicts.verdict import Caveat, Finding
+from caveats.verdicts.verdict import Finding
 
 __all__ = ["UNDERFITTING"]
 

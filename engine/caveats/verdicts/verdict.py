@@ -5,15 +5,12 @@ It holds words and numbers only; the rules that reach verdicts are one file a ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from caveats.verdicts.evidence import Evidence
-
-__all__ = ["SEVERITIES", "Caveat", "Finding", "Remedy", "Severity", "Verdict"]
+__all__ = ["SEVERITIES", "Finding", "Remedy", "Severity", "Verdict"]
 
 # note: true, and training makes progress all the same. warning: it slows or cripples a part of the
 # network. critical: training stands still, or has diverged.
@@ -59,25 +56,6 @@ class Verdict:
     evidence: Mapping[str, float]
     why: str
     next: tuple[Remedy, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """A known way to fail: its words, its rule, and what to do about it.
-
-    ``rule`` judges one record and everything before it. ``limits`` says what does not cure it or
-    what the rule cannot see. ``advice`` says in torch's terms what is worth trying, likeliest
-    first, where no config is known whose settings could be changed (`caveats.remedies` knows how).
-    """
-
-    name: str
-    title: str
-    definition: str
-    formula: str
-    source: str
-    limits: str
-    rule: Callable[[Evidence], Finding | None]
-    advice: tuple[str, ...]
 
 
 def frozen(numbers: Mapping[str, float]) -> Mapping[str, float]:
