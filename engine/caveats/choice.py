@@ -66,10 +66,8 @@ class Option:
         number = self._number(value, where)
         if isinstance(self.default, int):
             if number != int(number):
-                nearest_whole = round(number)
-                raise ConfigError(
-                    f"{where} = {said} should be a whole number, such as {nearest_whole}"
-                )
+                whole = round(number)
+                raise ConfigError(f"{where} = {said} should be a whole number, such as {whole}")
             return int(number)
         return float(number)
 

@@ -103,8 +103,7 @@ def read_widths(value: Any, source: str) -> tuple[int, ...]:
         raise ConfigError(f"{where} should be a list of whole numbers, such as [64, 64, 64]")
     if len(value) > MAX_LAYERS:
         raise ConfigError(
-            f"{source}: network.widths has {len(value)} layers, but at most {MAX_LAYERS} are "
-            "possible"
+            f"{source}: network.widths has {len(value)} layers: the most is {MAX_LAYERS}"
         )
     for width in value:
         if isinstance(width, bool) or not isinstance(width, int):

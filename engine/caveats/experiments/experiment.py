@@ -1,4 +1,4 @@
-"""Reads the experiments' TOML files. It does not train them, nor know how they are shown."""
+"""Reads the experiments' TOML files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["Experiment", "experiments", "find"]
 class Experiment:
     """A config that shows ``caveat``, and the change (dotted keys) that cures it.
 
-    Where ``cure`` is empty there is nothing to cure: the experiment is to be observed. ``sentence``
-    says what will happen, ``lesson`` what to learn from it, in two sentences.
+    If ``cure`` is empty there is nothing to cure, only to watch. ``sentence`` says what will
+    happen, ``lesson`` what to learn from it, in two sentences.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Experiment:
         return self.config.changed(self.cure, f"the cure of {self.name}")
 
 
-# As the gallery shows them; a group that is not named here comes after these.
+# In the order of the gallery; a group that is not named here comes last.
 GROUPS = (
     "dying ReLU",
     "vanishing gradient",
@@ -53,10 +53,10 @@ GROUPS = (
 
 @cache
 def experiments() -> Mapping[str, Experiment]:
-    """All of them by name, group by group.
+    """All experiments by name, group by group.
 
     Raises:
-        ConfigError: for a shipped file with a bad config, which the tests rule out.
+        ConfigError: if a shipped file has a bad config, which the tests rule out.
     """
     found = [
         parsed(entry.name.removesuffix(".toml"), entry.read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def place_of(group: str) -> int:
 
 
 def find(name: str) -> Experiment:
-    """The experiment of that name.
+    """The experiment with that name.
 
     Raises:
         ConfigError: naming what was asked for and the nearest name.

@@ -1,6 +1,6 @@
-"""Remedies: the changes of a run's own settings that may cure what a verdict found.
+"""Remedies: changes of a run's settings that may cure what a verdict found.
 
-They alone know configs; where there is none, a caveat's own advice stands in their place.
+They need a config; without one, a caveat's advice is shown instead.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Remedies"]
 
 @dataclass(frozen=True)
 class Remedies:
-    """Proposes changes of one config: what `caveats.facts.RunFacts.remedies` holds."""
+    """Proposes changes of one config; this is the function in `caveats.facts.RunFacts.remedies`."""
 
     config: RunConfig
 

@@ -1,7 +1,7 @@
-"""The changes of config that cure: what each one sets, and the reason that is shown with it.
+"""The changes of config that may cure: what each one sets, and the reason that is shown with it.
 
-It knows configs and what is customary in them, not how a run went: the caveats choose and rank.
-Every function gives a Remedy, or None where the config has it already.
+Every function returns a Remedy, or None if the config already has these settings.
+`caveats.remedies.ranking` chooses among them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ADAMS = ("adam", "adamw", "nadam", "radam")
 
 
 def bearable(config: RunConfig) -> Remedy | None:
-    """A learning rate that squared errors bear once the weights pass signals on."""
+    """A learning rate that is small enough for squared errors once signals reach every layer."""
     most = bearable_lr(config)
     if config.optimizer.lr <= most:
         return None
@@ -76,7 +76,7 @@ def lr(config: RunConfig, value: float, reason: str) -> Remedy | None:
 
 
 def matched_init(config: RunConfig) -> Remedy | None:
-    """The initialiser whose variance suits the activation, unless the present one does."""
+    """The initialiser whose variance suits the activation, unless the present one suits it."""
     name = matching(common_activation(config))
     chosen = config.network.init
     gain = float(chosen.options.get("gain", 1.0))  # type: ignore[arg-type]
@@ -159,7 +159,7 @@ def wider(config: RunConfig, below: int = NARROW) -> Remedy | None:
 
 
 def scaffold(config: RunConfig) -> Remedy | None:
-    """What lets deep networks train whatever else they are: layer normalization and shortcuts."""
+    """What lets almost any deep network train: layer normalization and shortcuts."""
     if len(config.network.widths) < DEEP:
         return None
     change: dict[str, Any] = {"network.normalization": "layer"}
@@ -175,7 +175,7 @@ def scaffold(config: RunConfig) -> Remedy | None:
 
 
 def usual_lr(config: RunConfig) -> Remedy | None:
-    """The customary learning rate, where the present one is far from it."""
+    """The customary learning rate, if the present one is far from it."""
     if not (lr_is_high(config) or lr_is_low(config)):
         return None
     value = min(fitting_lr(config), bearable_lr(config))
@@ -183,7 +183,7 @@ def usual_lr(config: RunConfig) -> Remedy | None:
 
 
 def clean_start(config: RunConfig) -> Remedy | None:
-    """Inputs, targets, biases and weights of the usual size, and a step that they bear."""
+    """Inputs, targets, biases and weights of the usual size, and a step that suits them."""
     start = combined(
         config,
         standardize(config),
@@ -205,8 +205,8 @@ def standardize(config: RunConfig) -> Remedy | None:
         return None
     return Remedy(
         {"data.standardize": True},
-        "inputs of mean 0 and variance 1: the layers' variance rules assume them, and the large "
-        "eigenvalue that a mean makes in the Hessian goes",
+        "inputs of mean 0 and variance 1: the layers' variance rules assume them, and without a "
+        "mean the Hessian loses its one large eigenvalue",
     )
 
 
@@ -235,26 +235,26 @@ def centred_target(config: RunConfig) -> Remedy | None:
 
 
 def centred(config: RunConfig) -> Remedy | None:
-    """tanh in place of an activation that is never near 0 for an input of 0."""
+    """tanh instead of an activation whose output for an input of 0 is not near 0."""
     if not set(config.network.activations) & SLUGGISH:
         return None
-    reason = "tanh has the same bend around a mean of 0, where its slope is 1"
+    reason = "tanh has the same shape with a mean of 0, where its slope is 1"
     if len(config.network.widths) >= SIX:
         return activation(config, "tanh", reason)
     change = {"network.activation": "tanh", "network.init": "torch_default"}
-    blind = "; random biases, as without them tanh starts blind to what is even in the data"
+    blind = "; random biases, because tanh without biases cannot see even functions of the data"
     return combined(config, Remedy(change, reason + blind), bearable(config))
 
 
 def steeper(config: RunConfig) -> Remedy | None:
-    """ReLU in place of an activation of small slope."""
+    """ReLU instead of an activation with a small slope."""
     if not set(config.network.activations) & SLUGGISH:
         return None
     return activation(config, "relu", "ReLU's slope is 1 where it fires, sigmoid's at most 1/4")
 
 
 def sure_step(config: RunConfig) -> Remedy | None:
-    """Adam at a rate that the depth bears."""
+    """Adam at a learning rate that suits the depth."""
     value = ADAM_LIKE if len(config.network.widths) >= SIX else 0.01
     if config.optimizer.name not in ADAMS:
         return adam(config, value)
@@ -262,7 +262,7 @@ def sure_step(config: RunConfig) -> Remedy | None:
 
 
 def overhaul(config: RunConfig) -> Remedy | None:
-    """All that is off put right at once, for shapes that forgive nothing; what is sound stays."""
+    """Corrects everything unusual at once, for shapes that are hard to train; the rest stays."""
     return combined(
         config,
         clean_start(config),
@@ -274,7 +274,7 @@ def overhaul(config: RunConfig) -> Remedy | None:
 
 
 def sound(config: RunConfig) -> Remedy | None:
-    """Everything customary at once, where no single change was enough."""
+    """Sets everything to what is customary, for runs that no single change cured."""
     deep = len(config.network.widths) >= SIX
     change: dict[str, Any] = {
         "network.activation": "relu" if not deep else "elu",
@@ -294,11 +294,11 @@ def sound(config: RunConfig) -> Remedy | None:
         change["optimizer.clip_norm"] = 0.0
     if config.network.dropout:
         change["network.dropout"] = 0.0
-    return Remedy(change, "where several things are wrong at once, start from a sound network")
+    return Remedy(change, "several things are wrong at once: start from a sound network")
 
 
 def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
-    """One remedy that makes several changes; None where there are none to make."""
+    """One remedy that makes several changes; None if there are none to make."""
     found = [r for r in remedies if r is not None]
     if not found:
         return None
@@ -309,7 +309,7 @@ def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
 
 
 def ranked(config: RunConfig, remedies: Iterable[Remedy | None]) -> tuple[Remedy, ...]:
-    """Those that change something and are valid, each once, in their order, at most five."""
+    """The remedies that are valid and change something, each once, in order, at most five."""
     kept: list[Remedy] = []
     seen: list[Mapping[str, Any]] = []
     present = config.flat()

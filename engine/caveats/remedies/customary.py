@@ -1,7 +1,7 @@
 """What is customary in a config: the learning rates, initialisers and shapes that train well.
 
-Remedies lead back to it. Rules know no config; what they ask of learning rates is in
-`caveats.verdicts.usual`, whose numbers these are.
+Remedies go back to these settings. The customary learning rates are those of
+`caveats.verdicts.usual`, which rules use.
 """
 
 from __future__ import annotations
@@ -40,13 +40,14 @@ XAVIER = frozenset(
     ("tanh", "tanh_plus_one", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "sin", "identity")
 )
 
-# Odd, and so is a network of these without biases: it starts blind to whatever is even in its data.
+# Odd activations. A network of these without biases is an odd function: at the start it cannot see
+# even functions of its data.
 ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
 # A sigmoid's slope is at most 1/4, and its mean is off 0.
 SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
 
 SIX, DEEP, NARROW = 6, 10, 8  # hidden layers, and units of the narrowest
-TINY = 5  # units of a layer, below which chance decides whether anything gets through
+TINY = 5  # units of a layer, below which chance decides whether any signal passes
 
 
 def matching(name: str) -> str:
@@ -66,11 +67,11 @@ def fitting_lr(config: RunConfig) -> float:
 
 
 def bearable_lr(config: RunConfig) -> float:
-    """The largest learning rate that squared errors bear at a matched start; infinite where
-    gradients are divided by their size, or the targets are classes.
+    """The largest learning rate that is stable for squared errors with matching initial weights;
+    infinite if the optimizer divides gradients by their size, or if the targets are classes.
 
-    Their curvature λ is that of the tangent kernel, which grows as depth times width (Jacot et al.
-    2018): 1.1 to 1.4 times L·n for He's weights (measured).
+    The curvature λ of squared errors is that of the tangent kernel, which grows as depth times
+    width (Jacot et al. 2018): 1.1 to 1.4 times L·n for He's weights (measured).
     """
     o, widths = config.optimizer, config.network.widths
     name = config.data.name
@@ -94,11 +95,12 @@ def lr_is_low(config: RunConfig) -> bool:
 
 
 def drops_most(config: RunConfig) -> bool:
-    """Half of the units and more miss every step, which no step makes up for."""
+    """Dropout switches off half of the units or more in every step; no step size makes up for
+    that."""
     return config.network.dropout >= DEFAULT.drops_most
 
 
 def hard_shape(config: RunConfig) -> bool:
-    """Ten layers and more, or layers of fewer than 8 units: shapes that forgive nothing."""
+    """Ten layers and more, or layers of fewer than 8 units: shapes that are hard to train."""
     widths = config.network.widths
     return len(widths) >= DEEP or (len(widths) > 0 and min(widths) < NARROW)

@@ -1,6 +1,6 @@
 """For each caveat, the changes of a config that are worth trying, the likeliest to cure first.
 
-The order is that of what cured most on the networks of `benchmarks.verdicts`.
+The order comes from how often each change cured the networks of `benchmarks.verdicts`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def exploding_gradient(finding: Finding, c: RunConfig) -> Remedies:
     if usual.lr_is_high(c):
         value = min(usual.fitting_lr(c), value)
         tenth = cure.lr(c, value, "smaller steps do not overshoot")
-    # Weights that explode by themselves are cured by their variance, all else by smaller steps.
+    # If the weights alone make it explode, change their variance; in all other cases the steps.
     by_itself = finding.evidence["delta_ratio_at_start"] >= DEFAULT.grown and cure.matched_init(c)
     first = start if by_itself and not usual.lr_is_high(c) else cure.combined(c, start, tenth)
     if len(c.network.widths) >= usual.SIX:
@@ -111,7 +111,7 @@ def vanishing_gradient(finding: Finding, c: RunConfig) -> Remedies:
             "2/fan_in makes up for the half that it cuts",
         )
     start = cure.combined(c, cure.clean_start(c), swap, cure.usual_lr(c))
-    # Where activation and weights were right already, only the network's shape is left to change.
+    # If activation and weights are right already, only the network's shape is left to change.
     first = start or cure.normalization(c)
     narrow = min(c.network.widths) < usual.NARROW
     if narrow or (usual.hard_shape(c) and c.optimizer.name == "sgd"):
@@ -161,7 +161,7 @@ def step_too_small(finding: Finding, c: RunConfig) -> Remedies:
     start = cure.clean_start(c)
     swap = None
     if set(c.network.activations) & usual.SLUGGISH:
-        swap = cure.activation(c, "relu", "its slope of 1 in place of at most 1/4 is a step longer")
+        swap = cure.activation(c, "relu", "a slope of 1 instead of at most 1/4 makes steps longer")
     first = cure.combined(c, start, swap, faster)
     if usual.hard_shape(c) or not low:
         first = cure.overhaul(c)
@@ -214,11 +214,11 @@ def plateau(finding: Finding, c: RunConfig) -> Remedies:
     start = cure.clean_start(c)
     shallow = len(c.network.widths) <= 3
     quick = cure.adam(c, 0.02 if shallow else 0.003)
-    longer = cure.lr(c, 10 * c.optimizer.lr, "longer steps leave the flat sooner")
+    longer = cure.lr(c, 10 * c.optimizer.lr, "longer steps leave the flat region sooner")
     swap = cure.steeper(c)
     if set(c.network.activations) <= usual.ODD and not c.network.bias:
         swap = cure.activation(
-            c, "relu", "odd units without biases start blind to what is even in the data"
+            c, "relu", "odd units without biases cannot see even functions of the data"
         )
     return cure.ranked(
         c,

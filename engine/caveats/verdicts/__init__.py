@@ -1,7 +1,6 @@
 """Judges a run: which caveats it shows, how bad they are, why, and what to do next.
 
-`judge` reads a finished history, a `Judge` follows a growing one. Neither knows how the numbers
-were measured, and neither needs torch.
+`judge` reads a finished history, a `Judge` follows a growing one. Neither needs torch.
 """
 
 from caveats.verdicts.catalogue import CAVEATS

@@ -1,7 +1,6 @@
-"""The caveats, in the order in which they explain one another: a cause before what it brings about.
+"""The list of caveats, causes before their effects: a rule may read what earlier rules found.
 
-A rule may read what those before it found. It holds the list alone; each caveat's words, rule and
-remedies stand in a file of their own.
+Each caveat's words and rule are in a file of their own.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ class Caveat:
     """A known way to fail: its words, its rule, and what to do about it.
 
     ``rule`` judges one record and everything before it. ``limits`` says what does not cure it or
-    what the rule cannot see. ``advice`` says in torch's terms what is worth trying, likeliest
-    first, where no config is known whose settings could be changed (`caveats.remedies` knows how).
+    what the rule cannot see. ``advice`` says in torch's terms what is worth trying, the likeliest
+    first. It is used if no config is known; otherwise `caveats.remedies` changes the config.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Dormant units: alive by their slope, yet next to silent beside the others of their layer."""
+"""Dormant units: not dead, but with outputs near zero compared with the rest of their layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rule(e: Evidence) -> Finding | None:
     dead = np.nan_to_num(e.now("dead")[: e.hidden])
     if np.any(dead >= e.units):
         return None
-    share = (dormant - np.minimum(dead, dormant)) / e.units  # dying ReLU tells of the dead
+    share = (dormant - np.minimum(dead, dormant)) / e.units  # dead: see dying ReLU
     worst = int(share.argmax())
     most = e.thresholds.most
     if share[worst] < most:
@@ -29,8 +29,8 @@ def rule(e: Evidence) -> Finding | None:
     what = f"{e.layer(worst)}: {int(dormant[worst])} of {count} units dormant {e.during()}"
     evidence = {"dormant": float(dormant[worst]), "dead": float(dead[worst]), "units": count}
     why = (
-        "A unit is dormant when E|h_i| is at most 0.025 of its layer's mean E|h_k|: it takes part "
-        "in nothing that the layer says, though a gradient may still wake it (Sokar et al. 2023)."
+        "A unit is dormant when E|h_i| is at most 0.025 of its layer's mean E|h_k|: it adds "
+        "next to nothing to the layer's output, but a gradient may revive it (Sokar et al. 2023)."
     )
     layers = tuple(map(int, np.flatnonzero(share >= most)))
     return Finding("warning" if held_up else "note", what, why, layers, evidence)
@@ -45,7 +45,7 @@ DORMANT = Caveat(
     "ELU networks have no dormant units and still lose their ability to learn new tasks.",
     rule,
     (
-        "A learning rate of a tenth keeps units in use.",
+        "A tenth of the learning rate keeps units in use.",
         "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
         "nn.ELU passes means below zero and has no dormant units.",
     ),

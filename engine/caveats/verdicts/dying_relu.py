@@ -20,8 +20,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     share = dead(e)
     gone = np.flatnonzero(cutting(e))
-    # Every layer above one that is wholly dead has a constant input: it is starved, and one
-    # below it gets no gradient. The first of them is the one to blame.
+    # Layers above a wholly dead one have constant inputs (they are starved), layers below it get
+    # no gradient. So blame the first dead layer.
     culprit = int(gone[0]) if len(gone) else int(share.argmax())
     count = int(e.units[culprit])
     flat = round(float(share[culprit] * count))
@@ -48,7 +48,7 @@ def rule(e: Evidence) -> Finding | None:
 def severity(e: Evidence) -> Severity:
     p = e.progress
     if cuts(e) or (half_dead(e) and p.stuck and p.settled):
-        # Where signals fade from the start, deaths follow from that.
+        # If signals faded at step 0, the deaths are a consequence.
         return "warning" if e.step and faded_start(e) and e.first_delta_ratio > 0 else "critical"
     stands = (p.stalled and p.settled) or p.failing
     if half_dead(e) and (stands or born_in_bulk(e) or cripples(e)):
@@ -57,15 +57,15 @@ def severity(e: Evidence) -> Severity:
 
 
 def dead(e: Evidence) -> NDArray[np.float64]:
-    """Dead units of each hidden layer as a share, (hidden,), where the activation is one that dies
-    or its units are not all saturated, which is another caveat."""
+    """The share of dead units of each hidden layer, (hidden,). It is 0 for a layer whose dead units
+    are saturated and whose activation cannot die: that is saturation, another caveat."""
     share = np.nan_to_num(e.dead_share)
     saturated = np.nan_to_num(e.now("saturated")[: e.hidden]) >= share * e.units
     return np.where(saturated & ~e.dies, 0, share)
 
 
 def cutting(e: Evidence) -> NDArray[np.bool_]:
-    """Layers, (hidden,), that are wholly dead and that nothing goes around."""
+    """Which layers, (hidden,), are wholly dead and have no shortcut around them."""
     return (dead(e) >= 1) & ~e.residual
 
 
@@ -89,7 +89,7 @@ def half_dead(e: Evidence) -> bool:
 
 @sign
 def born_in_bulk(e: Evidence) -> bool:
-    """Is nearly all of a layer dead at step 0, of so many units that chance does not do it?"""
+    """Is nearly all of a layer dead at step 0, a layer too wide for that to happen by chance?"""
     bulk = (dead(e) >= e.thresholds.nearly_all) & (e.units >= e.thresholds.wide)
     return e.step == 0 and bool(bulk.any())
 
@@ -103,7 +103,7 @@ def cripples(e: Evidence) -> bool:
 
 
 def history(e: Evidence, flat: int, born: int) -> str:
-    """When the dead units died, as the end of a sentence."""
+    """The end of the sentence, which says when the dead units died."""
     if not e.step:
         return " at step 0"
     if born and flat > born:
@@ -121,8 +121,8 @@ def why(born: int, flat: int, cut: bool) -> str:
     )
     tail = "; behind a wholly dead layer the output is one constant" if cut else ""
     return (
-        f"ReLU's slope is 0 for z ≤ 0, and dL/dW = Σ δ·φ'(z)·x: {how}, so their gradient is 0 "
-        f"for ever{tail} (Lu et al. 2019)."
+        f"ReLU's slope is 0 for z ≤ 0, and dL/dW = Σ δ·φ'(z)·x: {how}, so their weights get no "
+        f"gradient{tail} (Lu et al. 2019)."
     )
 
 
@@ -130,15 +130,15 @@ DYING_RELU = Caveat(
     "dying_relu",
     "dying ReLU",
     "A unit is dead when its slope is exactly 0 on every row of the probe set, not when it is "
-    "silent on some: a healthy ReLU layer is half zeros. Dead at step 0 is born dead; a layer "
-    "behind a wholly dead one is starved.",
+    "silent on some: half of the outputs of a healthy ReLU layer are 0. A unit that is dead at "
+    "step 0 is born dead; a layer above a wholly dead one is starved.",
     "φ'(z) = 0 for z ≤ 0, so dL/dw = 0",
     "Lu et al. 2019, Dying ReLU and Initialization",
     "Leaky ReLU cures neither a learning rate that is too large nor a bias of −3 within the same "
-    "budget; narrow layers (5 units and fewer) are often half dead and learn all the same.",
+    "number of steps; narrow layers (at most 5 units) are often half dead and still learn.",
     rule,
     (
-        "A learning rate of a tenth, if the units died in training; weights of "
+        "A tenth of the learning rate, if the units died in training; weights of "
         "nn.init.kaiming_normal_ and biases of 0, if they were born dead.",
         "nn.LeakyReLU or nn.ELU, whose slope on the left is above 0.",
         "Wider layers: a layer of N units is silent for a row with probability 2⁻ᴺ.",

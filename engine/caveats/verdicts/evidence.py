@@ -1,7 +1,7 @@
-"""One record and everything before it, as the rules read it: numbers by name, and progress.
+"""What the rules read: one record and all records before it, with numbers by name and the progress.
 
-It draws no conclusion; the rules do. Everything here reads a history's snapshot and its facts:
-what was observed of network and optimizer, never a config.
+Everything comes from a history's snapshot and its facts (what was observed of network and
+optimizer), never from a config.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ __all__ = ["DEFAULT", "Evidence"]
 Floats = NDArray[np.float64]
 
 DEFAULT = Thresholds()
-START = 10  # steps, at each of which the automatic cadence takes a record
-GROWTH = 6  # beyond them, records are a sixth of their steps apart
+START = 10  # steps up to which the automatic cadence takes a record of each
+GROWTH = 6  # after them, the distance between records is a sixth of the step
 
 
 class Evidence:
     """Record ``index`` of a snapshot, with the records before it.
 
-    Layer arrays are (layers,), the output layer last; NaN is "not observable", never 0. ``without``
-    names signs that answer no whatever they see (`caveats.verdicts.sign`).
+    Layer arrays are (layers,), the output layer last; NaN means "not observable", never 0.
+    ``without`` names signs that always answer no (`caveats.verdicts.sign`).
     """
 
     def __init__(
@@ -49,15 +49,15 @@ class Evidence:
         self.facts = facts
         self.thresholds = thresholds
         self.without = without
-        # Steps that grow apart by a sixth, as far as there are records, and this one: what a rule
-        # says of the newest records then means the same stretch of a run however often it was
+        # This record and earlier ones whose distances are a sixth of the step, as far as there are
+        # records: "the newest records" then mean the same part of a run however often it was
         # measured.
         self.rows = np.append(spaced(snapshot.steps[:index]), index)
-        self.answers: dict[str, bool] = {}  # of the signs that were asked for
-        self.findings: dict[str, Finding] = {}  # by caveat, of the rules that came before
+        self.answers: dict[str, bool] = {}  # of the signs that were asked
+        self.findings: dict[str, Finding] = {}  # by caveat, from the earlier rules
 
     def blames(self, *names: str) -> bool:
-        """Whether a rule that came before found one of these caveats, as more than a note."""
+        """Whether an earlier rule found one of these caveats, as more than a note."""
         found = (self.findings.get(name) for name in names)
         return any(finding is not None and finding.severity != "note" for finding in found)
 
@@ -67,7 +67,7 @@ class Evidence:
 
     @property
     def hidden(self) -> int:
-        """How many layers stand before the output."""
+        """The number of hidden layers."""
         return len(self.names) - 1
 
     @property
@@ -76,7 +76,7 @@ class Evidence:
 
     @cached_property
     def anatomy(self) -> tuple[LayerFacts | None, ...]:
-        """What is known of each hidden layer, None where nothing is."""
+        """The facts of each hidden layer, None where nothing is known."""
         known = self.facts.layers
         if len(known) != len(self.names):
             return (None,) * self.hidden
@@ -100,13 +100,13 @@ class Evidence:
 
     @cached_property
     def units(self) -> Floats:
-        """Units of each hidden layer, (hidden,)."""
+        """The number of units of each hidden layer, (hidden,)."""
         return self.now("units")[: self.hidden]
 
     @cached_property
     def apart(self) -> Floats:
-        """Largest distance between two units of a hidden layer, in lengths of one unit's weights,
-        in the newest record that measured it, (hidden,); NaN where none did."""
+        """Per hidden layer the largest distance between two units, in lengths of one unit's
+        weights, (hidden,), from the newest record that measured it; NaN if none did."""
         spread = self.snapshot.layers("spread")[: self.index + 1, : self.hidden]
         taken = np.flatnonzero(np.isfinite(spread).any(axis=1))
         if not len(taken):
@@ -134,14 +134,14 @@ class Evidence:
 
     @property
     def starting(self) -> bool:
-        """Whether this is one of the first steps, in which the start still shows."""
+        """Whether this is one of the first steps, when effects of the start are still visible."""
         return self.step < START
 
     def scalar(self, name: str) -> float:
         return float(self.snapshot.scalar(name)[self.index])
 
     def newest(self, name: str) -> float:
-        """A scalar that is taken now and then, where it was last taken; NaN where it never was."""
+        """The last value of a scalar that is measured now and then; NaN if it never was."""
         column = self.snapshot.scalar(name)[: self.index + 1]
         taken = np.flatnonzero(np.isfinite(column))
         return float(column[taken[-1]]) if len(taken) else math.nan
@@ -158,7 +158,7 @@ class Evidence:
 
     @cached_property
     def divergence(self) -> Event | None:
-        """The event of the first number that was not finite, if it came by now."""
+        """The event of the first number that was not finite, if it has happened by this record."""
         for event in self.snapshot.events:
             if event.kind == "diverged" and event.step <= self.step:
                 return event
@@ -170,7 +170,7 @@ class Evidence:
 
     @cached_property
     def copies(self) -> Floats:
-        """Per hidden layer the share of units that are copies of another, (hidden,)."""
+        """The share of units of each hidden layer that are copies of another unit, (hidden,)."""
         exact = 1 - self.now("distinct")[: self.hidden] / self.units
         near = self.apart <= self.thresholds.copies
         found: Floats = np.where(near, (self.units - 1) / self.units, exact)
@@ -178,15 +178,15 @@ class Evidence:
 
     @cached_property
     def dead_share(self) -> Floats:
-        """Dead units of each hidden layer as a share, (hidden,). Where the whole training set was
-        looked at, only what is dead there counts."""
+        """The share of dead units of each hidden layer, (hidden,). If the whole training set was
+        checked, only units that are dead on all of it count."""
         dead = np.fmin(self.now("dead"), self.now("confirmed_dead"))
         return dead[: self.hidden] / self.units
 
     @cached_property
     def saturated_share(self) -> Floats:
-        """Saturated units of each hidden layer as a share, (hidden,), 0 where not observed. A unit
-        of an activation that dies is not saturated on its other side where it is dead there."""
+        """The share of saturated units of each hidden layer, (hidden,), 0 where not observed. For
+        an activation that can die, dead units do not count as saturated."""
         share = self.now("saturated")[: self.hidden] / self.units
         alive = np.maximum(0, share - np.nan_to_num(self.now("dead")[: self.hidden] / self.units))
         found: Floats = np.nan_to_num(np.where(self.dies, alive, share))
@@ -194,13 +194,15 @@ class Evidence:
 
     @cached_property
     def dies(self) -> NDArray[np.bool_]:
-        """Hidden layers whose activation is flat for z ≤ 0 as ReLU is, (hidden,): what has no slope
-        there is dead. Where the flat sides are bounds (hard_tanh), it is saturated."""
+        """Which hidden layers, (hidden,), have an activation that is flat for z ≤ 0 as ReLU is: a
+        unit without slope is dead there. For flat sides that are bounds (hard_tanh) it is
+        saturated instead."""
         return np.array([a is not None and a.flat[0] == 0 for a in self.activations], bool)
 
     @cached_property
     def residual(self) -> NDArray[np.bool_]:
-        """Hidden layers whose result is added to their input, (hidden,): none of them cuts off."""
+        """Which hidden layers, (hidden,), have a shortcut around them, so cannot cut the network
+        off."""
         return np.array([layer is not None and layer.residual for layer in self.anatomy], bool)
 
     @property
@@ -209,14 +211,15 @@ class Evidence:
         return max((layer.dropout for layer in self.anatomy if layer is not None), default=0.0)
 
     def normalized(self, *kinds: str) -> int:
-        """How many hidden layers normalize, in one of these ways or, without any, in any way."""
+        """How many hidden layers use one of these ``kinds`` of normalization; without ``kinds``,
+        how many use any."""
         known = (layer.normalization for layer in self.anatomy if layer is not None)
         return sum(kind in kinds if kinds else kind != "none" for kind in known)
 
     @cached_property
     def delta_ratio(self) -> float:
-        """‖delta‖ of the first layer over that of the output: below 1 it fades on its way down.
-        NaN without a hidden layer or where deltas were not seen."""
+        """‖delta‖ of the first layer over that of the output: below 1, delta shrinks on its way
+        down. NaN without a hidden layer or where deltas were not observed."""
         return ratio(self.now("delta_rms"), self.now("units"))
 
     @cached_property
@@ -225,21 +228,22 @@ class Evidence:
 
     @cached_property
     def largest_update(self) -> float:
-        """The median over recent records of the largest ‖ΔW‖/‖W‖ of a layer."""
+        """The largest ‖ΔW‖/‖W‖ of any layer, as the median over recent records."""
         ratios = self.snapshot.layers("update_ratio")[self.rows[-8:]]
         ratios = ratios[np.isfinite(ratios).any(axis=1)]
         return float(np.median(np.nanmax(ratios, axis=1))) if len(ratios) else math.nan
 
     @cached_property
     def peak_update(self) -> float:
-        """The largest ‖ΔW‖/‖W‖ of any layer in the run so far, NaN where none was seen."""
+        """The largest ‖ΔW‖/‖W‖ of any layer in the run so far, NaN if none was observed."""
         ratios = self.snapshot.layers("update_ratio")[: self.index + 1]
-        ratios = ratios[np.isfinite(ratios)]  # of weights that were all 0 it is infinite
+        ratios = ratios[np.isfinite(ratios)]  # infinite for weights that were all 0
         return float(ratios.max()) if len(ratios) else math.nan
 
     @cached_property
     def height(self) -> float:
-        """The highest loss after step 0 over the larger of the first and that of a constant."""
+        """The highest loss after step 0, divided by the first loss or the loss of a constant,
+        whichever is larger."""
         losses = self.snapshot.scalar("loss")[: self.index + 1]
         later = losses[1:][np.isfinite(losses[1:])]
         return float(later.max() / max(losses[0], self.progress.baseline)) if len(later) else 0.0
@@ -253,8 +257,8 @@ class Evidence:
 
 
 def spaced(steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which of ``steps`` (records,), ascending, stay so that each is a sixth of itself beyond the
-    one before; of the first ten all do."""
+    """Indices into ascending ``steps`` (records,): the first ten, and then so that each is a sixth
+    of itself beyond the one before."""
     kept: list[int] = []
     at, end = 0, len(steps)
     while at < end:
@@ -265,7 +269,8 @@ def spaced(steps: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def ratio(delta: Floats, units: Floats) -> float:
-    # Norms, not root mean squares: those fall by √(width) from one output to a wide layer.
+    # Compare norms, not root mean squares: the latter fall by √width from one output to a wide
+    # layer.
     if len(delta) < 2 or not math.isfinite(delta[-1]) or delta[-1] <= 0:
         return math.nan
     return float(delta[0] / delta[-1] * math.sqrt(units[0] / units[-1]))

@@ -14,8 +14,8 @@ from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["EXPLODING_GRADIENT"]
 
-# Batch normalization makes deltas grow by √(π/(π-1)) a ReLU layer by itself (Yang et al. 2019) and
-# bears it, as it makes the loss blind to the size of the weights.
+# Batch normalization alone makes deltas grow by √(π/(π-1)) a ReLU layer (Yang et al. 2019). This
+# does no harm, because the loss then does not depend on the size of the weights.
 BATCH_NORM_FACTOR = math.sqrt(math.pi / (math.pi - 1))
 
 
@@ -67,13 +67,13 @@ def severity_since(e: Evidence) -> Severity | None:
 
 
 def own_growth(e: Evidence) -> float:
-    """The ratio of deltas from which they grow by more than normalization makes them."""
+    """The ratio of deltas above which they grow by more than normalization explains."""
     return e.thresholds.grown * BATCH_NORM_FACTOR ** e.normalized("batch")
 
 
 @sign
 def grows(e: Evidence) -> bool:
-    """Did deltas grow over the layers at step 0, by more than batch normalization makes them?"""
+    """Did deltas grow over the layers at step 0, by more than batch normalization explains?"""
     return e.hidden >= 2 and e.first_delta_ratio >= own_growth(e)
 
 
@@ -99,14 +99,14 @@ def climbs(e: Evidence) -> bool:
 
 @sign
 def held_up(e: Evidence) -> bool:
-    """Does a run whose deltas grew stand still, or make too little way?"""
+    """Does a run whose deltas grew stand still, or make too little progress?"""
     p = e.progress
     return grows(e) and (p.stalled or (p.old_enough and not p.close and too_slow(e)))
 
 
 @sign
 def calmed(e: Evidence) -> bool:
-    """Have deltas stopped growing since, in a run that learned all the same?"""
+    """Have deltas stopped growing since step 0, in a run that learned?"""
     return e.delta_ratio < own_growth(e) and e.progress.gain > e.thresholds.little
 
 
@@ -141,8 +141,8 @@ def forward_growth(e: Evidence) -> float:
 def why(layers: int) -> str:
     return (
         "Backpropagation multiplies by Wᵀ and the slope at every layer, δˡ = φ'(zˡ)·Wᵀδˡ⁺¹: "
-        f"weights too large make that a factor above 1, {layers} times over, and the first layers' "
-        "steps overshoot (Pascanu et al. 2013)."
+        f"with weights too large this is a factor above 1, {layers} times in a row, and the steps "
+        "of the first layers overshoot (Pascanu et al. 2013)."
     )
 
 

@@ -1,7 +1,7 @@
 """Judges a history: which caveats it shows, since when, and which are over.
 
-It knows no rule itself: it runs every caveat's rule over each new record, keeps when a verdict was
-first seen, and withdraws it once its rule no longer finds it.
+It runs every caveat's rule over each new record, remembers when a verdict was first seen, and
+withdraws it when its rule no longer finds it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, froze
 
 __all__ = ["Judge", "findings", "judge"]
 
-# A verdict goes when its rule was silent for this many records: one lucky batch is no cure.
+# A verdict is withdrawn when its rule has not found it in this many records: one lucky batch is not
+# a cure.
 PATIENCE = 2
 
 
 class Judge:
-    """Follows one history. Call `look` as often as wanted: only new records are judged.
+    """Follows one history. Call `look` at any time: only new records are judged.
 
-    ``thresholds`` and ``without``, the signs that count as absent, are for `benchmarks.thresholds`.
-
-    ``first_flagged`` holds, for each caveat ever found at warning or critical, the step at which
-    it first was.
+    ``thresholds`` and ``without`` (signs that always answer no) are for `benchmarks.thresholds`.
+    ``first_flagged`` maps each caveat that was ever a warning or critical to the step at which it
+    first was.
     """
 
     def __init__(
@@ -50,9 +50,9 @@ class Judge:
         version, snapshot = history.version, history.snapshot()
         new = [i for i in range(len(snapshot)) if snapshot.steps[i] > self._judged]
         if not new and len(snapshot):
-            new = [len(snapshot) - 1]  # an event came after the newest record
+            new = [len(snapshot) - 1]  # an event was noted after the newest record
         evidence = None
-        with np.errstate(all="ignore"):  # what was not observed is NaN, and compares as False
+        with np.errstate(all="ignore"):  # NaN (not observed) compares as False
             for index in new:
                 evidence = Evidence(snapshot, index, history.layers, history.facts, *self._asked)
                 self._judge(evidence)
@@ -99,7 +99,7 @@ class Judge:
         remedies: tuple[Remedy, ...] = ()  # a note needs no cure
         same = before is not None and before.severity == finding.severity
         if before is not None and same and propose is self._remedies:
-            remedies = before.next  # weighing changes of config costs more than all the rules
+            remedies = before.next  # choosing remedies takes longer than all the rules
         elif finding.severity != "note" and propose is not None:
             remedies = propose(name, evidence, finding)
         elif finding.severity != "note":
@@ -118,7 +118,7 @@ class Judge:
 
 
 def findings(evidence: Evidence) -> dict[str, Finding]:
-    """What the rules find in one record, by caveat; each reads what those before it found."""
+    """What the rules find in one record, by caveat; each rule may read what earlier ones found."""
     for name, caveat in CAVEATS.items():
         finding = caveat.rule(evidence)
         if finding is not None:

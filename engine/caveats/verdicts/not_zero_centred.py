@@ -14,11 +14,11 @@ from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "means_hold_up"]
 
-# These are never near 0 for an input of 0. Half of a ReLU layer's outputs are 0 and none is
-# negative, and ReLU networks train well: their mean is information, not an alarm.
+# Activations whose output for an input of 0 is not near 0. ReLU is not among them: half of its
+# outputs are 0, none is negative, and ReLU networks train well, so their mean is no alarm.
 OFF_CENTRE = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one", "exp"))
-# fan_in times the variance of a weight, from torch's default (1/3) to Xavier's and LeCun's (1) and
-# halfway on to He's (2): the weights that these units train from.
+# fan_in times the variance of a weight, with which these units train well: from torch's default
+# (1/3) over Xavier's and LeCun's (1) to halfway towards He's (2).
 SUITABLE = 0.3, 1.5
 
 
@@ -30,7 +30,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     rho, coherence = e.now("mean_fraction"), e.now("sign_coherence")
     worst = max(blamed, key=lambda layer: rho[layer])
-    severity: Severity = "note"  # something else holds it up, whatever the mean
+    severity: Severity = "note"  # something else slows the training, whatever the mean
     if means_hold_up(e):
         severity = "critical" if 0 in blamed and e.progress.stuck else "warning"
     source = "the data" if worst == 0 else e.layer(worst - 1)
@@ -52,8 +52,8 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def off_centre(e: Evidence) -> list[int]:
-    """Layers fed with more mean than they bear: by the data for the first, else by the units of the
-    layer before."""
+    """Layers whose inputs have too large a mean. These inputs are the data for the first layer, the
+    units of the layer before for the others."""
     rho, t = np.nan_to_num(e.now("mean_fraction")), e.thresholds
     feeding = (None, *e.activations)
     return [
@@ -70,7 +70,7 @@ def off_centre(e: Evidence) -> list[int]:
 
 @sign
 def means_hold_up(e: Evidence) -> bool:
-    """Is training slow because of what is off centre, and of nothing else?"""
+    """Is training slow because inputs are off centre, and for no other reason?"""
     p = e.progress
     blamed = off_centre(e)
     if not blamed or not p.learnable or not (p.stalled or p.failing or too_slow(e)):
@@ -80,22 +80,22 @@ def means_hold_up(e: Evidence) -> bool:
 
 @sign
 def data_to_blame(e: Evidence) -> bool:
-    """Are the data off centre, and do they hold training up?"""
+    """Are the data off centre, and do they slow the training?"""
     return 0 in off_centre(e) and means_hold_up(e)
 
 
 @sign
 def data_hold_up(e: Evidence) -> bool:
-    """Were weights and steps sound before the data came? Units that died or saturated since count
-    for it: data far from 0 do that to them."""
+    """Were weights and steps sound, so that the data are to blame? Units that died or saturated
+    since step 0 do not count against it: data far from 0 cause that."""
     faded = faded_start(e) and e.first_delta_ratio >= 0
     return not faded and not symmetric(e) and not leads_nowhere(e)
 
 
 @sign
 def units_hold_up(e: Evidence) -> bool:
-    """Do means add up over the layers, and would centred units train from these weights by these
-    steps? A few layers bear them, unless the slopes are tanh's own and nothing else differs."""
+    """Do means add up over the layers, and would centred units train well with these weights and
+    steps? In a few layers means do no harm, unless the activation is tanh moved by a constant."""
     own = all(a is not None and a.name == "tanh_plus_one" for a in e.activations)
     if not e.progress.late(e.thresholds.half_way) or not (e.hidden >= e.thresholds.deep or own):
         return False

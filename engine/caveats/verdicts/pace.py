@@ -1,4 +1,4 @@
-"""How fast the loss falls, and where it will be at the end of the run at that pace."""
+"""How fast the loss falls, and where it would be at the end of the run at that pace."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ __all__ = ["falls_steadily", "projected_gain", "too_slow"]
 
 
 def projected_gain(e: Evidence) -> float:
-    """The gain that the run would end with if the loss went on falling as over its newest half:
-    as much again in each doubling of the steps (a straight line over log steps)."""
+    """The gain at the end of the run if the loss goes on falling as over the newest half of the
+    steps: by the same amount in each doubling of the steps (a straight line over log steps)."""
     p = e.progress
     planned = e.facts.steps
     if not planned or e.step == 0:
         return p.gain
     doublings = np.log2(max(1.0, planned / e.step))
-    fell = p.fall / max(1e-9, 1 - p.fall) * p.level  # loss taken away by the last doubling
+    fell = p.fall / max(1e-9, 1 - p.fall) * p.level  # how much the loss fell in the last doubling
     return float(p.gain + doublings * fell / max(p.span, 1e-12))
 
 
 @sign
 def too_slow(e: Evidence) -> bool:
-    """Is the run not on its way to more than half of what the data allow?"""
+    """Is the run too slow to reach more than half of what the data allow?"""
     return projected_gain(e) < e.thresholds.soon
 
 

@@ -20,7 +20,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     if not flat(e) or cut_off(e) or data_to_blame(e) or told_otherwise(e):
         return None
-    # A sixth of the healthy networks tried stood at a constant's loss for a tenth of their steps.
+    # A sixth of the healthy networks tried stayed at a constant's loss for a tenth of their steps.
     severity: Severity = "note"
     if p.late(e.thresholds.half_way):
         severity = "critical" if p.late(e.thresholds.short) else "warning"
@@ -37,8 +37,8 @@ def rule(e: Evidence) -> Finding | None:
         "grad_to_weight": gradient / weights if weights else 0.0,
     }
     why = (
-        "Near a saddle the gradient is about H·(w − w*), tiny in every direction, and along the "
-        "way out, of curvature −|λ|, the distance grows by only 1 + lr·|λ| a step "
+        "Near a saddle the gradient is about H·(w − w*), tiny in every direction. Along the way "
+        "out, where the curvature is −|λ|, the distance grows only by a factor 1 + lr·|λ| a step "
         "(Dauphin et al. 2014)."
     )
     return Finding(severity, what, why, (), evidence)
@@ -64,8 +64,8 @@ PLATEAU = Caveat(
     "saturated or cut off.",
     "w ← w − lr·H·(w − w*), growing by 1 + lr·|λ| along the way out",
     "Dauphin et al. 2014; Saxe et al. 2014",
-    "It is not the same as finished: that is flat far below the constant's loss. Waiting helps at "
-    "a saddle, though for long.",
+    "A finished run is flat too, but far below the constant's loss. At a saddle waiting helps, but "
+    "it may take long.",
     rule,
     (
         "torch.optim.Adam leaves a saddle sooner than plain SGD.",

@@ -1,8 +1,8 @@
 """Tells from the loss alone how training goes: learning, finished, stalled, stuck or worse.
 
-It knows no caveat. The yardsticks are the loss of the best constant predictor and that of kernel
-regression, how far these data let anyone get: a flat loss near the second is a network that has
-finished, a flat loss near the first one that is stuck.
+It compares the loss with two yardsticks: the loss of the best constant predictor, and the loss of
+kernel regression, which says how far one can get on these data. A network whose loss is flat near
+the second has finished; one whose loss is flat near the first is stuck.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ __all__ = ["Progress", "progress"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``gain`` is 1 where kernel regression gets, 0 at the constant predictor, negative where worse
-    (-1 at twice its loss). ``span`` is the loss between the two; ``learnable`` says whether that is
-    enough to call a loss that stays up a fault. ``fall`` is the share of the loss that the newest
-    half of the steps took away and ``noise`` how much of it the newest losses scatter; ``learned``
-    is what of that fall lies below the constant predictor, as a share of the span. ``level`` is the
-    recent loss, the median of up to three records; ``share`` the part of the planned steps made;
-    ``reachable_accuracy`` that of kernel regression, 1 where it is unknown."""
+    """How training stands at one record.
+
+    ``gain`` is 1 at the loss of kernel regression, 0 at that of the constant predictor, negative
+    above it (-1 at twice that loss). ``span`` is the difference of these two losses; ``learnable``
+    says whether it is large enough to call a loss that does not fall a fault. ``fall`` is the share
+    of the loss that the newest half of the steps removed, ``noise`` the share by which the newest
+    losses scatter. ``learned`` is the part of the fall below the constant predictor, as a share of
+    the span. ``level`` is the recent loss, the median of up to three records. ``share`` is the part
+    of the planned steps made. ``reachable_accuracy`` is that of kernel regression, 1 if unknown.
+    """
 
     step: int
     share: float
@@ -51,8 +54,8 @@ class Progress:
 
     @property
     def close(self) -> bool:
-        """Near what the data allow, by loss or, where classes are told apart, by accuracy: sure and
-        mostly right is no broken network."""
+        """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
+        right is not broken."""
         chance = math.exp(-self.baseline)  # of balanced classes
         short = self.thresholds.short
         able = self.accuracy >= chance + short * (self.reachable_accuracy - chance)
@@ -60,18 +63,19 @@ class Progress:
 
     @property
     def failing(self) -> bool:
-        """Half of the run is gone and little learned, whether or not the loss still falls."""
+        """Half of the run is over and little was learned, whether or not the loss still falls."""
         t = self.thresholds
         return self.late(t.half_way) and self.gain < t.little and not self.close
 
     def late(self, share: float) -> bool:
-        """Whether ``share`` of the planned steps are made; of 1,000 where no length is planned."""
+        """Whether ``share`` of the planned steps are made (of 1,000 steps if none are planned)."""
         made = self.share if math.isfinite(self.share) else self.step / 1000
         return made >= share
 
     @property
     def settled(self) -> bool:
-        """Past the first steps, in which many healthy networks pause or pay for large steps."""
+        """Past the first steps, in which many healthy networks pause or recover from large
+        steps."""
         return self.old_enough and self.late(self.thresholds.settled)
 
     @property
@@ -80,11 +84,11 @@ class Progress:
 
     @property
     def stuck(self) -> bool:
-        """No better than a constant, and not getting there, though there is something to learn."""
+        """No better than a constant and not improving, though there is something to learn."""
         t = self.thresholds
         if not self.learnable or not self.old_enough or self.close or self.gain >= t.nothing:
             return False
-        # Down to the constant predictor is not learning: it takes the output's biases alone.
+        # Falling to the constant predictor's loss is not learning: the output's biases can do that.
         return not self.improving or (self.gain > -t.nothing and self.learned < t.falling)
 
     @property
@@ -110,7 +114,7 @@ def progress(
     before = median(losses[max(0, min(quarter, half - 3)) : max(1, half)])
     newest = losses[min(late, max(0, len(losses) - 3)) :]
     now = median(newest)
-    reachable = facts.reachable if facts.reachable > 0 else 0.0  # a stranger's folder may say NaN
+    reachable = facts.reachable if facts.reachable > 0 else 0.0  # a kept run may hold NaN
     learnable = baseline - reachable >= t.learnable * baseline
     span = max(baseline - reachable, t.learnable * baseline)
     if baseline > 0:
@@ -143,7 +147,7 @@ def progress(
 
 
 def median(values: NDArray[np.float64]) -> float:
-    """numpy's own costs ten times as much on a few numbers."""
+    """The median. On a few numbers numpy's function takes ten times as long."""
     ordered = sorted(values.tolist())
     half = len(ordered) // 2
     middle = ordered[half] if len(ordered) % 2 else 0.5 * (ordered[half - 1] + ordered[half])

@@ -37,8 +37,8 @@ def rule(e: Evidence) -> Finding | None:
     if share == share:
         evidence["share_of_limit"] = share
     why = (
-        "The steepest direction limits the learning rate to 2/λ_max, and along the flattest the "
-        "error then shrinks by only (κ−1)/(κ+1) a step, κ = λ_max/λ_min; momentum makes that "
+        "The steepest direction limits the learning rate to 2/λ_max, so along the flattest the "
+        "error shrinks only by (κ−1)/(κ+1) a step, κ = λ_max/λ_min; with momentum by "
         "(√κ−1)/(√κ+1) (Polyak 1964)."
     )
     return Finding("warning" if warns else "note", what, why, (), evidence)
@@ -60,7 +60,7 @@ def crawls_down(e: Evidence) -> bool:
 
 @sign
 def tiny(e: Evidence) -> bool:
-    """Has a layer so few units that it may be at the end of what they can tell apart?"""
+    """Has a layer so few units that the network may not be able to learn more?"""
     return bool(e.units.min() < e.thresholds.few)
 
 

@@ -74,14 +74,14 @@ def start(e: Evidence) -> float:
 
 @sign
 def high_start(e: Evidence) -> bool:
-    """Did the loss start far above that of a constant, as it does where units say ±1 at random?"""
+    """Did the loss start far above that of a constant, as it does if units are ±1 at random?"""
     return start(e) >= e.thresholds.high_start
 
 
 @sign
 def pays_for_its_start(e: Evidence) -> bool:
-    """Does a high start hold the run up still? At first plain gradients pay for it at once, and for
-    as long as the loss is far above a constant's; later the pace shows whether they do."""
+    """Does a high loss at the start still slow the run? With plain gradients it does while the loss
+    is far above a constant's; after that, the pace tells."""
     p = e.progress
     if not high_start(e):
         return False
@@ -91,8 +91,8 @@ def pays_for_its_start(e: Evidence) -> bool:
 
 
 def mean_slope(e: Evidence) -> NDArray[np.float64]:
-    """Mean of φ'(z) over rows and units as a share of its maximum, (hidden,), for activations whose
-    slope follows from the moments of a: tanh' = 1 - a², σ' = a - a². NaN for others."""
+    """The mean of φ'(z) over rows and units as a share of its maximum, (hidden,). Only for
+    activations whose slope follows from a: tanh' = 1 - a², σ' = a - a². NaN for others."""
     mean = e.now("activation_mean")[: e.hidden]
     square = mean**2 + e.now("activation_std")[: e.hidden] ** 2
     slopes = {
@@ -119,7 +119,7 @@ SATURATION = Caveat(
         "Draw smaller weights: nn.init.xavier_normal_ suits bounded activations; standardize the "
         "inputs.",
         "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
-        "A learning rate of a tenth keeps the units out of their tails.",
+        "A tenth of the learning rate keeps the units out of their tails.",
         "nn.ReLU has no upper end to saturate at.",
     ),
 )

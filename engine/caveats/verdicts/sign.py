@@ -1,7 +1,7 @@
-"""A sign: a named question that rules ask of a record, answered once a record.
+"""A sign: a named yes-or-no question about a record, answered once for each record.
 
-Rules are short lists of signs. A sign can be made to answer no whatever it sees, which is how
-`benchmarks.thresholds` finds those that change no verdict.
+Rules are short lists of signs. `benchmarks.thresholds` makes a sign always answer no, to find the
+signs that change no verdict.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SIGNS: dict[str, str] = {}  # "dying_relu.cuts": its question
 
 
 def sign(ask: Sign) -> Sign:
-    """Makes a sign of a function that asks one question of a record."""
+    """Makes a sign of a function that answers one question about a record."""
     name = f"{ask.__module__.rpartition('.')[2]}.{ask.__name__}"
     SIGNS[name] = (ask.__doc__ or "").strip()
 

@@ -1,6 +1,7 @@
-"""Whether the network itself is sound, before its first step and now: what every rule about the
-step asks first. A slow loss is blamed on the step only where no layer is dead, copied, saturated
-or out of reach.
+"""Whether the network itself is sound, before its first step and now.
+
+Rules about the step ask this first: they blame the step for a slow loss only if no layer is dead,
+copied, saturated or cut off from the gradient.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ __all__ = [
 
 @sign
 def faded_start(e: Evidence) -> bool:
-    """Had deltas faded over the layers before the first step?"""
+    """Did deltas fade over the layers before the first step?"""
     return e.first_delta_ratio <= e.thresholds.faded
 
 
@@ -38,8 +39,8 @@ def grown_start(e: Evidence) -> bool:
 
 @sign
 def began_symmetric(e: Evidence) -> bool:
-    """Were most units of some layer copies before the first step? What its deltas say is then no
-    more than that."""
+    """Were most units of some layer copies before the first step? Then its deltas show only
+    that."""
     units = e.first("units")[: e.hidden]
     copied = 1 - e.first("distinct")[: e.hidden] / units
     return bool(np.any(copied >= e.thresholds.most))
@@ -47,19 +48,19 @@ def began_symmetric(e: Evidence) -> bool:
 
 @sign
 def unsound_start(e: Evidence) -> bool:
-    """Did signals fade, grow or start as copies already before the first step?"""
+    """Before the first step, did signals fade or grow, or were units copies?"""
     return faded_start(e) or grown_start(e) or began_symmetric(e)
 
 
 @sign
 def symmetric(e: Evidence) -> bool:
-    """Are most units of some layer copies (one of two is most)?"""
+    """Are most units of some layer copies (one of two counts as most)?"""
     return bool(np.any(e.copies >= e.thresholds.most))
 
 
 @sign
 def mostly_dead(e: Evidence) -> bool:
-    """Is some layer nearly or wholly dead, so that next to nothing gets by?"""
+    """Is some layer nearly or wholly dead, so that hardly any signal passes?"""
     return bool(np.any(np.nan_to_num(e.dead_share) >= e.thresholds.nearly_all))
 
 
@@ -71,26 +72,26 @@ def mostly_saturated(e: Evidence) -> bool:
 
 @sign
 def faded(e: Evidence) -> bool:
-    """Are the deltas of the first layer a thousandth of those of the output?"""
+    """Are the deltas of the first layer at most a thousandth of those of the output?"""
     return e.delta_ratio <= e.thresholds.faded
 
 
 @sign
 def came_through(e: Evidence) -> bool:
-    """Had signals faded at the start, and do they get through now? Then the start took the time,
-    not the step."""
+    """Did signals fade at the start, and do they pass now? Then the start cost the time, not the
+    step."""
     return faded_start(e) and e.progress.gain >= e.thresholds.nothing / 2
 
 
 @sign
 def cut_off(e: Evidence) -> bool:
-    """Does a fault of the network, not of the step, hold the loss up?"""
+    """Does a fault of the network, not of the step, keep the loss high?"""
     return came_through(e) or mostly_dead(e) or symmetric(e) or mostly_saturated(e) or faded(e)
 
 
 @sign
 def undecided(e: Evidence) -> bool:
-    """Are these the first steps of an optimizer that small gradients do not slow? Whether it learns
-    all the same its loss will show soon."""
+    """Are these the first steps of an optimizer that small gradients do not slow down? Then its
+    loss will soon show whether it learns."""
     o = e.optimizer
     return o is not None and o.adaptive and not e.progress.late(e.thresholds.early)

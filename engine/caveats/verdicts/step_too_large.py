@@ -54,21 +54,20 @@ def severity_of(e: Evidence) -> Severity | None:
     return "note" if bounces(e) and (large(e) or above) and p.old_enough else None
 
 
-# What comes before any step.
+# Faults that were there before any step.
 
 
 @sign
 def weights_to_blame(e: Evidence) -> bool:
-    """Were the weights at fault before any step was made, and is the step not at fault all the
-    same?"""
+    """Were the weights at fault before any step, and is the step not at fault too?"""
     by_size = lr_is_unbearable(e) or (grown_start(e) and lr_is_high(e))
     return unsound_start(e) and not by_size and not overflowed(e)
 
 
 @sign
 def overflowed(e: Evidence) -> bool:
-    """Did a loss that rose overflow? A step was too large then, unless weights that let signals
-    fade held it up first."""
+    """Did the loss rise and overflow? Blame the step for an overflow, unless the gradients had
+    vanished at step 0."""
     held = faded_start(e) and e.first_delta_ratio > 0 and not lr_is_high(e)
     return not e.finite and e.height > 1 and not held
 
@@ -80,7 +79,7 @@ def overflow(e: Evidence) -> Finding | None:
     return Finding("critical", what, why(e), tuple(range(e.hidden + 1)), measured(e))
 
 
-# What the loss does.
+# How the loss behaves.
 
 
 @sign
@@ -115,32 +114,33 @@ def bounces(e: Evidence) -> bool:
 
 @sign
 def lasting(e: Evidence) -> bool:
-    """Is a fifth of the run over, so that what early steps did would have healed?"""
+    """Is a fifth of the run over, so that damage by early steps would have healed?"""
     return e.progress.late(e.thresholds.lasting)
 
 
 @sign
 def never_came_back(e: Evidence) -> bool:
-    """Did large steps throw the loss far up, and does it stand at a constant's since?"""
+    """Did large steps push the loss far up, and has it been at a constant's loss since?"""
     high = e.height >= e.thresholds.thrown
     return lasting(e) and e.progress.stuck and high and was_large(e)
 
 
 @sign
 def pays_for_early_steps(e: Evidence) -> bool:
-    """Is a run too slow that large steps threw far up, or that a step made anew?"""
+    """Is a run too slow after large steps pushed its loss far up, or after a step replaced the
+    weights?"""
     t = e.thresholds
     anew = e.peak_update >= t.upheaval and e.height > 1
     return lasting(e) and too_slow(e) and was_large(e) and (e.height >= t.thrown or anew)
 
 
-# What a step broke.
+# Damage that a step did.
 
 
 @sign
 def broke(e: Evidence) -> bool:
-    """Is it the step that holds up a loss which gets nowhere: by its learning rate, or by what the
-    largest step left behind?"""
+    """Does the loss get nowhere because of the step: because of its learning rate, or because of
+    the damage that the largest step did?"""
     return broke_sound(e) or lr_is_unbearable(e) or killed(e) or faded_since(e)
 
 
@@ -152,7 +152,7 @@ def broke_sound(e: Evidence) -> bool:
 
 @sign
 def killed(e: Evidence) -> bool:
-    """Did most units of some layer die after a step that made other weights?"""
+    """Did most units of some layer die after a step that replaced the weights?"""
     died = e.now("dead")[: e.hidden] - e.now("born_dead")[: e.hidden]
     most = bool(np.any(died >= e.thresholds.most * e.units))
     return e.peak_update >= e.thresholds.upheaval and most
@@ -160,8 +160,9 @@ def killed(e: Evidence) -> bool:
 
 @sign
 def faded_since(e: Evidence) -> bool:
-    """Did deltas fade, after a sound start and a large step, through layers that normalize? What
-    early steps threw off has a normal size there, and looks sound but for that (Xiong et al. 2020).
+    """Did deltas fade in layers that normalize, after a sound start and a large step? Normalization
+    keeps the activations' size normal, so faded deltas are the only trace of the damage (Xiong et
+    al. 2020).
     """
     sound = e.first_delta_ratio > 10 * e.thresholds.faded
     return was_large(e) and e.normalized() > 0 and sound and faded(e)
@@ -179,7 +180,7 @@ def thrives_at_the_edge(e: Evidence) -> bool:
 
 
 def at_the_edge(e: Evidence) -> Finding | None:
-    """Sharpness at the limit while the loss falls: no harm, and worth knowing."""
+    """Sharpness at the limit while the loss falls: harmless, but worth knowing."""
     sharpness, most = e.newest("sharpness"), limit(e.optimizer)
     if not e.thresholds.edge * most <= sharpness <= (1 + e.thresholds.upheaval) * most:
         return None
@@ -195,12 +196,12 @@ def at_the_edge(e: Evidence) -> Finding | None:
     return Finding("note", what, words, (), evidence)
 
 
-# Numbers and words.
+# Numbers and texts.
 
 
 def bounce(e: Evidence) -> tuple[float, float]:
-    """Of the newest 12 records, the share in which the loss jumped up by a tenth of the constant
-    predictor's; and the rise over the first record as a share of it."""
+    """Two numbers about the newest 12 records: the share in which the loss jumped up by a tenth of
+    the constant predictor's loss, and the rise since the first record as a share of it."""
     losses = e.losses[-13:]
     losses = losses[np.isfinite(losses)]
     scale = e.progress.baseline
@@ -219,7 +220,7 @@ def measured(e: Evidence) -> dict[str, float]:
 
 
 def sized(ratio: float) -> str:
-    """‖ΔW‖/‖W‖ in words; nobody reads a percentage of twenty digits."""
+    """‖ΔW‖/‖W‖ in words: a percentage of twenty digits would not be readable."""
     if ratio > 1000:
         return "more than 1,000 times their size"
     return f"{ratio:.0f} times their size" if ratio > 10 else f"{ratio:.1%} of their size"
@@ -229,7 +230,7 @@ def why(e: Evidence) -> str:
     kind = e.optimizer.kind if e.optimizer is not None else "sgd"
     return (
         "Along a direction of curvature λ a step overshoots further each time once "
-        f"{LIMITS.get(kind, LIMITS['sgd'])}: the loss bounces or climbs in place of falling "
+        f"{LIMITS.get(kind, LIMITS['sgd'])}: the loss bounces or climbs instead of falling "
         "(Cohen et al. 2021)."
     )
 
@@ -237,20 +238,20 @@ def why(e: Evidence) -> str:
 STEP_TOO_LARGE = Caveat(
     "step_too_large",
     "step too large",
-    "The loss is worse than that of a constant and does not fall, or bounces without getting "
-    "better, while one step changes the weights by more than 5 % of their size; or it stays at a "
-    "constant's once such a step has killed most of a layer, or let deltas fade behind layers that "
-    "normalize; or at a learning rate ten times what fits the optimizer and the depth.",
+    "One of three: the loss is worse than that of a constant and does not fall, or bounces without "
+    "getting better, while one step changes the weights by more than 5 % of their size; the loss "
+    "stays at a constant's after such a step killed most of a layer or made deltas fade in layers "
+    "that normalize; or it stays there at a learning rate ten times what fits optimizer and depth.",
     "stable while λ_max < 2/lr",
     "LeCun et al. 1998; Cohen et al. 2021",
-    "At the edge of stability the loss is not monotone and still falls: that is a note. Clipping "
-    "bounds a step, it does not choose the right one.",
+    "At the edge of stability the loss does not fall at every step, but it falls: that is a note. "
+    "Clipping limits a step, but does not choose the right one.",
     rule,
     (
-        "A learning rate of a tenth.",
+        "A tenth of the learning rate.",
         "Weights that suit the activation: nn.init.kaiming_normal_ for ReLU, "
         "nn.init.xavier_normal_ for tanh.",
         "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
-        "A learning rate of a hundredth.",
+        "A hundredth of the learning rate.",
     ),
 )

@@ -46,8 +46,8 @@ def rule(e: Evidence) -> Finding | None:
         what += f", and the curvature would bear steps {1 / max(room, 1e-12):.3g} times as long"
         evidence["share_of_limit"] = room
     why = (
-        "Where lr·λ ≪ 2, the error along an eigenvector shrinks by only 1 − lr·λ a step: a "
-        "learning rate ten times as large gets there in a tenth of the steps (LeCun et al. 1998)."
+        "If lr·λ ≪ 2, the error along an eigenvector shrinks only by 1 − lr·λ a step: a learning "
+        "rate ten times as large needs a tenth of the steps (LeCun et al. 1998)."
     )
     return Finding(severity(e), what, why, tuple(range(e.hidden + 1)), evidence)
 
@@ -59,15 +59,15 @@ def severity(e: Evidence) -> Severity:
 
 
 def share_of_limit(e: Evidence) -> float:
-    """The newest sharpness over the one that steps of this size bear; NaN where not known."""
+    """The newest sharpness over the largest at which these steps are stable; NaN if unknown."""
     return e.newest("sharpness") / limit(e.optimizer)
 
 
 @sign
 def small(e: Evidence) -> bool:
     """Do steps change no layer by more than a few thousandths of its weights, at a learning rate
-    far below the customary one, though the curvature would bear more? Where the optimizer is not
-    known, by far less than that."""
+    far below the customary one, though the curvature allows larger steps? If the optimizer is not
+    known, the change must be far smaller still."""
     t = e.thresholds
     if e.optimizer is None:
         return e.largest_update < t.small_update * t.falling
@@ -77,27 +77,27 @@ def small(e: Evidence) -> bool:
 
 @sign
 def plainly_small(e: Evidence) -> bool:
-    """Is the step so small that nobody need wait to see what comes of it?"""
+    """Is the step so small that one can judge it without waiting?"""
     low = e.optimizer is None or lr_is_low(e)
     return low and e.largest_update <= e.thresholds.small_update / 3
 
 
 @sign
 def has_room(e: Evidence) -> bool:
-    """Would steps thirty times as long be stable, in a run that has not got far?"""
+    """Would steps thirty times as long be stable, in a run that has made little progress?"""
     return share_of_limit(e) < e.thresholds.room and e.progress.gain < e.thresholds.far
 
 
 @sign
 def longer_steps_are_missing(e: Evidence) -> bool:
-    """Are longer steps all that is missing?"""
+    """Are longer steps the only thing missing?"""
     return crawls(e) or far_to_go(e) or sits_on_saddle(e) or holds_back(e)
 
 
 @sign
 def hindered(e: Evidence) -> bool:
-    """Do the weights hold up a usual step, or any step of plain SGD, which fades as its deltas do?
-    No learning rate makes up for a power of the depth."""
+    """Do the weights make even a usual step too small, or any step of plain SGD, which shrinks with
+    its deltas? No learning rate makes up for a factor to the power of the depth."""
     o = e.optimizer
     if o is None:
         return False
@@ -108,14 +108,14 @@ def hindered(e: Evidence) -> bool:
 
 @sign
 def crawls(e: Evidence) -> bool:
-    """Are steps so small and so few that they would hold up a sound network too? No step revives
-    what is dead, and a hundredth of the customary one trains nothing at all."""
+    """Are steps so small and so few that a sound network would not learn either? No step revives a
+    dead layer, and a hundredth of the customary learning rate trains nothing at all."""
     return leads_nowhere(e) and (not mostly_dead(e) or lr_is_far_below(e))
 
 
 @sign
 def far_to_go(e: Evidence) -> bool:
-    """Does the loss fall well by small steps, yet so that a constant is still better at the end?"""
+    """Does the loss fall well with small steps, but too slowly to beat a constant at the end?"""
     behind = projected_gain(e) < -2 * e.thresholds.nothing
     falls = e.progress.fall > e.thresholds.jump
     return behind and falls and not was_large(e) and not grown_start(e)
@@ -123,9 +123,9 @@ def far_to_go(e: Evidence) -> bool:
 
 @sign
 def sits_on_saddle(e: Evidence) -> bool:
-    """Do weak weights of few layers sit on their saddle? They grow by 1 + lr·|λ| a step, so that at
-    the customary learning rate or less it takes most of the run (Saxe et al. 2014). In more layers
-    it takes for ever."""
+    """Are small weights of few layers still at their saddle? They grow by a factor 1 + lr·|λ| a
+    step, which takes most of the run at the customary learning rate or less (Saxe et al. 2014). In
+    more layers they do not leave it at all."""
     o = e.optimizer
     if o is None or o.lr > customary_lr(o.kind) or not faded_start(e):
         return False
@@ -135,7 +135,7 @@ def sits_on_saddle(e: Evidence) -> bool:
 
 @sign
 def holds_back(e: Evidence) -> bool:
-    """Does a sound network get nowhere though its optimizer makes every gradient the same size?"""
+    """Does a sound network get nowhere though its optimizer gives every gradient the same size?"""
     o = e.optimizer
     if o is None or not o.adaptive or o.lr > 1.5 * customary_lr(o.kind):
         return False
@@ -148,14 +148,14 @@ def holds_back(e: Evidence) -> bool:
 STEP_TOO_SMALL = Caveat(
     "step_too_small",
     "step too small",
-    "At a learning rate far below the customary a step changes no layer by more than 0.3 % of its "
-    "weights, and at that pace the run ends with its loss still high; or all its steps together "
-    "would carry no network of that shape far; or weak weights of a few layers have not left their "
-    "saddle by half of the run, though momentum or Adam drives them.",
+    "One of three: at a learning rate far below the customary one a step changes no layer by more "
+    "than 0.3 % of its weights, and at that pace the run ends with a high loss; all steps together "
+    "are too short for any network of this shape; or small weights of a few layers have not left "
+    "their saddle by half of the run, in spite of momentum or Adam.",
     "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
-    "10⁻³ is a guide from below, not a target. Where the gradient itself is gone (vanishing, dead, "
-    "symmetric layers) a larger learning rate does not bring it back.",
+    "10⁻³ is a lower guide, not a target. If the gradient itself is gone (vanishing, dead, "
+    "symmetric layers), a larger learning rate does not bring it back.",
     rule,
     (
         "A learning rate ten times as large, or more steps.",

@@ -35,7 +35,7 @@ def rule(e: Evidence) -> Finding | None:
     }
     why = (
         "Copies get copies' gradients, dL/dw_i = Σ δ_i·x with δ_i = δ_j whenever w_i = w_j: "
-        "neither noise in the batches nor Adam tells them apart, so the layer is as good as "
+        "neither noise in the batches nor Adam makes them differ, so the layer is as good as "
         f"{kinds} unit{'s' if kinds > 1 else ''} wide (Goodfellow et al. 2016, section 8.4)."
     )
     return Finding(severity(e), what, why, tuple(map(int, found)), evidence)
@@ -58,7 +58,7 @@ def silent(e: Evidence) -> bool:
 
 @sign
 def parting(e: Evidence) -> bool:
-    """Are masks of dropout about to part the copies, or does the loss fall under them?"""
+    """Will dropout soon make the copies differ, or does the loss fall under dropout?"""
     p = e.progress
     if not e.dropout:
         return False
@@ -72,8 +72,8 @@ SYMMETRY = Caveat(
     "equal: the layer has only as many units as there are distinct ones.",
     "w_i = w_j ⇒ dL/dw_i = dL/dw_j",
     "Goodfellow et al. 2016, Deep Learning, section 8.4",
-    "Adam, momentum and minibatch noise never part exact copies; dropout does. A random output "
-    "layer parts only the units of the layer below it.",
+    "Adam, momentum and minibatch noise never make exact copies differ; dropout does. A random "
+    "output layer does so only for the units of the layer below it.",
     rule,
     (
         "Draw the weights at random, as nn.init.kaiming_normal_ or nn.init.xavier_normal_ do.",

@@ -1,9 +1,10 @@
-"""Every number that a rule compares with: its value, what it means, and where it is from.
+"""The thresholds of the rules: the value, the meaning and the source of each.
 
-A source is a paper, or "development": chosen on the networks of `benchmarks.verdicts` that were
-drawn to develop the rules. `benchmarks.thresholds` judges those again with each number a quarter
-smaller and larger, and prints what that changes. Exact definitions (a unit is dead when all its
-slopes are 0) and fractions that only name a part of a record are not in the table.
+A source is a paper, or "development": the value was chosen on those networks of
+`benchmarks.verdicts` that were drawn to develop the rules. `benchmarks.thresholds` judges these
+again with each number a quarter smaller and larger, and prints what changes. The table leaves out
+exact definitions (a unit is dead when all its slopes are 0) and fractions that only name a part of
+a record.
 """
 
 from __future__ import annotations
@@ -29,25 +30,23 @@ def table() -> tuple[Field[float], ...]:
 @dataclass(frozen=True, slots=True)
 class Thresholds:
     # How training goes, by its loss alone. "Gain" is the share of the way from the loss of a
-    # constant to what the data allow; "late" is a share of the planned steps.
-    learnable: float = number(
-        0.1, "share of a constant's loss that the data must let one take away"
-    )
+    # constant to the loss that the data allow; "late" is a share of the planned steps.
+    learnable: float = number(0.1, "share of a constant's loss that the data must allow to remove")
     finished: float = number(0.9, "gain of a run that is done")
     accurate: float = number(0.95, "accuracy of a run that is done")
-    short: float = number(0.75, "gain from which standing still is no failure")
+    short: float = number(0.75, "gain from which a flat loss is no failure")
     little: float = number(0.3, "gain below which half a run has failed")
-    nothing: float = number(0.05, "gain that a constant plus luck reaches")
-    falling: float = number(0.03, "share of the loss that the newest half of a run takes away")
+    nothing: float = number(0.05, "gain that a constant reaches with luck")
+    falling: float = number(0.03, "share of the loss that the newest half of a run removes")
     first_steps: float = number(10, "steps before which a flat loss means nothing")
     early: float = number(0.045, "late: before it a flat loss means nothing")
-    settled: float = number(0.1, "late: healthy networks pause or pay for large steps before it")
-    soon: float = number(0.6, "gain that a run is on its way to and that excuses its pace")
+    settled: float = number(0.1, "late: healthy networks may pause or recover before it")
+    soon: float = number(0.6, "projected gain that excuses a slow pace")
     far: float = number(0.45, "gain that a slow run will not reach at its pace")
-    half_way: float = number(0.5, "late: a verdict without a sick layer is a note until then")
+    half_way: float = number(0.5, "late: until then a verdict that blames no layer is a note")
     over: float = number(0.9, "late: hardly anything changes any more")
-    worse: float = number(0.5, "loss above a constant's, as a share of it, that is worse than luck")
-    # What layers show.
+    worse: float = number(0.5, "loss above a constant's, as a share of it, too large for chance")
+    # Layers.
     faded: float = number(
         1e-3, "‖delta‖ of the first layer over that of the output", "AUTOTRAINER's limit for ‖dW‖"
     )
@@ -73,13 +72,13 @@ class Thresholds:
         10**-2.5, "‖ΔW‖/‖W‖ below which a step is small", "Karpathy's 1e-3"
     )
     large_update: float = number(10**-1.3, "‖ΔW‖/‖W‖ above which trouble starts")
-    upheaval: float = number(0.5, "‖ΔW‖/‖W‖ of a step that makes other weights")
+    upheaval: float = number(0.5, "‖ΔW‖/‖W‖ of a step that replaces the weights")
     climb: float = number(5.0, "loss over the first that only a large step reaches early")
     climb_at_usual: float = number(20.0, "the same at a learning rate that is usual")
     thrown: float = number(3.0, "highest loss over the first that early steps must answer for")
     bouncing: float = number(0.25, "share of the newest records that jump up")
     jump: float = number(0.1, "rise of the loss that is a jump, as a share of a constant's loss")
-    lasting: float = number(0.2, "late: what early steps did would have healed by then")
+    lasting: float = number(0.2, "late: damage by early steps would have healed by then")
     room: float = number(0.03, "sharpness over its limit: thirty times the step would be stable")
     tight: float = number(0.1, "sharpness over its limit that leaves a usual step little to gain")
     edge: float = number(0.9, "sharpness over its limit that is the edge", "Cohen et al. 2021")
@@ -94,5 +93,5 @@ class Thresholds:
     shortest_descent: float = number(
         20.0, "lr/(1-β)·units·steps of plain descent that carries no network anywhere"
     )
-    shortest_walk: float = number(0.07, "lr·steps of Adam and its kin that does not either")
+    shortest_walk: float = number(0.07, "lr·steps of Adam-like optimizers that does not either")
     drops_most: float = number(0.5, "dropout that no step makes up for")

@@ -24,8 +24,8 @@ def rule(e: Evidence) -> Finding | None:
         "narrowest_layer": float(e.units.min()),
     }
     why = (
-        "A very wide network that is trained for long does what kernel regression does (Jacot et "
-        "al. 2018): how far that gets says how far these data let one get. This one went "
+        "A very wide network that is trained for long acts as kernel regression does (Jacot et al. "
+        "2018), so the loss of kernel regression shows what these data allow. This network went "
         f"{max(0.0, p.gain):.0%} of the way: too few units or steps, or too much dropout."
     )
     return Finding("warning", what, why, (), evidence)
@@ -33,7 +33,8 @@ def rule(e: Evidence) -> Finding | None:
 
 @sign
 def fell_short(e: Evidence) -> bool:
-    """Is the run over, its length and what the data allow known, and far more to be learnt?"""
+    """Is the run over, with far more left to learn? Its length and what the data allow must be
+    known."""
     p, known, t = e.progress, e.facts, e.thresholds
     if not known.steps or not known.reachable > 0 or not p.late(t.over):
         return False
@@ -42,25 +43,25 @@ def fell_short(e: Evidence) -> bool:
 
 @sign
 def narrow(e: Evidence) -> bool:
-    """Has a layer so few units that nobody expects more?"""
+    """Has a layer so few units that no more can be expected?"""
     return float(e.units.min()) < e.thresholds.few
 
 
 @sign
 def explained(e: Evidence) -> bool:
-    """Does another caveat say why?"""
+    """Does another caveat explain it?"""
     return e.blames(*e.findings)
 
 
 UNDERFITTING = Caveat(
     "underfitting",
     "underfitting",
-    "The run ends with less than 45 % of the way made from a constant's loss to what kernel "
-    "regression reaches on the same data, and no other caveat explains it.",
+    "The run ends after less than 45 % of the way from a constant's loss to the loss of kernel "
+    "regression on the same data, and no other caveat explains it.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.45",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, section 5.2",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "
-    "network. A run cut short underfits too, and more steps are then the whole cure.",
+    "network. A run that was cut short underfits too; then more steps are enough.",
     rule,
     (
         "Less dropout, wider layers, or more steps.",

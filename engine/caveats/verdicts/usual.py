@@ -1,7 +1,7 @@
-"""What is customary: learning rates that train well, by the kind of optimizer, and how far the
-present one is from them. Rules ask it; remedies lead back to it.
+"""Customary learning rates: those that train well, by the kind of optimizer, and how far the
+present rate is from them.
 
-A custom is a guess where nothing was observed: no rule blames a step by it alone.
+They are only a guide: no rule blames a step for its learning rate alone.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CUSTOMARY = {
     "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "adagrad": 0.02, "adadelta": 1.0, "muon": 0.01,
 }  # fmt: skip
 ADAM_LIKE = 0.003
-DESCENT = frozenset({"sgd", "momentum", "nesterov"})  # these follow the gradient, however small
+DESCENT = frozenset({"sgd", "momentum", "nesterov"})  # their steps shrink with the gradient
 
 
 def customary_lr(kind: str) -> float:
@@ -66,7 +66,7 @@ def lr_is_far_above(e: Evidence) -> bool:
 
 @sign
 def lr_is_unbearable(e: Evidence) -> bool:
-    """Is the learning rate so large that a sound network would not bear it either?"""
+    """Is the learning rate so large that even a sound network could not train with it?"""
     return times(e) >= e.thresholds.unbearable
 
 
@@ -90,10 +90,11 @@ def lr_is_far_below(e: Evidence) -> bool:
 
 @sign
 def leads_nowhere(e: Evidence) -> bool:
-    """Are the steps too small and too few to carry even a sound network of this shape anywhere?
+    """Are the steps too small and too few to train even a sound network of this shape?
 
-    Plain descent shrinks an error by 1 − lr·λ a step, and λ, that of the tangent kernel, grows with
-    the number of units (Jacot et al. 2018); Adam and its kin move no weight further than lr.
+    Plain descent multiplies an error by 1 − lr·λ a step, where λ, an eigenvalue of the tangent
+    kernel, grows with the number of units (Jacot et al. 2018). Adam-like optimizers move no weight
+    by more than lr a step.
     """
     o, steps = e.optimizer, e.facts.steps
     if o is None or not steps:
@@ -108,12 +109,13 @@ def leads_nowhere(e: Evidence) -> bool:
 
 @sign
 def drops_most(e: Evidence) -> bool:
-    """Do half of the units and more miss every step, which no step makes up for?"""
+    """Does dropout switch off half of the units or more in every step? No step size makes up for
+    that."""
     return e.dropout >= e.thresholds.drops_most
 
 
 def limit(o: OptimizerFacts | None) -> float:
-    """The sharpness above which this optimizer's steps overshoot; NaN where no form is known."""
+    """The sharpness above which this optimizer's steps overshoot; NaN if no formula is known."""
     if o is None:
         return math.nan
     return stability_limit(o.kind, o.lr, {"momentum": o.momentum, "betas": o.betas or (0.9, 0.999)})

@@ -1,8 +1,8 @@
 """Vanishing gradient: the error signal fades layer by layer on its way down.
 
-Judged by delta = dLoss/dz, not by weight gradients: ‖dW‖ is delta times activation, and where both
-fade their products are alike in all layers, so the usual ratio of first to last ‖dW‖ sees nothing
-(1.13 in a tanh network of 10 layers whose delta ratio is 1.4e-10).
+The rule looks at delta = dLoss/dz, not at weight gradients. ‖dW‖ is delta times activation: if both
+fade, their product is about the same in all layers, and the usual ratio of first to last ‖dW‖ shows
+nothing (1.13 in a tanh network of 10 layers whose delta ratio is 1.4e-10).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def rule(e: Evidence) -> Finding | None:
     layers = np.flatnonzero(delta[: e.hidden] <= e.thresholds.faded * delta[-1])
     what = f"delta at {e.layer(0)} is {r:.1e} of that at the output: about ×{factor:.2g} a layer"
     if r == 0:
-        what = f"delta at {e.layer(0)} is 0: less than a float holds of that at the output"
+        what = f"delta at {e.layer(0)} is 0: it has become smaller than the smallest float"
     grad, weight = e.now("grad_norm"), e.now("weight_norm")
     evidence = {
         "delta_ratio": e.delta_ratio,
@@ -72,7 +72,7 @@ def severity(e: Evidence) -> Severity:
 
 @sign
 def grows_at_start(e: Evidence) -> bool:
-    """Did deltas grow at the start, by as much as they would have to fade?"""
+    """Did deltas grow at the start, by as much as this rule asks them to fade?"""
     return e.first_delta_ratio >= 1 / e.thresholds.faded
 
 
@@ -87,22 +87,22 @@ def fades(e: Evidence) -> bool:
 
 @sign
 def started_faded(e: Evidence) -> bool:
-    """Had deltas faded before the first step, by weights that are neither copies nor dead?"""
+    """Did deltas fade before the first step, in layers without copies and not dead?"""
     wholly_dead = np.any(e.first("dead")[: e.hidden] >= e.first("units")[: e.hidden])
     return faded_start(e) and not began_symmetric(e) and not wholly_dead
 
 
 @sign
 def faded_and_stands(e: Evidence) -> bool:
-    """Did deltas fade at the start, and has the run got nowhere since? A network that has learnt
-    may well have small deltas at the bottom."""
+    """Did deltas fade at the start, and has the run got nowhere since? (A network that has learned
+    may have small deltas in its first layers.)"""
     return started_faded(e) and (e.progress.failing or not e.progress.improving)
 
 
 @sign
 def idles(e: Evidence) -> bool:
-    """Does a run that started faded make too little way? Down to the loss of a constant the
-    output's biases lead alone."""
+    """Does a run whose deltas faded at the start make too little progress? The output's biases
+    alone can bring the loss down to that of a constant."""
     return e.progress.old_enough and not e.progress.close and started_faded(e) and too_slow(e)
 
 

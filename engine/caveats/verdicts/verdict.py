@@ -1,7 +1,4 @@
-"""What a verdict is: a caveat found in a run, how bad it is, why it happens and what to do next.
-
-It holds words and numbers only; the rules that reach verdicts are one file a caveat.
-"""
+"""What a verdict is: a caveat found in a run, how bad it is, why it happens and what to do next."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any, Literal
 
 __all__ = ["SEVERITIES", "Finding", "Remedy", "Severity", "Verdict"]
 
-# note: true, and training makes progress all the same. warning: it slows or cripples a part of the
+# note: it is true, but training makes progress. warning: it slows or cripples a part of the
 # network. critical: training stands still, or has diverged.
 Severity = Literal["note", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("note", "warning", "critical")
@@ -22,8 +19,8 @@ SEVERITIES: tuple[Severity, ...] = ("note", "warning", "critical")
 class Remedy:
     """A change of config, dotted key to value, and why it should help.
 
-    Where there is no config to change (a user's own training) ``change`` is empty, and ``reason``
-    says in torch's own terms what to do.
+    If there is no config to change (a user's own training), ``change`` is empty and ``reason`` says
+    in torch's terms what to do.
     """
 
     change: Mapping[str, Any]
@@ -43,9 +40,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A caveat found in a run. ``step`` is where it was first seen, ``layers`` are names, ``what``
-    is one line with this run's numbers, ``why`` one sentence with a formula and a source, and
-    ``next`` the remedies, the likeliest first."""
+    """A caveat found in a run. ``step`` is the step at which it was first seen, ``layers`` are
+    names, ``what`` is one line with this run's numbers, ``why`` one sentence with a formula and a
+    source, and ``next`` holds the remedies, the likeliest first."""
 
     caveat: str
     title: str
