@@ -79,7 +79,7 @@ class CaveatsApp(App[None]):
         self.lab.action_leave()
 
     def action_help_quit(self) -> None:
-        """Textual's ctrl-c."""
+        """Textual's ctrl-c: ask here too."""
         self.lab.action_leave()
 
     @property
