@@ -1,4 +1,4 @@
-"""The app: wires the bench, the lab's screen, the drawing process and the themes."""
+"""The app: connects the bench, the lab's screen, the drawing process and the themes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ __all__ = ["CaveatsApp", "run_lab"]
 
 
 def opened_bench(options: LabOptions) -> Bench:
-    """To train on, or to look at the kept run of ``options``: followed, or replayed."""
+    """A bench that trains; or, with a ``reader`` in ``options``, one that follows or replays its
+    run."""
     reader = options.reader
     if reader is None:
         return Training(options.config, options.every, options.place)
@@ -44,10 +45,9 @@ def opened_bench(options: LabOptions) -> Bench:
 
 
 class CaveatsApp(App[None]):
-    """The caller starts ``charts`` before `run`, and stops it after. ``bench`` is worked on, by
-    default what ``options`` ask for; ``output`` tells how long the terminal takes to swallow a
-    frame; ``recorder`` records it.
-    """
+    """The caller starts ``charts`` before `run`, and stops it after. ``bench`` is shown, by default
+    the one that ``options`` ask for; ``output`` tells how long the terminal takes to accept a
+    frame; ``recorder`` records the terminal."""
 
     TITLE = "caveats"
     ENABLE_COMMAND_PALETTE = True
@@ -75,16 +75,16 @@ class CaveatsApp(App[None]):
         return self.lab
 
     async def action_quit(self) -> None:
-        """Textual's ctrl-q, which comes before any screen's keys: ask here too."""
+        """Textual's ctrl-q, which is handled before any screen's keys: ask here too."""
         self.lab.action_leave()
 
     def action_help_quit(self) -> None:
-        """Textual's ctrl-c."""
+        """Textual's ctrl-c: ask here too."""
         self.lab.action_leave()
 
     @property
     def front(self) -> LabScreen:
-        """The lab on the screen, or behind what is on it: a kept run may lie over the first."""
+        """The lab that is on top: a screen with a kept run may lie over the first lab."""
         labs = (screen for screen in self.screen_stack[::-1] if isinstance(screen, LabScreen))
         return next(labs, self.lab)
 
@@ -94,7 +94,7 @@ class CaveatsApp(App[None]):
             recorder is not None
             and recorder.recording
             and isinstance(event, events.Key)
-            and not event.is_forwarded  # else it has bubbled up from where it was sent before
+            and not event.is_forwarded  # a forwarded key has been counted already
         ):
             recorder.key(event.key)
             if recorder.options.show_keys:
@@ -125,8 +125,9 @@ class CaveatsApp(App[None]):
 
 
 def run_lab(options: LabOptions) -> int:
-    """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` has found
-    fit; gives the exit code once the person has left it. Its runs are kept among all others.
+    """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` must have
+    accepted, and return the exit code when the user has left it. Its runs are kept in the default
+    place.
 
     Raises:
         ConfigError: where the file to record to cannot be written.

@@ -1,6 +1,6 @@
-"""The entry point: which commands there are, and what happens without one.
+"""The entry point: which commands there are, and what the program does without one.
 
-Each command stands in a module of `caveats_tui.commands`; nothing here imports torch or Textual.
+Each command is a module of `caveats_tui.commands`; nothing here imports torch or Textual.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The table of keys: what each does, in words. It knows names of actions, not how they act.
+"""The table of keys: what each key does, in words, and the name of its action.
 
-Dispatch, footer, help, command palette and the README's table are all made from it.
+Key bindings, footer, help, command palette and the README's table are all made from it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ __all__ = ["KEYS", "KEY_GROUPS", "Key", "bindings", "markdown", "table"]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key: ``keys`` as Textual names them, ``shown`` as a person reads them.
+    """One key: ``keys`` as Textual names them, ``shown`` as the screen and the README write it.
 
-    ``action`` is the method ``action_...`` of the screen named by ``where``; ``footer`` keys are
-    shown at the bottom of the screen.
+    ``action`` names the method ``action_...`` of the lab's screen; ``footer`` keys are shown at the
+    bottom of the screen.
     """
 
     id: str
@@ -191,10 +191,11 @@ KEYS: tuple[Key, ...] = (
 
 
 def bindings() -> list[Binding]:
-    """The table as Textual's bindings; the footer is drawn by the lab, not by Textual."""
+    """The table as Textual's bindings. The footer is drawn by the lab, not by Textual."""
     made = []
     for key in KEYS:
-        # Before the focused widget, so that keys typed right after find the window open.
+        # The screen gets these keys before the focused widget: so the window is open before the
+        # keys typed right after them arrive.
         first = key.action.startswith(("pick(", "experiments"))
         for one in key.keys.split(","):
             action = f"chart({one})" if key.action == "chart" else key.action

@@ -1,4 +1,4 @@
-"""What the command line asks for, as values that are passed on whole. It loads nothing slow."""
+"""What the command line asks for, as values that are passed on whole. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
     "ScreenOptions",
 ]
 
-IDLE_LIMIT = 3.0  # seconds that a pause of a person's session lasts at most, unless they say
+IDLE_LIMIT = 3.0  # seconds to which pauses of a recorded session are cut by default
 
 CharsetOption: TypeAlias = Literal["auto", "braille", "block", "ascii"]
 
@@ -37,8 +37,8 @@ class ConfigOptions:
 
 @dataclass(frozen=True, slots=True)
 class ScreenOptions:
-    """How the lab is drawn: at most ``fps`` frames a second; ``theme`` a name, None for the usual
-    one; without ``mouse`` it is left to the terminal."""
+    """How the lab is drawn: at most ``fps`` frames a second; ``theme`` is a name, None for the
+    default one; without ``mouse`` the terminal keeps the mouse."""
 
     fps: float = 10.0
     charset: CharsetOption = "auto"
@@ -48,9 +48,9 @@ class ScreenOptions:
 
 @dataclass(frozen=True, slots=True)
 class RecordingOptions:
-    """``path`` to record from the first frame on, None for nothing until the person does;
-    ``version`` of asciicast, 2 or 3; pauses are cut to ``idle_limit`` seconds; pressed keys are
-    shown in a corner where ``show_keys``."""
+    """``path`` is the file to record to from the first frame on, None where nothing is recorded
+    until the user asks; ``version`` of asciicast, 2 or 3; pauses are cut to ``idle_limit`` seconds;
+    with ``show_keys``, pressed keys are shown in a corner."""
 
     path: str | None = None
     version: int = 3
@@ -60,9 +60,10 @@ class RecordingOptions:
 
 @dataclass(frozen=True, slots=True)
 class LabOptions:
-    """What the lab opens with. ``every`` is steps between two records, None for automatic. Runs are
-    kept in ``place``, None for nowhere. With a ``reader`` the lab begins by following its run, or
-    by replaying it at ``replay`` times its speed (0, all of it in half a minute)."""
+    """What the lab opens with. ``every`` is the number of steps between two records, None for
+    automatic. Runs are kept in ``place``, None for nowhere. With a ``reader`` the lab begins by
+    following its run, or by replaying it at ``replay`` times its speed (0: all of it in half a
+    minute)."""
 
     config: RunConfig
     every: int | None = None
@@ -74,7 +75,8 @@ class LabOptions:
 
     @property
     def charset(self) -> Charset:
-        """What charts are drawn with; braille until someone has looked at the terminal."""
+        """The characters that charts are drawn with; braille until the terminal has been
+        examined."""
         return "braille" if self.screen.charset == "auto" else self.screen.charset
 
     @property

@@ -1,4 +1,4 @@
-"""The program's own themes, a dark and a light one; Textual's others can be picked as well.
+"""The program's own themes, a dark and a light one; Textual's can be chosen as well.
 
 Their colours are exact entries of the xterm-256 cube, so that they look the same through tmux and
 SSH, and states differ in lightness as well as hue.

@@ -283,8 +283,8 @@ def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
     [
         (2.3, 0.1, (), "cured: lr ended plateau (loss 2.3 → 0.1)"),
         (float("nan"), 5.0, (), "cured"),
-        (2.3, 2.2, (), "not cured: plateau is gone, no better for it"),
-        (2.3, float("nan"), (), "not cured: plateau is gone, no better for it"),
+        (2.3, 2.2, (), "not cured: plateau is gone, the loss no better"),
+        (2.3, float("nan"), (), "not cured: plateau is gone, the loss no better"),
         (2.3, 0.1, (verdict(),), "not cured: lr left plateau"),
         (2.3, 0.1, (verdict(severity="note"),), "cured"),
         (2.3, 0.1, (verdict("saturation"),), "cured"),

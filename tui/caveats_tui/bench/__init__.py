@@ -1,1 +1,1 @@
-"""What a screen works on, behind one protocol: a run in training, one followed, one replayed."""
+"""What a screen shows, behind one protocol: a run in training, one followed, one replayed."""

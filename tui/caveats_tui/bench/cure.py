@@ -1,6 +1,7 @@
-"""A cure being tried in the lab: what was changed against which verdict, and whether it helped.
+"""A remedy that is being tried in the lab: what it changes, against which verdict, and whether it
+cured.
 
-It compares two histories by the engine's own rule; it starts no run.
+The two histories are compared by the engine's rule; no run is started here.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ __all__ = ["Cure"]
 
 @dataclass(slots=True)
 class Cure:
-    """One remedy, tried with the same seed and data. ``outcome`` is the sentence afterwards, empty
-    until the new run is over."""
+    """One remedy, tried with the same seed and data. ``outcome`` is a sentence once the new run is
+    over, empty until then."""
 
     verdict: Verdict
     change: str
@@ -29,7 +30,7 @@ class Cure:
         return f"trying to cure {self.verdict.title}: {self.change}"
 
     def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
-        """Say whether the run that is now over was cured."""
+        """Fill in the outcome: whether the new run, now over, was cured."""
         old = float(self.before.snapshot().scalar("loss")[-1])
         new = float(after.snapshot().scalar("loss")[-1])
         gone = not any(v.caveat == self.verdict.caveat and v.severity != "note" for v in verdicts)
@@ -38,6 +39,6 @@ class Cure:
         if gone and better:
             self.outcome = f"cured: {self.change} ended {self.verdict.title} ({losses})"
         elif gone:
-            self.outcome = f"not cured: {self.verdict.title} is gone, no better for it ({losses})"
+            self.outcome = f"not cured: {self.verdict.title} is gone, the loss no better ({losses})"
         else:
             self.outcome = f"not cured: {self.change} left {self.verdict.title} ({losses})"

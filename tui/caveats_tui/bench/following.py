@@ -1,8 +1,9 @@
-"""A bench for a run that another process trains, or that is over: it only looks.
+"""A bench for a run that another process trains, or that is over: it shows the run and changes
+nothing.
 
-It owns the time cursor and what there is to say about the other process. Reading the folder is
-`caveats.runs.reader`, judging it `caveats_tui.bench.timeline`, asking its network
-`caveats_tui.bench.insight`, playing it again `caveats_tui.bench.replaying`.
+It owns the time cursor and the messages about the other process. `caveats.runs.reader` reads the
+folder, `caveats_tui.bench.timeline` judges it, `caveats_tui.bench.insight` asks its network, and
+`caveats_tui.bench.replaying` plays it again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ FOLLOWING_HINTS = {
 
 class Following:
     """Follows the run of ``reader``, or plays it again as ``replay`` says. ``cursor`` is the step
-    at which the person looks, None while the newest record is shown."""
+    that the user looks at, None while the newest record is shown."""
 
     watching = True
 
@@ -53,7 +54,7 @@ class Following:
         self.config = reader.config
         self.reader = reader
         self.replay = replay
-        # Records reach the disk within a second: more frames would show little more.
+        # Records reach the disk only once a second, so more frames would show little more.
         self.frames = 1.0 if replay is None else BUSY_FPS
         self.notice = ""
         self.notes: list[str] = []
@@ -103,7 +104,7 @@ class Following:
 
     @property
     def alarm(self) -> str:
-        """Why the folder is no longer followed, else that its process has gone silent."""
+        """Why the folder can no longer be followed, else that its process has fallen silent."""
         if self._follower is not None and self._follower.problem:
             return self._follower.problem
         return self.status.problem if self.silent else ""
@@ -153,7 +154,7 @@ class Following:
         self.config = self.reader.config
         alarmed = bool(self.alarm)
         if alarmed and not self._alarmed:
-            self.notice = ""  # what was said about a key before matters less
+            self.notice = ""  # the alarm matters more than the message about an earlier key
         self._alarmed = alarmed
         for problem in self.reader.problems:
             if problem not in self.notes:
@@ -169,15 +170,15 @@ class Following:
         if self.cursor is not None and len(snapshot):
             row = self._row(snapshot.steps)
         prediction = None
-        if self._follower is not None:  # torch is imported for it: after the first paint
+        if self._follower is not None:  # it imports torch: after the first paint
             sample = self._insight.sample
             prediction = self._forecaster.predicted(self.reader.config, sample, snapshot)
         trace = Trace(snapshot, history.layers, steps, prediction, row, history)
         return trace if self.replay is None else self.replay.come(trace)
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """What held at the cursor, worst first; without one, what holds at the newest record that
-        was judged."""
+        """The verdicts at the cursor, worst first; without a cursor, those at the newest record
+        that has been judged."""
         history = self.reader.history
         if self._timeline is None or self._history is not history:
             if self._timeline is not None:
@@ -190,8 +191,8 @@ class Following:
     # Looking back
 
     def look_back(self, records: int) -> None:
-        """Move the cursor by so many records, as far as there are any; at the newest it follows
-        the run again."""
+        """Move the cursor by ``records`` records, as far as there are any. At the newest record it
+        follows the run again."""
         self.notice = ""
         if self.replay is not None:
             return self.replay.look_back(records)
@@ -206,7 +207,8 @@ class Following:
         self._cursor = None if to == last else int(steps[to])
 
     def _row(self, steps: np.ndarray[Any, Any]) -> int:
-        """The record at the cursor, or before it where that one was thinned out."""
+        """The index of the record at the cursor, or of the one before it if that record was thinned
+        out."""
         assert self.cursor is not None
         return max(0, int(np.searchsorted(steps, self.cursor, side="right")) - 1)
 
@@ -230,7 +232,7 @@ class Following:
         else:
             self.look_back(1)
 
-    # What a run that is only looked at does not take
+    # What cannot be done with a run that is only watched
 
     def may_change(self) -> bool:
         manifest = self.reader.manifest

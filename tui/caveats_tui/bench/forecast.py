@@ -1,6 +1,6 @@
-"""What theory predicts for the config at hand, computed beside the app in a thread of its own.
+"""What theory predicts for the present config, computed in a thread so that the app does not wait.
 
-It knows no widget; the newest request wins, and what it gives belongs to one config.
+The newest request replaces older ones, and each answer belongs to one config.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 
 __all__ = ["Forecast", "Forecaster", "Sample"]
 
-# Gives the probe rows (rows, features), their targets, and how many outputs those need; raises
-# ConfigError where they cannot be had.
+# Gives the probe rows (rows, features), their targets, and the number of outputs that these need;
+# raises ConfigError if there are none to give.
 Sample = Callable[[], tuple[Any, Any, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``sentence`` is the factor a layer, at once; ``prediction`` comes some tenths of a second
-    later, None until then."""
+    """``sentence`` tells the factor per layer and is there at once; ``prediction`` comes some
+    tenths of a second later and is None until then."""
 
     sentence: str
     prediction: Prediction | None = None
 
 
 def told(theory: Factor) -> str:
-    """χ, the factor on squared gradients, and what it comes to over the depth."""
+    """χ, the factor per layer on squared gradients, and the factor over the whole depth."""
     if not math.isfinite(theory.per_layer):
         return theory.sentence
     return f"χ {theory.per_layer**2:.2g}; {theory.sentence}"
 
 
 def completed(theory: Factor, prediction: Prediction) -> str:
-    """What is told once the prediction is there too: its own word on what it cannot say."""
+    """The sentence once the prediction is there too, with the prediction's own note."""
     if (
         prediction.applies and prediction.explodes_at is None
     ) or prediction.note in theory.sentence:
         return told(theory)
-    if math.isinf(theory.per_layer):  # an overflow: the prediction knows the rows and the layer
+    if math.isinf(theory.per_layer):  # an overflow: the prediction names its layer
         return f"{theory.sentence.partition(':')[0]}: {prediction.note}"
     return f"{told(theory)}; {prediction.note}"
 
 
 class Forecaster:
-    """Ask `of` or `predicted` at each frame: they give what is known and begin what is not.
-    ``forecast`` is what was known at the last question."""
+    """Call `of` or `predicted` at each frame: they return what is known, and start computing what
+    is not. ``forecast`` is the answer to the last call."""
 
     def __init__(self) -> None:
         self.forecast: Forecast | None = None
@@ -68,29 +68,29 @@ class Forecaster:
         return self._thread is not None and self._thread.is_alive()
 
     def predicted(self, config: RunConfig, sample: Sample, seen: Snapshot) -> Prediction | None:
-        """What theory says of the network that the run ``seen`` began with, None while, or where,
-        it says nothing."""
+        """What theory predicts for the network at step 0 of the run ``seen``; None while it is
+        being computed, or if theory says nothing about it."""
         self.forecast = self.of(config, sample)
         if any(key.startswith("network.") for event in seen.events for key in event.changes):
-            return None  # it is of another network than the one that began
+            return None  # the config now describes another network than the one at step 0
         return self.forecast.prediction if self.forecast else None
 
     def of(self, config: RunConfig, sample: Sample) -> Forecast | None:
-        """What theory says of a fresh run of this config, None while nothing is known yet;
+        """What theory predicts for a fresh run of this config, None while nothing is known yet;
         ``sample`` is called in the thread."""
         key = config.data, config.network, config.training.loss
         if self._known is not None and self._known[0] == key:
             return self._known[1]
         if self._wanted is None or self._wanted[0] != key:
             self._wanted = key, config, sample
-        # Also where this was wanted before: the thread may have been at its end just then.
+        # Also if this was requested before: the thread may have been ending just then.
         if not self.busy:
             self._thread = threading.Thread(target=self._work, name="theory", daemon=True)
             self._thread.start()
         return None
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further computation."""
         self._wanted = None
 
     def _work(self) -> None:
@@ -109,5 +109,5 @@ class Forecaster:
                 self._known = key, Forecast(completed(theory, prediction), prediction)
             except ConfigError as error:
                 self._known = key, Forecast(f"no theory: {error}")
-            except Exception as error:  # out of memory, say: else it would be begun each frame
+            except Exception as error:  # such as out of memory; not tried again
                 self._known = key, Forecast(f"no theory: {sentence(error)}")

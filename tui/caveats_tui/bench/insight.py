@@ -1,6 +1,7 @@
-"""What the network of a watched run says, asked of its checkpoint in a thread beside the screen.
+"""What the network of a watched run computes, from its checkpoint, in a thread so that the screen
+does not wait.
 
-It knows a folder and its reader, no widget; the newest question wins.
+The newest question replaces older ones.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ __all__ = ["Insight"]
 
 
 class Insight:
-    """``dataset`` is the run's own once `sample` has drawn it, None before and where it cannot be
-    had; ``step`` is that of the checkpoint asked last."""
+    """``dataset`` is the run's own data once `sample` has drawn them, None before that or if they
+    cannot be had; ``step`` is the step of the checkpoint that was asked last."""
 
     def __init__(self, reader: Reader) -> None:
         self.dataset: Dataset | None = None
         self.step: int | None = None
         self._reader = reader
         self._network: nn.Module | None = None
-        self._read: tuple[int, int, int] | None = None  # which checkpoint that is
+        self._read: tuple[int, int, int] | None = None  # identifies that checkpoint
         self._wanted: tuple[Question, Callable[[Any], None], Callable[[str], None]] | None = None
         self._thread: threading.Thread | None = None
 
     def sample(self) -> tuple[Any, Any, int]:
-        """The rows of the probe set, their targets, and how many outputs those need. Takes the
-        import of torch; call it from a thread.
+        """The rows of the probe set, their targets, and the number of outputs that these need.
+        Imports torch, so call it from a thread.
 
         Raises:
             ConfigError: one sentence, where the run's data cannot be had.
@@ -52,15 +53,16 @@ class Insight:
     def ask(
         self, question: Question, then: Callable[[Any], None], refuse: Callable[[str], None]
     ) -> None:
-        """Have ``question`` answered by the newest checkpoint; ``then`` takes the answer, or
-        ``refuse`` the sentence why there is none, both on a thread of this object's own."""
+        """Have the newest checkpoint answer ``question``. Either ``then`` gets the answer, or
+        ``refuse`` a sentence saying why there is none; both are called on this object's own
+        thread."""
         self._wanted = question, then, refuse
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="looking", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further question."""
         self._wanted = None
 
     def _work(self) -> None:

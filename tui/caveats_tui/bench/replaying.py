@@ -1,7 +1,7 @@
-"""The playhead of a replay: a kept run's records come as they came, at a chosen speed.
+"""Plays a kept run again: its records appear in the order and rhythm of the training, at a chosen
+speed.
 
-It knows a run's reader and a clock; what there is to say of the run is said by
-`caveats_tui.bench.following`.
+It knows a run's reader and a clock; messages about the run come from `caveats_tui.bench.following`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from caveats_tui.charts.trace import Trace
 
 __all__ = ["WHOLE", "Replay", "record_times", "trained"]
 
-WHOLE = 30.0  # seconds that a replay takes unless its speed is chosen
-SPEED_RANGE = (2.0**-10, 2.0**20)  # the slowest and the fastest
+WHOLE = 30.0  # seconds that a replay takes unless the user chooses a speed
+SPEED_RANGE = (2.0**-10, 2.0**20)  # the slowest and the fastest speed
 
 
 class Replay:
-    """``speed`` is how many times as fast as the run was trained, None for all of it in `WHOLE`
-    seconds; ``step`` is that of the newest record that has come, None where there are none."""
+    """``speed`` is a multiple of the speed of the training, None for all of it in `WHOLE` seconds;
+    ``step`` is the step of the newest record that has appeared, None where there are no records."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Replay:
         self._show()
 
     def pass_time(self) -> None:
-        """Once a frame: let the time since the last one pass."""
+        """Call once a frame: let the time since the last frame pass."""
         now = self._clock()
         passed, self._then = now - self._then, now
         if self.playing:
@@ -55,7 +55,8 @@ class Replay:
             self._show()
 
     def come(self, whole: Trace) -> Trace:
-        """Only what has come: charts grow as they did."""
+        """The part of ``whole`` that has appeared so far, so that charts grow as in the
+        training."""
         seen, step = whole.seen, self.step
         if step is None:
             return whole
@@ -70,18 +71,18 @@ class Replay:
 
     @property
     def hint(self) -> str:
-        """Which keys there are."""
+        """Which keys can be pressed."""
         word = "pauses" if self.playing else "plays"
         return f"a replay: space {word}, + faster, - slower, , and . step"
 
     def play_or_pause(self) -> None:
-        """Pause, or play; from the start where all has been shown."""
+        """Pause or play; play from the start if everything has been shown."""
         if not self.playing and self._at >= float(self._times()[-1:].sum()):
             self._at = 0.0
         self.playing = not self.playing
 
     def look_back(self, records: int) -> None:
-        """Pause, and go so many records on, or back."""
+        """Pause, and move by ``records`` records."""
         self.playing = False
         steps = self._reader.history.snapshot().steps
         if len(steps):
@@ -92,14 +93,14 @@ class Replay:
             self.step = int(steps[row])
 
     def hasten(self, times: float) -> None:
-        """Play so many times as fast as now."""
+        """Multiply the speed by ``times``."""
         self.speed = min(max(SPEED_RANGE[0], self.speed * times), SPEED_RANGE[1])
 
     def _times(self) -> npt.NDArray[np.float64]:
         return record_times(self._reader.history.snapshot())
 
     def _show(self) -> None:
-        """Go to the record at which the time has come; stop at the last one of a run that is
+        """Show the records up to the present time; stop at the last record of a run that is
         over."""
         times, steps = self._times(), self._reader.history.snapshot().steps
         if not len(steps):
@@ -112,13 +113,14 @@ class Replay:
 
 
 def trained(reader: Reader) -> bool:
-    """Whether a process trains the run, as far as is known: it is not over, and not silent."""
+    """Whether a process seems to train the run: it is not over and not silent."""
     return reader.status.state in LIVE and reader.silent < SILENT_AFTER
 
 
 def record_times(snapshot: Snapshot) -> npt.NDArray[np.float64]:
-    """When each record came, in seconds of training since the first, (records,). Never falls: a
-    resumed run counts anew. Where no time was kept, one second a record."""
+    """When each record was made, in seconds of training since the first, (records,). The times
+    never fall, although a resumed run counts from 0 again. Where no times were kept, each record
+    takes one second."""
     seconds = snapshot.scalar("seconds")
     pauses = np.diff(seconds, prepend=seconds[:1])
     pauses = np.where(np.isfinite(pauses), np.maximum(pauses, 0.0), 0.0)

@@ -1,7 +1,7 @@
-"""What was judged at each record of a run, so that verdicts can be read as they were then.
+"""The verdicts at each record of a run, so that one can look back at what they were then.
 
-It knows a history and the judge. It judges in a thread, about 1 ms a record of 20 layers, since a
-long run's 2,000 records would hold up a screen for seconds.
+They are judged in a thread: a record of 20 layers takes about 1 ms, so a long run's 2,000 records
+would block a screen for seconds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ __all__ = ["Timeline"]
 
 
 class Timeline:
-    """The verdicts of one history, record by record. Each is judged on what was known at its
-    record, by the setup that the run had last.
-    """
+    """The verdicts of one history, record by record. Each record is judged on what was known at
+    that time, with the setup that the run had last."""
 
     def __init__(self, history: History) -> None:
         self._history = history
@@ -34,27 +33,27 @@ class Timeline:
 
     @property
     def complete(self) -> bool:
-        """Whether everything that the history holds has been judged."""
+        """Whether every record of the history has been judged."""
         return self._version == self._history.version
 
     def follow(self) -> None:
-        """Judge what is new, in the thread; call it as often as wanted."""
+        """Judge new records in the thread; may be called as often as wanted."""
         busy = self._thread is not None and self._thread.is_alive()
         if not busy and not self.complete and not self._stopped:
             self._thread = threading.Thread(target=self.work, name="judging", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """End the thread after the record that it is at."""
+        """End the thread after the record that it is judging."""
         self._stopped = True
 
     def at(self, step: int) -> tuple[Verdict, ...]:
-        """What held at the last judged record up to ``step``, worst first."""
+        """The verdicts at the last judged record up to ``step``, worst first."""
         place = bisect_right(self._steps, step)
         return self._verdicts[place - 1] if place else ()
 
     def work(self) -> None:
-        """Judge every record that is new, one after another, each with those before it."""
+        """Judge all new records in order, each together with those before it."""
         version, snapshot = self._history.version, self._history.snapshot()
         self._grown.facts = self._history.facts
         newest = self._steps[-1] if self._steps else -1
@@ -77,7 +76,7 @@ class Timeline:
         self._version = version
 
     def _note(self, before: int | None) -> None:
-        """Take over the events up to a step: they come after the record that they stand at."""
+        """Copy the events up to a step: they come after the record of the same step."""
         events = self._history.snapshot().events
         while self._noted < len(events) and (before is None or events[self._noted].step < before):
             self._grown.note(events[self._noted])
@@ -88,5 +87,5 @@ class Timeline:
         if self._steps and self._steps[-1] == step:
             self._verdicts[-1] = verdicts
         else:
-            self._verdicts.append(verdicts)  # first, so that a step that is found has its verdicts
+            self._verdicts.append(verdicts)  # before the step: every step has its verdicts
             self._steps.append(step)

@@ -1,6 +1,5 @@
-"""A bench that trains: the config and its past, the session, the ghost, the verdicts, the cure that
-is being tried.
-"""
+"""A bench that trains: it owns the config and its undo list, the session, the ghost, the verdicts,
+and the remedy that is being tried."""
 
 from __future__ import annotations
 
@@ -32,13 +31,13 @@ __all__ = ["Training"]
 
 SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
 
-# Seconds that leaving waits for a step, for the disk and for the verdicts that a folder ends with:
-# below the 10 s after which `caveats_tui.terminal.guard` ends the program.
+# Seconds that leaving waits for the present step, for the disk and for the last verdicts: fewer
+# than the 10 s after which `caveats_tui.terminal.guard` ends the program.
 LEAVING = 8.0
 
 
 class Training:
-    """Trains ``config``, with a record each ``every`` steps. Runs are kept in ``place``, None for
+    """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
     nowhere; ``session`` makes the worker."""
 
     watching = False
@@ -62,8 +61,8 @@ class Training:
         self._make_session = session
         self._every = every
         self._place = place
-        self._said = ""  # the trouble that was last put into words
-        self._resuming = 0  # the run number that ends with the wait for a resumed run
+        self._said = ""  # the trouble that was reported last
+        self._resuming = 0  # the number that the resumed run will have
         self._past: list[RunConfig] = []
         self._pinned = False
         self._judge = Judge()
@@ -76,7 +75,8 @@ class Training:
         self.session = self._make_session(self.config, self._every, keeper)
 
     def end(self, *, discard: bool = False) -> None:
-        """Stop, with what is kept safe on disk; ``discard`` moves the present run to the trash."""
+        """Stop, after everything kept is safe on disk; ``discard`` moves the present run to the
+        trash."""
         self._forecaster.stop()
         session, folder = self.session, self.folder
         if session is None:
@@ -94,8 +94,8 @@ class Training:
         return None if keeper is None else keeper.folder
 
     def heed(self) -> None:
-        """Call once a frame: trouble beside the training is said once, by a notice and a note; a
-        run that was resumed brings its setup along."""
+        """Call once a frame: report each trouble beside the training once, by a notice and a note,
+        and take over the setup of a run that was resumed."""
         session = self.session
         if session is None:
             return
@@ -140,7 +140,7 @@ class Training:
         )
 
     def verdicts(self) -> tuple[Verdict, ...]:
-        """What holds of the present run, worst first. Judges the records that are new."""
+        """The verdicts on the present run, worst first. Judges the new records."""
         run = None if self.session is None else self.session.run
         if run is None:
             return ()
@@ -148,11 +148,11 @@ class Training:
             self._judge, self._judged = Judge(), run.history
         verdicts = advised(self.config, self._judge.look(run.history))
         found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
-        if found - self._found:  # news takes the place of what was said of an earlier key
+        if found - self._found:  # a new verdict replaces the message about an earlier key
             self.notice = ""
         self._found = found
         cure = self.cure
-        # Until the worker has taken the command, the run that failed is still there, and over.
+        # Until the worker takes the command, the present run is still the failed one, and is over.
         begun = cure is not None and cure.before is not run.history
         if cure is not None and begun and self.over and not cure.outcome:
             cure.settle(run.history, verdicts)
@@ -160,7 +160,7 @@ class Training:
         return verdicts
 
     def curable(self) -> Verdict | None:
-        """The worst verdict that has a remedy, None with a notice where there is none."""
+        """The worst verdict that has a remedy; where there is none, None and a notice."""
         verdict = next((v for v in self.verdicts() if v.next), None)
         if verdict is None:
             self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
@@ -212,17 +212,17 @@ class Training:
     # Looking back
 
     def look_back(self, records: int) -> None:
-        """Move the time cursor; a run in training has none."""
+        """A notice: a run in training has no time cursor."""
         self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
 
     def hasten(self, times: float) -> None:
-        """Play so many times as fast as now; training has no speed to choose."""
+        """A notice: training has no speed to choose."""
         self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
 
     # Changing the setup
 
     def apply(self, changes: Mapping[str, Any]) -> bool:
-        """Change the setup; False, with a notice, where that is not valid."""
+        """Change the setup; where the change is not valid, False and a notice."""
         try:
             config = self.config.changed(changes, "setup")
         except ConfigError as error:
@@ -274,7 +274,8 @@ class Training:
             self.session.single_step()
 
     def restart(self) -> None:
-        """Begin again from step 0, running if it was; the curves so far become the ghost."""
+        """Begin again from step 0, running if it was running; the curves so far become the
+        ghost."""
         self.notice = ""
         self.cure = None
         self.leave_ghost()
@@ -286,7 +287,7 @@ class Training:
         return None
 
     def resume(self, folder: Path) -> bool:
-        """Go on with a kept run, in its own folder; the present one is kept and left."""
+        """Continue a kept run in its own folder; the present run is kept and left."""
         if self.session is None:
             return True
         self.cure, self.notice = None, f"resuming {visible(folder.name)}"
@@ -314,7 +315,7 @@ class Training:
     # The ghost
 
     def leave_ghost(self, force: bool = False) -> None:
-        """Keep the present run's curves behind the next one, unless one is pinned."""
+        """Show the present run's curves behind the next run, unless another ghost is pinned."""
         trace = self.trace()
         if trace is None or self.session is None or (self._pinned and not force):
             return
@@ -324,7 +325,7 @@ class Training:
             self.ghost = label, trace
 
     def toggle_ghost(self) -> None:
-        """Pin the present run as the ghost; where there is a ghost, let it go."""
+        """Pin the present run as the ghost; if there is a ghost, remove it."""
         if self.ghost is not None:
             self.ghost, self._pinned = None, False
         else:

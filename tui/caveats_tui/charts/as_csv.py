@@ -1,4 +1,4 @@
-"""A chart's data as csv, short enough for a terminal's clipboard. Pure; it copies nothing."""
+"""The data of a chart as csv, short enough for a terminal's clipboard. It copies nothing itself."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST_CSV", "Copied", "copied"]
 
-# Bytes of csv. In base64, with the sequence around it, they are the 100,000 at which hterm and
-# others drop the whole of an OSC 52; xterm, kitty, foot, iTerm2 and tmux take more.
+# Bytes of csv. In base64, with the escape sequence around it, they make 100,000 bytes: hterm and
+# others drop an OSC 52 longer than that; xterm, kitty, foot, iTerm2 and tmux accept more.
 LARGEST_CSV = 74_994
 
 Cells = list[str]
@@ -29,20 +29,19 @@ Cells = list[str]
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """The csv, None where none is copied, and the sentence about it."""
+    """The csv, None if there is none to copy, and the sentence about it."""
 
     text: str | None
     sentence: str
 
 
 def copied(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -> Copied:
-    """What is drawn in a ``view`` (as the lab's panels name them) as csv of at most
-    `LARGEST_CSV` bytes; ``picture`` is what the network said of a plane or a line, where that is
-    shown.
+    """What a ``view`` (named as in the lab's panels) shows, as csv of at most `LARGEST_CSV` bytes;
+    ``picture`` is the network's answer over a plane or a line, if the view shows one.
 
-    Curves over the steps hold every record, also those after a time cursor; where they would be too
-    large, every second one, third, and so on, always with the last. Everything else is copied whole
-    or not at all. The ghost is left out: it is of another run.
+    Curves over the steps contain every record, also those after a time cursor. If they are too
+    large, every second record is taken, or every third and so on, always with the last. Everything
+    else is copied whole or not at all. The ghost is left out, because it belongs to another run.
     """
     rows = table(view, trace, picture)
     if len(rows) < 2:
@@ -52,16 +51,16 @@ def copied(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) 
     if len(text) <= LARGEST_CSV:
         return Copied(text, f"copied {count:,} row{'s' * (count > 1)} of csv, {size(text)}")
     if rows[0][0] != "step":
-        return Copied(None, f"not copied: {size(text)} of csv are too much for a terminal")
+        return Copied(None, f"not copied: {size(text)} of csv are too large for a terminal")
     stride = math.ceil(len(text) / LARGEST_CSV)
     while len(thinner := written(thinned(rows, stride))) > LARGEST_CSV:
         stride += 1
     kept = len(thinned(rows, stride)) - 1
-    return Copied(thinner, f"copied {kept:,} of {count:,} records, what fits: export writes all")
+    return Copied(thinner, f"copied {kept:,} of {count:,} records, all that fit: export writes all")
 
 
 def thinned(rows: Sequence[Cells], stride: int) -> list[Cells]:
-    """The head, and every ``stride``-th row back from the last."""
+    """The heading, and every ``stride``-th row, counted back from the last."""
     return [rows[0], *rows[:0:-stride][::-1]]
 
 
@@ -72,7 +71,7 @@ def written(rows: Sequence[Cells]) -> str:
 
 
 def table(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -> list[Cells]:
-    """Head and rows; the head alone, or nothing, where there are no data."""
+    """The heading and the rows; where there are no data, the heading alone or nothing."""
     if view == "boundary":
         return [] if picture is None else regions(cast("Plane", picture))
     if view == "fit":
@@ -83,7 +82,7 @@ def table(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -
 
 
 def over_steps(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
-    """A row a record, a column a layer."""
+    """One row for each record, one column for each layer."""
 
     def make(trace: Trace) -> list[Cells]:
         values = trace.snapshot.layers(measure)  # (records, layers)
@@ -109,7 +108,8 @@ def losses(trace: Trace) -> list[Cells]:
 
 
 def across(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
-    """A row a layer: at step 0, at the record shown, and what theory predicts of step 0."""
+    """One row for each layer: its value at step 0, at the record shown, and what theory predicts
+    for step 0."""
 
     def make(trace: Trace) -> list[Cells]:
         values = trace.seen.layers(measure)
@@ -140,7 +140,7 @@ def activations(trace: Trace) -> list[Cells]:
 
 
 def neurons(trace: Trace) -> list[Cells]:
-    """A row a unit of the hidden layers, counted from 0, at the record shown."""
+    """One row for each hidden unit, counted from 0 in its layer, at the record shown."""
     rows = [
         [layer, str(unit), UNIT_STATES[code]]
         for layer, states in zip(trace.layers[:-1], trace.seen.states[-1][:-1], strict=True)
@@ -150,7 +150,8 @@ def neurons(trace: Trace) -> list[Cells]:
 
 
 def regions(seen: Plane) -> list[Cells]:
-    """A row a cell of the map, at its middle, with the class that the network gives it."""
+    """One row for each cell of the map: its middle, and the class that the network predicts
+    there."""
     height, width = seen.classes.shape
     (left, bottom), (right, top) = seen.corners.tolist()
     rows = [
@@ -166,7 +167,7 @@ def regions(seen: Plane) -> list[Cells]:
 
 
 def fitted(seen: FittedCurve) -> list[Cells]:
-    """What the network says along the line; the targets are the data set's own."""
+    """The network's output along the line, and the targets of the data set."""
     rows = [[cell(float(x)), cell(float(y))] for x, y in zip(seen.grid, seen.output, strict=True)]
     return [["x", "network"], *rows]
 

@@ -1,6 +1,6 @@
-"""The drawing process: charts in on stdin, rows out on stdout. Knows no app.
+"""The drawing process: reads charts from stdin and writes rows to stdout.
 
-Run as ``python -m caveats_tui.charts.child PARENT_PID``. Ends by itself when the app does.
+Run as ``python -m caveats_tui.charts.child PARENT_PID``. It ends by itself when the app ends.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["serve"]
 
 
 def serve(source: int, sink: int, parent: int) -> None:
-    """Draw until ``source`` closes or process ``parent`` is gone. A request is ``(key, chart)``,
-    its answer a `Drawn` (with seconds of CPU), or a sentence when the chart could not be drawn."""
+    """Draw until ``source`` closes or process ``parent`` is gone. A request is ``(key, chart)``.
+    The answer is a `Drawn` (with seconds of CPU), or a sentence if the chart could not be drawn."""
     from caveats_tui.charts.draw import draw
 
     while True:
         try:
             key, chart = receive(source, patience=5)
         except TimeoutError:
-            # a process that the app forked may hold the pipe open after the app was killed
+            # after the app was killed, a process that it forked may still hold the pipe open
             if os.getppid() != parent:
                 return
             continue
@@ -41,9 +41,9 @@ def serve(source: int, sink: int, parent: int) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)  # the network in training comes first
+    os.nice(5)  # so that training gets the cores first
     sink = os.dup(1)
-    os.dup2(2, 1)  # plotext prints its notes: they must not fall among the answers
+    os.dup2(2, 1)  # plotext prints notes, which must not get between the answers
     with contextlib.suppress(EOFError, OSError):
         serve(0, sink, int(sys.argv[1]))
 

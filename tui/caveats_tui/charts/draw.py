@@ -1,9 +1,9 @@
 """Draws a chart with plotext and reads the cells back as rows. Runs in the drawing process.
 
-plotext only ever gets numbers between 0 and 1, on a grid of its own pixels: a NaN aborts the whole
-process there, its log axis ignores explicit limits once ticks are set (6.1.0), and a far outlier
-makes it interpolate a line of as many points as pixels lie between. So scaling, logs, ticks and
-clipping are done here, and plotext places, joins and merges.
+plotext only ever gets numbers between 0 and 1, on a grid of its own pixels. Scaling, logs, ticks
+and clipping are done here, for three reasons: a NaN aborts the whole process in plotext; its log
+axis ignores explicit limits once ticks are set (6.1.0); and for a far outlier it interpolates a
+line with as many points as there are pixels up to it. plotext places, joins and merges the points.
 """
 
 from __future__ import annotations
@@ -67,8 +67,10 @@ class _Scale:
 
 
 def draw(chart: Chart) -> Rows:
-    """The chart as exactly ``chart.height`` rows of exactly ``chart.width`` cells. Any numbers are
-    accepted; what cannot be drawn is left out and flagged at the canvas' edge."""
+    """The chart as exactly ``chart.height`` rows of exactly ``chart.width`` cells.
+
+    Any numbers are accepted; what cannot be drawn is left out and marked at the edge of the canvas.
+    """
     if chart.width < 1 or chart.height < 1:
         return ()
     _, across, down, *_ = _DRAWN_WITH[chart.charset]
@@ -104,7 +106,7 @@ def draw(chart: Chart) -> Rows:
 
 
 def _blank(chart: Chart) -> Any:
-    """plotext's one figure, emptied, of the chart's size, its axes from 0 to 1 and hidden."""
+    """plotext's only figure, emptied, with the chart's size and hidden axes from 0 to 1."""
     plotext.terminal.limit(False, False)
     figure = plotext.figure
     figure.clear()
@@ -118,7 +120,7 @@ def _blank(chart: Chart) -> Any:
 
 
 def _annotate(chart: Chart, x: _Scale, y: _Scale, notes: _Notes) -> None:
-    """Name the marks at their top and the curves where they end."""
+    """Write the names of marks at their top and the names of curves at their end."""
     for mark in chart.marks:
         if (cell := x.cell(mark.x)) is not None:
             notes.write(0, cell + 1, mark.label, mark.colour)
@@ -139,8 +141,8 @@ class _Notes:
         self._taken: set[tuple[int, int]] = set()
 
     def write(self, row: int, column: int, text: str, colour: int) -> None:
-        """Write at a cell of the canvas, or the next free one to its right; nothing where the
-        canvas ends first."""
+        """Write at a cell of the canvas, or at the next free one to its right; write nothing if
+        there is no room."""
         length = len(text)
         for start in range(max(0, column), self._columns - length + 1):
             cells = {(row, start + k) for k in range(length)}
@@ -184,7 +186,7 @@ def _y_limits(chart: Chart) -> Limits:
 def _x_ticks(chart: Chart, scale: _Scale) -> tuple[tuple[float, str], ...]:
     if chart.x_ticks is None:
         return ticks((scale.low, scale.high), max(2, min(8, scale.cells // 9)))
-    shown, free = [], -1  # the first column that no label has taken
+    shown, free = [], -1  # the first column without a label
     for value, label in chart.x_ticks:
         cell = scale.cell(value)
         if cell is None or cell - len(label) // 2 < free:
@@ -223,14 +225,14 @@ def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
 
 
 def _letter(label: str) -> str:
-    """The character that draws a named curve in ascii, where shape has to stand in for colour:
-    the last digit of a layer, the first letter of a word."""
+    """The character that draws a named curve in ASCII, where its shape replaces colour: the last
+    digit of a layer, the first letter of a word."""
     letter = label[-1:] if label[-1:].isdigit() else label[:1]
     return letter if letter.isascii() else ""
 
 
 def _bends(px: Floats, py: Floats) -> tuple[Floats, Floats]:
-    """Without the inner points of level stretches: the same pixels from fewer points (plotext's
+    """The points without those inside level stretches: the same pixels from fewer points (plotext's
     cost is linear in points)."""
     if px.size < 3:
         return px, py
@@ -240,8 +242,9 @@ def _bends(px: Floats, py: Floats) -> tuple[Floats, Floats]:
 
 
 def _dotted(px: Floats, py: Floats, pixels: int, pitch: int) -> tuple[Floats, Floats]:
-    """A dot at every ``pitch``-th pixel column, the columns fixed to the canvas: a dotted line that
-    does not crawl as the curve grows. A stretch between two such columns keeps its first point."""
+    """A dot at every ``pitch``-th pixel column. The columns are fixed to the canvas, so that a
+    dotted line does not move as the curve grows. A stretch between two such columns keeps its first
+    point."""
     columns = (np.arange(0, pixels, pitch) + 0.5) / pixels
     columns = columns[(columns >= px[0]) & (columns <= px[-1])]
     if columns.size == 0:
@@ -270,15 +273,15 @@ def _join(parts: list[tuple[Floats, Floats]], symbol: str, colour: int) -> None:
 
 
 def _draw_signal(signal: Any) -> None:
-    # plotext looks through every point for colours that its automatic palette should then avoid:
-    # half of all the time, for a palette that is never asked here
+    # plotext searches every point for colours that its automatic palette should avoid. That takes
+    # half of the time, and the palette is not used here.
     signal._get_unique_pixels = list
     plotext.figure.draw(signal)
 
 
 def _rows(text: str) -> Rows:
-    """plotext's coloured text as runs. Only its foreground colours are used. Blanks join the run
-    before them whatever its colour: fewer runs, fewer bytes to the terminal."""
+    """plotext's coloured text as rows of spans. Only its foreground colours are used. Blanks join
+    the span before them, whatever its colour: fewer spans, fewer bytes to the terminal."""
     return tuple(_row(line) for line in text.removesuffix("\n").split("\n"))
 
 

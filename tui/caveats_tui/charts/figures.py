@@ -1,7 +1,7 @@
-"""What each chart of the lab shows: from a run's records to a `Chart`. Pure; draws nothing.
+"""What each chart of the lab shows: makes a `Chart` from a run's records, and draws nothing.
 
-Layers take the ordered palette, first to last; the ghost comes first and dim, so that the present
-run lies on top.
+Layers take the ordered palette, first to last. The ghost comes first and is dim, so that the
+present run lies on top.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = [
     "short",
 ]
 
-MOST_CURVES = 10  # more lines than this in a dozen rows are a blot, and each costs 10 ms to draw
+MOST_CURVES = 10  # more cannot be told apart in a dozen rows, and each takes 10 ms to draw
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A chart of the lab: its title and what it makes of a run and its ghost."""
+    """A chart of the lab: its title, and the function that makes it from a run and its ghost."""
 
     title: str
     make: Callable[[Trace, Trace | None, Look, Limits | None], Chart]
@@ -43,7 +43,7 @@ class Figure:
 
 
 def evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` of ``count`` places, evenly spaced, the first and the last among them."""
+    """At most ``most`` of ``count`` indices, evenly spaced, with the first and the last."""
     if count <= most:
         return list(range(count))
     return sorted({round(i * (count - 1) / max(1, most - 1)) for i in range(most)})
@@ -78,7 +78,7 @@ def span(traces: list[Trace]) -> Limits:
 
 
 def fitted(curves: list[Curve], log: bool, previous: Limits | None) -> Limits | None:
-    """Limits around what can be drawn, kept from frame to frame while they serve."""
+    """Axis limits around what can be drawn; they stay from frame to frame while they fit."""
     values = np.concatenate([c.y for c in curves]) if curves else np.empty(0)
     values = values[np.isfinite(values)]
     if log:
@@ -89,7 +89,7 @@ def fitted(curves: list[Curve], log: bool, previous: Limits | None) -> Limits | 
 
 
 def predicted(trace: Trace, measure: str) -> Floats | None:
-    """What theory predicts of a measure at step 0, (layers,), None where it says nothing."""
+    """The prediction of a measure at step 0, (layers,); None where theory says nothing."""
     said = trace.prediction
     if said is None:
         return None
@@ -103,7 +103,8 @@ def predicted(trace: Trace, measure: str) -> Floats | None:
 
 
 def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curve]:
-    """A dotted stub at the left edge for each layer: where theory puts it at step 0."""
+    """A short dotted line at the left edge for each layer: the value that theory predicts at step
+    0."""
     values = predicted(trace, measure)
     if values is None:
         return []
@@ -147,8 +148,8 @@ def chart(
 
 
 def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
-    """A figure with one curve a hidden layer of a number of units, from 0 up to the most there
-    are."""
+    """A figure with one curve for each hidden layer: a number of units, from 0 up to the largest
+    number."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
         curves = [
@@ -168,7 +169,7 @@ def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
 
 
 def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
-    """A figure with one curve a layer of a measure, the output layer's too."""
+    """A figure with one curve of a measure for each layer, the output layer too."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
         curves = [
@@ -184,7 +185,7 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
 
 
 def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-    """Loss on the axis; accuracy laid over it, 0 at the bottom and 1 at the top."""
+    """The loss on the axis, and over it the accuracy, with 0 at the bottom and 1 at the top."""
     losses: list[Curve] = []
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None:
@@ -206,7 +207,7 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
 
 
 def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
-    """A share from 0 to 1 as heights on another axis: its bottom is 0, its top is 1."""
+    """Values from 0 to 1 as heights on another axis: 0 at its bottom, 1 at its top."""
     low, high = y
     if log:
         heights: Floats = low * (high / low) ** share
@@ -216,8 +217,8 @@ def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
 
 
 def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
-    """A figure of a measure against the layer: now, at step 0 (dim), and what theory predicts of
-    step 0 (dotted, with the band that holds about 95 % of networks where it is known)."""
+    """A figure of a measure against the layer: now, at step 0 (dim), and predicted for step 0
+    (dotted, with the band that holds about 95 % of networks where it is known)."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
         values = trace.seen.layers(measure)  # (records, layers)
@@ -258,8 +259,8 @@ def across_layers(curves: list[Curve], count: int, look: Look, y: Limits | None)
 
 
 def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-    """Mean of each hidden layer's activation, layer by layer, with one standard deviation around
-    it; the newest record, the first one dim behind it."""
+    """The mean of each hidden layer's activation, layer by layer, with one standard deviation
+    around it: the newest record, and dim behind it the first."""
     curves: list[Curve] = []
     snapshot = trace.seen
     count = len(trace.layers) - 1
@@ -284,7 +285,7 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
 
 
 def fit(seen: FittedCurve, look: Look) -> Chart:
-    """A regression on one input: the targets as points, what the network says as a line."""
+    """A regression on one input: the targets as points, the network's output as a line."""
     points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
     colour = series_colour("accuracy", dark=look.dark)
     line = Curve(seen.grid, seen.output, colour, "line", "network")

@@ -1,6 +1,7 @@
-"""Pictures made of cells: the neuron map and the decision boundary. Pure; they give rows.
+"""Pictures made of cells: the neuron map and the decision boundary, as rows.
 
-UnitStates and classes differ in shape as well as colour, so that neither is read by colour alone.
+Unit states and classes differ in shape as well as colour, so that they can be told apart without
+colour.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ _BADNESS = np.array([3, 2, 1, 0, 4])
 
 
 def neuron_map(states: UnitStates, names: Sequence[str], look: Look) -> Rows:
-    """One cell a neuron, one row a layer (wrapped where it is wide); a legend below, worst first.
+    """One cell for each neuron, one row for each layer (wrapped if it is wide), and a legend below,
+    worst state first.
 
-    Where all neurons do not fit, several share a cell and the worst of them is shown; where all
-    layers do not, evenly spaced ones are, the first and the last among them.
+    If not all neurons fit, several share a cell, which shows the worst of them; if not all layers
+    fit, evenly spaced ones are shown, with the first and the last.
     """
     width, height = look.width, look.height
     shapes = _SHAPES[look.charset != "ascii"]
@@ -47,7 +49,7 @@ def neuron_map(states: UnitStates, names: Sequence[str], look: Look) -> Rows:
     legend = [
         f"{shapes[code]} {UNIT_STATES[code]} {counts[code]}" for code in _BADNESS if counts[code]
     ]
-    for lines in (1, 2):  # as few as the legend needs, two only where there is room for them
+    for lines in (1, 2):  # as few as the legend needs; two only if there is room
         high = max(1, height - lines)
         drawn, shared = arranged(states, room, high)
         below = filled(legend + remarks(len(drawn), len(states), shared), width)
@@ -68,7 +70,8 @@ def neuron_map(states: UnitStates, names: Sequence[str], look: Look) -> Rows:
 
 
 def arranged(states: UnitStates, room: int, high: int) -> tuple[list[int], int]:
-    """Which layers are shown in ``high`` rows of ``room`` cells, and how many neurons a cell."""
+    """Which layers are shown in ``high`` rows of ``room`` cells, and how many neurons share a
+    cell."""
     drawn = evenly(len(states), high)
     shared = 1
     while shared < 4096 and wrapped([states[i] for i in drawn], shared, room) > high:
@@ -77,13 +80,13 @@ def arranged(states: UnitStates, room: int, high: int) -> tuple[list[int], int]:
 
 
 def remarks(drawn: int, layers: int, shared: int) -> list[str]:
-    """What is not as a person would take it: layers left out, neurons that share a cell."""
+    """What the user must know to read the map: layers left out, neurons that share a cell."""
     said = [f"{drawn} of {layers} layers"] if drawn < layers else []
     return [*said, f"{shared} a cell, the worst shown"] if shared > 1 else said
 
 
 def filled(parts: list[str], width: int) -> list[str]:
-    """The parts in lines of at most ``width`` cells."""
+    """The parts, joined to lines of at most ``width`` cells."""
     lines = [""]
     for part in parts:
         longer = f"{lines[-1]}  {part}" if lines[-1] else part
@@ -95,7 +98,7 @@ def filled(parts: list[str], width: int) -> list[str]:
 
 
 def wrapped(states: UnitStates, shared: int, room: int) -> int:
-    """The rows that layers take with ``shared`` neurons in each of ``room`` cells."""
+    """How many rows the layers need if ``shared`` neurons share each of ``room`` cells."""
     return sum(-(-cells(len(state), shared) // room) for state in states)
 
 
@@ -104,7 +107,7 @@ def cells(neurons: int, shared: int) -> int:
 
 
 def grouped(state: npt.NDArray[np.uint8], shared: int) -> npt.NDArray[np.uint8]:
-    """The worst state of each ``shared`` neurons, (cells,)."""
+    """The worst state in each group of ``shared`` neurons, (cells,)."""
     if shared == 1:
         return state
     padded = np.full(cells(len(state), shared) * shared, 4, np.int64)
@@ -126,16 +129,16 @@ def cells_of(codes: npt.NDArray[np.uint8], shapes: str, colour: int, dark: bool)
     ]
 
 
-# Backgrounds of regions (quiet) and colours of points (loud), one pair a class.
+# For each class, a pale background of its region and a strong colour of its points.
 _REGIONS = ((24, 52, 22, 58, 53, 23), (153, 224, 194, 230, 225, 195))
 _POINTS = ((81, 210, 120, 227, 219, 123), (25, 124, 22, 94, 90, 23))
 
 
 def boundary_map(seen: Plane, *, dark: bool = True, charset: Charset = "braille") -> Rows:
-    """Which class each cell of the plane is given, with rows of data on it.
+    """The class that the network predicts in each cell of the plane, with rows of data on it.
 
-    A point is × where the network is wrong. In ascii a region is filled with the small letter of
-    its class, a point is its capital, or # where the network is wrong.
+    A point is × where the network is wrong. In ASCII a region is filled with the small letter of
+    its class; a point is the capital letter, or # where the network is wrong.
     """
     classes = seen.classes
     height, width = classes.shape

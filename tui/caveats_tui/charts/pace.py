@@ -1,4 +1,4 @@
-"""When the next frame may be drawn, from what frames have cost so far. Pure but for its clock."""
+"""When the next frame may be drawn, judged by the cost of earlier frames."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ class Cost(NamedTuple):
     write: float = 0.0
 
 
-# The share of each that frames may take. Training waits up to 5 ms for the GIL at every torch call
-# it makes while the app draws: 10 % of drawing became 30 % of lost training, 3 % were not seen.
-# A slow line blocks the app's writer, so a tenth of its time is left to frames, the rest to keys.
+# The share of each cost that frames may take. While the app draws, training waits up to 5 ms for
+# the GIL at every torch call: 10 % of drawing cost 30 % of the training speed, 3 % cost nothing
+# that could be measured. A slow line blocks the app's writer, so frames get a tenth of its time,
+# and keys the rest.
 _BUSY = Cost(app=0.03, child=0.10, write=0.10)
 _IDLE = Cost(app=0.25, child=0.50, write=0.25)
 BUSY_FPS = 2.0
-_SLOWEST = 5.0  # seconds: a screen that moves less looks dead
-_EASE = 0.3  # how fast a lower cost is believed; a higher one is at once
+_SLOWEST = 5.0  # seconds: a screen that changes less often looks frozen
+_EASE = 0.3  # how fast the estimate falls to a lower cost; it rises to a higher cost at once
 
 
 def interval(cost: Cost, *, busy: bool, fps: float, busy_fps: float = BUSY_FPS) -> float:
-    """Seconds between frames of this cost: at most ``fps`` a second, and ``busy_fps`` while
-    training is ``busy``."""
+    """Seconds between frames of this cost: at most ``fps`` frames a second, and at most
+    ``busy_fps`` while training is ``busy``."""
     shares = _BUSY if busy else _IDLE
     fastest = 1.0 / (min(fps, busy_fps) if busy else fps)
     needed = max(spent / share for spent, share in zip(cost, shares, strict=True))
@@ -38,7 +39,8 @@ def interval(cost: Cost, *, busy: bool, fps: float, busy_fps: float = BUSY_FPS) 
 
 
 class Pace:
-    """Ask ``wait`` before a frame, ``begin`` it, and ``spend`` each cost as it becomes known."""
+    """Ask ``wait`` before a frame, call ``begin`` when it starts, and ``spend`` for each cost when
+    it is known."""
 
     def __init__(
         self,

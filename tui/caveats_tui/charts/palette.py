@@ -1,9 +1,9 @@
-"""The colours of charts: an ordered palette over layers and a few named series. Knows no chart.
+"""The colours of charts: an ordered palette over layers, and a few named series.
 
 Every colour is an index of the xterm-256 cube (16 to 255): tmux and plain SSH terminals show these
-as they are and grey or shift any other. The layer palette runs violet to yellow with rising
-lightness, as viridis does (Smith and van der Walt, 2015), so that the order of layers is read from
-lightness alone by a colour-blind reader or in a grey print.
+unchanged, and change all other colours. The layer palette goes from violet to yellow with rising
+lightness, like viridis (Smith and van der Walt, 2015), so that lightness alone shows the order of
+layers, for a colour-blind reader and in a grey print.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ __all__ = ["SERIES", "Series", "dim_layer_colour", "layer_colour", "rgb", "serie
 
 Series = Literal["loss", "accuracy", "loss_dim", "accuracy_dim", "theory", "mark", "axis"]
 
-# Stops hand-picked near viridis by hue (OKLab) such that luminance rises at each step, also as
-# protanopes and deuteranopes see it (Viénot 1999). Dark ones keep 3:1 against
-# #1e1e1e, light ones 2.5:1 against #e0e0e0: there viridis ends at ochre, since yellow would vanish.
+# Stops chosen by hand near the hues of viridis (OKLab), so that luminance rises at each step, also
+# as protanopes and deuteranopes see it (Viénot 1999). On dark, contrast is at least 3:1 against
+# #1e1e1e; on light, 2.5:1 against #e0e0e0: there the palette ends at ochre, as yellow is too pale.
 _DARK = (97, 99, 69, 74, 43, 113, 149, 191, 227)
 _LIGHT = (53, 55, 61, 30, 65, 100, 136)
 _DARK_DIM = (55, 60, 24, 24, 23, 58, 58, 100, 100)
@@ -43,22 +43,22 @@ def _stop(stops: tuple[int, ...], index: int, count: int) -> int:
 
 
 def layer_colour(index: int, count: int, *, dark: bool = True) -> int:
-    """The xterm-256 index for layer ``index`` (from 0) of ``count``, on a dark or a light theme."""
+    """The xterm-256 index of layer ``index`` (from 0) of ``count``, on a dark or a light theme."""
     return _stop(_DARK if dark else _LIGHT, index, count)
 
 
 def dim_layer_colour(index: int, count: int, *, dark: bool = True) -> int:
-    """The same layer in the ghost of an earlier run: nearer to the background, hue kept."""
+    """The colour of the same layer in the ghost: the same hue, nearer to the background."""
     return _stop(_DARK_DIM if dark else _LIGHT_DIM, index, count)
 
 
 def series_colour(name: Series, *, dark: bool = True) -> int:
-    """The xterm-256 index of a series that is no layer."""
+    """The xterm-256 index of a series that is not a layer."""
     return SERIES[name][0 if dark else 1]
 
 
 def rgb(index: int) -> tuple[int, int, int]:
-    """The red, green and blue that xterm gives to a cube or grey index (16 to 255)."""
+    """The red, green and blue that xterm shows for a cube or grey index (16 to 255)."""
     if not 16 <= index <= 255:
         raise ValueError(f"{index} is no fixed xterm-256 colour")
     if index >= 232:

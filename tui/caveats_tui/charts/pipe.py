@@ -1,6 +1,7 @@
-"""Whole messages over a pair of pipes between the app and its drawing process; knows no chart.
+"""Whole messages over a pair of pipes between the app and its drawing process.
 
-Messages are pickles: both ends are the same installation of this program, started by each other.
+Messages are pickles, which is safe because both ends belong to the same installation of this
+program.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def send(fd: int, message: object) -> None:
 
 
 def receive(fd: int, patience: float) -> Any:
-    """Read one message; raises EOFError when the other end is gone, TimeoutError when it stays
-    silent for ``patience`` seconds (a message once begun may take as long as it needs)."""
+    """Read one message. Raises EOFError when the other end is gone, and TimeoutError when it stays
+    silent for ``patience`` seconds (a message that has begun may take as long as it needs)."""
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     if not poll.poll(patience * 1000):

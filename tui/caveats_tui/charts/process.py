@@ -1,7 +1,8 @@
-"""Runs the drawing process beside the app: charts go out, rows come back, and a death is survived.
+"""Runs the drawing process beside the app: sends charts, receives rows, and starts a new process if
+one dies.
 
-plotext costs about 10 ms a chart and can abort its whole process, so neither happens in the app.
-Nothing here blocks the caller: a thread writes, waits (without the GIL) and reads.
+plotext takes about 10 ms for a chart and can abort its whole process, so it does not run in the
+app. Nothing here blocks the caller: a thread writes, waits (without the GIL) and reads.
 """
 
 from __future__ import annotations
@@ -18,20 +19,21 @@ from caveats_tui.charts.spec import Chart, Drawn
 
 __all__ = ["ChartProcess"]
 
-_STRIKES = 3  # failures in a row after which a chart is not tried again
-_SLOW = 10.0  # seconds: a drawing takes some 10 ms, so this one hangs
+_STRIKES = 3  # after so many failures in a row a chart is not tried again
+_SLOW = 10.0  # seconds: drawing takes some 10 ms, so a drawing that takes this long hangs
 
 
 def _nothing(*_: object) -> None:
-    """The callback of a caller who asked for none."""
+    """The default callback: does nothing."""
 
 
 class ChartProcess:
     """Draws charts in a process of its own.
 
-    ``on_ready()`` is called once all that was asked for is drawn, then not before the next `poll`;
-    ``on_trouble(key, sentence)`` once for each chart that fails, until it succeeds again. Both are
-    called on the thread of this object: hand over with ``loop.call_soon_threadsafe``.
+    ``on_ready()`` is called once all requested charts are drawn, and then not again before the next
+    `poll`. ``on_trouble(key, sentence)`` is called once for each chart that fails, and again only
+    after that chart has succeeded. Both are called on this object's thread, so pass them on with
+    ``loop.call_soon_threadsafe``.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class ChartProcess:
 
     @property
     def idle(self) -> bool:
-        """Whether all that was asked for has been drawn and fetched."""
+        """Whether all requested charts have been drawn and fetched."""
         with self._wake:
             return not (self._waiting or self._drawing or self._drawn)
 
@@ -69,15 +71,15 @@ class ChartProcess:
         self._thread.start()
 
     def submit(self, key: str, chart: Chart) -> None:
-        """Ask for a chart. Of several waiting under one key the newest is drawn. The arrays must
-        not change afterwards: they are read on another thread."""
+        """Request a chart. If several wait under one key, only the newest is drawn. The arrays must
+        not change afterwards, because another thread reads them."""
         with self._wake:
             if self._strikes[key] < _STRIKES:
                 self._waiting[key] = chart
                 self._wake.notify()
 
     def poll(self) -> tuple[Drawn, ...]:
-        """What came back since the last call, the newest for each key."""
+        """The charts drawn since the last call, the newest for each key."""
         with self._wake:
             drawn = tuple(self._drawn.values())
             self._drawn.clear()
@@ -85,7 +87,7 @@ class ChartProcess:
         return drawn
 
     def stop(self) -> None:
-        """End the process and the thread; no process is left. May be called twice."""
+        """End the process and the thread, so that no process is left. May be called twice."""
         with self._wake:
             self._stopping = True
             self._waiting.clear()
@@ -101,7 +103,7 @@ class ChartProcess:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         # Not multiprocessing: its spawn imports the program's main module again, and leaves a
-        # resource tracker. A session of its own keeps ctrl-c and ctrl-z of the terminal away.
+        # resource tracker. In a session of its own, the process gets no ctrl-c or ctrl-z.
         one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "caveats_tui.charts.child", str(os.getpid())],
@@ -134,7 +136,7 @@ class ChartProcess:
                 self._settle(key, answer)
 
     def _attempt(self, key: str, chart: Chart) -> Drawn | str:
-        """The chart drawn, or a sentence saying why not."""
+        """The drawn chart, or a sentence saying why it could not be drawn."""
         try:
             child = self._living()
         except OSError as error:
@@ -174,8 +176,9 @@ class ChartProcess:
                 self._drawn[key] = answer
             else:
                 self._strikes[key] += 1
-            # Told at the end of a batch, so that four charts cost the app one repaint and not four;
-            # or when a chart comes round again, so that a steady stream of requests shows too.
+            # The app is told at the end of a batch, so that four charts cost one repaint and not
+            # four; or when a chart is drawn again before that, so that a steady stream of requests
+            # shows too.
             tell = bool(self._drawn) and not self._told and (again or not self._waiting)
             self._told = self._told or tell
         if isinstance(answer, str) and self._strikes[key] == 1:

@@ -1,4 +1,5 @@
-"""Numbers made fit for an axis: gaps, decimation, limits that stick, ticks. Knows no drawing."""
+"""Prepares numbers for an axis: finds gaps, thins points, chooses limits and ticks. Draws
+nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +25,10 @@ __all__ = [
 ]
 
 Limits: TypeAlias = tuple[float, float]
-# Beyond this a value counts as not finite: differences of two such would overflow.
+# A larger value counts as not finite, because the difference of two such values would overflow.
 _HUGE = 1e300
-# An axis shows at least this share of its values' size: the last digits of a loss that stands still
-# are noise, and would need labels of ten characters.
+# An axis spans at least this share of its values' size: if a loss stands still, its last digits are
+# noise, and showing them would need labels of ten characters.
 _LEAST_SPAN = 0.02
 
 Flag: TypeAlias = tuple[float, Literal["above", "below"]]
@@ -35,9 +36,9 @@ Flag: TypeAlias = tuple[float, Literal["above", "below"]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clean:
-    """A series split at what cannot be drawn. ``flags`` has the x of each gap's first bad point and
-    the side it left by: ``below`` for a value of 0 or less on a log axis, ``above`` for the
-    rest."""
+    """A series split at the points that cannot be drawn. ``flags`` has the x of the first bad point
+    of each gap, and the side at which it left: ``below`` for a value of 0 or less on a log axis,
+    ``above`` for the rest."""
 
     segments: tuple[tuple[Floats, Floats], ...]  # each (n_i,), (n_i,)
     flags: tuple[Flag, ...]
@@ -87,10 +88,11 @@ def decimate(
 ) -> tuple[Floats, Floats]:
     """Thin a series to what ``columns`` columns can show: (k,), (k,).
 
-    Keeps the lowest and the highest drawable point of each column, and the first and the last, so
-    that no extreme is lost; at most ``2 * columns + 2`` drawable points remain. Of each run of bad
-    points between two kept ones the first stays, so that `clean` still finds the gap. Points
-    outside ``x_limits`` are dropped. Each pass is linear in n: 10,000 points take about 0.6 ms.
+    Keeps the lowest and the highest drawable point of each column, and the first and the last
+    point, so that no extreme is lost; at most ``2 * columns + 2`` drawable points remain. Where bad
+    points lie between two kept points, the first of them is kept, so that `clean` still finds the
+    gap. Points outside ``x_limits`` are dropped. Each pass is linear in n: 10,000 points take about
+    0.6 ms.
     """
     low, high = x_limits
     inside = ~((x < low) | (x > high))
@@ -137,18 +139,18 @@ def _step(least: float) -> float:
 
 
 def upper_step(value: float) -> float:
-    """The smallest of 1, 2, 5 × 10ⁿ that is not below ``value``: an axis from 0 that grows with a
-    run changes its scale a few times instead of at each frame."""
+    """The smallest of 1, 2, 5 × 10ⁿ that is not below ``value``. With it, an axis from 0 that grows
+    with a run changes its scale a few times instead of at each frame."""
     return max(_step(value), value) if value > 0 else 1.0
 
 
 def limits(low: float, high: float, previous: Limits | None = None, *, log: bool = False) -> Limits:
-    """Axis limits around the data, which keep ``previous`` while it serves.
+    """Axis limits around the data; they keep ``previous`` while it fits.
 
-    They move in steps (whole decades with ``log``, else multiples of 1, 2 or 5 × 10ⁿ) and shrink
-    only when the data would fill less than two fifths of the old axis: a steady axis leaves most
-    cells of a chart as they were. Raises ValueError when a bound is beyond
-    ±1e300, NaN, or not positive with ``log``.
+    Limits move in steps (whole decades with ``log``, else multiples of 1, 2 or 5 × 10ⁿ), and shrink
+    only when the data would fill less than two fifths of the old axis. So most cells of a chart
+    stay the same from frame to frame. Raises ValueError when a bound is beyond ±1e300, NaN, or not
+    positive with ``log``.
     """
     if not -_HUGE <= low <= high <= _HUGE or (log and low <= 0):
         raise ValueError(f"no axis from {low} to {high}")
@@ -201,7 +203,7 @@ def _decimals(step: float) -> int:
 
 
 def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, str], ...]:
-    """At most ``most`` pairs (value, short label) inside ``axis``; with ``log`` whole decades."""
+    """At most ``most`` pairs (value, short label) inside ``axis``; with ``log``, whole decades."""
     low, high = axis
     if most < 1 or not is_axis(axis, log=log):
         return ()

@@ -1,6 +1,6 @@
-"""What a chart shows and what drawing one gives back; knows neither plotext nor Textual.
+"""What a chart shows, and what the drawing process gives back; needs neither plotext nor Textual.
 
-Both sides of the pipe to the drawing process exchange these, so they are frozen and picklable.
+The app and the drawing process send these to each other, so they are frozen and picklable.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Charset: TypeAlias = Literal["braille", "block", "ascii"]
 Style: TypeAlias = Literal["line", "dots", "points"]
 
-# A span of cells of one look: text, foreground and background (xterm-256 index, None for the
-# widget's own), bold. Plain tuples: they compare and pickle several times faster than dataclasses.
+# Neighbouring cells that look the same: text, foreground and background (xterm-256 index, None for
+# the widget's own), bold. Plain tuples compare and pickle several times faster than dataclasses.
 Span: TypeAlias = tuple[str, int | None, int | None, bool]
 Row: TypeAlias = tuple[Span, ...]
 Rows: TypeAlias = tuple[Row, ...]
@@ -28,11 +28,11 @@ Rows: TypeAlias = tuple[Row, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curve:
-    """One series. ``x`` and ``y`` have shape (n,); whatever is not finite becomes a gap.
+    """One series. ``x`` and ``y`` have shape (n,); values that are not finite become gaps.
 
     ``style`` is ``line``, ``dots`` (theory: the same line, dotted) or ``points`` (a marker on each
-    point, joined by nothing). ``label`` is written where the curve ends, so that layers can be
-    told apart without colours: one or two characters.
+    point, no line). ``label`` has one or two characters and is written where the curve ends, so
+    that layers can be told apart without colours.
     """
 
     x: Floats  # (n,), in rising order
@@ -70,7 +70,7 @@ class Chart:
     x_label: str = ""
     x_ticks: tuple[tuple[float, str], ...] | None = None
     charset: Charset = "braille"
-    axis_colour: int = 245  # grey that reads on dark and light
+    axis_colour: int = 245  # a grey that can be read on dark and on light
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A chart that came back: its ``key``, its rows, and the seconds that drawing it took."""
+    """A drawn chart: its ``key``, its rows, and how many seconds the drawing took."""
 
     key: str
     rows: Rows

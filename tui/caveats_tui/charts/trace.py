@@ -1,4 +1,4 @@
-"""A run as charts need it. It holds what it is given and computes nothing."""
+"""A run in the form that charts need. It stores values and computes nothing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["Trace"]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A run as charts need it: its records, the names of its layers, how long it will be, what
-    theory predicts for it at step 0 where that is known, the record at which the person looks back,
-    None for the newest, and the history that all of it is of, which tells one run from the next."""
+    """A run in the form that charts need: its records, the names of its layers, its planned
+    ``steps``, and the prediction for step 0 if there is one. ``cursor`` is the record that the user
+    looks back at, None for the newest. ``history`` is where the records come from; it tells one run
+    from the next."""
 
     snapshot: Snapshot
     layers: tuple[str, ...]

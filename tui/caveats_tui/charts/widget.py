@@ -1,4 +1,4 @@
-"""The widget that shows rows of coloured runs and repaints only what changed; it draws nothing."""
+"""The widget that shows rows of coloured spans and repaints only the cells that changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["RowsView", "changed_span"]
 
 
 def changed_span(before: Row, after: Row) -> tuple[int, int]:
-    """The cells, from the first to past the last, outside which two rows look the same."""
+    """The first cell at which two rows differ, and the one after the last."""
     old, new = (sum(len(run[0]) for run in row) for row in (before, after))
     if old != new:
         return 0, max(old, new)
@@ -26,7 +26,7 @@ def changed_span(before: Row, after: Row) -> tuple[int, int]:
 
 
 def _same(before: Row, after: Row, direction: int) -> int:
-    """How many cells agree from the left (1) or from the right (-1) end."""
+    """How many cells are equal from the left (1) or from the right (-1) end."""
     cells = 0
     for old, new in zip(before[::direction], after[::direction], strict=False):
         if old == new:
@@ -40,9 +40,9 @@ def _same(before: Row, after: Row, direction: int) -> int:
 
 
 class RowsView(Widget):
-    """Shows `Rows`, whoever made them: a chart, a neuron map, a decision boundary.
+    """Shows `Rows`: a chart, a neuron map, a decision boundary.
 
-    A foreground or background of None is the widget's own, so that themes apply.
+    A foreground or background of None stands for the widget's own colour, so that themes apply.
     """
 
     DEFAULT_CSS = """
@@ -71,8 +71,8 @@ class RowsView(Widget):
         return self._rows
 
     def show(self, rows: Rows) -> int:
-        """Show these rows and repaint the cells that differ; gives the number of rows that do.
-        An unchanged frame writes nothing to the terminal."""
+        """Show these rows and repaint the cells that differ; returns how many rows differ. An
+        unchanged frame writes nothing to the terminal."""
         old, self._rows = self._rows, rows
         if not old or not rows:
             self._strips.clear()
@@ -89,7 +89,8 @@ class RowsView(Widget):
         return len(dirty)
 
     def wait(self, message: str) -> None:
-        """Show a sentence instead of rows: nothing to draw yet, or why there is nothing."""
+        """Show a sentence instead of rows: there is nothing to draw yet, or why there is
+        nothing."""
         if message != self._waiting or self._rows:
             self._waiting = message
             self.show(())

@@ -1,1 +1,1 @@
-"""The commands of the program, one module each. Modules import nothing heavy before they run."""
+"""The commands of the program, one module each. A module imports nothing slow before it runs."""

@@ -1,7 +1,7 @@
-"""Theory beside the measurement as a table for people: pure text, no wider than 80 columns.
+"""Theory and measurement as one table for people: plain text, no wider than 80 columns.
 
-It reads the document of `caveats.theory.document` and knows neither streams nor how anything was
-computed. Its own words are ASCII; those of the document are printed as they come.
+It is made from the document of `caveats.theory.document`. Its own words are ASCII; those of the
+document are printed as they are.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from caveats_tui.text.tables import aligned, folded
 
 __all__ = ["comparison"]
 
-# Quantity in the document, its heading; the error in decades has a column for norms alone.
+# Quantity in the document, its heading. Only norms have a column for the error in decades.
 _NORMS = (("grad_norm", "grad norm"), ("delta_rms", "delta rms"))
 
 
 def comparison(document: Mapping[str, Any], outputs: int) -> str:
-    """The table of one document, ending without a line break; ``outputs`` is the width of the
+    """The table of one document, without a line break at its end; ``outputs`` is the width of the
     output layer."""
     seeds, rows = document["seeds"], document["rows"]
     over = "one seed" if seeds == 1 else f"mean over {seeds} seeds"

@@ -1,4 +1,4 @@
-"""`caveats-tui demo`: the program shows itself, in the terminal or into a recording."""
+"""`caveats-tui demo`: plays a demo in the terminal, or writes it as a recording."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def columns_and_rows(
 @click.command(short_help="Watch the program show a caveat and cure it.")
 @click.argument("name", default="tour")
 @click.option("--list", "as_list", is_flag=True, help="Print the demos' names and titles.")
-@click.option("--record", "file", metavar="FILE.cast", help="Write a recording, show nothing.")
+@click.option("--record", "file", metavar="FILE.cast", help="Write a recording, and show nothing.")
 @click.option(
     "--size",
     metavar="COLUMNSxROWS",
     default=f"{RECORDED_SIZE[0]}x{RECORDED_SIZE[1]}",
     show_default=True,
     callback=columns_and_rows,
-    help="Of the recording.",
+    help="The size of the recording.",
 )
 @cast_version_option
 @idle_limit_option(None)
-@click.option("--theme", metavar="NAME", help="The colours, as caveats-light.")
+@click.option("--theme", metavar="NAME", help="Colours, such as caveats-light.")
 def demo(
     name: str,
     as_list: bool,
@@ -55,9 +55,9 @@ def demo(
     theme: str | None,
 ) -> None:
     """Watch the program show a caveat and cure it; NAME is a demo or a script of your own (a
-    .toml file), without it the tour.
+    .toml file); without NAME, the tour is shown.
 
-    Any key hands the lab over to you. A demo trains for real, on the CPU, with a fixed seed: it
+    Press any key to take over the lab. A demo really trains, on the CPU, with a fixed seed: it
     shows the same numbers each time.
     """
     from caveats_tui.demos.script import find_script, scripts
@@ -67,7 +67,7 @@ def demo(
             click.echo(f"{known.name:<20} {known.title}")
         return
     script = find_script(name)
-    # Textual takes 0.2 s to import: not spent on a name that is none.
+    # Imported late: Textual takes 0.2 s, which an unknown name need not wait for.
     from caveats_tui.commands.lab import check_theme, with_charset
     from caveats_tui.demos.demo import play_demo, record_demo
 
@@ -80,7 +80,7 @@ def demo(
         screen = with_charset(ScreenOptions(theme=theme), streams)
         facts.check(streams, os.environ)
         code = play_demo(script, screen)
-        # As after the lab: a thread within torch must not meet the end of Python.
+        # As after the lab: Python must not end while a thread is inside torch.
         if threading.active_count() > 1:
             os._exit(code)
         raise SystemExit(code)
@@ -92,7 +92,7 @@ def demo(
         )
     except TimeoutError as error:
         raise ConfigError(
-            f"{script.name}: {error} did not come, so the recording ends there"
+            f"{script.name}: {error} was never reached, so the recording ends there"
         ) from None
     finally:
         progress.clear()

@@ -1,4 +1,5 @@
-"""What `caveats-tui doctor` says of a machine and a terminal, and what to change. Pure functions:
+"""What `caveats-tui doctor` says about a machine and a terminal, and what to change.
+
 `report` lists the facts, `text` lays them out.
 """
 
@@ -27,7 +28,7 @@ _SAMPLES = {"braille": "⡀⣀⣠⣤⣴⣶⣾⣿", "block": "▖▄▙█", "asc
 
 
 class Fact(NamedTuple):
-    """One fact, and what to do about it where that would help."""
+    """One fact, and what to do about it if that would help."""
 
     section: str
     topic: str
@@ -36,18 +37,18 @@ class Fact(NamedTuple):
 
 
 def report(machine: Machine, streams: Streams, environ: Mapping[str, str]) -> list[Fact]:
-    """Every fact worth knowing, in reading order."""
+    """All facts, in the order in which they are shown."""
     return [
         *_versions(machine),
         *_devices(machine),
         *_terminal(machine, streams, environ),
-        Fact("files", "messages", f"{machine.log} (what would have torn the screen)"),
+        Fact("files", "messages", f"{machine.log} (messages that would spoil the screen)"),
         Fact("files", "pictures", f"{Path.cwd()} (the folder the lab is started in)"),
     ]
 
 
 def text(lines: Sequence[Fact], *, width: int = 80) -> str:
-    """The report for people, ending without a line break; what to change comes last."""
+    """The report for people, without a line break at its end; what to change comes last."""
     blocks: list[str] = []
     room = max(len(line.topic) for line in lines) + 4
     for section in dict.fromkeys(line.section for line in lines):
@@ -169,7 +170,7 @@ def _colour_advice(depth: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _charset_advice(environ: Mapping[str, str], encoding: str) -> str | None:
-    # what the font lacks, no setting brings
+    # no setting can add what the font lacks
     locale = charset("auto", {k: v for k, v in environ.items() if k != "TERM"}, encoding)
     if locale.name != "ascii":
         return None

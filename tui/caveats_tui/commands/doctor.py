@@ -26,9 +26,9 @@ def doctor() -> None:
 
 
 def print_report(out: TextIO, narration: TextIO) -> None:
-    """Write the report on this machine and terminal to ``out``, in the characters that it takes;
-    ``narration`` says what is going on while torch is loaded, if it is a terminal."""
-    # Imported late: what lists the installed versions takes 50 ms, which no other command needs.
+    """Write the report on this machine and terminal to ``out``, in the characters that it can
+    write. If ``narration`` is a terminal, it says that torch is being loaded."""
+    # Imported late: listing the installed versions takes 50 ms, and only this command needs it.
     from caveats_tui.commands.diagnosis import report, text
     from caveats_tui.commands.machine import look
 

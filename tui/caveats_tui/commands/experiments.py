@@ -49,7 +49,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
 
 
 def listed(found: Iterable[Experiment]) -> list[str]:
-    """Lines: the groups in their order, under each its experiments with their sentences."""
+    """The lines of the list: each group, and under it its experiments with their sentences."""
     known = list(found)
     room = max(len(experiment.name) for experiment in known) + 2
     lines: list[str] = []

@@ -1,7 +1,6 @@
-"""How `caveats-tui run` is kept on disk and stopped in order: its folder, its signals.
+"""How `caveats-tui run` keeps its run on disk, and how it stops in order when a signal comes.
 
-It knows the writer of `caveats.runs` and no training; what goes wrong while a run goes on is one
-line on stderr, once.
+If something goes wrong with the disk while a run goes on, there is one line on stderr, once.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ __all__ = ["Kept", "Stop", "stopping"]
 
 
 class Kept:
-    """The folder of one run: ``out`` where the person named one, else a new one among all runs;
-    or ``resume``, a run that goes on, changed by ``assignments``.
+    """The folder of one run: ``out`` if the user named one, else a new folder in the default place.
+    With ``resume``, a kept run is continued, changed by ``assignments``.
 
-    ``folder`` is None where nothing is kept: then a warning has said so.
+    ``folder`` is None if nothing is kept; a warning has then said so.
     """
 
     def __init__(
@@ -49,7 +48,8 @@ class Kept:
 
     @property
     def word(self) -> str:
-        """What the other commands take for this run: its name among all runs, else its path."""
+        """The word for this run on the command line: its name if it is in the default place, else
+        its path."""
         from caveats.runs.shelf import default_place
 
         assert self._writer is not None
@@ -57,10 +57,10 @@ class Kept:
         return visible(folder.name if folder.parent == default_place() else folder)
 
     def begin(self, config: RunConfig, every: int | None) -> Run:
-        """The run, at step 0 or where it was left, its folder ready.
+        """The run, at step 0 or where it was left; its folder is ready.
 
         Raises:
-            ConfigError: where a folder that the person named cannot be used.
+            ConfigError: where a folder that the user named cannot be used.
         """
         from caveats.run import Run
         from caveats.runs.shelf import default_place, new_folder
@@ -109,8 +109,8 @@ class Kept:
                 self._warn(self._writer.problem)
 
     def end(self, run: Run, *, whole: bool = True) -> None:
-        """Have everything written, whether the run is over or was stopped; ``whole`` False where
-        it may have been left within a step."""
+        """Write everything, whether the run is over or was stopped; ``whole`` is False if it may
+        have stopped within a step."""
         if self._writer is None:
             return
         if run.divergence is not None:
@@ -123,15 +123,16 @@ class Kept:
 
 
 class Stop:
-    """Whether a signal has asked to stop."""
+    """Whether a signal has asked the run to stop."""
 
     asked = False
 
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """Inside, ctrl-c, SIGTERM and SIGHUP ask to stop between two steps, so that weights are whole;
-    the second one ends the program as it would outside. What was ignored (nohup) stays ignored."""
+    """Inside, ctrl-c, SIGTERM and SIGHUP ask the run to stop between two steps, so that the weights
+    are those of a whole step. A second signal ends the program as usual. Signals that were ignored
+    (nohup) stay ignored."""
     stop = Stop()
     before: dict[int, Any] = {}
 
@@ -139,7 +140,7 @@ def stopping() -> Iterator[Stop]:
         stop.asked = True
         restore()
         if number == getattr(signal, "SIGHUP", None):
-            # The terminal is gone, and writing to it would be an error of its own.
+            # The terminal is gone, and writing to it would fail.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)

@@ -1,4 +1,4 @@
-"""`caveats-tui` without a command: looks at the terminal and opens the lab in it."""
+"""`caveats-tui` without a command: examines the terminal and opens the lab in it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["check_theme", "open_lab", "with_charset"]
 
 
 def open_lab(options: LabOptions) -> None:
-    """Show the lab until it is left.
+    """Show the lab until the user leaves it.
 
     Raises:
-        ConfigError: for a terminal that cannot show it, and a name that is not known, and a file
-            to record that cannot be written.
+        ConfigError: for a terminal that cannot show it, an unknown name, or a file to record to
+            that cannot be written.
     """
     from caveats_tui.terminal import facts
 
@@ -30,8 +30,8 @@ def open_lab(options: LabOptions) -> None:
     screen = with_charset(options.screen, streams)
     facts.check(streams, os.environ)
 
-    # Textual takes 0.2 s to import: not spent where the terminal is refused. A tenth of it would
-    # be the collector looking for garbage among modules, of which there is none.
+    # Imported late: Textual takes 0.2 s, which a refusal need not wait for. The garbage collector
+    # is off, since it would take a tenth of that and find nothing.
     gc.disable()
     from caveats_tui.app import run_lab
 
@@ -40,15 +40,15 @@ def open_lab(options: LabOptions) -> None:
     if screen.theme is not None:
         check_theme(screen.theme)
     code = run_lab(replace(options, screen=screen))
-    # A thread that is inside torch (its import, one long step, a prediction) aborts the process
-    # when Python ends under it; the terminal has been given back by now, so end without it.
+    # If Python ends while a thread is inside torch (its import, one long step, a prediction), the
+    # process aborts. The terminal has been given back by now, so the process can end at once.
     if threading.active_count() > 1:
         os._exit(code)
     raise SystemExit(code)
 
 
 def with_charset(screen: ScreenOptions, streams: Streams) -> ScreenOptions:
-    """``screen`` with the characters that suit the terminal, where they were not chosen."""
+    """``screen`` with the characters that suit the terminal, unless the user chose some."""
     from caveats_tui.terminal.facts import charset
 
     return replace(screen, charset=charset(screen.charset, os.environ, streams.encoding).name)

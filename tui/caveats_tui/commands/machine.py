@@ -1,4 +1,4 @@
-"""Asks this machine what it is: versions, cores, devices. It loads torch and judges nothing."""
+"""Finds out about this machine: versions, cores, devices. It loads torch."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PACKAGES = ("caveats-tui", "torch", "numpy", "textual", "plotext")
 
 
 class Gpu(NamedTuple):
-    """A device that a run can use beside the CPU; ``memory`` in bytes, None where it is the
-    machine's own."""
+    """A device besides the CPU that a run can use; ``memory`` is in bytes, None if the device
+    shares the machine's memory."""
 
     device: str
     name: str
@@ -29,8 +29,8 @@ class Gpu(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """What was found. ``versions`` has None for what is not installed; ``trouble`` says why torch
-    cannot be loaded or CUDA cannot be used."""
+    """What was found. ``versions`` has None for a package that is not installed; ``trouble`` says
+    why torch cannot be loaded or CUDA cannot be used."""
 
     python: str
     system: str
@@ -45,18 +45,18 @@ class Machine(NamedTuple):
 
 
 def look() -> Machine:
-    """Ask this machine; takes as long as `import torch`, some 2 s."""
+    """Examine this machine; takes as long as `import torch`, some 2 s."""
     versions = {name: _version(name) for name in PACKAGES}
     threads: int | None = None
     gpus: tuple[Gpu, ...] = ()
     cuda_build: str | None = None
     trouble: str | None = None
-    # CUDA tells of a driver that is too old in a warning
+    # CUDA reports a driver that is too old by a warning
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             import torch
-        except (ImportError, OSError) as error:  # OSError: a library that it needs is missing
+        except (ImportError, OSError) as error:  # OSError: a library that torch needs is missing
             trouble = f"torch cannot be loaded: {_first_line(error)}"
         else:
             versions["torch"] = torch.__version__
@@ -88,7 +88,7 @@ def _version(name: str) -> str | None:
 
 def _cores() -> int:
     if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))  # what a container or a scheduler leaves us
+        return len(os.sched_getaffinity(0))  # the cores that a container or a scheduler allows
     return os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""`caveats-tui open`: looks at a kept run in the lab, whether or not it still goes on."""
+"""`caveats-tui open`: shows a kept run in the lab, whether or not it is still going on."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from caveats_tui.options import LabOptions, RecordingOptions, ScreenOptions
 __all__ = ["open_command"]
 
 
-@click.command("open", short_help="Watch a run that goes on, or step through one that is over.")
+@click.command("open", short_help="Watch a run that is going on, or step through one that is over.")
 @click.argument("run", metavar="DIR")
-@click.option("--play", is_flag=True, help="Play its records again, as they came.")
+@click.option("--play", is_flag=True, help="Play its records again, as they came in the training.")
 @click.option(
     "--speed",
     type=click.FloatRange(0, 1e6, min_open=True),
     metavar="N",
-    help="Of the replay: N times as fast as it was trained; all of it in 30 s unless given.",
+    help="Replay N times as fast as the training; by default, all of it in 30 s.",
 )
 @screen_options
 @recording_options
@@ -37,7 +37,7 @@ def open_command(
     change the speed.
     """
     if speed is not None and not play:
-        raise click.UsageError("--speed is of a replay: give --play too")
+        raise click.UsageError("--speed is for a replay: give --play too")
     from caveats.runs.reader import Reader
     from caveats.runs.shelf import find
     from caveats_tui.commands.lab import open_lab

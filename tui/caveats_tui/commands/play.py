@@ -1,4 +1,4 @@
-"""`caveats-tui play`: a recording, in the terminal. Reads it, looks at the terminal, replays."""
+"""`caveats-tui play`: replays a recording in the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["play"]
     type=click.FloatRange(0.05, 100),
     default=1.0,
     show_default=True,
-    help="How many times as fast as it was recorded.",
+    help="How many times as fast as the recording.",
 )
 @click.option(
     "--idle-limit",
@@ -39,7 +39,7 @@ def play(file: str, speed: float, idle_limit: float | None) -> None:
     q       leave
     """
     recording = read_cast(file, idle_limit)
-    # Imported late: it holds the terminal, which a file that is no recording does not need.
+    # Imported late: it holds the terminal, which is not needed if the file is not a recording.
     from caveats_tui.recording.replay import check_terminal, replay
 
     check_terminal(os.environ)

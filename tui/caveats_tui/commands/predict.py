@@ -1,4 +1,5 @@
-"""`caveats-tui predict`: what theory says of a fresh network, beside what fresh ones measure."""
+"""`caveats-tui predict`: what theory predicts for a fresh network, beside what is measured in fresh
+ones."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ def predict_command(
 
 def measured_beside_theory(config: RunConfig, seeds: int) -> tuple[dict[str, Any], int]:
     """The document of `caveats.theory.document` for networks of the seeds 0 to ``seeds`` - 1, and
-    the width of their output layer; a line of progress on stderr.
+    the width of their output layer; with a line of progress on stderr.
 
     Raises:
         ConfigError: where config and data do not fit.

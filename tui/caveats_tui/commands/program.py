@@ -1,7 +1,7 @@
-"""The group that holds the commands: how they end, and what is said when they cannot begin.
+"""The group that holds the commands: how they end, and how errors are reported.
 
-It knows no command. Whatever happens ends in a documented exit code (0 done, 2 cannot be done, 130
-interrupted) with at most one line on stderr.
+Every command ends in a documented exit code (0 done, 2 cannot be done, 130 interrupted), with at
+most one line on stderr.
 """
 
 from __future__ import annotations
@@ -24,26 +24,28 @@ INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C, with the sentence that says what was going on."""
+    """Ctrl-C, with the sentence that says what was interrupted."""
 
     exit_code = INTERRUPTED
 
 
-# Of a write without a file name, so of a standard stream: the disk behind it is full or failing.
+# Errors of a write without a file name, so to a standard stream whose disk is full or failing.
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def drop(stream: TextIO) -> None:
-    """Lead what is still to be written nowhere: Python would fail at it again at its end."""
+    """Discard the output that is still to be written: else Python would fail at it again at its
+    end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Program(click.Group):
-    """A group whose errors are one sentence each, and which looks for the command that was meant.
+    """A group whose errors are one sentence each, and which suggests the nearest command for an
+    unknown one.
 
-    Options of the group belong to what runs without a command; given before a command they would
-    be lost, so they are refused there.
+    Options of the group are for the program without a command. Before a command they would be lost,
+    so they are refused there.
     """
 
     def main(
@@ -69,7 +71,7 @@ class Program(click.Group):
         except ConfigError as error:
             click.echo(f"Error: {error}", err=True)
             code = 2
-        except (MemoryError, RuntimeError) as error:  # torch says out of memory by a RuntimeError
+        except (MemoryError, RuntimeError) as error:  # torch raises it when out of memory
             said = sentence(error)
             if not said.startswith("out of memory"):
                 raise
@@ -82,7 +84,7 @@ class Program(click.Group):
             click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
             code = 2
         except SystemExit:
-            # click wraps stdout when its reader is gone (`| head`): that one has what it wanted.
+            # click wraps stdout when its reader is gone (`| head`), which is no error.
             if sys.stdout is stdout:
                 raise
             drop(stdout)
@@ -92,7 +94,7 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # here, where a write that fails is still told
+            sys.stdout.flush()  # flush here, where an error is still reported
             return result
         except KeyboardInterrupt:
             raise Interrupted("Interrupted") from None
@@ -100,7 +102,7 @@ class Program(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if ctx.resilient_parsing:  # completing a command line, which may be half written
+        if ctx.resilient_parsing:  # shell completion: the command may be half typed
             return super().resolve_command(ctx, args)
         name = args[0]
         commands = self.list_commands(ctx)
@@ -109,5 +111,5 @@ class Program(click.Group):
         for parameter in self.params:
             if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
                 option = parameter.opts[0]
-                ctx.fail(f"{option} stands before {name}: options of a command follow its name")
+                ctx.fail(f"{option} is before {name}: the options of a command come after its name")
         return super().resolve_command(ctx, args)

@@ -1,6 +1,5 @@
-"""One line on a terminal's stderr that says how far a run has come. It trains nothing, and is
-silent where nobody watches.
-"""
+"""One line on a terminal's stderr that shows how far a run has come; nothing if stderr is not a
+terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ BAR = 20  # columns
 
 
 def line(step: int, steps: int, speed: float, loss: float, *, unicode: bool = True) -> str:
-    """The line itself; ``speed`` in steps a second, 0 where it is not known yet."""
+    """The text of the line; ``speed`` is in steps a second, 0 if not known yet."""
     full, empty = ("█", "░") if unicode else ("#", ".")
     filled = BAR * step // steps
     parts = [f"{full * filled}{empty * (BAR - filled)} step {step:,}/{steps:,}", f"loss {loss:.4g}"]
@@ -32,14 +31,14 @@ def line(step: int, steps: int, speed: float, loss: float, *, unicode: bool = Tr
 
 
 class ProgressLine:
-    """Draws on ``stream`` if that is a terminal, at most five times a second; ``clear`` takes the
-    line away, so that what is printed next stands alone."""
+    """Draws on ``stream`` if that is a terminal, at most five times a second. ``clear`` removes the
+    line, so that the next output stands alone."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._shown = stream.isatty()
         self._unicode = is_unicode(stream)
-        self._drawn = 0  # columns of the line that stands there
+        self._drawn = 0  # columns of the present line
         self._next = 0.0
 
     def due(self) -> bool:
@@ -49,16 +48,16 @@ class ProgressLine:
         self.say(line(step, steps, speed, loss, unicode=self._unicode))
 
     def follow(self, run: Run) -> None:
-        """Show how far ``run`` has come, where it is time to."""
+        """Show how far ``run`` has come, if an update is due."""
         if self.due():
             loss = float(run.history.snapshot().scalar("loss")[-1])
             self.update(run.step, run.config.training.steps, run.speed, loss)
 
     def say(self, text: str) -> None:
-        """Show ``text`` in place of what stands there."""
+        """Show ``text`` in place of the present line."""
         if not self._shown:
             return
-        # Spaces, not an escape sequence, take the old line away: a dumb terminal knows them too.
+        # Spaces remove the old line, not an escape sequence, since a dumb terminal knows none.
         text = text[: self._columns() - 1]
         self._write("\r" + text.ljust(self._drawn))
         self._drawn = len(text)

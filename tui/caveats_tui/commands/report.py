@@ -1,7 +1,7 @@
-"""A finished run as a table for people: pure text, no wider than 80 columns, no colours.
+"""A finished run as a table for people: plain text, no wider than 80 columns, no colours.
 
-It reads the document of `caveats.results`, and knows neither streams nor how anything was
-measured. Its own words are ASCII; those of the document are printed as they come.
+It is made from the document of `caveats.results`. Its own words are ASCII; those of the document
+are printed as they are.
 """
 
 from __future__ import annotations
@@ -33,11 +33,9 @@ LAYER_COLUMNS: tuple[tuple[str, str, str], ...] = (
 def report(
     document: Mapping[str, Any], *, baseline: float, reachable: float, device: str, outputs: int
 ) -> str:
-    """The table of one run, ending without a line break.
-
-    ``baseline`` is the loss of the best network that ignores its input, ``reachable`` that of
-    kernel regression, ``outputs`` the width of the output layer.
-    """
+    """The table of one run, without a line break at its end. ``baseline`` is the loss of the best
+    network that ignores its input, ``reachable`` that of kernel regression, ``outputs`` the width
+    of the output layer."""
     blocks = [
         described(document, device, outputs),
         layers_table(document),
@@ -61,7 +59,7 @@ def described(document: Mapping[str, Any], device: str, outputs: int) -> list[st
 
 
 def subject(config: Mapping[str, Any], outputs: int) -> list[str]:
-    """Data and network, a line each."""
+    """Data and network, one line each."""
     data, network = config["data"], config["network"]
     activation, init = network["activation"], network["init"]
     activations = [activation] if isinstance(activation, str) else activation
@@ -74,7 +72,7 @@ def subject(config: Mapping[str, Any], outputs: int) -> list[str]:
 
 
 def repeated(items: Sequence[object], separator: str) -> str:
-    """The items joined, more than four equal ones in a row as "64x30"."""
+    """The items joined; more than four equal ones in a row are written as "64x30"."""
     parts: list[str] = []
     for item, group in groupby(items):
         count = len(list(group))
@@ -111,11 +109,9 @@ def outcome(document: Mapping[str, Any], baseline: float, reachable: float) -> l
 
 
 def attempt_report(position: int, found: Mapping[str, Any], loss_before: float | None) -> str:
-    """One remedy that was tried, the ``position``-th: what was changed and what came of it.
-
-    ``found`` is an entry of the document's ``fix.attempts``, ``loss_before`` that of the run to be
-    cured.
-    """
+    """One remedy that was tried, the ``position``-th: what it changed and what the result was.
+    ``found`` is an entry of the document's ``fix.attempts``, ``loss_before`` the loss of the run to
+    be cured."""
     loss, accuracy = found["final"]["loss"], found["final"]["accuracy"]
     said = "cured" if found["cured"] else "not cured"
     said += f": loss {number_cell(loss, True)}, before {number_cell(loss_before, True)}"
@@ -133,7 +129,7 @@ def changes(change: Mapping[str, Any]) -> str:
 
 
 def verdict(found: Mapping[str, Any]) -> list[str]:
-    """What, why and the likeliest remedy, as a paragraph."""
+    """What was found, why, and the likeliest remedy, as a paragraph."""
     head = f"{found['severity']}: {found['caveat']}, since step {found['step']:,}"
     lines = [head, *folded("what", found["what"]), *folded("why", found["why"])]
     if found["next"]:

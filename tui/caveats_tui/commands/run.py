@@ -1,4 +1,4 @@
-"""`caveats-tui run`: one training without a screen, its numbers on stdout."""
+"""`caveats-tui run`: trains one run without a screen and prints its numbers on stdout."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = ["run"]
 @config_options
 @every_option
 @click.option("--out", metavar="DIR", type=Path, help="Keep the run in this new folder.")
-@click.option("--resume", metavar="DIR", help="Go on with a kept run, by its folder or its name.")
+@click.option("--resume", metavar="DIR", help="Continue a kept run, by its folder or its name.")
 @click.option("--fix", is_flag=True, help="Try the remedies of the worst caveat until one cures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def run(
@@ -69,14 +69,14 @@ def run(
         )
         for option, value in given:
             if value is not None:
-                raise ConfigError(f"--resume goes on with a run's own config: leave out {option}")
+                raise ConfigError(f"--resume uses the run's own config: leave out {option}")
         folder = find(resume)
         config = Manifest.read(folder).configured()
     else:
         config = read_config(source, name)
     kept = Kept(warning, out, folder, source.assignments)
     finished = trained(config, every, kept)
-    # Imported late: it is the run that made numpy and torch worth loading.
+    # Imported late: they load numpy and torch, which bad input need not wait for.
     from caveats.documents import finite
     from caveats.results import attempt_words, result, with_fix
 
@@ -110,7 +110,7 @@ def run(
 
 
 def to_cure(failed: Run) -> Verdict | None:
-    """The verdict whose remedies are worth trying: the worst that has one, notes left aside."""
+    """The verdict whose remedies are tried: the worst one that has a remedy and is not a note."""
     from caveats.curing import curable
     from caveats.verdicts import judge
 
@@ -119,7 +119,7 @@ def to_cure(failed: Run) -> Verdict | None:
 
 
 def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
-    """Each remedy of ``verdict`` as it was tried, with a line of progress on stderr."""
+    """Each remedy of ``verdict`` after it was tried, with a line of progress on stderr."""
     if verdict is None:
         return
     from caveats.curing import cure
@@ -134,12 +134,12 @@ def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
 
 
 def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> Run:
-    """Train ``config`` to its end in this thread, with a line of progress on stderr, and keep it;
-    what ``kept`` resumes goes on under its own config.
+    """Train ``config`` to its end in this thread, with a line of progress on stderr, and keep the
+    run. If ``kept`` resumes a run, that run goes on with its own config.
 
     Raises:
         ConfigError: where config and data do not fit.
-        Interrupted: by ctrl-c, SIGTERM and SIGHUP, after all was written.
+        Interrupted: by ctrl-c, SIGTERM and SIGHUP, after everything was written.
     """
     progress = ProgressLine(sys.stderr)
     kept = kept or Kept(warning)

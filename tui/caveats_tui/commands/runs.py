@@ -1,4 +1,4 @@
-"""`caveats-tui runs`: what has been kept, as a table for people or JSON for scripts."""
+"""`caveats-tui runs`: the kept runs, as a table for people or JSON for scripts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["listed", "runs"]
 HEADINGS = ("", "run", "network", "state", "step", "loss", "verdicts", "age")
 
 
-@click.command(short_help="List the runs that were kept.")
+@click.command(short_help="List the kept runs.")
 @click.argument("place", metavar="[DIR]", required=False, type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def runs(place: Path | None, as_json: bool) -> None:

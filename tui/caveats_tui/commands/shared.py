@@ -1,4 +1,4 @@
-"""The options that several commands share, and the config that they describe together."""
+"""The options that several commands share, and the config that they describe."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MOST_FPS = 60  # frames a second: what terminals show at most
+MOST_FPS = 60  # frames a second: terminals show no more
 
 
 def steps_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -48,7 +48,7 @@ def steps_or_auto(context: click.Context, parameter: click.Parameter, value: str
 
 
 def frames_per_second(context: click.Context, parameter: click.Parameter, value: str) -> float:
-    """What ``--fps`` says; a callback of its option."""
+    """The value of ``--fps``; a callback of that option."""
     try:
         fps = float(value)
     except ValueError:
@@ -59,7 +59,8 @@ def frames_per_second(context: click.Context, parameter: click.Parameter, value:
 
 
 def every_option(command: F) -> F:
-    """Add ``--every``, passed on as ``every``: steps between two records, None for automatic."""
+    """Add ``--every``, passed on as ``every``: the number of steps between two records, None for
+    automatic."""
     return click.option(
         "--every",
         metavar="N|auto",
@@ -72,8 +73,8 @@ def every_option(command: F) -> F:
 def gathered(
     into: str, make: Callable[..., object], options: Mapping[str, Callable[[F], F]]
 ) -> Callable[[F], F]:
-    """Add ``options``, by the names that click gives their values; what ``make`` makes of these is
-    passed on as ``into``."""
+    """Add ``options``, under the names that click gives their values. ``make`` makes one object of
+    these values, which is passed on as ``into``."""
 
     def decorate(command: F) -> F:
         @functools.wraps(command)
@@ -95,7 +96,7 @@ def cast_version_option(command: F) -> F:
         type=click.Choice(("2", "3")),
         default="3",
         show_default=True,
-        help="Of the recording's format, asciicast.",
+        help="The version of the asciicast format.",
     )(command)
 
 
@@ -111,7 +112,7 @@ def idle_limit_option(default: float | None) -> Callable[[F], F]:
 
 
 def screen_options(command: F) -> F:
-    """Add what says how the lab is drawn, passed on as ``screen``."""
+    """Add the options that say how the lab is drawn, passed on as ``screen``."""
 
     def make(fps: float, charset: CharsetOption, no_mouse: bool, theme: str | None) -> object:
         return ScreenOptions(fps, charset, not no_mouse, theme)
@@ -129,18 +130,18 @@ def screen_options(command: F) -> F:
             "--charset",
             type=click.Choice(CHARSETS),
             default="auto",
-            help="What charts are drawn with; auto looks at the terminal.",
+            help="The characters of charts; auto looks at the terminal.",
         ),
         "no_mouse": click.option(
             "--no-mouse", is_flag=True, help="Leave the mouse to the terminal."
         ),
-        "theme": click.option("--theme", metavar="NAME", help="The colours, as caveats-light."),
+        "theme": click.option("--theme", metavar="NAME", help="Colours, such as caveats-light."),
     }
     return gathered("screen", make, options)(command)
 
 
 def recording_options(command: F) -> F:
-    """Add what is recorded of a person's session, passed on as ``recording``."""
+    """Add the options that say how the user's session is recorded, passed on as ``recording``."""
 
     def make(
         file_to_record: str | None, cast_version: str, idle_limit: float, show_keys: bool
@@ -152,7 +153,7 @@ def recording_options(command: F) -> F:
             "--record",
             "file_to_record",
             metavar="FILE.cast",
-            help="Record the terminal from the first frame on, as ctrl+r does from a key on.",
+            help="Record the terminal from the first frame on; in the lab, ctrl+r starts later.",
         ),
         "cast_version": cast_version_option,
         "idle_limit": idle_limit_option(IDLE_LIMIT),
@@ -174,7 +175,7 @@ def config_options(command: F) -> F:
             "assignments",
             metavar="KEY=VALUE",
             multiple=True,
-            help="Change one setting of it, as optimizer.lr=0.01; may be given again and again.",
+            help="Change one setting, such as optimizer.lr=0.01; may be given several times.",
         ),
         "device": click.option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps."),
     }
@@ -182,8 +183,8 @@ def config_options(command: F) -> F:
 
 
 def read_config(source: ConfigOptions, experiment: str | None = None) -> RunConfig:
-    """The config of a command line: the file's, the experiment's or the default one, changed by
-    every ``--set``, whatever their order, and by ``--device`` last.
+    """The config of a command line: that of the file, of the experiment, or the default one,
+    changed by every ``--set``, in any order, and by ``--device`` last.
 
     Raises:
         ConfigError: one sentence naming the file, "--set" or "--device", the key and the value; or
@@ -191,7 +192,7 @@ def read_config(source: ConfigOptions, experiment: str | None = None) -> RunConf
     """
     config = base_config(source.file, experiment)
     parsed = [parse_assignment(text) for text in source.assignments]
-    # network.init before network.init.std: the name would else replace the setting given with it.
+    # network.init before network.init.std: set later, the name would replace its own setting.
     changes = dict(sorted(parsed, key=lambda change: change[0].count(".")))
     if changes:
         config = config.changed(changes, "--set")
@@ -207,8 +208,8 @@ def base_config(file: str | None, experiment: str | None) -> RunConfig:
     if file is not None:
         raise ConfigError(f"the experiment {said} and --config exclude each other: keep one")
     if experiment.endswith(".toml"):
-        raise ConfigError(f"{said} is no experiment: a config file is given with --config")
-    # Imported late: it is 22 files, read for the commands that name one.
+        raise ConfigError(f"{said} is not an experiment: give a config file with --config")
+    # Imported late: it reads 22 files, which only an experiment's name needs.
     from caveats.experiments import find
 
     return find(experiment).config

@@ -1,1 +1,1 @@
-"""The program shows itself: scripts of captions and keys, played on the real app."""
+"""Demos: scripts of captions and keys that are played on the real app."""

@@ -1,6 +1,4 @@
-"""A demo, in the present terminal or as a recording made without one. What it shows is its
-script's business.
-"""
+"""Plays a demo in the present terminal, or writes it as a recording without a terminal."""
 
 from __future__ import annotations
 
@@ -27,9 +25,9 @@ from caveats_tui.terminal.guard import guarded_streams
 __all__ = ["play_demo", "record_demo"]
 
 YOURS = "the lab is yours: ? shows all keys, q leaves"
-_QUITS = frozenset({"q", "ctrl+q", "ctrl+c"})  # they hand over too, and are obeyed
+_QUITS = frozenset({"q", "ctrl+q", "ctrl+c"})  # these keys end the demo too, and are passed on
 
-LAST = 2.0  # seconds that the last picture stays
+LAST = 2.0  # seconds that the last picture is shown
 
 
 def record_demo(
@@ -41,12 +39,12 @@ def record_demo(
     idle_limit: float | None = None,
     theme: str | None = None,
 ) -> None:
-    """Write ``script`` as asciicast ``version`` at ``size`` (columns, rows). Its times are those
-    of the script, not of the machine: two recordings are alike.
+    """Write ``script`` as asciicast ``version`` at ``size`` (columns, rows). Times are those of the
+    script, not of the machine, so two recordings are alike.
 
     Raises:
         ConfigError: where the file cannot be written.
-        TimeoutError: for a condition of the script that does not come.
+        TimeoutError: for a condition of the script that is never met.
     """
     clock = VirtualClock()
     header = CastHeader(*size, script.title, version, {"TERM": "xterm-256color"})
@@ -76,9 +74,9 @@ def record_demo(
 
 
 def play_demo(script: Script, screen: ScreenOptions) -> int:
-    """Perform ``script`` in the present terminal, which `caveats_tui.terminal.facts.check` has
-    found fit. Any key or click hands the app over to the person, and so does the end. Gives the
-    exit code."""
+    """Play ``script`` in the present terminal, which `caveats_tui.terminal.facts.check` must have
+    accepted. At any key or click, and at the end, the user takes over the app. Returns the exit
+    code."""
     options = LabOptions(script.config, script.every, screen)
     encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
@@ -110,7 +108,7 @@ def play_demo(script: Script, screen: ScreenOptions) -> int:
 
 
 async def hand_over(stage: Stage, notice: str) -> None:
-    """Let training run freely and say whose the lab is."""
+    """Let training run freely and tell the user that the lab is theirs."""
     for screen in stage.app.screen_stack:
         for caption in screen.query(Caption):
             await caption.remove()
@@ -119,7 +117,7 @@ async def hand_over(stage: Stage, notice: str) -> None:
 
 
 class Person:
-    """Notices the first thing that a person does, which is not passed on unless it quits."""
+    """Notices the first key or click of the user, which is not passed on unless it quits."""
 
     def __init__(self) -> None:
         self._then: Callable[[], object] | None = None
@@ -130,7 +128,7 @@ class Person:
         self._loop, self._then = asyncio.get_running_loop(), then
 
     def watch(self, base: type[Driver]) -> type[Driver]:
-        """The driver, with eyes on what comes in from the terminal."""
+        """A driver that also reports the user's input."""
         person = self
 
         def process_message(driver: Driver, message: Message) -> None:

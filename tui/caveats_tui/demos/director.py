@@ -1,6 +1,6 @@
-"""Performs a script on the stage: captions, keys, training at the script's pace.
+"""Plays a script on the stage: captions, keys, training at the script's pace.
 
-It waits for conditions, never for time to pass; time is told by a clock, which may be a real one.
+It waits for conditions, never for time to pass; a clock, real or virtual, tells the time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from caveats_tui.recording.caption import show_caption
 __all__ = ["Clock", "Director", "RealClock", "VirtualClock"]
 
 FRAME = 0.25  # seconds between two frames: what a recording of 1 MB a minute allows
-KEY = 0.5  # seconds between two keys, so that people see which
+KEY = 0.5  # seconds between two keys, so that people can follow
 TYPED = 0.2  # seconds between two letters of a word
-PATIENCE = 120.0  # seconds that a scene may wait: a condition that never comes ends the demo
+PATIENCE = 120.0  # seconds that a scene may wait: a condition that is never met ends the demo
 
 
 class Clock(Protocol):
@@ -31,7 +31,8 @@ class Clock(Protocol):
 
 
 class VirtualClock:
-    """Time that passes only when told: a recording is made as fast as the machine can."""
+    """Time that passes only when told to, so that a recording is made as fast as the machine
+    can."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -44,7 +45,7 @@ class VirtualClock:
 
 
 class RealClock:
-    """Time as people have it; what a frame costs is part of the time it is shown."""
+    """Real time; the time that a frame costs is part of the time for which it is shown."""
 
     def __init__(self) -> None:
         self._due = time.monotonic()
@@ -59,14 +60,14 @@ class RealClock:
 
 
 class Director:
-    """``mark`` is told of each key and each new verdict."""
+    """``mark`` is called with each key and each new verdict."""
 
     def __init__(
         self, stage: Stage, script: Script, clock: Clock, mark: Callable[[str], None]
     ) -> None:
         self._stage, self._script, self._clock, self._mark = stage, script, clock, mark
         self._pace = script.pace
-        self._owed = 0.0  # steps of training, the part of one that a beat leaves over
+        self._owed = 0.0  # the fraction of a training step that is left over from the last frame
         self._caption, self._key = "", ""
         self._seen: set[tuple[int, str, str]] = set()
 
@@ -74,9 +75,9 @@ class Director:
         """Play the script from the open lab to its end.
 
         Raises:
-            TimeoutError: for a condition that does not come.
+            TimeoutError: for a condition that is never met.
         """
-        self._caption = self._script.scenes[0].caption  # there to be read while torch is loaded
+        self._caption = self._script.scenes[0].caption  # can be read while torch is loaded
         await self._settle()
         for scene in self._script.scenes:
             await self._play(scene)
@@ -106,7 +107,7 @@ class Director:
             await self._beat()
 
     async def _beat(self) -> None:
-        """One frame: train what is due, show it, let its time pass."""
+        """One frame: make the training steps that are due, show them, let the frame's time pass."""
         session = self._stage.session
         assert session is not None
         session.pace = self._pace

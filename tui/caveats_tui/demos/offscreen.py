@@ -1,7 +1,5 @@
-"""A terminal that is none: Textual's output at a given size goes to whoever takes it.
-
-It knows no file; nothing is ever typed on it.
-"""
+"""A driver without a terminal: Textual's output at a given size goes to a function; no key ever
+comes."""
 
 from __future__ import annotations
 
@@ -42,18 +40,18 @@ class _Offscreen(Driver):
         asyncio.run_coroutine_threadsafe(self._app._post_message(event), loop=self._loop)
 
     def disable_input(self) -> None:
-        """There is none."""
+        """Nothing to do: there is no input."""
 
     def stop_application_mode(self) -> None:
         self.write("\x1b[0m\x1b[?25h\x1b[?1049l")
 
 
 def offscreen_driver(take: Callable[[str], None], size: tuple[int, int]) -> type[Driver]:
-    """A class for ``App(driver_class=...)`` that gives ``take`` every text that a terminal of
+    """A class for ``App(driver_class=...)`` that calls ``take`` with every text that a terminal of
     ``size`` (columns, rows) would get."""
     return type("OffscreenDriver", (_Offscreen,), {"take": staticmethod(take), "dimensions": size})
 
 
 def true_colours(app: App[Any]) -> None:
-    """Write 24-bit colours whatever the environment says: the recording is for other terminals."""
+    """Write 24-bit colours, whatever the environment says: the recording is for other terminals."""
     app.console._color_system = ColorSystem.TRUECOLOR

@@ -1,6 +1,5 @@
-"""A session that trains only as many steps as it is granted, so that a demo shows the same numbers
-at the same moments on any machine. It knows no script and no screen.
-"""
+"""A session that trains only as many steps as it is allowed, so that a demo shows the same numbers
+at the same moments on any machine."""
 
 from __future__ import annotations
 
@@ -16,24 +15,24 @@ __all__ = ["PacedSession"]
 
 
 class PacedSession(Session):
-    """``pace`` is the speed shown, in steps a second, and the caller's to keep by what it grants;
-    None lets training run as fast as it can, as any other session's."""
+    """``pace`` is the speed that is shown, in steps a second; the caller keeps to it by how many
+    steps it grants. With None, training runs as fast as it can."""
 
     def __init__(self, config: RunConfig, every: int, pace: float | None) -> None:
         self.pace = pace
         super().__init__(config, every if pace is None else Steady(every))
 
     def grant(self, steps: int) -> None:
-        """Make this many steps of a running run, then wait."""
+        """Make ``steps`` steps of a running run, then wait."""
         self._commands.put(lambda: self._make(steps))
 
     def release(self) -> None:
-        """Wait for no more grants."""
+        """Train on without waiting for grants."""
         self.pace = self._every = None  # at once: torch may still be loading
-        self._commands.put(lambda: None)  # the worker may be waiting for a grant
+        self._commands.put(lambda: None)  # the worker may be waiting for steps
 
     async def done(self) -> None:
-        """Wait until every command given so far was obeyed."""
+        """Wait until every command given so far has been done."""
         loop, done = asyncio.get_running_loop(), asyncio.Event()
 
         def tell() -> None:

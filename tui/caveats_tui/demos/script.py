@@ -1,4 +1,4 @@
-"""A demo's script: scenes of captions, keys and conditions, read from TOML. It drives nothing."""
+"""A demo's script: scenes of captions, keys and conditions, read from TOML."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["Scene", "Script", "Wait", "find_script", "parse_script", "scripts"]
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a scene waits for: ``kind`` "step" with its number, "verdict" with a caveat (as warning
-    or critical), "finished" or "outcome" (the end of a cure) with nothing."""
+    """What a scene waits for: ``kind`` is "step" with its number, "verdict" with a caveat (as
+    warning or critical), "finished", or "outcome" (the end of a cure)."""
 
     kind: str
     value: str = ""
@@ -30,10 +30,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Says ``caption``, presses ``keys`` one by one, waits, then ``hold``s for so many seconds.
-
-    ``pace`` is steps of training a second from here on, None to leave it.
-    """
+    """Shows ``caption``, presses ``keys`` one by one, waits, then stays for ``hold`` seconds.
+    ``pace`` is the steps of training a second from here on, None for no change."""
 
     caption: str
     keys: tuple[str, ...]
@@ -44,7 +42,8 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A demo. ``every`` is steps between two records, fixed so that its numbers are too."""
+    """A demo. ``every`` is the number of steps between two records, fixed so that the numbers are
+    the same each time."""
 
     name: str
     title: str
@@ -80,7 +79,7 @@ def scripts() -> Mapping[str, Script]:
 
 
 def find_script(name: str) -> Script:
-    """The demo of that name, or the script in the file of that name.
+    """The demo of that name, or the script in that file.
 
     Raises:
         ConfigError: where there is neither, or the script is not valid.

@@ -1,6 +1,5 @@
-"""The app as scripts drive it: paced training, nothing that blinks, and a way to wait until all
-that is going to be drawn has been drawn. It knows no script.
-"""
+"""The app as scripts drive it: training is paced, nothing blinks, and one can wait until everything
+has been drawn."""
 
 from __future__ import annotations
 
@@ -24,11 +23,11 @@ PEEK = 0.002  # seconds between two looks at whether the drawing process is done
 
 
 class Stage:
-    """An ``app`` whose ``bench`` trains at a ``pace``, as `PacedSession`'s. It keeps no runs and
-    lists those in the place that ``options`` name.
+    """An ``app`` whose ``bench`` trains at a ``pace``, by a `PacedSession`. It keeps no runs; its
+    list of runs shows those in the place that ``options`` name.
 
-    While training is paced the lab looks at the run only when told: what a look finds, and what the
-    judge makes of it, would else depend on how far the worker has come by then.
+    While training is paced, the lab looks at the run only when told to: otherwise what it sees and
+    judges would depend on how far the worker has come.
     """
 
     def __init__(
@@ -58,13 +57,14 @@ class Stage:
         return self.session is not None and self.session.pace is not None
 
     def release(self) -> None:
-        """Let training run freely, from its beginning if there is none yet."""
+        """Let training run freely, from its start if it has not begun."""
         self._released = True
         if self.session is not None:
             self.session.release()
 
     async def settle(self) -> None:
-        """Wait until commands are obeyed, charts drawn and theory computed, and all is shown."""
+        """Wait until commands are done, charts drawn and theory computed, and everything is
+        shown."""
         app = self.app
         pilot: Pilot[None] = Pilot(app)
         await pilot.pause(0)
@@ -82,6 +82,6 @@ class Stage:
         while not app.charts.idle:
             await asyncio.sleep(PEEK)
         if len(app.screen_stack) > 1:
-            # Textual repaints what lies behind a window only with the window: at any moment or none
+            # Textual repaints what lies behind a window only with the window: at any time
             app.screen.refresh()
         await pilot.pause(0)

@@ -1,6 +1,5 @@
-"""The cadence of demos: every N-th step with all its measures, and readings that a short run has
-several of.
-"""
+"""The cadence of demos: a record with all its measures every N steps, and several readings of the
+sharpness even in a short run."""
 
 from __future__ import annotations
 
@@ -10,7 +9,8 @@ READ_EVERY = 10  # records between two readings of the sharpness
 
 
 class Steady:
-    """A record with the deep measures every ``every`` steps, a reading with each tenth."""
+    """A record with the deep measures every ``every`` steps, and a reading of the sharpness at
+    every tenth record."""
 
     def __init__(self, every: int) -> None:
         self._every = every

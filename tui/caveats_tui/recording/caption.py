@@ -1,6 +1,4 @@
-"""What recordings say on top of the program: a demo's caption, and the key that was pressed. It
-knows no script.
-"""
+"""What a recording shows on top of the program: a demo's caption, and the key that was pressed."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from textual.widgets import Static
 
 __all__ = ["Caption", "show_caption", "show_key"]
 
-STAYS = 1.5  # seconds that a pressed key stays in its corner
+STAYS = 1.5  # seconds that a pressed key is shown in the corner
 
 _SHOWN = {
     "question_mark": "?", "left_square_bracket": "[", "right_square_bracket": "]", "up": "↑",
@@ -47,7 +45,7 @@ class Caption(Static):
 
 
 async def show_caption(app: App[Any], sentence: str, key: str = "") -> None:
-    """Show it on the present screen, whichever that is; an empty one goes away."""
+    """Show the caption on the screen that is on top; an empty one removes it."""
     try:
         caption = app.screen.query_one(Caption)
     except NoMatches:
@@ -90,7 +88,7 @@ class PressedKey(Container):
 
 
 async def show_key(app: App[Any], key: str) -> None:
-    """Show it on the present screen, whichever that is."""
+    """Show the key on the screen that is on top."""
     try:
         app.screen.query_one(PressedKey).say(key)
     except NoMatches:

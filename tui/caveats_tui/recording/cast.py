@@ -1,7 +1,6 @@
 """The asciicast file format: recordings of a terminal, written event by event and read whole.
 
-https://docs.asciinema.org/manual/asciicast/v3 and v2. It knows no terminal and no app: text and
-times come from whoever calls.
+https://docs.asciinema.org/manual/asciicast/v3 and v2. Text and times come from the caller.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from caveats.errors import ConfigError, visible
 
 __all__ = ["CastEvent", "CastHeader", "CastWriter", "Recording", "read_cast"]
 
-LARGEST_CAST = 256 << 20  # bytes of a file that is read: an hour of the lab is some 50 MB
-CELLS = 10_000  # columns or rows of a terminal that is believed
+LARGEST_CAST = 256 << 20  # bytes: a larger file is not read; an hour of the lab is some 50 MB
+CELLS = 10_000  # columns or rows: a larger terminal is not believed
 
 
 @dataclass(frozen=True, slots=True)
 class CastHeader:
-    """A recording's first line: the terminal's size, a title, when it began. ``version`` is 2 or 3,
-    whose times are intervals."""
+    """A recording's first line: the terminal's size, a title, when it began. ``version`` is 2 or 3;
+    in version 3 times are intervals."""
 
     columns: int
     rows: int
@@ -38,7 +37,7 @@ class CastHeader:
 
     @property
     def content(self) -> dict[str, Any]:
-        """As it is written."""
+        """The header as it is written."""
         content: dict[str, Any] = {"version": self.version}
         if self.version == 2:
             content |= {"width": self.columns, "height": self.rows}
@@ -54,11 +53,11 @@ class CastHeader:
 
 
 class CastWriter:
-    """Writes a recording; each event is on the disk when its call returns, so that the file is
-    whole whenever the program dies.
+    """Writes a recording; each event is on the disk when its call returns, so the file is readable
+    even if the program dies.
 
-    Pauses are cut to ``idle_limit`` seconds. Methods may be called from any thread. Nobody is told
-    when the disk is full: what follows is left out and ``problem`` says why.
+    Pauses are cut to ``idle_limit`` seconds. Methods may be called from any thread. When the disk
+    is full, nothing is raised: later events are left out, and ``problem`` says why.
 
     Raises:
         ConfigError: where the file cannot be written.
@@ -81,7 +80,7 @@ class CastWriter:
         self._elapsed = 0.0  # seconds of the recording, pauses cut
         self._before = clock()
         try:
-            # Non-blocking: a pipe that nobody reads, or too slowly, must not hold up a screen.
+            # Non-blocking: a pipe whose reader is slow or absent must not hold up a screen.
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
             self._fd = os.open(path, flags, 0o666)
         except OSError as error:
@@ -90,11 +89,11 @@ class CastWriter:
         self._line(header.content)
 
     def output(self, text: str) -> None:
-        """What the terminal was sent."""
+        """Record a text that was sent to the terminal."""
         self._event("o", text)
 
     def mark(self, label: str) -> None:
-        """A place to go to: a key, a verdict."""
+        """Record a mark that a replay can jump to: a key, a verdict."""
         self._event("m", label)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -103,7 +102,7 @@ class CastWriter:
 
     @property
     def seconds(self) -> float:
-        """How long the recording is by now, pauses cut."""
+        """The length of the recording so far, pauses cut."""
         return self._elapsed
 
     def close(self) -> None:
@@ -128,7 +127,7 @@ class CastWriter:
             return
         rest = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         try:
-            while rest:  # a disk that gets full takes a part; without a buffer the rest is ours
+            while rest:  # a full disk takes only a part; without a buffer we write the rest
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             self.problem = f"recording stopped: {error.strerror}"
@@ -136,8 +135,8 @@ class CastWriter:
 
 @dataclass(frozen=True, slots=True)
 class CastEvent:
-    """``time`` in seconds from the start; ``code`` "o", "i", "m", "r" or "x", others are of
-    versions to come."""
+    """``time`` is in seconds from the start; ``code`` is "o", "i", "m", "r" or "x", or one of a
+    later version."""
 
     time: float
     code: str
@@ -158,7 +157,7 @@ class Recording:
 
     @property
     def largest(self) -> tuple[int, int]:
-        """The most columns and the most rows that it ever has."""
+        """The largest numbers of columns and of rows that it ever has."""
         sizes = [
             self.size,
             *(parse_size(e.data) or self.size for e in self.events if e.code == "r"),
@@ -167,8 +166,8 @@ class Recording:
 
 
 def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
-    """Read a recording of version 2 or 3. A last line that was cut off is left out; pauses are cut
-    to ``idle_limit`` seconds or to what the file itself asks for.
+    """Read a recording of version 2 or 3. A last line that was cut off is left out. Pauses are cut
+    to ``idle_limit`` seconds, or to the limit that the file itself names.
 
     Raises:
         ConfigError: one sentence naming the file and the line.
@@ -186,7 +185,7 @@ def read_cast(path: str | Path, idle_limit: float | None = None) -> Recording:
         raise ConfigError(f"{name} is no recording: byte {error.start} is not UTF-8") from None
     # Not splitlines: that breaks at separators which JSON allows within a string.
     lines = text.split("\n")
-    cut = lines.pop()  # empty where the last line is whole
+    cut = lines.pop()  # empty if the last line is complete
     if not lines:
         lines, cut = [cut], ""
     header = parse_header(lines[0], name)
@@ -251,12 +250,12 @@ def parse(line: str) -> Any:
 
 
 def is_number(value: Any) -> TypeGuard[float]:
-    """Whether it is a time: NaN and infinity, which Python's reader takes, are none."""
+    """Whether it is a time; NaN and infinity, which Python's reader accepts, are not."""
     return type(value) in (int, float) and abs(value) < 1e9
 
 
 def parse_size(text: str) -> tuple[int, int] | None:
-    """ "80x24" as (80, 24); None for what is no size."""
+    """ "80x24" as (80, 24); None if it is not a size."""
     columns, cross, rows = text.partition("x")
     if cross and columns.isdecimal() and rows.isdecimal() and len(text) <= 11:
         size = int(columns), int(rows)

@@ -1,7 +1,7 @@
-"""Replays a recording in the present terminal: when what is sent, and which key does what.
+"""Replays a recording in the present terminal: decides when to send what, and what each key does.
 
-It knows the terminal only as ``send`` and ``size``; what may be sent is decided by
-`caveats_tui.recording.sequences`.
+It uses the terminal only through ``send`` and ``size``; `caveats_tui.recording.sequences` decides
+what may be sent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HELP = "space pause · . step · [ ] speed · ← → seek · m next mark · q l
 
 
 def does_not_fit(needed: tuple[int, int], size: tuple[int, int]) -> str | None:
-    """The sentence for a terminal that cannot show the recording, None where it can."""
+    """The sentence for a terminal that is too small for the recording, None if it fits."""
     if size[0] >= needed[0] and size[1] >= needed[1]:
         return None
     return (
@@ -40,8 +40,8 @@ def does_not_fit(needed: tuple[int, int], size: tuple[int, int]) -> str | None:
 
 
 class Player:
-    """Ask `due` how long nothing happens, tell `advance` how much time has passed, and `press` what
-    was typed; all three are cheap. ``send`` gets what may reach the terminal."""
+    """Ask `due` how long nothing happens, tell `advance` how much time has passed, and give `press`
+    the keys; all three are fast. ``send`` gets the texts for the terminal."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Player:
         self._send = send
         self._events = recording.events
         self._times = [event.time for event in recording.events]
-        self._next = 0  # the first event that was not shown yet
+        self._next = 0  # the first event that has not been shown yet
         self._said = ""
         self.resize(size)
 
@@ -70,13 +70,13 @@ class Player:
         return self._next >= len(self._events)
 
     def due(self) -> float:
-        """Seconds until something is to be shown; infinite while nothing will be."""
+        """Seconds until something must be shown; infinite if nothing will be."""
         if self.paused or self.over or self._trouble:
             return math.inf
         return max(0.0, (self._times[self._next] - self.time) / self.speed)
 
     def advance(self, seconds: float) -> None:
-        """So much real time has passed."""
+        """Let ``seconds`` of real time pass."""
         if not (self.paused or self.over or self._trouble):
             self._show_until(self.time + seconds * self.speed)
         self._status()
@@ -97,7 +97,7 @@ class Player:
         self._next, self.time, self._said, self._mark = 0, 0.0, "", ""
 
     def seek(self, time: float) -> None:
-        """Go to a moment, which shows everything up to it at once."""
+        """Go to a moment; everything up to it is shown at once."""
         time = min(max(0.0, time), self.recording.seconds)
         if time < self.time:
             self._from_the_start()
@@ -106,7 +106,7 @@ class Player:
     # Keys
 
     def press(self, key: str) -> None:
-        """Obey a key, as the terminal sent it; others do nothing."""
+        """Do what a key, as sent by the terminal, stands for; other keys do nothing."""
         name = PLAYER_KEYS.get(key)
         if name is not None:
             self._mark = ""
@@ -119,10 +119,10 @@ class Player:
             return
         self.paused = not self.paused
         if not self.paused and not self._spare:
-            self.resize(self._size)  # the status stood over the last row
+            self.resize(self._size)  # the status covered the last row
 
     def step(self) -> None:
-        """Show the next picture and stay there."""
+        """Show the next picture and pause."""
         self.paused = True
         if not self.over and not self._trouble:
             times = self._times[self._next :]
@@ -141,7 +141,7 @@ class Player:
         self.seek(self.time + SEEK)
 
     def next_mark(self) -> None:
-        """Go to the next mark, or to the end where there is none."""
+        """Go to the next mark, or to the end if there is none."""
         marks = (e for e in self._events[self._next :] if e.code == "m" and e.time > self.time)
         mark = next(marks, None)
         self.seek(self.recording.seconds if mark is None else mark.time)
@@ -157,7 +157,7 @@ class Player:
     # The terminal
 
     def resize(self, size: tuple[int, int]) -> None:
-        """The terminal has, or has got, this size: show the present moment again."""
+        """The terminal has a new size: show the present moment again."""
         self._size = size
         self._trouble = does_not_fit(self.recording.largest, size)
         now = self.time
@@ -171,7 +171,8 @@ class Player:
         return self._size[1] > self.recording.largest[1]
 
     def _status(self) -> None:
-        """The line below the recording; where there is none, over its last row while it stands."""
+        """The status line below the recording; if there is no row for it, it covers the recording's
+        last row while the replay stands still."""
         columns, rows = self._size
         if self._trouble:
             text = f"{self._trouble}: make it larger, or press q"

@@ -1,6 +1,6 @@
-"""Records the terminal while the program runs: a tee on the way to it, begun and ended at any time.
+"""Records what the program sends to the terminal; a recording may start and stop at any time.
 
-It knows no screen: keys and findings are told to it, and become marks.
+Keys and verdicts are reported to it and become marks.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from caveats_tui.text.times import clock
 
 __all__ = ["Recorder", "unused"]
 
-# Where a recording begins in the middle: the state that the terminal is in by then.
+# For a recording that begins in the middle: brings a terminal into the present state.
 _MIDWAY = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?25l\x1b[?7l"
 
 
 class Recorder:
-    """Writes what ``output`` sends to its terminal between `start` and `stop`. Costs nothing while
-    it does not record. All but the tee is called on the app's thread."""
+    """Writes what ``output`` sends to its terminal between `start` and `stop`; costs nothing while
+    it does not record. All methods but `_sent` are called on the app's thread."""
 
     def __init__(
         self,
@@ -47,21 +47,21 @@ class Recorder:
 
     @property
     def problem(self) -> str:
-        """Why the file is no longer written to, empty while it is."""
+        """Why the file is no longer written, empty while it is."""
         return "" if self._cast is None else self._cast.problem
 
     def start(self, path: str | Path, title: str, *, midway: bool = False) -> None:
-        """Write to ``path`` from now on. ``midway``, an app has the screen already: the caller has
-        all of it drawn again, since a recording begins with a whole picture.
+        """Write to ``path`` from now on. With ``midway``, an app is already on the screen; the
+        caller must have all of it drawn again, since a recording begins with a whole picture.
 
         Raises:
-            ConfigError: where the file cannot be written, or holds something already.
+            ConfigError: where the file cannot be written, or is not empty.
         """
         path = Path(path)
         try:
             taken = path.stat().st_size > 0 and not path.is_dir()
         except OSError:
-            taken = False  # or it cannot be reached, which opening it says better
+            taken = False  # if it cannot be reached, opening it gives the better message
         if taken:
             raise ConfigError(
                 f"{visible(str(path))} exists already, and a recording replaces no file"
@@ -83,7 +83,8 @@ class Recorder:
         self._output.tee = self._sent
 
     def stop(self) -> str:
-        """End the recording; a sentence that says what there is now, "" where none went on."""
+        """End the recording; returns a sentence about the file, "" if nothing was being
+        recorded."""
         cast, self._cast, self._output.tee = self._cast, None, None
         if cast is None:
             return ""
@@ -92,12 +93,12 @@ class Recorder:
         return f"{said}; {cast.problem}" if cast.problem else said
 
     def key(self, name: str) -> None:
-        """A key was pressed."""
+        """Mark that a key was pressed."""
         if self._cast is not None:
             self._cast.mark(f"key {name}")
 
     def found(self, labels: Iterable[str]) -> None:
-        """What holds now, as "critical: dying ReLU": each that did not hold before is marked."""
+        """Take the present verdicts, as "critical: dying ReLU", and mark those that are new."""
         if self._cast is not None:
             now = frozenset(labels)
             for label in sorted(now - self._found):
@@ -116,7 +117,7 @@ class Recorder:
 
 
 def unused(folder: Path, stem: str) -> Path:
-    """A name in ``folder`` that no file has: ``stem``.cast, else with a number."""
+    """A name in ``folder`` that no file has: ``stem``.cast, or the same with a number."""
     path, number = folder / f"{stem}.cast", 2
     while path.exists():
         path, number = folder / f"{stem}-{number}.cast", number + 1

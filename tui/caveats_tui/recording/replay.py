@@ -1,4 +1,5 @@
-"""The terminal of a replay: raw keys in, a player's output out, all given back at the end."""
+"""The terminal during a replay: reads raw keys, shows the player's output, and is restored at the
+end."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ _DONE = "\x1b[0m\x1b(B\x1b[r\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 
 def check_terminal(environ: Mapping[str, str]) -> None:
-    """Raises ConfigError, one sentence, for streams that can show no recording."""
+    """Raises ConfigError, one sentence, for streams on which no recording can be shown."""
     for name, stream in (("stdin", sys.__stdin__), ("stdout", sys.__stdout__)):
         if stream is None or not stream.isatty():
             raise ConfigError(
@@ -36,7 +37,7 @@ def check_terminal(environ: Mapping[str, str]) -> None:
 
 
 def replay(recording: Recording, *, speed: float = 1.0) -> int:
-    """Show ``recording`` until it is left; gives the exit code.
+    """Show ``recording`` until the user leaves; returns the exit code.
 
     Raises:
         ConfigError: for a terminal that is too small for it.
@@ -64,7 +65,8 @@ def replay(recording: Recording, *, speed: float = 1.0) -> int:
 
 
 class ReplayLoop:
-    """One replay in a terminal held by ``guard``; ``asked`` gets the signal that asks to end."""
+    """One replay in the terminal that ``guard`` holds; ``asked`` gets the signal that asks it to
+    end."""
 
     def __init__(self, recording: Recording, guard: Guard, speed: float, asked: list[int]) -> None:
         self._output, self._asked = guard.output, asked
@@ -74,7 +76,7 @@ class ReplayLoop:
     def run(self) -> None:
         before = signal.signal(signal.SIGWINCH, self._winched)
         attributes = termios.tcgetattr(0)
-        attributes[6][termios.VSUSP] = b"\0"  # ctrl-z would leave a shell on a drawn screen
+        attributes[6][termios.VSUSP] = b"\0"  # ctrl-z would leave the shell on a drawn screen
         termios.tcsetattr(0, termios.TCSANOW, attributes)
         try:
             self._loop()
@@ -104,7 +106,7 @@ class ReplayLoop:
 
 
 def keys_of(typed: str) -> list[str]:
-    """What was typed, cut into keys: those of more than one character first."""
+    """The typed text, cut into keys; keys of several characters are matched first."""
     long = sorted((key for key in PLAYER_KEYS if len(key) > 1), key=len, reverse=True)
     found = []
     while typed:

@@ -1,7 +1,7 @@
-"""What a recording may say to a terminal: text, colours, the cursor, erasing; nothing else.
+"""What a recording may send to a terminal: text, colours, cursor movements and erasing.
 
-Everything not listed here is dropped: the clipboard, titles, links, queries that a terminal would
-answer as if typed, modes, pictures. Knows no file and no terminal.
+Everything not listed here is dropped: the clipboard, titles, links, modes, pictures, and queries,
+which a terminal would answer as if the user had typed.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ __all__ = ["Filter"]
 # A control sequence whose parameters are plain: CSI, digits and separators, one final letter.
 _FINALS = frozenset("ABCDEFGHJKLMPSTXZ@`abdefrsum")
 _MODES = frozenset({"7", "25"})  # wrapping, the cursor
-_SCREENS = frozenset({"47", "1047", "1049"})  # the other screen: the replay has one of its own
+_SCREENS = frozenset({"47", "1047", "1049"})  # the alternate screen: the replay has one of its own
 _ESCAPES = frozenset("78DEM")  # save and restore the cursor, index, next line, reverse index
 _CONTROLS = frozenset("\b\t\n\r")
 _DESIGNATIONS = frozenset("B0")  # US-ASCII and line drawing
-# A parameter beyond this is cut to it: `CSI 999999999 b` would print for minutes.
+# A larger parameter is cut to this: `CSI 999999999 b` would print for minutes.
 _LARGEST_PARAMETER = 9999
 _LONGEST_SEQUENCE = 256  # characters of a control sequence; Textual's longest has 40
 _STRINGS = "]PX^_"  # OSC, DCS, SOS, PM, APC: all up to the string's end are dropped
 
-# Runs of what passes as it is: printed characters, and whole sequences with small parameters. All
-# that the lab itself sends is of this kind, and passes 50 times as fast as character by character.
+# Parts that pass unchanged: printed characters, and whole sequences with small parameters. All that
+# the lab itself sends is of this kind; it passes 50 times as fast as character by character.
 _PASSES = re.compile(
     r"(?:[^\x00-\x1f\x7f-\x9f]+|[\b\t\n\r]"
     r"|\x1b\[(?:\d{0,4}[;:]){0,30}\d{0,4}[ABCDEFGHJKLMPSTXZ@`abdefsum])++"
 )
-# Controls and queries that do nothing here, however many; escapes that another one follows.
+# Controls and queries that do nothing here, in any number; escapes followed by another escape.
 _VANISHES = re.compile(r"(?:[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x8f\x91-\x97\x99\x9a\x9c]"
                        r"|\x1b(?=\x1b)|\x1b\[[ -?]{0,64}[INOQRUVWYcgijknopqtvwxyz])++")  # fmt: skip
 _IN_STRING = re.compile(r"[^\x07\x18\x1a\x1b\x9c]++")
@@ -38,10 +38,12 @@ _NUMBERS = re.compile(r"\d+")
 
 
 class Filter:
-    """Give it the recording's text piece by piece, however cut: ``feed`` returns what may be sent.
+    """Takes the recording's text piece by piece, cut anywhere; ``feed`` returns the part that may
+    be sent.
 
-    ``rows`` is the height of the recorded terminal, beyond which nothing scrolls. Leaving the other
-    screen clears, but only once more text follows, so that a recording's last picture stays.
+    ``rows`` is the height of the recorded terminal; nothing scrolls below it. Leaving the alternate
+    screen clears the picture, but only once more text follows, so that a recording's last picture
+    stays.
     """
 
     def __init__(self, rows: int) -> None:
@@ -52,15 +54,15 @@ class Filter:
 
     @property
     def clear(self) -> str:
-        """Colours, scrolling, screen and cursor as a new terminal has them."""
+        """Reset colours, scrolling, screen and cursor to those of a new terminal."""
         return f"\x1b[0m\x1b(B\x1b[1;{self.rows}r\x1b[2J\x1b[H"
 
     def feed(self, text: str) -> str:
         return "".join(self._pieces(text))
 
     def _pieces(self, text: str) -> Iterator[str]:
-        """Runs are taken whole, character by character only what begins or ends a sequence: a
-        hostile line of 10 MB must not take seconds."""
+        """Takes plain parts whole, and only the begin and end of sequences character by character:
+        a hostile line of 10 MB must not take seconds."""
         at = 0
         while at < len(text):
             if self._state == "text":
@@ -90,7 +92,7 @@ class Filter:
             yield self.clear
 
     def _char(self, char: str) -> Iterator[str]:
-        """One character that is not plain text, or is within a sequence."""
+        """Takes one character that is not plain text, or is inside a sequence."""
         if char == "\x1b":
             self._state, self._kept = "escape", ""
         elif char in "\x18\x1a":  # CAN and SUB end any sequence
@@ -100,7 +102,7 @@ class Filter:
         elif self._state == "text":
             yield from self._control(char)
         elif char < " " or "\x7f" <= char <= "\x9f":
-            # Terminals obey controls within a sequence; a C1 control begins another one.
+            # Terminals obey controls within a sequence; a C1 control begins a new sequence.
             yield from self._control(char)
         elif self._state == "escape":
             yield from self._escape(char)

@@ -1,6 +1,5 @@
-"""Pieces that several screens and windows are made of: headings, indented lines, two columns, and
-a line of text that is repainted only where it differs.
-"""
+"""Parts that several screens and windows share: headings, indented lines, two columns, and text
+that is repainted only if it changed."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ __all__ = ["heading", "indented", "put", "two_columns"]
 
 
 def put(screen: Screen[Any], selector: str, content: str | Text) -> None:
-    """Show ``content`` in a `Static`, which would repaint even where nothing changed."""
+    """Show ``content`` in a `Static`, but only if it has changed: a `Static` always repaints."""
     widget = screen.query_one(selector, Static)
     if getattr(widget, "said", None) != content:
         widget.said = content  # type: ignore[attr-defined]

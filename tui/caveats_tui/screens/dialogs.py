@@ -1,7 +1,5 @@
-"""The small windows over the lab: pick from a table, type a value, answer a question.
-
-Each is told what to show and gives back what the person chose, None where they left.
-"""
+"""The small windows over the lab: pick from a table, type a value, answer a question. Each returns
+the user's choice, None if they left it."""
 
 from __future__ import annotations
 
@@ -27,14 +25,15 @@ __all__ = ["Ask", "Edit", "Picker", "matches", "sought", "typed_ahead"]
 
 
 def sought(typed: str) -> str:
-    """What is searched for: who begins with the "/" that filters kept runs means nothing by it."""
+    """The text to search for, without the "/" that starts the filter in the list of kept runs."""
     return typed.strip().removeprefix("/").strip().lower()
 
 
 def matches(typed: str, choice: Choice) -> int | None:
-    """How well a choice fits what was typed, lower is better; None where it does not fit.
+    """How well a choice matches the typed text, lower is better; None if it does not match.
 
-    0 begins with it, 1 holds it, 2 has its letters in order, 3 its sentence holds it.
+    0: its name begins with the text; 1: its name contains it; 2: its name has the letters in order;
+    3: its sentence contains it.
     """
     phrase = sought(typed)
     word = phrase.replace(" ", "_")
@@ -49,7 +48,7 @@ def matches(typed: str, choice: Choice) -> int | None:
 
 
 def typed_ahead(screen: ModalScreen[Any], event: Key) -> None:
-    """Give a key that came while the window was opening to its line of text: over a slow line
+    """Add a key that came while the window was opening to its line of text: over a slow line
     several keys arrive at once."""
     line = screen.query_one(Input)
     if event.is_printable and event.character and not line.has_focus:
@@ -58,7 +57,7 @@ def typed_ahead(screen: ModalScreen[Any], event: Key) -> None:
 
 
 class Picker(ModalScreen[str | None]):
-    """A table of choices with a filter: type, move with the arrows, enter takes."""
+    """A table of choices with a filter: type to filter, move with the arrows, enter takes."""
 
     DEFAULT_CSS = """
     Picker { align: center middle; }
@@ -138,7 +137,7 @@ class Picker(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _take(self, event: Input.Submitted) -> None:
-        if event.value != self._typed:  # typed so fast that this came before the news of it
+        if event.value != self._typed:  # enter was typed so fast that the filter has not run yet
             self._fill(event.value)
         at = self.query_one("#choices", OptionList).highlighted
         if self._names and at is not None:
@@ -150,7 +149,8 @@ class Picker(ModalScreen[str | None]):
 
 
 class Edit(ModalScreen[str | None]):
-    """One line of text; ``check`` raises ConfigError for what is not valid, shown at once."""
+    """One line of text. ``check`` raises ConfigError if the text is not valid; the error is shown
+    at once."""
 
     DEFAULT_CSS = """
     Edit { align: center middle; }
@@ -202,7 +202,7 @@ class Edit(ModalScreen[str | None]):
 
 
 class Ask(ModalScreen[str | None]):
-    """A question with a few answers, each with its own key; escape answers None."""
+    """A question with a few answers, each with its own key; escape returns None."""
 
     DEFAULT_CSS = """
     Ask { align: center middle; }
@@ -214,7 +214,7 @@ class Ask(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
 
     def __init__(self, question: str, answers: dict[str, str]) -> None:
-        """``answers`` maps a key to its words."""
+        """``answers`` maps each key to the words of its answer."""
         super().__init__()
         self._question, self._answers = question, answers
 

@@ -1,6 +1,6 @@
 """The windows about verdicts: one explains a verdict, one lists its remedies.
 
-Words and numbers come from the verdict and its caveat; the chart from the run's records.
+Words and numbers come from the verdict and its caveat, the chart from the run's records.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
 
 _LOSS = Figure("loss · accuracy", loss, log=True)
 
-# Which measure shows a caveat best, over the steps.
+# The chart over the steps that shows each caveat best.
 EVIDENCE: dict[str, Figure] = {
     "dying_relu": Figure("dead units by layer", counted("dead")),
     "vanishing_gradient": Figure("delta by layer", layerwise("delta_rms"), log=True),
     "exploding_gradient": Figure("delta by layer", layerwise("delta_rms"), log=True),
     "saturation": Figure("saturated units by layer", counted("saturated")),
     "symmetry": Figure("distinct units by layer", counted("distinct")),
-    "not_zero_centred": Figure("mean fraction of what feeds a layer", layerwise("mean_fraction")),
+    "not_zero_centred": Figure("mean fraction of layer inputs", layerwise("mean_fraction")),
     "dormant": Figure("dormant units by layer", counted("dormant")),
     "step_too_small": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
     "step_too_large": Figure("update/weight by layer", layerwise("update_ratio"), log=True),
@@ -79,7 +79,7 @@ def numbers(verdict: Verdict) -> str:
 
 
 class Explain(ModalScreen[None]):
-    """One verdict, whole: definition, this run's numbers, a chart, remedies, limits, source."""
+    """One verdict in full: definition, this run's numbers, a chart, remedies, limits, source."""
 
     DEFAULT_CSS = """
     Explain { align: center middle; }
@@ -142,7 +142,7 @@ class Explain(ModalScreen[None]):
             change = changes_shown(remedy.change, self._config) if remedy.change else "no setting"
             lower.append(indented(f"{change}: {remedy.reason}"))
         if not verdict.next:
-            lower.append(indented("nothing in the setup would help more than patience"))
+            lower.append(indented("nothing in the setup would help more than waiting"))
         lower += [
             heading("limits"), indented(caveat.limits), heading("source"), indented(caveat.source)
         ]  # fmt: skip
@@ -164,7 +164,7 @@ class Explain(ModalScreen[None]):
 
 
 class RemedyList(ModalScreen[int | None]):
-    """The remedies of a verdict; gives the chosen one's place."""
+    """The remedies of a verdict; returns the index of the chosen one."""
 
     DEFAULT_CSS = """
     RemedyList { align: center middle; }

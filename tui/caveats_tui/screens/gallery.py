@@ -1,7 +1,5 @@
-"""The gallery: the named experiments by caveat, what each one will show and what cures it.
-
-It reads `caveats.experiments`; loading one is the lab's business.
-"""
+"""The gallery: the named experiments, grouped by caveat, with what each will show and what cures
+it."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ __all__ = ["Gallery", "fitting"]
 
 
 def fitting(typed: str) -> list[Experiment]:
-    """The experiments whose name, group or sentence holds every word that was typed."""
+    """The experiments whose name, group or sentence contains every typed word."""
     words = sought(typed).replace("_", " ").split()
     return [
         experiment
@@ -133,7 +131,7 @@ class Gallery(ModalScreen[Experiment | None]):
     @on(OptionList.OptionSelected)
     def _take(self, event: Input.Submitted | OptionList.OptionSelected) -> None:
         if isinstance(event, Input.Submitted) and event.value != self._typed:
-            self._fill(event.value)  # typed so fast that enter came before the news of it
+            self._fill(event.value)  # enter was typed so fast that the filter has not run yet
         if self._current is not None:
             self.dismiss(self._current)
 
@@ -142,7 +140,7 @@ class Gallery(ModalScreen[Experiment | None]):
 
 
 def told(experiment: Experiment, plain: bool) -> Group:
-    """An experiment in words and a small picture."""
+    """The text about an experiment, and its small picture."""
     cure = changes_shown(experiment.cure, experiment.config)
     parts: list[RenderableType] = [
         Text(experiment.name, style="bold"),

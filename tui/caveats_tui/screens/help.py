@@ -1,4 +1,4 @@
-"""The help window, made from the table of keys, the measures and the states; it holds no facts."""
+"""The help window, made from the tables of keys and of measures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLOURS = (
 
 
 def help_text() -> Group:
-    """Keys by group, then what each number means."""
+    """The keys by group, and what each measure means."""
     parts: list[RenderableType] = []
     for group, keys in table():
         parts += [heading(group), two_columns([(k.shown, k.sentence) for k in keys])]

@@ -1,7 +1,7 @@
-"""The small pictures of the gallery: how the loss of each experiment went, and of its cure.
+"""The small pictures of the gallery: the course of the loss in each experiment, and in its cure.
 
 They are drawn from `caveats/experiments/pictures.json`, which `python -m benchmarks.experiments`
-writes from real runs; this module trains nothing.
+writes from real runs; nothing is trained here.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def recorded() -> dict[str, Any]:
 
 
 def spark_lines(name: str, plain: bool) -> list[Padding]:
-    """The loss of the experiment and, below it on the same scale, that of its cure."""
+    """The loss of the experiment, and below it, on the same scale, the loss of its cure."""
     picture = recorded().get(name)
     if picture is None:
         return []
     seen = [v for values in picture.values() for v in values["loss"] if v is not None]
-    # A few times the constant predictor's loss: a first loss of 800 would flatten all the rest.
+    # At most twice the constant predictor's loss: a first loss of 800 would flatten all the rest.
     top = min(max(seen, default=1.0), 2 * picture["bad"]["baseline"]) or 1.0
     lines = []
     for key, label in (("bad", "as it is "), ("cured", "with cure")):

@@ -1,4 +1,4 @@
-"""Textual's driver for Linux and macOS, drawing through a `Guard`. Knows no screen of the lab."""
+"""Textual's driver for Linux and macOS, drawing through a `Guard`."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class _GuardedDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._file = self.guard.output  # type: ignore[assignment]  # write, flush and fileno
         self._size = size or self._get_terminal_size()
-        # A traceback belongs to the person. At this point `sys.stderr` leads to the log.
+        # The user must see a traceback, but at this point `sys.stderr` leads to the log.
         app.error_console.file = self.guard.stderr
 
     def _get_terminal_size(self) -> tuple[int, int]:
-        return self.guard.output.size  # Textual asks stdout, which is the log by now
+        return self.guard.output.size  # Textual asks stdout, which leads to the log by now
 
     def start_application_mode(self) -> None:
         self.guard.entered(self._leave)
@@ -65,9 +65,9 @@ class _GuardedDriver(LinuxDriver):
         self._loop.call_soon_threadsafe(leave)
         return True
 
-    # Textual stops and resumes inside the signal handler. One that arrives while the app puts a
-    # frame into the writer's queue then waits for the lock of that queue, for ever. The loop does
-    # it between two of its turns.
+    # Textual stops and resumes inside the signal handler. If the signal arrives while the app puts
+    # a frame into the writer's queue, the handler waits forever for that queue's lock. So the event
+    # loop does it instead, between two callbacks.
 
     def _sigtstp_application(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(super()._sigtstp_application)
@@ -79,8 +79,8 @@ class _GuardedDriver(LinuxDriver):
         if self.guard.output.lost or self.guard.signal is not None or not self._auto_restart:
             return  # the kernel sends SIGCONT with the SIGHUP of a hang-up, a shell with SIGTERM
         if not self._must_signal_resume:
-            # Continued after a SIGSTOP, which nobody can catch: the shell has had the terminal
-            # since, and Textual would start a second pair of threads over the first.
+            # Continued after a SIGSTOP, which cannot be caught: the shell has used the terminal in
+            # between, and Textual would start a second pair of threads beside the first.
             self.suspend_application_mode()
             self._must_signal_resume = True
         super()._sigcont_application()

@@ -1,5 +1,7 @@
-"""What the program must know of a terminal before it draws: judged from the environment and the
-streams, in pure functions. Draws nothing and changes nothing.
+"""What the program must know about a terminal before it draws, found from the environment and the
+streams.
+
+Draws nothing and changes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 from caveats.errors import ConfigError, nearest, visible
 
-if TYPE_CHECKING:  # numpy with it, which a refusal need not wait for
+if TYPE_CHECKING:  # imports numpy, which a refusal need not wait for
     from caveats_tui.charts.spec import Charset
 
 __all__ = [
@@ -31,7 +33,7 @@ __all__ = [
     "too_small",
 ]
 
-LEAST_COLUMNS, LEAST_ROWS = 60, 16  # below: one sentence instead of the lab
+LEAST_COLUMNS, LEAST_ROWS = 60, 16  # on a smaller terminal the lab shows only a sentence
 WIDE = (104, 26)  # columns and rows: from this size on the lab shows all four charts
 
 CHARSETS: tuple[str, ...] = ("auto", "braille", "block", "ascii")
@@ -87,8 +89,8 @@ def streams() -> Streams:
 
 
 def check(streams: Streams, environ: Mapping[str, str], *, platform: str | None = None) -> None:
-    """Raises ConfigError, with what to do instead, where the lab cannot be drawn: no terminal, or
-    one that cannot move its cursor. ``platform`` is `sys.platform`."""
+    """Raises ConfigError, saying what to do instead, where the lab cannot be drawn: there is no
+    terminal, or one that cannot move its cursor. ``platform`` is `sys.platform`."""
     if (platform or sys.platform) == "win32":
         raise ConfigError(
             f"the lab needs the terminal of Linux, macOS or WSL, and this is Windows; {_NO_SCREEN}"
@@ -109,7 +111,7 @@ def check(streams: Streams, environ: Mapping[str, str], *, platform: str | None 
 
 
 def too_small(columns: int, rows: int) -> str | None:
-    """The sentence to show in place of the lab, None where there is room for it."""
+    """The sentence to show in place of the lab, None if there is room for the lab."""
     if columns >= LEAST_COLUMNS and rows >= LEAST_ROWS:
         return None
     return (
@@ -119,16 +121,14 @@ def too_small(columns: int, rows: int) -> str | None:
 
 
 def _not_utf8(environ: Mapping[str, str], encoding: str) -> str | None:
-    """Why the terminal is taken not to be UTF-8; None where it is.
-
-    Without any locale the answer is yes: so it is in most containers and over SSH, where Python
-    writes UTF-8 all the same (PEP 538, PEP 540).
-    """
+    """Why the terminal is taken not to be UTF-8; None where it is taken to be. Without any locale
+    it counts as UTF-8: so it is in most containers and over SSH, where Python writes UTF-8 too (PEP
+    538, PEP 540)."""
     if re.sub("[-_]", "", encoding).lower() != "utf8":
         return f"output is encoded as {visible(encoding)}"
     if environ.get("PYTHONUTF8") == "1":
         return None
-    # the order in which POSIX reads them; an empty one counts as not set
+    # in the order of POSIX; an empty one counts as not set
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         locale = environ.get(name)
         if not locale:
@@ -143,11 +143,9 @@ def _not_utf8(environ: Mapping[str, str], encoding: str) -> str | None:
 
 
 def charset(wanted: str, environ: Mapping[str, str], encoding: str) -> Charsets:
-    """The charset for ``--charset``. What a person asks for is taken; "auto" looks at the locale,
-    at ``encoding`` (that of stdout) and at TERM.
-
-    Raises ConfigError for a name that is none.
-    """
+    """The charset for ``--charset``. A charset that the user names is taken as it is; "auto" looks
+    at the locale, at ``encoding`` (that of stdout) and at TERM. Raises ConfigError for an unknown
+    name."""
     if wanted not in CHARSETS:
         raise ConfigError(
             f"--charset {visible(repr(wanted))} is unknown: {nearest(wanted, CHARSETS)}"
@@ -164,7 +162,7 @@ def charset(wanted: str, environ: Mapping[str, str], encoding: str) -> Charsets:
 
 
 def colours(environ: Mapping[str, str]) -> Colours:
-    """How many colours the lab will use: the rule of Rich and Textual, with its reason."""
+    """How many colours the lab will use, by the rule of Rich and Textual, and why."""
     if "NO_COLOR" in environ:
         return Colours("none", "NO_COLOR is set")
     colorterm = environ.get("COLORTERM", "").strip().lower()
@@ -178,7 +176,7 @@ def colours(environ: Mapping[str, str]) -> Colours:
 
 
 def inside(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What lies between the program and the person's terminal: tmux, screen, SSH."""
+    """The programs between this one and the user's terminal: tmux, screen, SSH."""
     names = (("TMUX", "tmux"), ("STY", "GNU screen"))
     between = [name for variable, name in names if environ.get(variable)]
     if any(environ.get(v) for v in ("SSH_TTY", "SSH_CONNECTION", "SSH_CLIENT")):

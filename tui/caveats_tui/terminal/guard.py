@@ -1,8 +1,8 @@
 """Holds the terminal while the lab is open, and gives it back as it was, however the lab ends.
 
-Textual draws on stderr, where a warning of a C++ library would tear the screen. So the screen gets
-a descriptor of its own, and what is written to 1 and 2 goes to a log. Knows no screen of the lab.
-Not covered, since no Python runs then: SIGKILL and a crash inside a C library (`reset` helps).
+Textual draws on stderr, where a warning of a C++ library would spoil the screen. So the screen gets
+a descriptor of its own, and everything written to 1 and 2 goes to a log. SIGKILL and a crash inside
+a C library are not covered, since no Python runs then (`reset` helps).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from caveats_tui.terminal.output import Output
 
 __all__ = ["Guard", "guarded_streams"]
 
-# What Textual switches on, off again, and the colours with it. CAN first: it ends a sequence that
-# was cut in the middle. The kitty keyboard's modes belong to the alternate screen, so they go
+# Switches off what Textual switches on, and resets colours. CAN comes first: it ends a sequence
+# that was cut in the middle. The kitty keyboard's modes belong to the alternate screen, so they go
 # before it is left.
 _LEAVE = (
     "\x18\x1b[?2026l"  # synchronized output
@@ -38,13 +38,14 @@ _LEAVE = (
 _ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _TEXTUALS = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
 _GONE = select.POLLHUP | select.POLLERR
-_PATIENCE = 10.0  # seconds an app has to end when asked; a frozen line may keep it for ever
-_TRIES, _TRY = 100, 0.01  # seconds: then a line is left that takes nothing even so
+_PATIENCE = 10.0  # seconds an app has to end when asked; a frozen line may block it
+_TRIES, _TRY = 100, 0.01  # how often, and after how many seconds, a blocked line is tried again
 
 
 class Guard:
-    """The terminal, held. ``output`` is the way to it and its meter; ``stderr`` is where words
-    for the person go once the screen has been left; ``signal`` is the signal that asked to end."""
+    """The terminal, held. ``output`` writes to it and measures the cost; messages for the user go
+    to ``stderr`` after the screen has been left; ``signal`` is the signal that asked the program to
+    end."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
         self._attributes: list[Any] = termios.tcgetattr(1)
@@ -59,27 +60,27 @@ class Guard:
         self._on_screen = False
         self._closing = False
         self._muted = False
-        # The person may have sent stderr to a file: that is theirs and stays.
+        # The user may have sent stdout or stderr to a file: that stays as it is.
         self._saved = {fd: os.dup(fd) for fd in (1, 2) if os.isatty(fd)}
         self._redirect(self.log.fd)
         self._handlers = {number: signal.getsignal(number) for number in (*_ENDING, *_TEXTUALS)}
         for number in _ENDING:
-            if self._handlers[number] is not signal.SIG_IGN:  # as under nohup
+            if self._handlers[number] is not signal.SIG_IGN:  # ignored, as under nohup
                 signal.signal(number, self._signalled)
         self._wake_read, self._wake_write = os.pipe()
         self._watcher = threading.Thread(target=self._watch, name="hang-up", daemon=True)
         self._watcher.start()
 
     def entered(self, leave: Callable[[int], bool]) -> None:
-        """An app takes the screen; ``leave(signal)`` asks it, from any thread, to end, and is
-        False when it has ended already."""
+        """An app takes the screen. ``leave(signal)`` asks it, from any thread, to end; it returns
+        False if the app has ended already."""
         self._on_screen = True
         self._leave = leave
         if self.output.lost:
             self.hung_up()
 
     def left(self) -> None:
-        """The app has left the screen, perhaps for a while, and all that it wrote is out."""
+        """The app has left the screen, perhaps for a while, and all its output has been written."""
         self._on_screen = False
 
     def bound_log(self) -> None:
@@ -90,8 +91,8 @@ class Guard:
                 self._redirect(nothing.fileno())
 
     def restore(self) -> None:
-        """Give the terminal back as it was. Safe from a signal handler or another thread, and more
-        than once; never waits for a terminal that takes nothing."""
+        """Give the terminal back as it was. Safe to call from a signal handler or another thread,
+        and more than once; never waits for a terminal that accepts nothing."""
         fd = self.output.fd
         with contextlib.suppress(termios.error):
             termios.tcsetattr(fd, termios.TCSANOW, self._attributes)
@@ -107,22 +108,22 @@ class Guard:
         self._ask(signal.SIGHUP)
 
     def close(self) -> None:
-        """Undo everything; the guard is of no use afterwards."""
+        """Undo everything; the guard cannot be used afterwards."""
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
         self.restore()
         for number, handler in self._handlers.items():
-            if handler is not None:  # not Python's to set
+            if handler is not None:  # None was installed by C code
                 signal.signal(number, handler)
         os.close(self._wake_write)
         self._watcher.join()
         os.close(self._wake_read)
         for stream in (sys.__stdout__, sys.__stderr__):
             if stream is not None:
-                stream.flush()  # what libraries printed belongs in the log
+                stream.flush()  # the last output of libraries belongs in the log
         for fd, saved in self._saved.items():
-            if not self.output.lost:  # else a last word would fail with an input/output error
+            if not self.output.lost:  # a last message would fail with an input/output error
                 os.dup2(saved, fd)
             os.close(saved)
         with contextlib.suppress(OSError):
@@ -142,7 +143,7 @@ class Guard:
             self.output.lost = True
         if self.signal is not None:
             if number == signal.SIGHUP and self.output.lost:
-                return  # the kernel and the shell both tell of one hang-up
+                return  # the kernel and the shell both signal the same hang-up
             self._die(number)
         if self._ask(number) or self._closing:
             return
@@ -151,7 +152,7 @@ class Guard:
         raise SystemExit(128 + number)
 
     def _ask(self, number: int) -> bool:
-        """Ask the app to end, and see to it that it does; False when there is none."""
+        """Ask the app to end, and make sure that it does; False if there is no app."""
         if self.signal is not None or self._leave is None or not self._leave(number):
             return False
         self.signal = number
@@ -161,9 +162,9 @@ class Guard:
         return True
 
     def _die(self, number: int) -> None:
-        # A line that is frozen is full of frames that nobody needs any more. The writer holds the
-        # terminal's lock until its last bytes are taken, and the words that leave the screen would
-        # wait for that.
+        # A frozen line is full of frames that are no longer needed. The writer holds the terminal's
+        # lock until its last bytes are taken, and the sequences that leave the screen would wait
+        # for that.
         self.output.closed = True
         fd = self.output.fd
         for _ in range(_TRIES):
@@ -171,7 +172,7 @@ class Guard:
                 break
             with contextlib.suppress(termios.error):
                 termios.tcflush(fd, termios.TCOFLUSH)
-                # Linux makes room, and wakes the writer to use it only when output starts again.
+                # Linux makes room, but wakes the writer only when output starts again.
                 termios.tcflow(fd, termios.TCOOFF)
                 termios.tcflow(fd, termios.TCOON)
             time.sleep(_TRY)
@@ -179,8 +180,9 @@ class Guard:
         os._exit(128 + number)
 
     def _watch(self) -> None:
-        """Waits for the hang-up that no SIGHUP tells of: ignored under nohup, or the program not
-        the session's. Textual would read the end of file again and again, on a whole core."""
+        """Waits for a hang-up that sends no SIGHUP: it is ignored under nohup, or the program is
+        not in the terminal's session. Textual would then read the end of file again and again,
+        using a whole core."""
         poll = select.poll()
         poll.register(self.output.fd, 0)
         poll.register(self._wake_read, select.POLLIN)
@@ -190,7 +192,7 @@ class Guard:
 
 
 def _events(fd: int, mask: int) -> int:
-    """What poll says of one descriptor now."""
+    """What poll reports now for one descriptor."""
     poll = select.poll()
     poll.register(fd, mask)
     return sum(events for _, events in poll.poll(0))
@@ -198,11 +200,9 @@ def _events(fd: int, mask: int) -> int:
 
 @contextlib.contextmanager
 def guarded_streams(encoding: str = "utf-8") -> Iterator[Guard]:
-    """Hold the terminal on stdout for an app run inside, on the main thread.
-
-    ``encoding`` is what the terminal takes; what it lacks is drawn with ASCII. Whatever happens
-    inside, the terminal is afterwards as it was before.
-    """
+    """Hold the terminal on stdout for an app that runs inside, on the main thread. ``encoding`` is
+    that of the terminal; characters that it lacks are drawn in ASCII. Whatever happens inside, the
+    terminal is afterwards as it was before."""
     guard = Guard(encoding)
     try:
         yield guard

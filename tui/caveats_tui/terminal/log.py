@@ -1,4 +1,5 @@
-"""Where messages go that would tear the screen: a bounded file beside the user's other logs."""
+"""The log of messages that would spoil the screen: a file of bounded size beside the user's other
+logs."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ def log_path() -> Path:
 
 
 class MessageLog:
-    """The open log of one session. What earlier ones left is kept until the file is full; what
-    later messages this session has beyond `LIMIT` bytes is left out.
+    """The open log of one session. Messages of earlier sessions are kept until the file is full;
+    messages of this one are dropped beyond `LIMIT` bytes.
 
-    Where the folder cannot be written, ``path`` is None and messages are dropped.
+    Where the folder cannot be written, ``path`` is None and all messages are dropped.
     """
 
     def __init__(self, path: Path) -> None:

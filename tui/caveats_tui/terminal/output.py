@@ -1,5 +1,6 @@
-"""The way to the terminal: text in, bytes out through one file descriptor, and what that cost.
-Knows no Textual; a terminal that is gone swallows what it is sent.
+"""Writes text to the terminal through one file descriptor, and measures the bytes and the time.
+
+If the terminal is gone, the text is dropped.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from caveats_tui.text.plain import ERRORS
 
 __all__ = ["Output"]
 
-_BUFFERED = 8192  # characters kept before they are written without being asked
+_BUFFERED = 8192  # characters: more are written without waiting for a flush
 
 
 class Output:
     """A file for Textual's writer thread, which calls ``write`` and ``flush``.
 
     It never raises: an error would end that thread, its queue of 30 would fill, and the app would
-    wait on it for ever. Anyone may read ``bytes`` and ``seconds`` at any time. ``tee``, where it is
-    set, is called on that thread with each text that the terminal has taken; it must not raise.
+    wait forever. Any thread may read ``bytes`` and ``seconds`` at any time. ``tee``, if set, is
+    called on the writer's thread with each text that the terminal has accepted; it must not raise.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Output:
         self.encoding = encoding
         self.bytes = 0
         self.lost = False  # the terminal hung up
-        self.closed = False  # the program is ending: what is still queued is dropped
+        self.closed = False  # the program is ending: queued text is dropped
         self.tee: Callable[[str], None] | None = None
         self._clock = clock
         self._pieces: list[str] = []
@@ -41,19 +42,19 @@ class Output:
 
     @property
     def seconds(self) -> float:
-        """Seconds spent waiting for the terminal to take its bytes, those of a write that is
-        under way included: a line that stands still counts while it does."""
+        """Seconds spent waiting for the terminal to accept bytes, a write that is still going on
+        included."""
         spent, since = self._spent, self._since
         return spent if since is None else spent + self._clock() - since
 
     @property
     def busy(self) -> bool:
-        """Whether a write is under way."""
+        """Whether a write is going on."""
         return self._since is not None
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows of the terminal, 80 and 24 where it does not say."""
+        """Columns and rows of the terminal; 80 and 24 if it does not say."""
         try:
             columns, rows = os.get_terminal_size(self.fd)
         except OSError:
@@ -86,7 +87,7 @@ class Output:
             try:
                 written = os.write(self.fd, rest)
             except BlockingIOError:
-                # whoever started the program may have left the terminal non-blocking
+                # the parent process may have left the terminal non-blocking
                 poll = select.poll()
                 poll.register(self.fd, select.POLLOUT)
                 poll.poll()

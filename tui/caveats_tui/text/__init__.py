@@ -1,4 +1,4 @@
-"""Words for what the program shows: numbers, times, settings, and their fallbacks in ASCII.
+"""Words for what the program shows: numbers, times, settings, and their replacements in ASCII.
 
-It knows no terminal and no screen, and loads nothing that is slow.
+Imports nothing slow.
 """

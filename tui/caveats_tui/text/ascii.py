@@ -1,6 +1,4 @@
-"""What a stream can carry: whether it takes the characters beyond ASCII, and text in those that it
-does. It knows nothing of terminals.
-"""
+"""Which characters a stream can write, and text in those characters."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from typing import Any, TextIO
 
 __all__ = ["ascii_text", "carried", "is_unicode"]
 
-# The signs of the formulas that verdicts quote, as far as Unicode does not take them apart itself.
+# The signs in the formulas of verdicts for which Unicode has no decomposition of its own.
 _SPELLED = {
     "·": "*", "×": "x", "→": "->", "←": "<-", "⇒": "=>", "≈": "~", "≤": "<=", "≥": ">=", "≪": "<<",
     "≫": ">>", "≠": "!=", "±": "+-", "∞": "inf", "∈": "in", "∝": "~", "−": "-", "–": "-",
@@ -32,8 +30,8 @@ def is_unicode(stream: TextIO) -> bool:
 
 
 def ascii_text(text: str) -> str:
-    """``text`` in ASCII: "δ ≤ ½·λ²" becomes "delta <= 1/2*lambda^2", a sign that nothing spells
-    out an escape."""
+    """``text`` in ASCII: "δ ≤ ½·λ²" becomes "delta <= 1/2*lambda^2"; a sign without a replacement
+    becomes an escape."""
     parts: list[str] = []
     before = ""
     for char in text:
@@ -47,14 +45,14 @@ def ascii_text(text: str) -> str:
 
 
 def bare(char: str) -> str:
-    """One character in ASCII; nothing for an accent."""
+    """One character in ASCII; an accent becomes nothing."""
     if unicodedata.combining(char):
         return ""
     return _SPELLED.get(char, char.encode("ascii", "backslashreplace").decode("ascii"))
 
 
 def carried(tree: Any, stream: TextIO) -> Any:
-    """Nested dicts and lists with every text in them as the stream can write it."""
+    """Nested dicts and lists, with every text in them in the characters of the stream."""
     if isinstance(tree, dict):
         return {key: carried(value, stream) for key, value in tree.items()}
     if isinstance(tree, list):

@@ -1,4 +1,4 @@
-"""What a list of kept runs says of one: its name, its state, its worst verdict."""
+"""The words of a list of kept runs: a run's name, its state, its worst verdict."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ __all__ = ["alive", "name", "silent", "standing", "worst"]
 
 
 def name(entry: Entry) -> str:
-    """What a person calls the run: their own name for it, else its folder's."""
+    """The name that the user gave the run, else the name of its folder."""
     return entry.label.name or entry.folder.name
 
 
 def silent(manifest: Manifest, now: datetime) -> bool:
-    """Whether a run that is not over has given no sign of life lately."""
+    """Whether a run that is not over has lately given no sign of life."""
     quiet = (now - manifest.standing.time).total_seconds()
     return manifest.standing.state in LIVE and quiet > SILENT_AFTER
 
 
 def alive(manifest: Manifest, now: datetime) -> bool:
-    """Whether some process trains the run, or may: it gave a sign of life lately."""
+    """Whether a process seems to train the run: it has lately given a sign of life."""
     return manifest.standing.state in LIVE and not silent(manifest, now)
 
 
 def standing(manifest: Manifest, now: datetime) -> str:
-    """The state in a word, or for how long a run that is not over has said nothing."""
+    """The state in one word, or how long a run that is not over has been silent."""
     if silent(manifest, now):
         return f"silent {age((now - manifest.standing.time).total_seconds())}"
     return manifest.standing.state
 
 
 def worst(manifest: Manifest) -> tuple[str, str]:
-    """The first verdict in words, and its severity; what a run that goes on shows is not known."""
+    """The first verdict in words, and its severity. For a run that is going on, the verdicts are
+    not known."""
     from caveats.verdicts import CAVEATS  # loads numpy, which `caveats-tui --help` need not
 
     found = manifest.standing.verdicts

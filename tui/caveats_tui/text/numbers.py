@@ -16,8 +16,8 @@ def number(value: float) -> str:
 
 
 def number_cell(value: object, broken: bool) -> str:
-    """A table's cell: "inf/nan" for a number that came out infinite or NaN, "-" for one there is
-    not."""
+    """A table's cell: "inf/nan" for a number that is infinite or NaN, "-" where there is no
+    number."""
     if value is None:
         return "inf/nan" if broken else "-"
     return number(value) if isinstance(value, float) else str(value)
@@ -34,12 +34,12 @@ def percent(share: float) -> str:
 
 
 def size(text: str) -> str:
-    """How long a text of ASCII is."""
+    """The size of an ASCII text in words."""
     return f"{len(text)} bytes" if len(text) < 1000 else f"{len(text) / 1000:.1f} KB"
 
 
 def spark(values: list[float | None], top: float, plain: bool) -> str:
-    """Losses as a line of bars from 0 to ``top``; × where the loss was not finite."""
+    """Losses as a line of bars from 0 to ``top``; × where the loss is not finite."""
     bars = _ASCII_BARS if plain else _BARS
     height = len(bars) - 1
     return "".join(

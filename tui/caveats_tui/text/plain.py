@@ -1,6 +1,5 @@
-"""Characters for terminals that have few: what an encoding lacks is drawn with ASCII, one character
-for each, so that no column moves. Knows encodings, no terminal.
-"""
+"""Characters for terminals that have few: each character that an encoding lacks is replaced by one
+ASCII character, so that columns stay aligned."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ _ALIKE = {
     "'": "‘’′",
     '"': "“”″",
     "!": "⚠",
-    # Letters of formulas. Raised digits stay question marks: 10² must not be read as 102.
+    # Letters of formulas. Raised digits become question marks, since 10² must not be read as 102.
     **dict(zip("abgdenklmprstfXDFPSu", "αβγδεηκλμπρστφχΔΦΠΣµ", strict=True)),
     "T": "ᵀ",
     "h": "θ",
@@ -37,8 +36,8 @@ _PLAIN = {ord(char): plain for plain, chars in _ALIKE.items() for char in chars}
 
 
 def plain_marks(text: str) -> str:
-    """A line of the screen with what separates its parts, and what says that it was cut, in ASCII:
-    for terminals that take the characters, yet whose font lacks them."""
+    """A line of the screen with its separators and its "…" in ASCII, for terminals that accept the
+    characters but whose font lacks them."""
     return text.replace(" · ", " | ").replace("…", "~")
 
 

@@ -1,4 +1,4 @@
-"""Settings of a config in words: one value, a whole config in a line, a change of it."""
+"""Settings of a config in words: one value, a whole config in a line, a change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["called", "changes_shown", "describe", "shown"]
 
 
 def shown(value: Any) -> str:
-    """A value as a person writes it: 64-64-64, 64×20, on, 0.1, constant (value 0.5)."""
+    """A value as a user would write it: 64-64-64, 64×20, on, 0.1, constant (value 0.5)."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
@@ -42,7 +42,7 @@ def describe(config: RunConfig, outputs: int | None) -> str:
 
 
 def changes_shown(changes: Mapping[str, Any], config: RunConfig) -> str:
-    """A change of config in words: "lr 0.3 → 0.003"; what stays as it is goes unsaid."""
+    """A change of config in words: "lr 0.3 → 0.003"; settings that stay the same are left out."""
     flat = config.flat()
     return ", ".join(
         f"{called(key)} {shown(flat.get(key))} → {shown(value)}"
@@ -52,6 +52,6 @@ def changes_shown(changes: Mapping[str, Any], config: RunConfig) -> str:
 
 
 def called(key: str) -> str:
-    """A dotted key in a word: lr, init, optimizer."""
+    """A dotted key in one word: lr, init, optimizer."""
     section, _, name = key.partition(".")
     return visible(section if name == "name" else name)

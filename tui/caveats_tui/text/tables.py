@@ -1,4 +1,4 @@
-"""Tables and paragraphs for a page of 80 columns: pure text, no colours."""
+"""Tables and paragraphs for a page of 80 columns, as plain text without colours."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ WIDTH = 80
 
 
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells, the first two of them headings, as lines: the first column to the left, the
-    others to the right."""
+    """Rows of cells as lines; the first two rows are headings. The first column is aligned left,
+    the others right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    # One space does where counts have seven digits: 80 columns hold that too.
+    # One space is enough between counts of seven digits, so these fit into 80 columns too.
     gap = "  " if sum(widths) + 2 * (len(widths) - 1) <= WIDTH else " "
     lines = [
         gap.join(
@@ -28,7 +28,7 @@ def aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells, headings among them, as lines: every column to the left."""
+    """Rows of cells, with their headings, as lines; every column is aligned left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -37,7 +37,7 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def folded(name: str, text: str, *, indent: int = 2, room: int = 6) -> list[str]:
-    """``text`` in lines of the page's width, beside ``name`` in a column of ``room``."""
+    """``text`` in lines of the page's width, beside ``name`` in a column of ``room`` characters."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -48,5 +48,5 @@ def folded(name: str, text: str, *, indent: int = 2, room: int = 6) -> list[str]
 
 
 def cut(line: str) -> str:
-    """A line that is too wide for the page, ending in dots."""
+    """A line that is too wide for the page, cut and ending in dots."""
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..."

@@ -21,7 +21,7 @@ def age(seconds: float) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A duration as "0:07" or "1:02:03"; beyond 99 hours nobody counts seconds."""
+    """A duration as "0:07" or "1:02:03"; "> 99 h" for a longer one."""
     if seconds > 99 * 3600:
         return "> 99 h"
     minutes, left = divmod(round(seconds), 60)

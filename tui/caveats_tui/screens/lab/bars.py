@@ -1,6 +1,4 @@
-"""The lines at the top and the bottom of the lab: header, message, footer. They show what they are
-told and know no session.
-"""
+"""The lines at the top and the bottom of the lab: header, message, footer."""
 
 from __future__ import annotations
 
@@ -42,8 +40,8 @@ class Header(Static):
         self._said: Text | None = None
 
     def show(self, bench: Bench, step: int, *, plain: bool, recording: bool = False) -> None:
-        """``step`` is the one that the charts show, so that header and charts agree; ``plain``
-        keeps to ascii; that a ``recording`` goes on is said beside the state."""
+        """``step`` is the step that the charts show, so that header and charts agree; ``plain``
+        uses only ASCII; with ``recording``, the header says so beside the state."""
         if not self.size.width:  # before the first layout
             return
         status, config = bench.status, bench.config
@@ -72,7 +70,7 @@ class Header(Static):
             left = plain_marks(left)
         text = Text(f" {left.ljust(room)} {right} ", no_wrap=True, overflow="crop")
         text.stylize("bold", 1, 8)
-        if text != self._said:  # Static repaints even where nothing changed
+        if text != self._said:  # Static repaints even if nothing changed
             self._said = text
             self.update(text, layout=False)
 
@@ -81,8 +79,8 @@ class Header(Static):
 
 
 class Footer(Widget):
-    """The footer keys of the table, as many as fit. No `Static`, which could be filled only once
-    its width is known: some 40 ms after the first paint."""
+    """The footer keys of the table, as many as fit. Not a `Static`, since that could be filled only
+    once its width is known, some 40 ms after the first paint."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $panel; color: $text-muted; }"
 
@@ -115,10 +113,10 @@ HINTS = {
 
 
 def message_line(bench: Bench, width: int, plain: bool) -> Text:
-    """The one line that is always there: what the person should know first.
+    """The one line that is always there: what the user should know first.
 
-    A notice about the last key, else what endangers the run, else a failure, else the worst
-    verdict, else a hint.
+    That is, in this order: a notice about the last key or an alarm, the outcome of a cure, the
+    worst verdict, a failure, a hint.
     """
     if bench.notice or bench.alarm:
         return one_line(f" ! {bench.notice or bench.alarm}", "bold")
@@ -134,7 +132,8 @@ def message_line(bench: Bench, width: int, plain: bool) -> Text:
 
 
 def severity(bench: Bench) -> str:
-    """Of what the message line says: that of the worst verdict, "" where it says less."""
+    """The severity of the worst verdict if the message line shows it, "" for a less severe
+    message."""
     if bench.notice or (bench.cure is not None and bench.cure.outcome):
         return ""
     verdicts = bench.verdicts()
@@ -146,7 +145,7 @@ def one_line(text: str, style: str) -> Text:
 
 
 def notes_text(bench: Bench, trace: Trace | None) -> str:
-    """What there is to say about this run, newest first: verdicts, then events and notes."""
+    """All messages about this run, newest first: verdicts, then events and notes."""
     said = [f"{v.severity}: {v.title}: {v.what}" for v in bench.verdicts()]
     events = [] if trace is None else trace.snapshot.events
     said += [f"step {event.step:,}: {event.text}" for event in reversed(events)]

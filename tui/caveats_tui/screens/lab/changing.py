@@ -1,4 +1,4 @@
-"""How the person changes the setup: picks from a table, steps a value up or down, types one."""
+"""How the user changes the setup: picks from a table, steps a value up or down, or types one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["edit", "nudge", "pick"]
 
 
 def pick(lab: LabScreen, key: str) -> None:
-    """Open the picker of a setting that is chosen from a table."""
+    """Open the picker of a setting whose values are in a table."""
     if not lab.bench.may_change():
         return lab.frame()
     table = SETTINGS[key].table
@@ -34,7 +34,7 @@ def pick(lab: LabScreen, key: str) -> None:
 
 
 def nudge(lab: LabScreen, direction: int) -> None:
-    """Go one step up or down with the setting that is highlighted."""
+    """Move the highlighted setting one step up or down."""
     setup = lab.query_one(SetupList)
     line = setup.current
     if not setup.has_focus or line is None:
@@ -44,7 +44,7 @@ def nudge(lab: LabScreen, direction: int) -> None:
 
 
 def edit(lab: LabScreen, line: SettingLine) -> None:
-    """Open what suits the setting: its picker, a line to type in; a switch is turned at once."""
+    """Edit a setting: open its picker, or a line to type in; a switch is turned at once."""
     if not lab.bench.may_change():
         return lab.frame()
     if line.table is not None:

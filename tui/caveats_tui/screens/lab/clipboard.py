@@ -1,4 +1,4 @@
-"""Sends a chart's data to the person's clipboard, through whatever lies between."""
+"""Sends a chart's data to the user's clipboard, also over SSH and through tmux."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["copy"]
 
 
 def copy(app: App[None], panel: Panel, trace: Trace | None) -> str:
-    """Send what ``panel`` shows to the clipboard; gives the sentence to say about it."""
+    """Send what ``panel`` shows to the clipboard; returns the sentence to show."""
     found = copied(panel.view, trace, panel.picture)
     said = f"{panel.title}: {found.sentence}"
     if found.text is None:

@@ -1,4 +1,4 @@
-"""The table of keys as commands of the palette. It knows a screen by its actions only."""
+"""The table of keys as commands of the palette. Each command runs an action of the screen."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["commands"]
 
 
 def commands(screen: Screen[Any]) -> Iterator[SystemCommand]:
-    """A command for each key that needs no place to act on."""
+    """A command for each key that does not depend on what has the focus."""
     for key in KEYS:
         if key.palette:
             name = f"{key.label} ({key.shown})"

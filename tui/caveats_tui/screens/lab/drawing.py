@@ -1,6 +1,6 @@
-"""Asks for what each visible panel shows, and only where something has changed.
+"""Requests what each visible panel shows, but only if something has changed.
 
-It joins records, figures and the drawing process; it knows no keys and no setup.
+It connects records, figures and the drawing process.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Drawing:
-    """What the panels show now, and what was asked for."""
+    """Draws the panels; `frame` requests, `collect` shows what has come back."""
 
     def __init__(self, charts: ChartProcess, charset: Charset) -> None:
         self._charts = charts
         self._charset: Charset = charset
 
     def available(self, bench: Bench) -> tuple[str, ...]:
-        """The views that this run's data allow."""
+        """The views that are possible with this run's data."""
         data = bench.dataset
         views = [*FIGURES, "neurons"]
         if data is not None and data.features == 2 and data.classes is not None:
@@ -89,7 +89,7 @@ class Drawing:
             self._ask(panel, bench, look)
 
     def _ask(self, panel: Panel, bench: Bench, look: Look) -> None:
-        """Have the network asked; the answer is shown when it is there."""
+        """Ask the run's network; its answer is shown when it comes."""
         from caveats.views import fitted_curve, plane
 
         app, view = panel.app, panel.view
@@ -126,8 +126,8 @@ class Drawing:
             )
 
     def collect(self, panels: Mapping[str, Panel], windows: Iterable[RowsView]) -> float:
-        """Show what has come back, in the panels or in a window over them; gives the seconds that
-        drawing it took."""
+        """Show the charts that have come back, in the panels or in a window over them; returns the
+        seconds that drawing took."""
         others = {window.id: window for window in windows}
         spent = 0.0
         for drawn in self._charts.poll():
@@ -141,7 +141,7 @@ class Drawing:
 
 
 def hand_over(app: App[object], show: Callable[[T], None], seen: T) -> None:
-    """Show an answer on the app's thread. The worker does not wait for it (378 µs otherwise)."""
+    """Show an answer on the app's thread. The worker does not wait for it (waiting took 378 µs)."""
     loop = app._loop
     if loop is not None and not loop.is_closed():
         loop.call_soon_threadsafe(show, seen)

@@ -1,6 +1,5 @@
-"""What the lab does with kept runs: lists them, opens one, goes on with one, and what leaving does
-with the run at hand.
-"""
+"""Kept runs in the lab: list them, open one, resume one; and leaving the lab, which asks about the
+run that is going on."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ def show_list(lab: LabScreen) -> None:
 
 
 def look_at(lab: LabScreen, reader: Reader) -> None:
-    """Show a kept run: in place of another one, else on a screen over the run in training."""
+    """Show a kept run: in place of another kept run, else on a screen over the run in training."""
     if reader.folder == lab.bench.folder:
         lab.notice("this run is on the screen already")
     elif lab.bench.watching:
@@ -47,7 +46,7 @@ def look_at(lab: LabScreen, reader: Reader) -> None:
 
 
 def resume_shown(lab: LabScreen) -> None:
-    """Go on with the kept run on the screen, where no process trains it."""
+    """Resume the kept run on the screen, if no process trains it."""
     folder = lab.bench.to_resume()
     if folder is None:
         lab.frame()
@@ -56,7 +55,7 @@ def resume_shown(lab: LabScreen) -> None:
 
 
 def resume(lab: LabScreen, folder: Path) -> None:
-    """Go on with a kept run in the lab; what was going on there is kept and left."""
+    """Resume a kept run in the lab; the run that was going on there is kept and left."""
     if lab.under is not None:
         resume(lab.under, folder)
         lab.dismiss(None)
@@ -69,14 +68,14 @@ def resume(lab: LabScreen, folder: Path) -> None:
 
 
 def change_bench(lab: LabScreen, bench: Bench) -> None:
-    """Begin with another bench before the old one ends."""
+    """Start another bench before the old one ends."""
     old, lab.bench = lab.bench, bench
     bench.begin()
     old.end()
 
 
 def leave(lab: LabScreen) -> None:
-    """Go back to the screen below, or out of the program; ask first while a run is going."""
+    """Go back to the screen below, or leave the program; ask first while a run is going on."""
     bench = lab.bench
     if lab.under is not None:
         lab.dismiss(None)

@@ -1,6 +1,6 @@
 """One framed chart of the lab: which views it has, how each is scaled, what was last drawn in it.
 
-It shows rows that others make; what a view shows is `caveats_tui.charts.figures` and `grids`.
+It shows rows that others make; `caveats_tui.charts.figures` and `grids` define what a view shows.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "Panel"]
 
-# The views that are no `Figure`: pictures of cells, and the fit of a one-input regression.
+# The views that are not a `Figure`: pictures of cells, and the fit of a one-input regression.
 _GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
 
 VIEWS: tuple[tuple[str, ...], ...] = (
@@ -50,8 +50,8 @@ class Panel(RowsView, can_focus=True):
         self.views = VIEWS[number - 1]
         self.view = self.views[0]
         self.limits: Limits | None = None
-        self.drawn: object = None  # what the rows shown, or asked for, were made from
-        # What the network said, where that is shown.
+        self.drawn: object = None  # what the shown, or requested, rows were made from
+        # The network's answer, if the view shows one.
         self.picture: Plane | FittedCurve | None = None
         self._linear: dict[str, bool] = {}
         self._labels = "", ""  # the title and, in markup, the legend
@@ -63,7 +63,7 @@ class Panel(RowsView, can_focus=True):
 
     @property
     def title(self) -> str:
-        """What is shown, in a few words."""
+        """The name of what is shown, in a few words."""
         return FIGURES[self.view].title if self.view in FIGURES else _GRIDS[self.view]
 
     def toggle_log(self) -> None:
@@ -71,7 +71,7 @@ class Panel(RowsView, can_focus=True):
         self.limits = None
 
     def turn(self, available: tuple[str, ...]) -> None:
-        """Go to the next of the ``available`` views."""
+        """Go to the next ``available`` view."""
         names = [view for view in self.views if view in available]
         if not names:
             return
@@ -83,8 +83,8 @@ class Panel(RowsView, can_focus=True):
     def head(
         self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool, origin: str = ""
     ) -> None:
-        """Write the frame: number, what is shown, its newest value, and which colour is which;
-        ``origin`` says what network was asked, where it was not the present one."""
+        """Write the frame: the chart's number, what is shown, its newest value, and the colours;
+        ``origin`` says which network was asked, if not the present one."""
         value = "" if snapshot is None or not len(snapshot) else readout(self.view, snapshot)
         if self.view in ("boundary", "fit"):
             value = origin
@@ -94,11 +94,9 @@ class Panel(RowsView, can_focus=True):
         self._label(title, legend)
 
     def _label(self, title: str, legend: str) -> None:
-        """Write the upper and the lower edge, and repaint no more than what differs of them.
-
-        Assigning ``border_title`` repaints the whole widget: with four titles that tell the
-        newest numbers, 20 KB a frame.
-        """
+        """Write the upper and the lower edge, and repaint only the part that differs. Assigning
+        ``border_title`` would repaint the whole widget: with four titles that show the newest
+        numbers, 20 KB a frame."""
         old_title, old_legend = self._labels
         self._labels = title, legend
         width, height = self.size
@@ -120,7 +118,7 @@ class Panel(RowsView, can_focus=True):
 
 
 def alike(one: str, other: str) -> int:
-    """How many characters two strings begin with in common."""
+    """How many characters two strings have in common at their start."""
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 

@@ -1,7 +1,7 @@
 """The lab: setup, four charts, message and footer on one screen, driven by the table of keys.
 
-It owns what is shown where and which key does what. What is being worked on is a
-`caveats_tui.bench.protocol.Bench`, which is read at the lab's own pace.
+It decides what is shown where and what each key does. The run is behind a
+`caveats_tui.bench.protocol.Bench`, which the lab reads at its own pace.
 """
 
 from __future__ import annotations
@@ -48,14 +48,13 @@ if TYPE_CHECKING:
 
 __all__ = ["LabScreen"]
 
-TICK_SHARE = 0.1  # of the time between two frames: then it is seen whether one is due
+TICK_SHARE = 0.1  # of the time between two frames: how often the lab checks whether a frame is due
 
 
 class LabScreen(Screen[None]):
-    """Shows ``bench``, and tells it what the person wants. A screen that lies over another,
-    ``under`` it, looks at a kept run, and leaving it goes back there. While ``held()``, frames are
-    drawn only by `look`.
-    """
+    """Shows ``bench``, and passes on what the user wants. A screen that lies over another,
+    ``under`` it, shows a kept run; leaving it goes back to the one under it. While ``held()``,
+    frames are drawn only by `look`."""
 
     DEFAULT_CSS = """
     LabScreen { layers: base over; }
@@ -90,9 +89,9 @@ class LabScreen(Screen[None]):
         self.held: Callable[[], bool] = lambda: False
         self._covered = False
         self._pace = Pace(options.screen.fps, bench.frames)
-        self._written = 0.0  # seconds that the terminal had taken when the last frame began
+        self._written = 0.0  # seconds that writing had taken when the last frame began
         self._drawing = Drawing(tools.charts, options.charset)
-        self._current = 1  # the chart shown where there is room for one
+        self._current = 1  # the chart that is shown if there is room for only one
 
     # Building and resizing
 
@@ -114,7 +113,7 @@ class LabScreen(Screen[None]):
         self.query_one(SetupList).show(self.bench.config)
         self.query_one(SetupList).focus()
         self.frame()
-        # torch is imported by the session's thread: after the first paint, not before.
+        # After the first paint, because the session's thread imports torch.
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -143,7 +142,7 @@ class LabScreen(Screen[None]):
         self.call_after_refresh(self.frame)
 
     def over(self, reader: Reader) -> LabScreen:
-        """A screen to lie over this one, looking at the run of ``reader``."""
+        """A screen to put over this one, with the run of ``reader``."""
         options = replace(self.options, config=reader.config, reader=reader, replay=None)
         tools = replace(self.tools, recorder=self.recorder)
         return LabScreen(Following(reader), tools, options, under=self)
@@ -154,7 +153,7 @@ class LabScreen(Screen[None]):
         if next(s for s in self.app.screen_stack[::-1] if not isinstance(s, ModalScreen)) != self:
             self._covered = True
             return
-        if self._covered:  # another screen has had its charts drawn under the same keys
+        if self._covered:  # another screen has used the same keys for its charts
             self._covered = False
             for panel in self.query(Panel):
                 panel.drawn = None
@@ -162,12 +161,12 @@ class LabScreen(Screen[None]):
             self.frame()
 
     def frame(self) -> None:
-        """Show what is the case now."""
+        """Show the present state."""
         if not self.held():
             self.look()
 
     def look(self) -> None:
-        """Look at the run and ask for whatever has changed; write nothing else."""
+        """Read the run and request what has changed; write nothing else."""
         start = time.perf_counter()
         if self.tools.output is not None:
             written = self.tools.output.seconds
@@ -184,7 +183,7 @@ class LabScreen(Screen[None]):
         self._pace.spend(app=time.perf_counter() - start)
 
     def _say(self, trace: Trace | None) -> None:
-        """Header, setup list, message and notes."""
+        """Update header, setup list, message and notes."""
         bench, plain = self.bench, self.options.plain
         step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
         recording = self.recorder is not None and self.recorder.recording
@@ -202,7 +201,7 @@ class LabScreen(Screen[None]):
         put(self, "#notes", notes_text(bench, trace))
 
     def charts_drawn(self) -> None:
-        """Charts have come back from the drawing process."""
+        """Show the charts that have come back from the drawing process."""
         start = time.perf_counter()
         panels = {f"chart-{p.number}": p for p in self.query(Panel)}
         spent = self._drawing.collect(panels, self.app.screen.query(RowsView))
@@ -212,12 +211,12 @@ class LabScreen(Screen[None]):
         self.bench.notes.append(f"{key}: {sentence}")
 
     def do(self, act: Callable[[], object]) -> None:
-        """Do it, and show what came of it."""
+        """Call ``action``, and show the result."""
         act()
         self.frame()
 
     def notice(self, sentence: str) -> None:
-        """Say it on the message line."""
+        """Show a sentence on the message line."""
         self.bench.notice = sentence
         self.frame()
 
@@ -275,7 +274,7 @@ class LabScreen(Screen[None]):
         self.app.push_screen(Gallery(plain=self.options.plain), took)
 
     def action_explain(self) -> None:
-        """Enter: explain the verdicts, unless the setup list has taken the key."""
+        """Explain the verdicts (enter, unless the setup list has taken the key)."""
         verdicts, trace = self.bench.verdicts(), self.bench.trace()
         if not verdicts or trace is None:
             self.notice("nothing to explain: no caveat has been found in this run")
@@ -299,7 +298,7 @@ class LabScreen(Screen[None]):
             self.action_view()
             return
         self._current = number
-        shown = panel.region.area > 0  # else it can take the focus only once it is
+        shown = panel.region.area > 0  # it cannot take the focus before it is shown
         self._arrange()
         panel.focus() if shown else self.call_after_refresh(panel.focus)
 

@@ -1,6 +1,6 @@
-"""The setup list: a line a setting, its value at the right; arrows change it in place.
+"""The setup list: one line for each setting, with its value at the right; arrows change the value.
 
-It shows a config and says what the person wants changed; it changes nothing itself.
+It shows a config and reports what the user wants to change; it changes nothing itself.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from caveats_tui.text.settings import shown
 
 __all__ = ["SettingLine", "SetupList", "lines", "nudged"]
 
-# Which letter opens the picker of a setting, from the table of keys.
+# The letter that opens the picker of each setting, from the table of keys.
 _LETTERS = {
     key.action.partition("'")[2].partition("'")[0]: key.shown
     for key in KEYS
@@ -36,8 +36,8 @@ _LETTERS = {
 
 @dataclass(frozen=True, slots=True)
 class SettingLine:
-    """One setting as the list shows it: ``option`` where it is a number or switch, ``table``
-    where it is chosen; neither for text (widths, files, device)."""
+    """One setting as the list shows it: ``option`` for a number or a switch, ``table`` for a
+    choice; neither for text (widths, files, device)."""
 
     key: str
     label: str
@@ -48,7 +48,7 @@ class SettingLine:
 
 
 def lines(config: RunConfig) -> Iterator[SettingLine]:
-    """Every setting of a config, each choice's own settings below it."""
+    """Every setting of a config, with the settings of each choice below it."""
     flat = config.flat()
     own: dict[str, tuple[Option, ...]] = {
         "network.init": INITIALIZERS[config.network.init.name].options,
@@ -85,8 +85,8 @@ def lines(config: RunConfig) -> Iterator[SettingLine]:
 
 def nudged(line: SettingLine, direction: int) -> Any:
     """The value one step further: the neighbouring choice, the other switch position, the next of
-    1, 2, 5 × 10ⁿ (a whole number the next power of two or, below 8, one more). The same value
-    where there is no further one."""
+    1, 2, 5 × 10ⁿ (for a whole number the next power of two or, below 8, one more). At the end, the
+    same value."""
     value, option = line.value, line.option
     if line.table is not None and isinstance(value, str):
         names = list(line.table)
@@ -133,8 +133,8 @@ def _ladder(value: float, direction: int) -> float:
 
 
 class SetupList(OptionList):
-    """The setup as a list. Arrows up and down move (OptionList's own); left and right and enter
-    are the lab's keys, which ask `current` and post nothing here; a click edits."""
+    """The setup as a list. The arrows up and down move (OptionList's own). Left, right and enter
+    are keys of the lab, which reads `current`; a click posts EditRequested."""
 
     DEFAULT_CSS = """
     SetupList { border: round $border-blurred; background: $background; padding: 0; height: 1fr;
@@ -143,7 +143,7 @@ class SetupList(OptionList):
     """
 
     class EditRequested(Message):
-        """The person wants to edit this line."""
+        """The user wants to edit this line."""
 
         def __init__(self, line: SettingLine) -> None:
             super().__init__()
@@ -162,7 +162,7 @@ class SetupList(OptionList):
         return self._shown[self.highlighted]
 
     def show(self, config: RunConfig) -> None:
-        """Show a config, keeping the highlight on the same setting."""
+        """Show a config; the same setting stays highlighted."""
         at = self.current.key if self.current else None
         new = list(lines(config))
         if new == self._shown:

@@ -1,4 +1,4 @@
-"""Pictures of the lab that the person takes: a still as SVG, a recording as asciicast."""
+"""Pictures of the lab that the user takes: a still as SVG, a recording as asciicast."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def save_picture(lab: LabScreen) -> None:
 
 
 def record_or_stop(lab: LabScreen) -> None:
-    """Record the terminal from here on, or end the recording that goes on."""
+    """Start recording the terminal, or stop if a recording is going on."""
     recorder = lab.recorder
     if recorder is None:
-        lab.notice("nothing to record: the screen is no terminal's")
+        lab.notice("nothing to record: the screen is not on a terminal")
     elif recorder.recording:
         lab.notice(f"{recorder.stop()}: caveats-tui play shows it")
     else:
@@ -37,7 +37,7 @@ def record_or_stop(lab: LabScreen) -> None:
 
 
 def begin(lab: LabScreen, recorder: Recorder) -> None:
-    recorder.stop()  # one whose disk was full
+    recorder.stop()  # a recording whose disk was full
     path = unused(Path(), time.strftime("caveats-%Y-%m-%d-%H%M%S"))
     try:
         recorder.start(path, describe(lab.bench.config, lab.bench.outputs), midway=True)
@@ -49,7 +49,7 @@ def begin(lab: LabScreen, recorder: Recorder) -> None:
 
 
 def follow(lab: LabScreen) -> None:
-    """Once a frame: mark what was found, say what went wrong."""
+    """Call once a frame: mark new verdicts, and report trouble."""
     recorder = lab.recorder
     if recorder is None:
         return

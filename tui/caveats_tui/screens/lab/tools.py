@@ -1,5 +1,4 @@
-"""What a screen of the lab works with, made by the app and shared by the screens over one
-another."""
+"""The tools of the lab's screens, made by the app and shared by all of them."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ __all__ = ["Tools"]
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a screen works with: ``charts`` draws, ``output`` is the way to the terminal,
-    ``recorder`` records it; both None where there is no terminal."""
+    """``charts`` draws, ``output`` writes to the terminal, ``recorder`` records it; the last two
+    are None without a terminal."""
 
     charts: ChartProcess
     output: Output | None = None

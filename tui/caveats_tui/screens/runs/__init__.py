@@ -1,1 +1,1 @@
-"""Kept runs on the screen: listed, watched, looked back through, compared. It trains nothing."""
+"""The list of kept runs and the window that compares them. Nothing is trained here."""

@@ -1,6 +1,6 @@
-"""Kept runs beside each other: their losses in one chart, and a table of what differs.
+"""Compares kept runs: their losses in one chart, and a table of what differs.
 
-The tables and the chart are pure; the window at the end shows them.
+The functions make tables and chart; the window at the end shows them.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_COMPARED", "Compare", "Compared", "differing", "losses", "outcomes"]
 
-MOST_COMPARED = 6  # runs: more curves than these in one chart are a blot
+MOST_COMPARED = 6  # runs: more curves in one chart could not be told apart
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A run to be compared: what it is called, its folder's manifest, its records."""
+    """A run to be compared: its name, its folder's manifest, its records."""
 
     name: str
     manifest: Manifest
@@ -48,8 +48,8 @@ class Compared:
 
 
 def differing(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
-    """The settings that are not the same in all runs: key, and each run's value ("-" where it has
-    no such setting)."""
+    """The settings that are not the same in all runs: key, and each run's value ("-" if it has no
+    such setting)."""
     flats: list[dict[str, Any]] = [
         {} if run.manifest.config is None else run.manifest.config.flat() for run in runs
     ]
@@ -63,7 +63,7 @@ def differing(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
 
 
 def outcomes(runs: Sequence[Compared]) -> list[tuple[str, list[str]]]:
-    """How each run stands, whether or not that differs."""
+    """The state and the results of each run, also those that do not differ."""
     moment = now()
     stands = [run.manifest.standing for run in runs]
     return [
@@ -84,7 +84,7 @@ def lowest(snapshot: Snapshot) -> float:
 
 
 def losses(runs: Sequence[Compared], look: Look) -> Chart:
-    """Every run's loss over the steps on a log axis, the runs coloured in their order."""
+    """Every run's loss over the steps on a log axis, in the colours of their order."""
     curves = [
         Curve(
             run.snapshot.steps.astype(float),

@@ -1,4 +1,4 @@
-"""One line a kept run, and which runs fit what was typed. Pure: knows entries, reads no folder."""
+"""One line for each kept run, and which runs match the typed words. Reads no folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["fits", "heading", "line"]
 SPARK = 12  # cells of the picture of the loss
 _LEFT = 3  # cells for the mark and the star
 NAME = 38  # cells: a folder's name and the beginning of its setup
-# Title, width, and whether it stays where there is little room.
+# Title, width, and whether the column stays if there is little room.
 _COLUMNS = (
     ("state", 13, True),
     ("loss", 9, True),
@@ -32,7 +32,7 @@ _COLUMNS = (
 
 
 def columns(width: int) -> tuple[int, list[bool]]:
-    """The cells for a run's name and setup, and which columns are shown."""
+    """The widths of a run's name and setup, and which columns are shown."""
     wide = width - _LEFT - sum(room + 1 for _, room, _ in _COLUMNS) >= NAME
     shown = [wide or stays for _, _, stays in _COLUMNS]
     right = sum(room + 1 for (_, room, _), there in zip(_COLUMNS, shown, strict=True) if there)
@@ -40,7 +40,7 @@ def columns(width: int) -> tuple[int, list[bool]]:
 
 
 def fits(entry: Entry, typed: str, now: datetime) -> bool:
-    """Whether name, setup, state or verdicts hold every word that was typed."""
+    """Whether name, setup, state or verdicts contain every typed word."""
     words = typed.lower().split()
     said = [name(entry), entry.folder.name, entry.problem, "starred" * entry.label.starred]
     manifest = entry.manifest
@@ -53,7 +53,7 @@ def fits(entry: Entry, typed: str, now: datetime) -> bool:
 
 
 def setup(manifest: Manifest) -> str:
-    """What was trained, in one line."""
+    """The setup of a run in one line."""
     if manifest.config is None:
         return f"watched · {len(manifest.layers)} layers"
     return describe(manifest.config, manifest.units[-1])
@@ -71,8 +71,8 @@ def heading(width: int) -> Text:
 
 
 def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) -> Text:
-    """A run in one line of ``width`` cells: mark, star, name and setup, state, outcome, the course
-    of the loss, age."""
+    """A run in one line of ``width`` cells: mark, star, name and setup, state, outcome, a small
+    chart of the loss, age."""
     text = Text(no_wrap=True, overflow="crop")
     text.append((">" if plain else "▸") if marked else " ", style="bold")
     text.append((" *" if plain else " ★") if entry.label.starred else "  ", style="bold")
@@ -110,7 +110,7 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
 
 
 def thinned(curve: tuple[float, ...]) -> list[float | None]:
-    """At most `SPARK` of the losses, None for what is not finite."""
+    """At most `SPARK` of the losses; None for a loss that is not finite."""
     places = range(len(curve))
     if len(curve) > SPARK:
         places = range(0, len(curve), -(-len(curve) // SPARK))

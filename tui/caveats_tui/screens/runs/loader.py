@@ -1,6 +1,6 @@
-"""Reads the runs of a folder in a thread, again and again, each only where it has changed.
+"""Reads the runs of a folder in a thread, again and again, and each run only if it has changed.
 
-It knows folders and entries, no screen: whoever shows them looks at `entries` at its own pace.
+Screens read `entries` at their own pace.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from caveats.runs.shelf import LABEL, Entry, entry, folders
 
 __all__ = ["Loader"]
 
-PAUSE = 1.0  # seconds between two looks; one at 500 unchanged runs takes some 10 ms
+PAUSE = 1.0  # seconds between two readings; one of 500 unchanged runs takes some 10 ms
 
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Loader:
-    """``entries`` is replaced whole, the newest run first; ``progress`` is (read, to read) while a
-    look goes on; ``problem`` says why the place itself cannot be read."""
+    """``entries`` is replaced as a whole, the newest run first; ``progress`` is (read, to read)
+    during a reading; ``problem`` says why the folder itself cannot be read."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -39,11 +39,11 @@ class Loader:
         self._thread.start()
 
     def look(self) -> None:
-        """Look again at once."""
+        """Read again at once."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End after the run that is being read, without waiting for it."""
+        """End after the run that is being read; do not wait for that."""
         self._stopped = True
         self._wake.set()
 
@@ -56,7 +56,7 @@ class Loader:
             self._wake.wait(PAUSE)
 
     def read(self) -> None:
-        """One look at every folder. Runs show up as they are read, the newest folders first."""
+        """Read every folder once, the newest first. Runs are shown as soon as they are read."""
         try:
             found = sorted(folders(self.place), key=changed, reverse=True)
             self.problem = ""
@@ -95,12 +95,12 @@ class Loader:
 def changed(folder: Path) -> float:
     try:
         return folder.stat().st_mtime
-    except OSError:  # it went meanwhile
+    except OSError:  # it was deleted meanwhile
         return 0.0
 
 
 def stamped(folder: Path) -> Stamp:
-    """What tells whether a run's manifest or label was replaced."""
+    """A value that changes when the run's manifest or label is replaced."""
     stamps: list[tuple[int, int, int] | None] = []
     for part in (MANIFEST, LABEL):
         try:

@@ -1,6 +1,6 @@
-"""The list of kept runs: filter, open, compare, star, name, delete and take that back.
+"""The list of kept runs: filter, open, compare, star, name, delete, and undo a deletion.
 
-What a line says is `listing`, reading the folders is `loader`, both beside this file.
+`listing` makes the lines and `loader` reads the folders, both beside this file.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RunsScreen"]
 
-TICK = 0.25  # seconds between two looks at what the loader has read
+TICK = 0.25  # seconds between two readings of the loader's entries
 FOOTER = (
     ("enter", "open"), ("q", "leave"), ("/", "filter"), ("space", "mark"), ("c", "compare"),
     ("*", "star"), ("n", "name"), ("d", "delete"), ("u", "undo"), ("R", "resume"),
@@ -44,7 +44,7 @@ FOOTER = (
 
 
 class RunsScreen(Screen[Reader | Path | None]):
-    """Gives a reader where a run is to be looked at, a folder where one is to go on."""
+    """Returns a reader if the user wants to look at a run, a folder if they want to resume one."""
 
     DEFAULT_CSS = """
     RunsScreen #head { height: 1; background: $panel; }
@@ -79,8 +79,8 @@ class RunsScreen(Screen[Reader | Path | None]):
         charset: Charset,
         deleted: list[Path] | None = None,
     ) -> None:
-        """``deleted`` is where runs deleted earlier lie in the trash, the last one last: undo
-        reaches back to them, and what is deleted here is added."""
+        """``deleted`` lists where the runs deleted earlier lie in the trash, the last one last.
+        Runs deleted here are added; undo takes them back."""
         super().__init__()
         self.loader = Loader(place)
         self._charts, self._charset, self._plain = charts, charset, charset == "ascii"
@@ -119,11 +119,11 @@ class RunsScreen(Screen[Reader | Path | None]):
     # Showing
 
     def _tick(self) -> None:
-        self._fill()  # ages grow, and a process may fall silent, without any news
+        self._fill()  # ages grow, and a process may fall silent, although no folder has changed
         self._tell()
 
     def _fill(self) -> None:
-        """Show the runs that fit, the highlight on the run where it was."""
+        """Show the matching runs; the same run stays highlighted."""
         at = self._current
         self._entries = self.loader.entries
         typed, moment = self.query_one(Input).value, now()
@@ -144,7 +144,7 @@ class RunsScreen(Screen[Reader | Path | None]):
             view.highlighted = min(view.highlighted or 0, len(folders) - 1)
 
     def _line(self, entry: Entry, moment: datetime) -> Text:
-        """A run's line, made anew only where it says something new: 0.3 ms each."""
+        """The line of a run, made again only if it has changed: making one takes 0.3 ms."""
         width, marked = self._width, entry.folder in self._marked
         said: tuple[object, ...] = entry, width, marked
         if entry.manifest is not None:
@@ -159,7 +159,7 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     @property
     def _width(self) -> int:
-        """Of a line: what the list's padding and its scrollbar leave."""
+        """The width of a line: that of the list without padding and scrollbar."""
         return max(40, self.size.width - 4)
 
     def _tell(self) -> None:
@@ -171,7 +171,7 @@ class RunsScreen(Screen[Reader | Path | None]):
         head.stylize("bold", 1, 10)
         said = self._said or self.loader.problem
         if not said and self.loader.complete and not self._entries:
-            said = "no run has been kept yet: each that makes a step is"
+            said = "no run has been kept yet: a run is kept from its first step"
         if not said and len(self._marked) > 1:
             said = f"{len(self._marked)} runs are marked: c compares them"
         put(self, "#head", head)
@@ -208,7 +208,7 @@ class RunsScreen(Screen[Reader | Path | None]):
             view.highlighted = max(0, min(len(self._shown) - 1, at))
 
     def action_leave(self) -> None:
-        """Escape leaves the filter first."""
+        """Escape clears the filter first."""
         field = self.query_one(Input)
         if field.has_focus or field.value:
             field.value = ""
@@ -228,10 +228,10 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     @work(thread=True)
     def _read(self, folder: Path) -> None:
-        """A long run takes a second to read: not on the screen's thread."""
+        """Read a run in a thread, because a long one takes a second."""
         try:
             reader = Reader(folder)
-            reader.manifest.configured()  # the lab cannot show a training without one
+            reader.manifest.configured()  # without a config the lab cannot show a run
         except ConfigError as error:
             self.app.call_from_thread(self._failed, str(error))
         else:
@@ -308,7 +308,7 @@ class RunsScreen(Screen[Reader | Path | None]):
             if text is not None:
                 self._label(entry, text=text)
 
-        sentence = "A run with a name is never dropped to make room; no name takes it away."
+        sentence = "A run with a name is never deleted to make room; empty removes the name."
         self.app.push_screen(Edit("name", sentence, entry.label.name, lambda text: None), took)
 
     def _label(self, entry: Entry, text: str | None = None, starred: bool | None = None) -> None:
