@@ -31,10 +31,11 @@ class Observer:
     the last one. Each training step is made inside `watching` and then told of: `advance` takes its
     loss, `diverge` says where it broke. `record` measures out of turn.
 
-    ``optimizer`` is asked for its ``param_groups`` and ``state`` alone; ``planned`` is how many
-    steps there will be, 0 where unknown; ``clock`` gives the seconds since training began.
-    ``activations`` lists the activations of the first layers, which are listened to in some
-    training steps; ``rows`` are all training rows, on which dead units are counted once more.
+    The layers of ``history`` are those of the probe's anatomy. ``optimizer`` is asked for its
+    ``param_groups`` and ``state`` alone; ``planned`` is how many steps there will be, 0 where
+    unknown; ``clock`` gives the seconds since training began. ``activations`` lists the
+    activations of the first layers, which are listened to in some training steps; ``rows`` are all
+    training rows, on which dead units are counted once more.
 
     ``optimizer``, ``planned`` and ``history`` may be replaced between two steps.
     """
@@ -59,17 +60,14 @@ class Observer:
         self._speed_since = (0, 0.0)  # step, seconds
         self._cadence, self._clock = cadence, clock
         self._activations, self._rows = activations, rows
+        # Of each layer, in the order of the anatomy and of the records.
+        self.units = [layer.units for layer in probe.anatomy.layers]
         self._firing = Firing(self.units, probe.x.device)
         self._readings = Readings(probe)
         self._losses: float | Tensor = 0.0
         self._losses_since = 0
         self._confirmed_dead = -1.0
         self._on_cpu = probe.x.device.type == "cpu"
-
-    @property
-    def units(self) -> list[int]:
-        """Units of each layer, in the order of the probe's names."""
-        return [len(layer.weight) for layer in self.probe.names]
 
     @property
     def seconds(self) -> float:
