@@ -2,9 +2,8 @@
 
     python -m benchmarks.thresholds [--cache DIR] [--generator sampled|tables] [--limit N]
 
-Judges three records of every development network (a twentieth and a third on the way, and the last)
-again with each threshold a quarter smaller and a quarter larger, and with each sign answering no.
-For each it prints how many networks get other flags (a warning or worse) in any of the three, and
+Judges five records of every development network (the first, three on the way and the last) again with each threshold a quarter smaller and a quarter larger, and with each sign answering no.
+For each it prints how many networks get other flags (a warning or worse) in any of the five, and
 how many mistakes come and go in the last. A mistake of ``sampled`` is a caveat
 that is flagged and not in the label, or the other way round (the step's four caveats count as one,
 not zero-centred not at all: its label holds for half of the networks); a mistake of ``tables`` is a
@@ -38,7 +37,7 @@ from caveats.verdicts.thresholds import Thresholds, table
 __all__ = ["Judged", "Variant", "mistakes", "variants"]
 
 QUARTER = 0.25
-LOOKED_AT = 1 / 20, 1 / 3  # of the planned steps, beside the last record
+LOOKED_AT = 0, 1 / 50, 1 / 10, 1 / 3  # of the planned steps, beside the last record
 UNSCORED = frozenset({"not_zero_centred", "underfitting", "dormant"})
 
 Flags = frozenset[str]
@@ -64,7 +63,7 @@ class Variant:
     without: Flags = frozenset()
 
     def flags(self, history: History) -> tuple[Flags, ...]:
-        """At a twentieth and a third of the way, and at the end."""
+        """At each share of the way that is looked at, and at the end."""
         snapshot = history.snapshot()
         told = history.layers, history.facts, self.thresholds, self.without
         planned = history.facts.steps

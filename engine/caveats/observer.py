@@ -34,10 +34,11 @@ class Observer:
     The caller makes each training step inside `watching` and then reports it: with `advance` and
     the loss, or with `diverge` and the place where it broke. `record` measures at once.
 
-    Of ``optimizer`` only ``param_groups`` and ``state`` are read. ``planned`` is the number of
-    steps, 0 where unknown. ``clock`` gives the seconds since training began. ``activations`` lists
-    the activations of the first layers, whose firing is counted in some training steps. ``rows``
-    are all training rows, on which dead units are counted again.
+    The layers of ``history`` are those of the probe's anatomy. Of ``optimizer`` only
+    ``param_groups`` and ``state`` are read. ``planned`` is the number of steps, 0 where unknown.
+    ``clock`` gives the seconds since training began. ``activations`` lists the activations of the
+    first layers, whose firing is counted in some training steps. ``rows`` are all training rows, on
+    which dead units are counted again.
 
     ``optimizer``, ``planned`` and ``history`` may be replaced between two steps.
     """
@@ -62,17 +63,14 @@ class Observer:
         self._speed_since = (0, 0.0)  # step, seconds
         self._cadence, self._clock = cadence, clock
         self._activations, self._rows = activations, rows
+        # Of each layer, in the order of the anatomy and of the records.
+        self.units = [layer.units for layer in probe.anatomy.layers]
         self._firing = Firing(self.units, probe.x.device)
         self._readings = Readings(probe)
         self._losses: float | Tensor = 0.0
         self._losses_since = 0
         self._confirmed_dead = -1.0
         self._on_cpu = probe.x.device.type == "cpu"
-
-    @property
-    def units(self) -> list[int]:
-        """The number of units of each layer, in the order of the probe's names."""
-        return [len(layer.weight) for layer in self.probe.names]
 
     @property
     def seconds(self) -> float:

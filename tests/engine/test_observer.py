@@ -101,6 +101,28 @@ def test_a_loss_that_breaks_is_found_in_the_next_record() -> None:
     assert [(e.kind, e.step) for e in loop.observer.history.snapshot().events] == [("diverged", 2)]
 
 
+def test_layers_that_are_no_linear_ones_have_their_units_too() -> None:
+    """Units were counted by Linear and Conv modules alone: an embedding's records had none."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Embedding(7, 5), nn.Flatten(), nn.LayerNorm(10), nn.Linear(10, 2)
+        )
+    x = torch.arange(8).view(4, 2) % 7
+    probe = Probe(network, functional.cross_entropy, x, torch.tensor([0, 1, 0, 1]))
+    layers = probe.anatomy.layers
+    observer = Observer(
+        probe, torch.optim.SGD(network.parameters(), lr=0.1),
+        History(tuple(layer.name for layer in layers)), Every(1), clock=lambda: 0.0,
+    )  # fmt: skip
+    observer.record()
+    assert observer.units == [layer.units for layer in layers]
+    assert len(layers) > 1
+    records = observer.history.snapshot()
+    assert records.layers("units")[0].tolist() == observer.units
+    assert observer.state()["born_dead"].shape == (sum(observer.units),)
+
+
 def test_it_goes_on_from_its_state_as_if_it_had_watched_all_the_time() -> None:
     whole, first, second = (Loop(Automatic(), planned=300) for _ in range(3))
     whole.train(300)

@@ -158,7 +158,7 @@ def test_facts_that_do_not_fit_are_one_sentence(
 def test_odd_facts_are_judged_without_a_traceback(folder: Path, optimizer: dict[str, Any]) -> None:
     facts = tomllib.loads((folder / "run.toml").read_text())["facts"]
     layers = [
-        {**layer, "units": 0, "fan_in": 0, "kind": "norm", "dropout": 1.0}
+        {**layer, "units": 0, "fan_in": 0, "kind": "embedding", "dropout": 1.0}
         for layer in facts["layers"]
     ]
     change(folder, facts={"layers": layers, "optimizer": {**facts["optimizer"], **optimizer}})
