@@ -2,13 +2,14 @@
 
     python -m benchmarks.thresholds [--cache DIR] [--generator sampled|tables] [--limit N]
 
-Judges five records of every development network (the first, three on the way and the last) again with each threshold a quarter smaller and a quarter larger, and with each sign answering no.
-For each it prints how many networks get other flags (a warning or worse) in any of the five, and
-how many mistakes come and go in the last. A mistake of ``sampled`` is a caveat
-that is flagged and not in the label, or the other way round (the step's four caveats count as one,
-not zero-centred not at all: its label holds for half of the networks); a mistake of ``tables`` is a
-well-trained network with a flag, or a failed one without. With ``--cache`` nothing is trained
-twice.
+Judges five records of every development network (the first, three on the way and the last) again
+with each threshold a quarter smaller and a quarter larger, and with each sign answering no. For
+each it prints how many networks get other flags (a warning or worse) in any of the five, and how
+many mistakes are mended and made in the last. A mistake of ``sampled`` is a caveat that is flagged
+and not in the label, or in the label and not flagged. The four caveats of the step count as one;
+not zero-centred does not count, as its label holds for half of the networks. A mistake of
+``tables`` is a well-trained network with a flag, or a failed one without. With ``--cache`` nothing
+is trained twice.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ class Judge:
                 if finding.severity != "note":
                     self.first_flagged.setdefault(name, evidence.step)
             elif name in self._findings:
-                self._quiet[name] += 1
+                if evidence.step > self._judged:  # else an event made it judge this record again
+                    self._quiet[name] += 1
                 over = 0 < evidence.facts.steps <= evidence.step
                 if self._quiet[name] >= PATIENCE or over or not evidence.finite:
                     del self._findings[name], self._since[name]

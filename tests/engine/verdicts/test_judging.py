@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from caveats.config import RunConfig
 from caveats.facts import RunFacts
-from caveats.history import History
+from caveats.history import Event, History
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.verdicts import CAVEATS, SEVERITIES, Judge, judge
 
@@ -54,6 +54,16 @@ def test_a_verdict_is_withdrawn_when_it_is_no_longer_true_and_keeps_its_first_st
     assert min(seen.values()) == max(seen.values()) <= 12
     assert 72 in seen
     assert max(seen) < PLANNED
+
+
+def test_a_record_that_is_judged_again_after_an_event_counts_once() -> None:
+    """Two quiet records withdraw a verdict; one that was looked at twice is one."""
+    change = {"dead": lambda s: [60, 0, 0, 0] if s < 150 else [0, 0, 0, 0]}
+    made = history(stuck, change=change, until=150)
+    judge_ = Judge()
+    judge_.look(made)
+    made.note(Event(150, "change", "optimizer.lr → 0.01"))
+    assert "dying_relu" in {v.caveat for v in judge_.look(made)}
 
 
 def test_looking_twice_and_looking_once_at_the_end_agree() -> None:
