@@ -1,7 +1,7 @@
-"""Runs that last: the folder that a run is kept in, written while it trains, followed by others,
-resumed bit for bit, listed and exported. The format is docs/run-folder.md.
+"""Kept runs: writes a run's folder while it trains, and follows, resumes, lists and exports such
+folders. The format is in docs/run-folder.md.
 
-Names are imported when they are first used: listing runs loads neither torch nor numpy.
+Names are imported when they are first used, so that listing runs loads neither torch nor numpy.
 """
 
 from __future__ import annotations

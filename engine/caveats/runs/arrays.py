@@ -1,5 +1,5 @@
-"""A kept run's weights, its probe set and its measures as plain arrays, so that anyone can compute
-the numbers again. It trains nothing.
+"""A kept run's weights, probe set and measures as plain arrays, from which anyone can compute the
+measures again.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def to_npz(folder: Path, out: Path) -> None:
 
 
 def arrays(folder: Path) -> dict[str, Any]:
-    """All that it takes to compute a run's numbers again, at its checkpoint.
+    """All that is needed to compute a run's measures again, at its checkpoint.
 
     ``probe_x`` (rows, features) and ``probe_y`` (rows,) or (rows, targets); ``w0``, ``b0``, ``w1``
     ... (units, fan_in) and (units,) of the linear layers; every other parameter and buffer under
     its name in torch; ``step``; ``layers``, ``activations`` and ``loss_function`` by name;
-    ``loss`` and ``accuracy``; and each measure of `caveats.measures` as (layers,), taken on exactly
-    these weights. ``update_ratio`` belongs to the step before and is the log's.
+    ``loss`` and ``accuracy``; and each measure of `caveats.measures` as (layers,), measured with
+    exactly these weights. ``update_ratio`` belongs to the step before, so it comes from the log.
 
     Raises:
         ConfigError: as `caveats.runs.resuming.restore`.
@@ -67,7 +67,7 @@ def arrays(folder: Path) -> dict[str, Any]:
 
 
 def loss_function(run: Run) -> str:
-    """The loss by its own name where the config says "auto"."""
+    """The name of the loss, with "auto" replaced by the loss that it stands for."""
     name = run.config.training.loss
     if name != "auto":
         return name

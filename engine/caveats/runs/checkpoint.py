@@ -1,9 +1,8 @@
-"""A run's state between two steps as one safetensors file, and back: tensors as tensors, the rest
-as JSON in the file's metadata.
+"""Writes a run's state between two steps to one safetensors file and reads it back: tensors as
+tensors, the rest as JSON in the file's metadata.
 
-One file, so that no crash can leave tensors of one step beside numbers of another. Nothing in it
-can run code. It knows what `caveats.run.Run.state` holds; what is loaded must fit the run, name by
-name and shape by shape, or is refused.
+It is a single file, so that a crash cannot leave tensors of one step with numbers of another.
+Nothing in it can run code. A state whose names or shapes do not match the run's is refused.
 """
 
 from __future__ import annotations
@@ -35,19 +34,19 @@ __all__ = [
 
 CHECKPOINT = "checkpoint.safetensors"
 FORMAT = 1
-LARGEST = 64 * 2**30  # bytes; a file is also held against the size of its own run's state
+LARGEST = 64 * 2**30  # bytes; a file is also compared with the size of its run's state
 LARGEST_HEADER = 16 * 2**20
-# What weights follow from must be there to the last number; what only paces the measuring may be
-# missing, or left over, in the checkpoint of another version.
+# Every number that determines the weights must be there. Numbers that only control when to measure
+# may be missing, or be too many, in the checkpoint of another version.
 TRAINER = "trainer/"
 UNBOUNDED = "losses"  # any number, or none
-LONGEST = 1e12  # seconds, and whatever else is counted in floats
+LONGEST = 1e12  # seconds and other floats
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A state apart from the run that it was taken from: ``tensors`` are copies on the CPU, and
-    ``events`` says how many there had been."""
+    """A copy of a run's state: ``tensors`` are copies on the CPU, and ``events`` is the number of
+    events so far."""
 
     step: int
     events: int
@@ -57,14 +56,14 @@ class Checkpoint:
 
 
 def take(run: Run) -> Checkpoint:
-    """Copy the state of a run, between two steps; 0.1 ms for three layers of 64."""
+    """Copy the state of a run between two steps; takes 0.1 ms for three layers of 64."""
     tensors, numbers = split(run.state())
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     return Checkpoint(run.step, run.history.version[1], rooted(run.config), numbers, tensors)
 
 
 def split(tree: Any, path: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The leaves of nested dicts and lists by their paths: the tensors, and all else."""
+    """The leaves of nested dicts and lists by path: the tensors, and everything else."""
     tensors: dict[str, Tensor] = {}
     numbers: dict[str, Any] = {}
     for name, leaf in leaves(tree, path):
@@ -75,7 +74,7 @@ def split(tree: Any, path: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]
 def leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(tree, Mapping):
         for key, value in tree.items():
-            # The settings of an optimizer come from the config; here they would be a second truth.
+            # The settings of an optimizer come from the config; a copy here could contradict it.
             if key != "param_groups":
                 yield from leaves(value, f"{path}/{key}" if path else str(key))
     elif isinstance(tree, list | tuple):
@@ -97,7 +96,7 @@ def encode(checkpoint: Checkpoint) -> bytes:
 
 
 def spelled(value: Any) -> Any:
-    """Infinities and NaN as texts: they are no JSON."""
+    """Infinities and NaN as texts, because JSON has no such numbers."""
     return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -111,7 +110,7 @@ def read(folder: Path, most: int = LARGEST) -> Checkpoint:
     fits a run.
 
     Raises:
-        ConfigError: one sentence for whatever is wrong with it.
+        ConfigError: one sentence that says what is wrong with it.
     """
     where = visible(folder / CHECKPOINT)
     try:
@@ -133,7 +132,7 @@ def read(folder: Path, most: int = LARGEST) -> Checkpoint:
         raise ConfigError(f"{where}: config cannot be read: {visible(error)}") from None
     widths = config.network.widths
     if 4 * sum(a * b for a, b in pairwise(widths)) > len(data):
-        # Said before a network is built that may not fit into memory.
+        # Checked before a network is built that may not fit into memory.
         raise ConfigError(f"{where} does not fit its config: it is too small for these widths")
     return Checkpoint(step, events, config, numbers, tensors)
 
@@ -141,12 +140,12 @@ def read(folder: Path, most: int = LARGEST) -> Checkpoint:
 def count(content: Mapping[str, Any], key: str, where: str) -> int:
     value = content.get(key)
     if type(value) is not int or not 0 <= value <= 2**53:
-        raise ConfigError(f"{where}: {key} = {visible(repr(value))[:80]} is no count")
+        raise ConfigError(f"{where}: {key} = {visible(repr(value))[:80]} is not a count")
     return value
 
 
 def metadata(data: bytes, where: str) -> dict[str, Any]:
-    """The JSON that `encode` put into the header: a length in 8 bytes, then the header's text."""
+    """The JSON that `encode` wrote into the header: a length in 8 bytes, then the header's text."""
     try:
         (length,) = struct.unpack_from("<Q", data)
         if length > min(LARGEST_HEADER, len(data) - 8):
@@ -168,11 +167,11 @@ def metadata(data: bytes, where: str) -> dict[str, Any]:
 
 
 def load_into(run: Run, checkpoint: Checkpoint, history: History, where: str) -> None:
-    """Put a state into a fresh run of the checkpoint's own config, its records in ``history``.
+    """Load a state into a fresh run of the checkpoint's config, with its records in ``history``.
 
     Raises:
-        ConfigError: where a tensor or a number is missing, left over, or of another shape or kind
-            than this run's own; ``where`` names the file.
+        ConfigError: if a tensor or a number is missing, is not part of this run's state, or has
+            another shape or kind; ``where`` names the file.
     """
     tensors, numbers = dict(checkpoint.tensors), dict(checkpoint.numbers)
     try:
@@ -193,8 +192,8 @@ def load_into(run: Run, checkpoint: Checkpoint, history: History, where: str) ->
 
 
 def dry_step(run: Run) -> None:
-    """Have the optimizer make its buffers, so that the run's state has its full shape. The weights
-    may move: they are about to be replaced."""
+    """Make one step so that the optimizer creates its buffers and the run's state is complete. The
+    step may change the weights: they are replaced afterwards."""
     for parameter in run.trainer.network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     run.trainer.optimizer.step()
@@ -202,11 +201,11 @@ def dry_step(run: Run) -> None:
 
 
 class MisfitError(ValueError):
-    """What of a checkpoint does not fit the run."""
+    """Says what in a checkpoint does not fit the run."""
 
 
 def fill(shape: Any, path: str, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> Any:
-    """``shape`` with its leaves taken out of ``tensors`` and ``numbers``."""
+    """A tree like ``shape``, with its leaves from ``tensors`` and ``numbers``, which lose them."""
     if isinstance(shape, Mapping):
         return {
             key: value

@@ -1,6 +1,6 @@
-"""The formats that a kept run can be written in, and how a file comes to stand under its name.
+"""The formats that a kept run can be exported to, and the safe writing of an export's file.
 
-Each format is a module of its own, imported when it is asked for; this one loads neither numpy nor
+Each format is a module of its own, imported when it is used; this module loads neither numpy nor
 torch.
 """
 
@@ -18,7 +18,7 @@ from caveats.errors import ConfigError, visible
 
 __all__ = ["FORMATS", "export", "written"]
 
-# Function of (folder, out), and how the file is called if nobody says.
+# A function of (folder, out), and the default name of the file.
 tables, arrays = later("caveats.runs.tables"), later("caveats.runs.arrays")
 tensorboard = later("caveats.runs.tensorboard")
 FORMATS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
@@ -30,25 +30,25 @@ FORMATS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
 
 
 def export(folder: Path, to: str, out: Path | None = None) -> Path:
-    """Write the run in ``folder`` as ``to`` (a key of `FORMATS`) to ``out``, by default beside the
-    present folder's files under the run's name; returns where it stands.
+    """Write the run in ``folder`` in the format ``to`` (a key of `FORMATS`) to ``out``; returns
+    ``out``. By default it is in the current folder, under the run's name.
 
     Raises:
-        ConfigError: for a folder that is no run, an ``out`` that is there already or cannot be
-            written, and whatever the format needs that the run does not have.
+        ConfigError: if ``folder`` is not a run, if ``out`` exists or cannot be written, or if the
+            run lacks what the format needs.
     """
     function, ending = FORMATS[to]
     if out is None:
         out = Path(folder.resolve().name + ending)
     if os.path.lexists(out):
-        raise ConfigError(f"{visible(out)} is there already: name another with --out")
+        raise ConfigError(f"{visible(out)} exists already: name another with --out")
     function(folder, out)
     return out
 
 
 @contextmanager
 def written(out: Path, binary: bool = False) -> Iterator[IO[Any]]:
-    """A file that takes the name ``out`` once it is whole; after an error there is none."""
+    """A file that is renamed to ``out`` when it is complete; after an error there is no file."""
     try:
         descriptor, part = tempfile.mkstemp(prefix=f".{out.name[:100]}.", dir=out.parent)
     except OSError as error:

@@ -1,6 +1,7 @@
-"""The observed facts of a network and its optimizer as the table [facts] of run.toml, and back.
+"""Writes the observed facts of a network and its optimizer as the table [facts] of run.toml, and
+reads them back.
 
-What is None or empty is left out; what comes from a file is checked as every other value of it is.
+Values that are None or empty are left out; values from a file are checked.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def facts_from_toml(facts: Section) -> tuple[tuple[LayerFacts, ...], OptimizerFacts | None]:
-    """The layers, none where the table has none, and the optimizer.
+    """The layers (none if the table has none) and the optimizer.
 
     Raises:
-        ConfigError: one sentence, for a value that cannot be.
+        ConfigError: one sentence, for an impossible value.
     """
     layers = facts.sections("layers", MOST_LAYERS) if "layers" in facts.tree else ()
     optimizer = facts.section("optimizer") if "optimizer" in facts.tree else None

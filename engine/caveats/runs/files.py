@@ -1,8 +1,8 @@
-"""Reads and writes the files of a run folder so that neither a crash nor a stranger's folder does
-harm. It knows nothing of what stands in them.
+"""Reads and writes the files of a run folder so that neither a crash nor a folder from elsewhere
+does harm.
 
-No locks, no memory maps: a file is replaced whole by a rename, or grows at its end, which is all
-that a network file system keeps its word on.
+It uses no locks and no memory maps: a file is replaced by a rename, or grows at its end. Only these
+two operations are reliable on a network file system.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from caveats.errors import ConfigError, visible
 
 __all__ = ["opened", "read_whole", "replace_file"]
 
-# Without O_NONBLOCK a named pipe in a file's place would be waited on for ever.
+# Without O_NONBLOCK, opening a named pipe in place of the file would wait for ever.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """A descriptor to read ``path`` with, which is a plain file and no link.
+    """A descriptor to read ``path``, which must be a plain file and not a link.
 
     Raises:
-        FileNotFoundError: where there is none.
-        ConfigError: one sentence for whatever else is in the way.
+        FileNotFoundError: if there is no such file.
+        ConfigError: one sentence, if it cannot be read for another reason.
     """
     shown = visible(path)
     try:
-        # Links are refused: a folder from elsewhere could name any file of this machine.
+        # Links are refused: one in a folder from elsewhere could point to any file of this machine.
         if path.is_symlink():
             raise ConfigError(f"{shown} is a link: files of a run are read from its folder only")
         descriptor = os.open(path, _READ)
@@ -49,7 +49,8 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def read_whole(path: Path, most: int) -> bytes:
-    """The content of a file of at most ``most`` bytes; raises as `opened`, and for a larger one."""
+    """The content of a file of at most ``most`` bytes; raises as `opened` does, and ConfigError for
+    a larger file."""
     with opened(path) as descriptor:
         size = os.fstat(descriptor).st_size
         if size > most:
@@ -66,8 +67,8 @@ def read_whole(path: Path, most: int) -> bytes:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in the place of ``path`` by write-then-rename: a reader, and whoever comes
-    after a crash, finds the old content or the new, whole. Raises OSError."""
+    """Replace the content of ``path`` by ``data``, by writing a new file and renaming it. A reader
+    finds either the whole old content or the whole new one, even after a crash. Raises OSError."""
     part = path.with_name(f".{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(part, flags, 0o644)
@@ -76,7 +77,7 @@ def replace_file(path: Path, data: bytes) -> None:
             view = memoryview(data)
             while view:
                 view = view[os.write(descriptor, view) :]
-            # Without this a power cut can leave the new name with nothing in it.
+            # Without this a power cut can leave an empty file under the new name.
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -1,7 +1,7 @@
 """Keeps the runs of a session, one after another: each in a folder of its own from its first step.
 
-It decides when a folder is made and when it is closed; `caveats.runs.writer` writes it. Whatever
-fails is said in ``problem``, and the runs go on.
+It decides when a folder is made and closed; `caveats.runs.writer` writes it. If something fails,
+``problem`` says so, and the runs go on.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ __all__ = ["Keeper"]
 
 
 class Keeper:
-    """Keeps runs in ``place``. All methods belong to the thread that trains; ``folder`` (of the
-    present run, None before its first step) and ``problem`` may be read from any.
+    """Keeps runs in ``place``. Only the training thread may call its methods; any thread may read
+    ``folder`` (of the present run, None before its first step) and ``problem``.
 
-    A run that was only looked at, and made no step, is not kept.
+    A run that made no step is not kept.
     """
 
     def __init__(self, place: Path, kind: str = "lab") -> None:
@@ -42,7 +42,7 @@ class Keeper:
         return self._failed or (self._writer.problem if self._writer is not None else "")
 
     def adopt(self, writer: Writer) -> None:
-        """Go on keeping a run that was resumed."""
+        """Continue to keep a run that was resumed."""
         self.leave()
         self._writer, self.folder = writer, writer.folder
 
@@ -54,13 +54,13 @@ class Keeper:
             self._begin(run)
 
     def tell(self, state: State, problem: str = "") -> None:
-        """Call whenever the state of the run changes, or may have. That the session stops says
-        nothing of a run that was over before: `leave` sees to it."""
+        """Call whenever the state of the run may have changed. The end of the session does not
+        change a run that was over before; `leave` handles it."""
         if self._writer is not None and state not in ("loading", "stopped"):
             self._writer.tell(state, problem)
 
     def leave(self) -> None:
-        """Close the present run's folder, without waiting for it: another run begins."""
+        """Close the present run's folder without waiting, because another run begins."""
         if self._writer is not None:
             self._writer.close()
             self._closing = [w for w in self._closing if not w.join(0)] + [self._writer]

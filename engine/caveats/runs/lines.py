@@ -1,7 +1,7 @@
-"""One line of a log: a record or an event as JSON, and back. It knows no files.
+"""One line of a log: writes a record or an event as JSON, and reads it back.
 
-Numbers have nine digits, which holds every float32 exactly. NaN (not observed, or no number) is
-null, infinities are 1e999: strict JSON that every reader takes for one.
+Numbers have nine digits, which is enough for every float32. NaN (not observed, or not a number) is
+null; infinities are 1e999, which is strict JSON and which readers turn into infinity.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from caveats.measures import LAYER_MEASURES, SCALARS, UNIT_STATES
 
 __all__ = ["BadLineError", "Record", "event_line", "is_event", "parse", "record_line"]
 
-# Units beyond which a record carries no states: a neuron map of more cells shows nothing, and
-# each would cost a megabyte.
+# A record of more units than this has no states: a neuron map of so many cells would show nothing,
+# and each record would take a megabyte.
 MOST_STATES = 1_000_000
 LAST_STEP = 2**53
 LONGEST_TEXT = 500
@@ -31,13 +31,13 @@ _ALWAYS = ("loss", "accuracy", "batch_loss", "lr", "seconds")
 
 
 class BadLineError(ValueError):
-    """A line that is neither a record nor an event; says why."""
+    """A line is neither a record nor an event; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a line tells of one step. ``layers[name]`` is (layers,) float64; ``states`` is None
-    where the units are as in the record before."""
+    """A line's record of one step. ``layers[name]`` is (layers,) float64; ``states`` is None if the
+    units have the same states as in the record before."""
 
     step: int
     scalars: Mapping[str, float]
@@ -56,8 +56,8 @@ def number_texts(values: NDArray[np.float64]) -> str:
 
 
 def record_line(snapshot: Snapshot, row: int, before: States | None = None) -> str:
-    """Record ``row`` of a snapshot, its states left out where they are ``before``, the very object
-    (a history shares it between records that agree)."""
+    """Record ``row`` of a snapshot. Its states are left out if they are the same object as
+    ``before`` (a history shares one object between records with equal states)."""
     parts = [f'{{"step":{snapshot.steps[row]}']
     for name, value in zip(SCALARS, snapshot.table[row].tolist(), strict=True):
         if name in _ALWAYS or not isnan(value):
@@ -85,7 +85,7 @@ def event_line(event: Event) -> str:
 
 
 def is_event(line: bytes) -> bool:
-    """Whether a line is an event by its first bytes, as `event_line` writes them."""
+    """Whether a line is an event, judged by its first bytes as `event_line` writes them."""
     return line.startswith(b'{"event":')
 
 
@@ -93,7 +93,7 @@ def parse(line: bytes, units: tuple[int, ...]) -> Record | Event:
     """Read one line of a run whose layers have these ``units``. Unknown keys are ignored.
 
     Raises:
-        BadLineError: for anything that is no record and no event of such a run.
+        BadLineError: for anything that is neither a record nor an event of such a run.
     """
     try:
         content = json.loads(line)
@@ -120,10 +120,9 @@ def parse(line: bytes, units: tuple[int, ...]) -> Record | Event:
 
 
 def cut(value: object) -> str:
-    """A value as visible text of at most `LONGEST_TEXT` characters, "…" after them where it had
-    more."""
+    """A value as visible text of at most `LONGEST_TEXT` characters, with "…" if it was longer."""
     whole = str(value)
-    text = visible(whole[:LONGEST_TEXT])  # first cut, as each character may become ten
+    text = visible(whole[:LONGEST_TEXT])  # cut first, because each character may become ten
     return text if max(len(whole), len(text)) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
 
 
@@ -152,14 +151,14 @@ def codes(texts: object, units: tuple[int, ...]) -> States:
         if not isinstance(text, str) or len(text) != expected or not text.isascii():
             raise BadLineError(f"has no text of {expected} digits as states of a layer")
         state = np.frombuffer(text.encode("ascii"), np.uint8) - np.uint8(_ZERO)
-        if len(state) and state.max() >= len(UNIT_STATES):  # below "0" wraps around to above 200
+        if len(state) and state.max() >= len(UNIT_STATES):  # below "0": wraps to above 200
             raise BadLineError("has an unknown digit in states")
         states.append(state)
     return tuple(states)
 
 
 def changes(content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The changes of an event, texts made visible; what is nested deeper than a list is text."""
+    """The changes of an event, with visible texts; values nested deeper than a list become text."""
     given = content.get("changes")
     if not isinstance(given, dict):
         return {}

@@ -1,7 +1,6 @@
-"""The log of a run, log.jsonl, as a file that grows: whole lines only, of bounded size.
+"""The log of a run, log.jsonl: a file of bounded size that grows by whole lines.
 
-It knows which lines are events and where a record's step and states stand, not what they mean.
-A log that grows too long is thinned, evenly in its older half.
+A log that grows too long is thinned evenly in its older half.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from caveats.runs.lines import is_event
 __all__ = ["LARGEST", "LARGEST_READ", "LOG", "LONGEST_LINE", "Log", "Tail"]
 
 LOG = "log.jsonl"
-LARGEST = 64 * 2**20  # bytes; then it is thinned
-LARGEST_READ = 2 * LARGEST  # what no run of this program reaches
+LARGEST = 64 * 2**20  # bytes; a larger log is thinned
+LARGEST_READ = 2 * LARGEST  # more than any run of this program writes
 LONGEST_LINE = 4 * 2**20  # a record of 1,000 layers and 1,000,000 units has 1.4 MB
 CHUNK = 2**20
-FIRST = 32  # records at the start, where most happens, that stay
-SEAL = 64  # bytes before the place read to, by which a replaced log is told
+FIRST = 32  # records at the start that stay: most happens there
+SEAL = 64  # bytes before the last position read, to recognise a log that was replaced
 
 _STEP = re.compile(rb'"step":\s*(\d{1,16})')
 
@@ -38,7 +37,7 @@ class Log:
         self._size: int | None = None
 
     def append(self, lines: bytes) -> None:
-        """Add whole lines; after an error, as of a full disk, the log is as it was before."""
+        """Add whole lines; after an error (such as a full disk) the log is as it was before."""
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
         descriptor = os.open(self.path, flags, 0o644)
         try:
@@ -46,7 +45,7 @@ class Log:
             if self._size is None:
                 self._size = whole(descriptor, size)
             if size != self._size:
-                os.ftruncate(descriptor, self._size)  # what a write cut short has left
+                os.ftruncate(descriptor, self._size)  # remove what an incomplete write left
             view = memoryview(lines)
             while view:
                 view = view[os.write(descriptor, view) :]
@@ -57,8 +56,8 @@ class Log:
             self._rewrite(thinned)
 
     def cut(self, step: int, events: int) -> None:
-        """Drop the records beyond ``step`` and all events but the first so many: what a run that
-        goes on from an earlier step will make anew."""
+        """Drop the records after ``step`` and all but the first ``events`` events: a run that
+        continues from an earlier step makes them again."""
 
         def kept(lines: list[bytes]) -> Iterable[bytes]:
             left = events
@@ -75,14 +74,15 @@ class Log:
 
     def _rewrite(self, change: Callable[[list[bytes]], Iterable[bytes]]) -> None:
         lines = read_whole(self.path, LARGEST_READ).split(b"\n")
-        lines.pop()  # what follows the last line break: nothing, or a torn line
+        lines.pop()  # after the last line break: nothing, or an incomplete line
         data = b"".join(line + b"\n" for line in change(lines))
         replace_file(self.path, data)
         self._size = len(data)
 
 
 def whole(descriptor: int, size: int) -> int:
-    """Where the last whole line of a file ends: a crash may have torn what follows."""
+    """The position where the last whole line of a file ends; a crash may have left part of a line
+    after it."""
     end = size
     while end:
         start = max(0, end - CHUNK)
@@ -94,9 +94,9 @@ def whole(descriptor: int, size: int) -> int:
 
 
 def thinned(lines: list[bytes]) -> Iterable[bytes]:
-    """All events, the first records and the newer half, and of the rest of the older half so many
-    that they stand evenly over its steps: thinned again and again, a log still tells of the whole
-    run. A record that is left takes over the states of those before it that went."""
+    """All events, the first records, the newer half, and evenly spaced records of the rest, so that
+    a log covers the whole run even after many thinnings. States of a dropped record move to the
+    next record that stays."""
     steps = [step_of(line) for line in lines if not is_event(line)]
     half, first = len(steps) // 2, min(FIRST, len(steps) // 8)
     kept = set(range(first)) | set(range(half, len(steps)))
@@ -125,27 +125,28 @@ def step_of(line: bytes) -> int:
 
 
 class Tail:
-    """Reads a log that may still grow, from where the last look ended, a bounded piece at a time.
+    """Reads a log that may still grow: continues where the last look ended, one bounded piece at a
+    time.
 
-    A log that was replaced (thinned, or cut when its run was resumed) is begun anew: `look` says
-    so by calling ``begin`` before it hands on lines.
+    A log that was replaced (thinned, or cut when its run was resumed) is read again from the start:
+    `look` then calls ``begin`` before it passes lines on.
     """
 
     def __init__(self, folder: Path, begin: Callable[[int], None]) -> None:
         self.path = folder / LOG
         self.offset = 0
-        self.torn = 0  # bytes behind the last whole line
-        self.overlong = 0  # lines that were skipped for their length
+        self.torn = 0  # bytes after the last whole line
+        self.overlong = 0  # lines that were skipped because they are too long
         self._begin = begin
         self._seal = b""
         self._seen: tuple[int, int, int] | None = None
         self._skipping = False
 
     def look(self, take: Callable[[bytes], None]) -> bool:
-        """Hand every new whole line on; False where there is nothing new.
+        """Pass every new whole line to ``take``; False if there is nothing new.
 
         Raises:
-            ConfigError: for a file that is no log of this program.
+            ConfigError: if the file is not a log of this program.
         """
         try:
             with opened(self.path) as descriptor:
@@ -184,7 +185,7 @@ class Tail:
                 self._skipping, want = False, CHUNK
                 self._move(data, end)
             elif len(data) < want or not data:
-                break  # a line that is being written, or was torn
+                break  # an incomplete line: being written, or left by a crash
             elif want < LONGEST_LINE and not self._skipping:
                 want = LONGEST_LINE
             else:

@@ -1,7 +1,7 @@
-"""What a kept run's folder does not hold but lets one compute, for looking only: its data, drawn
-anew, and the network of its checkpoint.
+"""Restores a kept run's data and the network of its checkpoint, only to look at them.
 
-Nothing is trained or written, and no file that the folder names is read: it may be a stranger's.
+It trains and writes nothing. It reads no data file that the folder names, because the folder may
+come from elsewhere.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from caveats.runs.manifest import Manifest
 
 __all__ = ["data_of", "network_of"]
 
-LARGEST = 2**28  # bytes: networks over one or two inputs, which can be looked at, are far smaller
+LARGEST = 2**28  # bytes; networks over one or two inputs, all that is shown, are far smaller
 
 
 def data_of(manifest: Manifest) -> Dataset:
-    """The data that a run was trained on, where they are one of the built-in sets.
+    """The data that a run was trained on, if they are one of the built-in sets.
 
     Raises:
-        ConfigError: one sentence, for a run on a file, and for data that come out otherwise here.
+        ConfigError: one sentence, if the data are a file, or if this machine draws different data.
     """
     config = manifest.configured()
     if config.data.file is not None:
@@ -38,12 +38,12 @@ def data_of(manifest: Manifest) -> Dataset:
 
 
 def network_of(folder: Path, data: Dataset) -> tuple[int, nn.Sequential]:
-    """The network of the checkpoint in ``folder``, on the CPU and ready to be asked, and the step
-    that it is of. No random number is drawn: another run may be training in this process.
+    """The step of the checkpoint in ``folder``, and its network, on the CPU and ready to use. No
+    random number is drawn, because another run may be training in this process.
 
     Raises:
-        ConfigError: one sentence, for a checkpoint that is missing, damaged, too large to look at
-            or of another network than its config's.
+        ConfigError: one sentence, if the checkpoint is missing, damaged, too large, or does not
+            match its config.
     """
     saved = checkpoint.read(folder, LARGEST)
     where = visible(folder / checkpoint.CHECKPOINT)

@@ -1,7 +1,4 @@
-"""What a run is and how it stands, run.toml: written whole every few seconds, read by everyone.
-
-It knows the file's format and its version, not how a run is trained or what its records hold.
-"""
+"""run.toml: what a run is and how it stands; rewritten every few seconds while it trains."""
 
 from __future__ import annotations
 
@@ -38,17 +35,17 @@ __all__ = [
 FORMAT = 1
 MANIFEST = "run.toml"
 LARGEST = 2**20  # bytes: a config of 1,000 layers has 40,000
-CURVE = 32  # losses in the picture that a list of runs shows
+CURVE = 32  # losses in the small curve of a list of runs
 
-SILENT_AFTER = 10.0  # seconds without a sign of life, after which something may be wrong
+SILENT_AFTER = 10.0  # after so many seconds without a sign of life something may be wrong
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a run stands: ``beat`` counts the times that this was written, ``time`` says when last.
+    """How a run stands. ``beat`` counts how often this was written, ``time`` is the last time.
 
-    ``verdicts`` are (caveat, severity), known once a run has stopped; ``curve`` is the loss in a
-    few numbers from first record to last.
+    ``verdicts`` are pairs (caveat, severity), known when a run has stopped; ``curve`` is the loss
+    from first record to last, in a few numbers.
     """
 
     state: State = "loading"
@@ -66,12 +63,13 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All of run.toml. ``layers`` and ``units`` hold one entry a layer, the output layer last;
-    ``starts`` counts how often the run was begun or resumed; ``kind`` is "run", "lab" or "watch".
+    """All of run.toml. ``layers`` and ``units`` have one entry for each layer, the output layer
+    last; ``starts`` counts how often the run was started or resumed; ``kind`` is "run", "lab" or
+    "watch".
 
-    ``config`` is None where the network is a person's own, which no config describes (kind
-    "watch"); ``steps`` is then how many are planned, 0 where unknown. ``layer_facts`` (one each, or
-    none at all) and ``optimizer`` are what was observed of them.
+    ``config`` is None for a user's own network, which no config describes (kind "watch"); ``steps``
+    is then the planned number of steps, 0 if unknown. ``layer_facts`` (one for each layer, or none
+    at all) and ``optimizer`` were observed.
     """
 
     config: RunConfig | None
@@ -94,13 +92,13 @@ class Manifest:
     optimizer: OptimizerFacts | None = None
 
     def configured(self) -> RunConfig:
-        """The config that the run was trained from; raises ConfigError where there is none."""
+        """The config that the run was trained from; raises ConfigError if there is none."""
         if self.config is None:
             raise ConfigError("this is a training that was watched: it has no config")
         return self.config
 
     def planned(self) -> int:
-        """How many steps it is to have, 0 where unknown."""
+        """The planned number of steps, 0 if unknown."""
         return self.steps if self.config is None else self.config.training.steps
 
     def write(self, folder: Path) -> None:
@@ -155,8 +153,8 @@ class Manifest:
         """Read the file in ``folder``.
 
         Raises:
-            ConfigError: one sentence, for a folder that is no run, one of a newer version, and
-                any value that cannot be.
+            ConfigError: one sentence, if the folder is not a run, comes from a newer version, or
+                holds an impossible value.
         """
         try:
             data = read_whole(folder / MANIFEST, LARGEST)
@@ -170,7 +168,7 @@ class Manifest:
 
     @classmethod
     def parse(cls, data: bytes, where: str) -> Manifest:
-        """Read the text of a file that is called ``where`` in sentences; raises ConfigError."""
+        """Read the text of a file that errors call ``where``; raises ConfigError."""
         try:
             tree = tomllib.loads(data.decode())
         except (ValueError, RecursionError) as error:
@@ -244,7 +242,7 @@ def read_standing(status: Section) -> Standing:
 
 
 def rooted(config: RunConfig) -> RunConfig:
-    """The same config, its data file named from the root: a run may be resumed from anywhere."""
+    """The config with an absolute path to its data file: a run may be resumed from anywhere."""
     if config.data.file is None:
         return config
     file = str(Path(config.data.file).absolute())
@@ -252,7 +250,7 @@ def rooted(config: RunConfig) -> RunConfig:
 
 
 def curve(losses: list[float], points: int = CURVE) -> tuple[float, ...]:
-    """At most ``points`` of the finite losses, first and last among them, in order."""
+    """At most ``points`` of the finite losses in order, with the first and the last."""
     finite = [float(f"{loss:.5g}") for loss in losses if math.isfinite(loss)]
     if len(finite) <= points:
         return tuple(finite)

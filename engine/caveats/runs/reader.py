@@ -1,7 +1,7 @@
 """Reads a run's folder into a history, once or while another process writes it.
 
-It trains nothing and loads no weights, so it needs no torch. What it reads may come from anywhere:
-bounded in memory, every text made visible, every oddity one sentence in ``problems``.
+It loads no weights, so it needs no torch. The folder may come from anywhere: memory is bounded,
+control characters in texts become visible, and each fault is one sentence in ``problems``.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ __all__ = ["Follower", "Reader", "records"]
 MOST_EVENTS = 10_000
 MOST_PROBLEMS = 5
 TABLES = 64 * 2**20  # bytes of records in memory: the full 2,000 for up to 220 layers
-# A longer log is read in part, every k-th record of all but its end: 1,400 records of 20 layers
-# take 0.3 s to read, and a history would thin more of them anyway.
+# Of a longer log only every k-th record is read, except at its end: 1,400 records of 20 layers take
+# 0.3 s to read, and a history would drop the others anyway.
 READ_WHOLE = 6 * 2**20
 READ_END = 2**20
 
 
 class Reader:
-    """One run's folder. `refresh` takes in what is new; ``history`` is replaced where the run was
-    resumed from an earlier step, else it grows.
+    """One run's folder. `refresh` reads what is new. ``history`` grows, but is replaced if the run
+    was resumed from an earlier step.
 
     Raises:
-        ConfigError: one sentence, where ``folder`` holds no run that this program can read.
+        ConfigError: one sentence, if ``folder`` holds no run that this program can read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,27 +55,27 @@ class Reader:
         self._every = 1
         self._end = 0
         self._states: States = ()
-        self._skipped = self._skipped_states = b""  # lines, since the last that was read
+        self._skipped = self._skipped_states = b""  # lines since the last one that was read
         self._beat_seen = time.monotonic() - self._age()
         self._manifest_seen: tuple[int, int, int] | None = None
         self.refresh()
 
     @property
     def config(self) -> RunConfig:
-        """Raises ConfigError for a training that was watched, which has none."""
+        """The run's config; raises ConfigError for a watched training, which has none."""
         return self.manifest.configured()
 
     @property
     def silent(self) -> float:
-        """Seconds since the last sign of life of a run that is not over, else 0."""
+        """Seconds since the last sign of life of a run that is not over; otherwise 0."""
         if self.manifest.standing.state not in LIVE:
             return 0.0
         return max(0.0, time.monotonic() - self._beat_seen)
 
     @property
     def status(self) -> Status:
-        """How the run stands, in the words of `caveats.session`; its problem says when its process
-        has gone silent."""
+        """The status of the run, as `caveats.session` would give it; its problem says so if the
+        run's process has been silent for too long."""
         now = self.manifest.standing
         problem = now.problem
         if self.silent >= SILENT_AFTER:
@@ -85,10 +85,10 @@ class Reader:
         return Status(now.state, newest, speed, self.manifest.starts, self.manifest.device, problem)
 
     def refresh(self) -> bool:
-        """Take in what was written since the last look; whether there was anything.
+        """Read what was written since the last look; returns whether there was anything.
 
         Raises:
-            ConfigError: where the folder is gone or no longer a run.
+            ConfigError: if the folder is gone or no longer a run.
         """
         told = self._refresh_manifest()
         grew = self._tail.look(self._take)
@@ -98,7 +98,7 @@ class Reader:
         if self._tail.overlong:
             self._complain(f"{LOG} has a line of more than 4 MB: it was left out")
         if self._tail.torn and self.manifest.standing.state not in LIVE:
-            self._complain(f"the last line of {LOG} is torn: it was left out")
+            self._complain(f"the last line of {LOG} is incomplete: it was left out")
         return told or grew
 
     def _refresh_manifest(self) -> bool:
@@ -127,7 +127,7 @@ class Reader:
     def _facts(self) -> RunFacts:
         manifest = self.manifest
         config, layers, optimizer = manifest.config, manifest.layer_facts, manifest.optimizer
-        if config is not None:  # folders from before observations were kept have no others
+        if config is not None:  # older folders hold no observed facts
             layers = layers or declared_layers(config, 0, manifest.units[-1])
             optimizer = optimizer or declared_optimizer(config)
         return RunFacts(
@@ -196,8 +196,8 @@ class Reader:
 
 
 def records(folder: Path, manifest: Manifest) -> Iterator[Record | Event]:
-    """Every record and event of a log in order, one at a time; lines that are neither are left
-    out. Raises ConfigError as `Reader`."""
+    """Every record and event of a log in order, one at a time; other lines are left out. Raises
+    ConfigError as `Reader` does."""
     lines: list[bytes] = []
     tail = Tail(folder, lambda size: None)
     tail.look(lines.append)
@@ -210,8 +210,8 @@ def records(folder: Path, manifest: Manifest) -> Iterator[Record | Event]:
 
 
 class Follower:
-    """Keeps a `Reader` fresh from a thread of its own, four times a second. ``reader.history`` and
-    ``reader.status`` are read as those of a session are; ``problem`` says why it stopped."""
+    """Refreshes a `Reader` four times a second, in a thread of its own. Read ``reader.history`` and
+    ``reader.status`` like those of a session; ``problem`` says why it stopped."""
 
     PAUSE = 0.25  # seconds
 

@@ -1,7 +1,6 @@
-"""Brings a kept run back: as a `caveats.run.Run` at its checkpoint, to go on with or to measure.
+"""Restores a kept run as a `caveats.run.Run` at its checkpoint, to continue it or to measure it.
 
-It joins checkpoint, log and writer; nothing is written before the run is known to be sound and
-nobody else's.
+Nothing is written before it is known that the folder is sound and no other process writes it.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ from caveats.status import LIVE
 
 __all__ = ["restore", "resume"]
 
-GONE_AFTER = 60.0  # seconds without a sign of life: no clock is so wrong that it is still alive
+GONE_AFTER = 60.0  # seconds without a sign of life after which a process is dead
 
 
 def restore(folder: Path, every: int | Cadence | None = None) -> Run:
     """The run in ``folder`` as it was at its checkpoint, bit for bit on the same machine, with its
-    records up to there. Nothing is written.
+    records up to that step. Nothing is written.
 
     Raises:
-        ConfigError: one sentence, for a folder that is no run, data that changed since, and a
-            checkpoint that is missing, damaged, of a newer version or of another network.
+        ConfigError: one sentence, if the folder is not a run, if the data have changed, or if the
+            checkpoint is missing, damaged, of a newer version or of another network.
     """
     manifest = Manifest.read(folder)
     saved = checkpoint.read(folder)
@@ -57,7 +56,7 @@ def restore(folder: Path, every: int | Cadence | None = None) -> Run:
 
 
 def until(history: History, step: int, events: int) -> History:
-    """The records up to ``step`` and the first so many ``events``."""
+    """The records up to ``step`` and the first ``events`` events."""
     snapshot = history.snapshot()
     kept = History(history.layers)
     for row, at in enumerate(snapshot.steps):
@@ -74,11 +73,12 @@ def until(history: History, step: int, events: int) -> History:
 
 
 def resume(folder: Path, every: int | Cadence | None = None) -> tuple[Run, Writer]:
-    """Go on with the run in ``folder``: the run at its checkpoint, and the writer that keeps it in
-    the same folder. What was recorded beyond the checkpoint is dropped: it is made anew.
+    """Continue the run in ``folder``: returns the run at its checkpoint, and the writer that keeps
+    it in the same folder. Records after the checkpoint are dropped, because the run makes them
+    again.
 
     Raises:
-        ConfigError: as `restore`, and for a run that another process is still writing.
+        ConfigError: as `restore`, and if another process is still writing the run.
     """
     manifest = Manifest.read(folder)
     refuse_if_alive(folder, manifest)
@@ -89,8 +89,8 @@ def resume(folder: Path, every: int | Cadence | None = None) -> tuple[Run, Write
 
 
 def refuse_if_alive(folder: Path, manifest: Manifest) -> None:
-    """Raises ConfigError where another process still writes the run. Locks are no help on a
-    network file system: a process that lives shows it in run.toml every two seconds."""
+    """Raises ConfigError if another process still writes the run. Locks are not reliable on a
+    network file system; instead, a living process updates run.toml every two seconds."""
     now = manifest.standing
     if now.state not in LIVE:
         return
@@ -100,7 +100,7 @@ def refuse_if_alive(folder: Path, manifest: Manifest) -> None:
         except ProcessLookupError:
             return
         except OSError:
-            pass  # it lives, and is somebody else's
+            pass  # the process exists, but belongs to another user
     if (datetime.now(UTC) - now.time).total_seconds() > GONE_AFTER:
         return
     deadline = time.monotonic() + 2.5 * BEAT

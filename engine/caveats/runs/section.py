@@ -1,4 +1,4 @@
-"""A table of a TOML file from anywhere: values have the kind that is expected, or are refused."""
+"""Reads values from a table of a TOML file and refuses those that are not of the expected kind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ T = TypeVar("T")
 
 
 class Section:
-    """A table of the file, whose values are taken with their kind or refused in one sentence."""
+    """A table of the file. Each method returns a value of one kind, or raises ConfigError with one
+    sentence."""
 
     def __init__(self, tree: Mapping[str, Any], where: str) -> None:
         self.tree, self.where = tree, where
@@ -30,7 +31,7 @@ class Section:
         return tuple(Section(t, f"{self.where}: {key} {i}") for i, t in enumerate(trees, 1))
 
     def one_of(self, key: str, valid: Sequence[T]) -> T:
-        """One of some texts, however these are typed."""
+        """One of the ``valid`` texts."""
         value = self.tree.get(key)
         for known in valid:
             if known == value:

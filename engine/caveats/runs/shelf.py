@@ -1,6 +1,6 @@
-"""Where runs are kept and how they are found again: names, lists, labels, retention, the trash.
+"""The folders of kept runs: names, lists, labels, the removal of old runs, the trash.
 
-It knows folders and their manifests. It reads no records and trains nothing.
+It reads manifests, but no records.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What a person says of a run: a name of their own, and whether it matters."""
+    """What a user notes about a run: a name, and a star if it matters."""
 
     name: str = ""
     starred: bool = False
@@ -46,8 +46,8 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A folder of the list. ``manifest`` is None where it cannot be read, and ``problem`` says in
-    one sentence why."""
+    """A folder of the list. ``manifest`` is None if it cannot be read, and ``problem`` says why in
+    one sentence."""
 
     folder: Path
     manifest: Manifest | None
@@ -56,16 +56,16 @@ class Entry:
 
 
 def default_place() -> Path:
-    """Where runs are kept that name no folder of their own."""
+    """The folder of runs for which no folder was named."""
     return platformdirs.user_data_path("caveats-tui", appauthor=False) / "runs"
 
 
 def new_folder(place: Path, config: RunConfig) -> Path:
-    """Make an empty folder in ``place``, its name telling data, activation, optimizer and time:
+    """Make an empty folder in ``place``. Its name holds data, activation, optimizer and time:
     "digits-relu-sgd-1123-204500".
 
     Raises:
-        ConfigError: where it cannot be made.
+        ConfigError: if it cannot be made.
     """
     file = config.data.file
     data = Path(file).stem if file is not None else config.data.name or "data"
@@ -78,7 +78,7 @@ def new_folder(place: Path, config: RunConfig) -> Path:
         for number in count(1):
             folder = place / (start if number == 1 else f"{start}-{number}")
             try:
-                folder.mkdir()  # fails where another process was faster: the name is ours alone
+                folder.mkdir()  # fails if another process was faster, so no two runs share a name
             except FileExistsError:
                 continue
             return folder
@@ -88,10 +88,10 @@ def new_folder(place: Path, config: RunConfig) -> Path:
 
 
 def find(word: str) -> Path:
-    """The folder of a run: a path to it, or its name among all runs.
+    """The folder of a run. ``word`` is a path to it, or its name among the kept runs.
 
     Raises:
-        ConfigError: where there is neither.
+        ConfigError: if it is neither.
     """
     path = Path(word)
     if path.exists() or len(path.parts) != 1:
@@ -105,11 +105,10 @@ def find(word: str) -> Path:
 
 
 def list_runs(place: Path) -> list[Entry]:
-    """The runs in ``place``, the newest first; what cannot be read stands at the end. About 3 ms
-    a run.
+    """The runs in ``place``, the newest first, unreadable ones at the end. Takes about 3 ms a run.
 
     Raises:
-        ConfigError: where ``place`` itself cannot be read; a place that is not there is empty.
+        ConfigError: if ``place`` itself cannot be read; a place that does not exist has no runs.
     """
     entries = [entry(folder) for folder in folders(place)]
     old = datetime.min.replace(tzinfo=UTC)
@@ -119,7 +118,7 @@ def list_runs(place: Path) -> list[Entry]:
 
 
 def folders(place: Path) -> Iterator[Path]:
-    """Folders in ``place`` with a manifest, links and hidden ones left out."""
+    """Folders in ``place`` with a manifest, without links and hidden folders."""
     try:
         with os.scandir(place) as found:
             for item in found:
@@ -142,7 +141,7 @@ def entry(folder: Path) -> Entry:
 
 
 def read_label(folder: Path) -> Label:
-    """The label of a run; an unreadable one is as good as none."""
+    """The label of a run; an unreadable label counts as none."""
     try:
         tree = tomllib.loads(read_whole(folder / LABEL, 2**16).decode())
     except (FileNotFoundError, ConfigError, ValueError, RecursionError):
@@ -152,10 +151,10 @@ def read_label(folder: Path) -> Label:
 
 
 def label(folder: Path, *, name: str | None = None, starred: bool | None = None) -> Label:
-    """Name or star a run; what is None stays. A named or starred run is never dropped.
+    """Name or star a run; None leaves a value as it is. `prune` never drops a named or starred run.
 
     Raises:
-        ConfigError: where it cannot be written.
+        ConfigError: if it cannot be written.
     """
     old = read_label(folder)
     new = Label(
@@ -171,8 +170,8 @@ def label(folder: Path, *, name: str | None = None, starred: bool | None = None)
 
 
 def prune(place: Path, keep: int = KEPT) -> None:
-    """Drop the oldest of the lab's unnamed, unstarred runs that are over, all but ``keep``. What
-    cannot be removed stays."""
+    """Of the lab's runs that are over and have neither name nor star, drop all but the newest
+    ``keep``. A folder that cannot be removed stays."""
     try:
         found = list_runs(place)
     except ConfigError:
@@ -186,16 +185,16 @@ def prune(place: Path, keep: int = KEPT) -> None:
 
 
 def silent(manifest: Manifest) -> bool:
-    """Whether a run that says that it lives has not said so for a day."""
+    """Whether a run whose state says that it is running has given no sign of life for a day."""
     return abs((datetime.now(UTC) - manifest.standing.time).total_seconds()) > 24 * 3600
 
 
 def delete(folder: Path) -> Path:
-    """Move a run to the trash beside it; returns where it lies, for `undelete`. The trash holds the
-    last 20.
+    """Move a run to the trash next to it; returns its new path, for `undelete`. The trash holds the
+    last 20 runs.
 
     Raises:
-        ConfigError: for a folder that is no run, and where it cannot be moved.
+        ConfigError: if the folder is not a run or cannot be moved.
     """
     if not (folder / MANIFEST).is_file():
         raise ConfigError(f"{visible(folder)} is no run: it has no {MANIFEST}")
@@ -214,7 +213,7 @@ def delete(folder: Path) -> Path:
 
 
 def undelete(moved: Path) -> Path:
-    """Put a run from the trash back; returns its folder. Raises ConfigError where that fails."""
+    """Move a run from the trash back; returns its folder. Raises ConfigError if that fails."""
     try:
         folder = free_name(moved.parent.parent / moved.name)
         moved.rename(folder)
@@ -224,7 +223,7 @@ def undelete(moved: Path) -> Path:
 
 
 def free_name(path: Path) -> Path:
-    """The path itself, or the first of "run-2", "run-3" and so on that is not there yet."""
+    """The path itself, or the first of "run-2", "run-3" and so on that does not exist."""
     for number in count(1):
         free = path if number == 1 else path.with_name(f"{path.name}-{number}")
         if not os.path.lexists(free):

@@ -1,4 +1,4 @@
-"""A kept run's records as csv and as JSON lines; neither needs torch or the weights."""
+"""Writes a kept run's records as csv and as JSON lines, without torch or the weights."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["cell", "to_csv", "to_jsonl"]
 
 
 def to_csv(folder: Path, out: Path) -> None:
-    """One row for each record and layer: step, the run's scalars, layer, the layer's measures.
-    What was not measured is empty, infinities are inf."""
+    """Write one row for each record and layer: step, the run's scalars, layer, its measures. Cells
+    of values that were not measured are empty; infinities are inf."""
     manifest = Manifest.read(folder)
     with written(out) as file:
         table = csv.writer(file, lineterminator="\n")
@@ -37,13 +37,13 @@ def to_csv(folder: Path, out: Path) -> None:
 
 
 def cell(value: float) -> str:
-    """A number as csv has it, to the 9 digits that a float32 needs; nothing for NaN."""
+    """A number as text with the 9 digits that a float32 needs; empty for NaN."""
     return "" if math.isnan(value) else f"{value:.9g}"
 
 
 def to_jsonl(folder: Path, out: Path) -> None:
-    """One object for each record, its layers an object each with their names, and one for each
-    event, all in order. Numbers that are not finite are null and named in ``nonfinite``."""
+    """Write one object for each record and each event, in order. A record holds one object with a
+    name for each layer. Numbers that are not finite are null, and ``nonfinite`` names them."""
     manifest = Manifest.read(folder)
     with written(out) as file:
         for content in records(folder, manifest):

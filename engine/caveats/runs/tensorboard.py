@@ -1,7 +1,5 @@
-"""A run as a TensorBoard event file, written by the tensorboard package itself (an optional extra:
+"""Writes a run as a TensorBoard event file, with the tensorboard package (an optional extra:
 ``pip install caveats-tui[tensorboard]``).
-
-It knows tags and wall times, and takes one record at a time.
 """
 
 from __future__ import annotations
@@ -20,13 +18,13 @@ __all__ = ["to_tensorboard"]
 
 
 def to_tensorboard(folder: Path, out: Path) -> None:
-    """Write every number of the records into an event file in the folder ``out``, under the tags
-    "loss" and "dead/layer 1", at the run's start plus its seconds; what was not measured is left
-    out. Events of the run become texts.
+    """Write every number of the records into an event file in the folder ``out``, under tags such
+    as "loss" and "dead/layer 1". Its time is the run's start plus the record's seconds. Numbers
+    that were not measured are left out; events of the run become texts.
 
     Raises:
-        ConfigError: for a folder that is no run, without the tensorboard package, and where ``out``
-            cannot be written.
+        ConfigError: if the folder is not a run, if the tensorboard package is missing, or if
+            ``out`` cannot be written.
     """
     manifest = Manifest.read(folder)
     try:

@@ -1,8 +1,8 @@
-"""Keeps a run on disk while it trains: a thread that reads the run's history at its own pace.
+"""Keeps a run on disk while it trains: a thread reads the run's history and writes the folder.
 
-The trainer never waits for it: between two steps it looks at one flag, and about once a second
-copies its state (`caveats.runs.checkpoint.take`). Everything else, and every wait for the disk,
-happens in the thread. What goes wrong is said once, in ``problem``, and the run goes on.
+The trainer does not wait for the disk: between two steps it checks one flag, and about once a
+second it copies its state (`caveats.runs.checkpoint.take`). The thread does everything else. If
+something goes wrong, ``problem`` says so, and the run goes on.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ __all__ = ["Training", "Writer"]
 TICK = 0.25  # seconds between two looks at the history
 BEAT = 2.0  # seconds between two signs of life in run.toml
 CHECKPOINT_EVERY = 1.0  # seconds at least
-# A checkpoint may take this share of the time: what holds up the trainer, and what does not.
+# The share of the time that checkpoints may take: the part for which the trainer waits, and the
+# rest.
 SHARE_OF_TRAINER, SHARE_OF_DISK = 0.005, 0.1
-ROWS_AT_ONCE = 200  # of about 0.1 ms each: between them the trainer gets its turn
+ROWS_AT_ONCE = 200  # of about 0.1 ms each; between them the trainer can run
 PACKAGES = ("caveats-tui", "torch", "numpy")
 
 
 class Training(Protocol):
-    """What is written of a training: `caveats.run.Run` and `caveats.observer.Observer` are such."""
+    """What a writer needs of a training, such as `caveats.run.Run` or `caveats.observer.Observer`."""
 
     @property
     def history(self) -> History: ...
@@ -62,16 +63,17 @@ class Training(Protocol):
 
 
 class Writer:
-    """Writes ``training`` into ``folder``, new or empty. A `caveats.run.Run` is written with its
-    config and its checkpoints; one that was resumed goes on in its own folder, whose manifest is
-    ``resumed``. Of any other training, which has no config, the records alone are kept, as of kind
-    "watch": nothing could build its network again.
+    """Writes ``training`` into ``folder``, which is new or empty.
 
-    Use it from the thread that trains: `between_steps` after each step, `tell` when the run's state
-    changes, `close` and `join` at the end.
+    A `caveats.run.Run` is written with its config and its checkpoints. A run that was resumed
+    continues in its own folder, whose manifest is ``resumed``. Any other training has no config,
+    from which its network could be built again, so only its records are kept (kind "watch").
+
+    Use it from the thread that trains: call `between_steps` after each step, `tell` when the run's
+    state changes, `close` and `join` at the end.
 
     Raises:
-        ConfigError: where the folder cannot be written to, or holds a run already.
+        ConfigError: if the folder cannot be written to, or already holds a run.
     """
 
     def __init__(
@@ -95,12 +97,12 @@ class Writer:
         self._states: States | None = None
         self._written_step, self._written_events = -1, 0
         self._wanted = False
-        self._taken: deque[Checkpoint] = deque(maxlen=1)  # from the trainer; the newest counts
+        self._taken: deque[Checkpoint] = deque(maxlen=1)  # only the newest is written
         self._taking_seconds = 0.0
         self._next_checkpoint = self._next_beat = 0.0
         self._state: State = state
         self._said = ""
-        self._told: tuple[State, str] | None = None  # what run.toml says
+        self._told: tuple[State, str] | None = None  # the state that run.toml holds
         self._manifest = described(training, self._run, kind, state, resumed)
         self._wake = threading.Event()
         self._closing = False
@@ -113,7 +115,7 @@ class Writer:
                 self._written_events = len(snapshot.events)
                 self._written_step = int(snapshot.steps[-1]) if len(snapshot) else -1
                 self._log.cut(training.step, self._written_events)
-            # First, so that a folder that has a run.toml can always be resumed.
+            # Written first, so that every folder with a run.toml can be resumed.
             if self._run is not None:
                 checkpoint.write(folder, checkpoint.encode(checkpoint.take(self._run)))
             self._manifest.write(folder)
@@ -125,14 +127,14 @@ class Writer:
     # Called by the thread that trains.
 
     def between_steps(self) -> None:
-        """Copy the state if it is time; costs 30 ns where it is not."""
+        """Copy the state if it is time; takes 30 ns if it is not."""
         if self._wanted:
             self._wanted = False
             self._take()
 
     def tell(self, state: State, problem: str = "") -> None:
-        """Say how the run stands. One that comes to rest is checkpointed at once; one that failed
-        may have failed within a step, so its last checkpoint stays."""
+        """Report the state of the run. If it has stopped or paused, a checkpoint is written at
+        once; if it has failed, perhaps within a step, its last checkpoint stays."""
         if (state, problem) == (self._state, self._said):
             return
         if state not in ("running", "failed"):
@@ -141,8 +143,8 @@ class Writer:
         self._wake.set()
 
     def close(self, *, whole: bool = True) -> None:
-        """Have what is left written and the thread end; a run that was not over is now stopped.
-        Where the run may not be ``whole``, left within a step, its last checkpoint stays."""
+        """Write what is left and end the thread; a run that was not over counts as stopped. If the
+        run may be inside a step (not ``whole``), its last checkpoint stays."""
         if whole:
             self.tell("stopped" if self._state in LIVE else self._state, self._said)
         else:
@@ -151,7 +153,7 @@ class Writer:
         self._wake.set()
 
     def join(self, timeout: float = 30.0) -> bool:
-        """Wait until everything is on disk; False where that took longer."""
+        """Wait until everything is on disk; False if that took longer than ``timeout`` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -174,8 +176,8 @@ class Writer:
             try:
                 self._write(closing)
                 self.problem = ""
-            except Exception as error:  # the thread must live on, or nothing more is kept
-                # It is tried again at every look: a disk may get room again.
+            except Exception as error:  # the thread must go on, or nothing more is kept
+                # Try again at every look: a full disk may have room again.
                 why = error.strerror if isinstance(error, OSError) else error
                 self.problem = (
                     f"{visible(self.folder)} cannot be written ({visible(why)}): "
@@ -217,7 +219,7 @@ class Writer:
 
     def _write_checkpoint(self, now: float) -> None:
         if not self._taken:
-            # Of a paused run too: it may make single steps.
+            # Also for a paused run: it may make single steps.
             self._wanted = self._state in LIVE and now >= self._next_checkpoint
             return
         start = time.perf_counter()
@@ -281,7 +283,7 @@ def described(
 
 
 def known(training: Training, run: Run | None) -> dict[str, Any]:
-    """What may change while it trains, beside how it stands."""
+    """The parts of the manifest that may change while it trains, except its standing."""
     facts = training.history.facts
     return {
         "config": None if run is None else rooted(run.config),
@@ -294,5 +296,5 @@ def known(training: Training, run: Run | None) -> dict[str, Any]:
 def packaged(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # run from a folder of sources
+    except PackageNotFoundError:  # running from a source folder
         return "unknown"

@@ -1,8 +1,8 @@
 """What theory predicts for a network on its own data, before it trains.
 
-`predict` gives every layer's gradient norm, delta, dead units and activations at step 0; `factor`
-the one number that a person needs while choosing. Importing this package does not import torch;
-calling it does.
+`predict` gives every layer's gradient norm, delta, dead units and activations at step 0. `factor`
+gives the one number that helps while choosing a network: by how much a layer multiplies gradients.
+Importing this package does not import torch; calling it does.
 """
 
 from caveats.theory.factor import Factor, factor

@@ -1,13 +1,14 @@
-"""What weights add to gradients because they made the outputs that the loss judges.
+"""Corrects gradients for the fact that the weights they pass also made the outputs of the loss.
 
-The recursion takes W for independent of what comes back through it. It is not: z = Wx went into the
-loss, so Wᵀδ has a part along x, namely (δ·z/|x|²) x, where independence would put one of size
-δ·z ~ N(0, Q D). What is more than that is of order 1/width, but it is kept or grows on its way down
-(δ·z is conserved by ReLU, and grows by d ln E[φ²] / d ln q a layer under any φ), and it decides
-where residuals of different rows cancel (He ReLU on random labels: 0.2 decades) or where lengths
-run away (30 layers of GELU with He weights: a factor of 2 in δ²). It knows samples of networks on
-a few rows, and neither data nor loss. Derived here, not in a paper: tests hold it to drawn
-networks. Of ReLU it is Euler's theorem on homogeneous functions.
+The Gram recursion assumes that W is independent of the gradient that comes back through it. It is
+not: z = Wx went into the loss, so Wᵀδ has a part along x, namely (δ·z/|x|²) x; independence would
+give a part of size δ·z ~ N(0, Q D). The difference is of order 1/width, but it stays or grows on
+its way down: ReLU conserves δ·z, and any φ multiplies it by d ln E[φ²] / d ln q a layer. It matters
+where residuals of different rows cancel (He ReLU on random labels: 0.2 decades) and where lengths
+move away from their fixed point (30 layers of GELU with He weights: a factor of 2 in δ²).
+
+It works on samples of networks on a few rows. It is derived here, not in a paper; tests compare it
+with drawn networks. For ReLU it is Euler's theorem on homogeneous functions.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _NOTHING = 1e-30
 
 
 class Below(NamedTuple):
-    """A hidden layer of the typical network and how the sampled ones differ from it: arrays (few,
-    few), (few,), or (samples, few) of natural logarithms."""
+    """A hidden layer of the typical network, and how the sampled networks differ from it. Arrays
+    are (few, few), (few,), or (samples, few) of natural logarithms."""
 
     units: int
     weight_variance: float  # of the weights that lead out of the layer
@@ -42,11 +43,11 @@ class Below(NamedTuple):
 
 
 class Alignment:
-    """Carries what is added beside the recursion, from the output layer down.
+    """Carries the correction down from the output layer, alongside the recursion.
 
-    ``draws`` (samples, few, outputs) residuals, ``pull`` (samples, few) δ·(z − mean) at the output.
-    ``added`` (samples, few, few) is what a layer's D gains, relative to the sampled network's own
-    slopes, in the same units as the recursion's D without its residuals.
+    ``draws`` (samples, few, outputs) are residuals, ``pull`` (samples, few) is δ·(z − mean) at the
+    output. ``added`` (samples, few, few) is the correction to a layer's D, relative to the sampled
+    network's slopes, in the units of the recursion's D without its residuals.
     """
 
     def __init__(self, draws: Floats, pull: Floats) -> None:
@@ -57,15 +58,16 @@ class Alignment:
         self.added: Floats = np.zeros_like(self._rest)
 
     def down(self, below: Below, carried: Floats) -> None:
-        """Through a hidden layer; ``carried`` (few, few) is the recursion's D above it, and what
-        comes out is in units of weight_variance × units of it."""
+        """Carry the correction through a hidden layer. ``carried`` (few, few) is the recursion's D
+        above it; afterwards ``added`` is in units of its weight_variance × units."""
         v = below.weight_variance
         whole = carried * self._rest + self.added
         expected = below.cov * outer(np.exp(below.log_cov / 2)) * whole
         length = np.diagonal(below.cov)
         # A row of zeros has no direction to be aligned with.
         per_length = np.where(length > _NOTHING * length.max(), 1 / length, 0.0)
-        # Coupling grows as the sampled network's |φ|², both lengths below it as its variance.
+        # The coupling is proportional to the sampled network's |φ|², both lengths below it to its
+        # variance.
         relative = outer(np.exp(below.log_fed / 2 - below.log_cov) * per_length)
         gained = v * below.coupling * relative * (outer(self._pull) - expected)
         self.added = below.slopes * self.added + gained
@@ -79,7 +81,7 @@ class Alignment:
         self._pull *= np.exp(-below.log_slopes / 2)
 
     def measure_in(self, unit: float) -> None:
-        """Go over to units ``unit`` times as large."""
+        """Switch to units that are ``unit`` times as large."""
         self.added = self.added / unit
         self._pull = self._pull / np.sqrt(unit)
 

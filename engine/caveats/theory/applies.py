@@ -1,7 +1,6 @@
-"""Whether theory speaks about a config, and the layers it speaks about; it computes nothing.
+"""Whether theory applies to a config, and to which layers; it computes nothing.
 
-What is left out is left out with a sentence: a line drawn where its assumptions fail would teach
-something wrong.
+If theory does not apply, one sentence says why: a prediction whose assumptions fail would mislead.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def why_not(network: NetworkConfig) -> str:
     if network.normalization != "none":
         return f"theory leaves out {network.normalization} normalization: it ties rows or units"
     if network.dropout > 0:
-        return "theory leaves out dropout: its masks are no part of the recursion"
+        return "theory leaves out dropout: its masks are not part of the recursion"
     if network.residual:
         return "theory leaves out residual connections"
     if any(width < MIN_WIDTH for width in network.widths):

@@ -1,10 +1,10 @@
 """The share of units born dead: flat on every one of the given rows.
 
-It knows a layer's covariance over rows and where an activation is flat; it knows no weights. At
-infinite width the rows' z in one unit are jointly Gaussian, so a unit is dead with the
-probability that such a vector lies in the flat part. On rows of one pairwise correlation c that
-is ∫ Dt Φ(t√(c/(1−c)))ⁿ for ReLU without bias; on a user's rows, which come in clusters, it is
-counted on draws of the vector itself.
+It needs a layer's covariance over rows, and where the activation is flat. At infinite width the z
+of one unit over the rows are jointly Gaussian, so the share is the probability that such a vector
+lies in the flat part. If all pairs of rows had the same correlation c, that would be
+∫ Dt Φ(t√(c/(1−c)))ⁿ for ReLU without bias. A user's rows come in clusters, so the share is counted
+on random draws of the vector.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from caveats.theory.response import Floats
 
 __all__ = ["DRAWS", "dead_fraction"]
 
-DRAWS = 1024  # a share of .2 is good to .0125
+DRAWS = 1024  # a share of .2 is accurate to .0125
 
 
 @cache
@@ -40,7 +40,7 @@ def dead_fraction(cov: Floats, mean: float, flat: tuple[float, float]) -> float:
 def _root(cov: Floats) -> Floats:
     """A with A Aᵀ = ``cov`` of size about 1."""
     try:
-        # 1e-6 of independent noise makes a singular Gram matrix definite.
+        # Independent noise of 1e-6 makes a singular Gram matrix definite.
         return np.asarray(np.linalg.cholesky(cov + 1e-6 * np.eye(len(cov))), dtype=np.float64)
     except np.linalg.LinAlgError:  # steep kinks: the recursion's own error reaches 1e-4
         values, vectors = np.linalg.eigh(cov)

@@ -1,7 +1,7 @@
-"""Theory beside what fresh networks measure at step 0, as one JSON document.
+"""Compares theory with fresh networks at step 0, as one JSON document.
 
-It takes a prediction and the numbers of several networks of the same config on the same rows, one
-a seed; it knows neither how the one was computed nor how the others were measured.
+It takes a prediction, and what was measured on several networks of the same config and rows, one
+for each seed.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ def prediction_document(
 
     ``measured`` has an array (seeds, layers) for each of `QUANTITIES`, taken on the same ``rows``
     rows as the prediction. In ``layers`` each quantity has ``predicted``, ``measured`` (the mean
-    over seeds, of norms the geometric one), ``spread`` (the standard deviation over seeds, of
-    norms in decades) and ``log10_error``, log10 of predicted over measured; ``grad_norm`` has
-    theory's ``band`` too. ``worst_log10_error`` is the largest of them without its sign.
+    over seeds; for norms the geometric mean), ``spread`` (the standard deviation over seeds; for
+    norms in decades) and ``log10_error``, log10 of predicted over measured; ``grad_norm`` also has
+    theory's ``band``. ``worst_log10_error`` is the largest absolute error.
 
-    What does not exist is None: a prediction where theory does not apply (``note`` says why), the
-    spread of a single seed or of a 0, the error of a 0. A number that came out infinite or NaN is
-    None too, and its dotted path stands in ``nonfinite``.
+    A number that does not exist is None: a prediction where theory does not apply (``note`` says
+    why), the spread of a single seed or of a 0, the error of a 0. A number that came out infinite
+    or NaN is None too, and ``nonfinite`` holds its dotted path.
     """
     layers = [
         {q: compared(q, index, prediction, measured[q][:, index]) for q in QUANTITIES}
@@ -62,9 +62,9 @@ def prediction_document(
 
 
 def compared(quantity: str, index: int, prediction: Prediction, values: Floats) -> dict[str, Any]:
-    """One quantity of one layer; ``values`` (seeds,). Numbers as computed: infinities too."""
+    """One quantity of one layer; ``values`` (seeds,). Its numbers may be infinite."""
     array = getattr(prediction, quantity)
-    # NaN says that a layer has no such thing; an array may end before a layer that overflows.
+    # NaN means that a layer has no such quantity; an array may end before a layer that overflows.
     predicted = None if array is None or np.isnan(array[index]) else float(array[index])
     mean, spread = averaged(values, geometric=quantity in _NORMS)
     found: dict[str, Any] = {
@@ -80,7 +80,7 @@ def compared(quantity: str, index: int, prediction: Prediction, values: Floats) 
 
 
 def averaged(values: Floats, *, geometric: bool) -> tuple[float, float | None]:
-    """Mean and standard deviation of (seeds,) values; None where there is no such deviation."""
+    """Mean and standard deviation of (seeds,) values; None if there is no such deviation."""
     if not np.isfinite(values).all():
         return float("nan"), None
     if geometric and not (values > 0).all():
@@ -102,7 +102,7 @@ def largest(errors: Iterable[float | None]) -> float | None:
 
 
 def noted(config: RunConfig, prediction: Prediction) -> str:
-    """The prediction's note, and the hidden layers that it leaves without a dead fraction."""
+    """The prediction's note, with the hidden layers that have no predicted dead fraction."""
     hidden = len(config.network.widths)
     dead = prediction.dead_fraction
     if not prediction.applies or dead is None or not np.isnan(dead[:hidden]).any():

@@ -1,7 +1,7 @@
-"""How much a gradient is multiplied by a layer: one number while a person is still choosing.
+"""By how much a layer multiplies gradients: one number to show while a network is being chosen.
 
-It needs no data beyond the size of the inputs, and takes some milliseconds once torch is there:
-the activation's formula is torch's, so that there is no second copy of it to go wrong.
+It needs no data except the size of the inputs, and takes a few milliseconds once torch is loaded.
+It calls torch's own activation, so that there is no second formula that could be wrong.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ __all__ = ["Factor", "factor"]
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """``steps`` √χ, the factor on delta_rms from each hidden layer back to the one below, first
-    layer first; ``per_layer`` their geometric mean, ``total`` their product. NaN and () where
-    theory does not apply; ``sentence`` says all of it, or why not."""
+    """The predicted factors. ``steps`` holds √χ, the factor on delta_rms from each hidden layer
+    back to the one below, first layer first. ``per_layer`` is their geometric mean, ``total`` their
+    product. These are () and NaN if theory does not apply. ``sentence`` says it all in words, or
+    why theory does not apply."""
 
     steps: tuple[float, ...]
     per_layer: float
@@ -34,17 +35,18 @@ class Factor:
 
 def factor(config: RunConfig, features: int, mean_square: float = 1.0) -> Factor:
     """The predicted factor of a fresh network on inputs of ``features`` numbers whose mean square
-    is ``mean_square`` (1 once standardized).
+    is ``mean_square`` (1 for standardized inputs).
 
-    χ = N σ_w² E[φ'²] with z ~ N(bias, q) and q the length map's value in that layer (Schoenholz et
-    al. 2017, eq. 16): the ratio of delta_rms in the first to the last hidden layer, infinite width.
+    χ = N σ_w² E[φ'²] with z ~ N(bias, q), where q is the length map's value in that layer
+    (Schoenholz et al. 2017, eq. 16). The product of all √χ is the ratio of delta_rms in the first
+    hidden layer to that in the last, at infinite width.
     """
     network = config.network
     reason = why_not(network)
     if reason:
         return Factor((), math.nan, math.nan, reason)
     if len(network.widths) < 2:
-        return Factor((), math.nan, math.nan, "one hidden layer: no gradient is handed down")
+        return Factor((), math.nan, math.nan, "one hidden layer: no gradient passes between two")
     layers = layers_of(network, features, 1)
     logs: list[float] = []
     q = layers[0].weight_variance * features * mean_square + layers[0].bias_variance
@@ -56,7 +58,7 @@ def factor(config: RunConfig, features: int, mean_square: float = 1.0) -> Factor
         at = gaussian_moments(layer.response, np.array([q]), layer.bias_mean)
         with np.errstate(all="ignore"):
             slope, square = float(at.slope_square[0]), float(at.square[0])
-            # delta_rms is per unit: of N units below, fed by N' above, N'/N of the sum.
+            # delta_rms is per unit: with N units below and N' above, it is N'/N of the sum.
             chi = after.units * after.weight_variance * slope
             q = after.weight_variance * layer.units * square + after.bias_variance
         logs.append(math.log(chi) / 2 if chi > 0 else -math.inf)

@@ -1,15 +1,16 @@
-"""The Gram recursion: a batch's inner products carried forward, its gradients carried back.
+"""The Gram recursion: carries a batch's inner products forward and its gradients back.
 
-It knows layers as widths and variances and an activation's pair expectations; it knows no config,
-no data set and no loss. In a layer of N units with weight variance v (of one weight):
+A layer is given by its width, its variances and its activation's pair expectations. In a layer of N
+units with weight variance v (of one weight):
 
     Q^l = v K^{l-1} + v_b            the covariance of z_a, z_b over units
     K^l = N E[φ(z_a) φ(z_b)]         the inner product of two rows' activations
     D^l = D^{l+1} ∘ v' N E[φ'(z_a) φ'(z_b)]     the same of their gradients dLoss/dz
     ‖dW^l‖² = Σ_ab D^l_ab K^{l-1}_ab / rows²
 
-Lengths are those of a typical network of these widths (`lengths`), and to D comes what W owes to
-its own inputs (`alignment`): all else that a finite width changes is a share of 1/N.
+Lengths are those of a typical network of these widths (`lengths`), and D is corrected for the fact
+that W also made the outputs (`alignment`). All other effects of a finite width are of relative size
+1/N.
 
 Sources: Poole et al. 2016 and Schoenholz et al. 2017 (length and correlation maps, gradients),
 Lee et al. 2018 (the kernel recursion), Hanin and Nica 2018 (what a finite width adds).
@@ -46,8 +47,8 @@ _TINY = 1e-300
 class RandomLayer:
     """One layer of independent weights; ``response`` is None for the output layer.
 
-    ``weight_variance`` and ``bias_variance`` are of one entry, ``bias_mean`` is the constant that
-    every bias of the layer starts from.
+    ``weight_variance`` and ``bias_variance`` are those of one entry; ``bias_mean`` is the constant
+    that every bias of the layer starts from.
     """
 
     fan_in: int
@@ -60,11 +61,11 @@ class RandomLayer:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What the forward recursion leaves behind at one layer.
+    """The results of the forward recursion at one layer.
 
-    ``inputs`` ⟨x_a, x_b⟩ of what feeds it and ``cov`` of z_a, z_b, each (rows, rows); ``slopes``
-    E[φ'φ'] of a hidden layer; ``mean`` and ``variance`` of its activations over units and rows.
-    ``pairs``, on ``few_rows``, is what a finite width adds.
+    ``inputs`` is ⟨x_a, x_b⟩ of the layer's inputs and ``cov`` the covariance of z_a, z_b, each
+    (rows, rows). ``slopes`` is E[φ'φ'] of a hidden layer; ``mean`` and ``variance`` are those of
+    its activations over units and rows. ``pairs``, on ``few_rows``, is the effect of finite width.
     """
 
     inputs: Floats
@@ -78,12 +79,14 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """What passed each layer of a typical network, and ``lengths``: how far single networks stray
-    from it on the ``few`` rows; ``between`` (rows, few) carries what is known on few rows to all.
+    """The results of a typical network at each layer, and ``lengths``: how far single networks
+    differ from it on the ``few`` rows. ``between`` (rows, few) carries numbers known on few rows to
+    all rows.
 
-    ``beyond``: the index of the first layer where z leaves float32's range, before which ``layers``
-    ends, and ``uneven`` that of the first where single units decide: |φ|² differs between networks
-    by more than itself, or some networks' leave float32's range. None where there is none."""
+    ``beyond`` is the index of the first layer where z leaves float32's range; ``layers`` ends
+    before it. ``uneven`` is the index of the first layer where single units decide: |φ|² differs
+    between networks by more than its own size, or leaves float32's range in some networks. Both
+    are None if there is no such layer."""
 
     layers: list[Passed]
     few: NDArray[np.intp]
@@ -93,7 +96,8 @@ class Forward:
     uneven: int | None
 
     def strayed(self, index: int) -> Floats:
-        """(networks, few): the difference of ln of z's variance in layer ``index``."""
+        """(networks, few): by how much ln of z's variance in layer ``index`` differs from the
+        typical network's."""
         here = self.layers[index]
         length = np.diagonal(here.cov)[self.few]
         share = 1 - here.bias_variance / length  # of the variance: what weights contribute
@@ -105,8 +109,8 @@ class Forward:
 class Gradients:
     """Gradients at one layer, in natural logarithms (10 sigmoid layers are 1e-7, 200 are 1e-130).
 
-    ``log_grad_norm`` of ‖dLoss/dW‖ and ``log_delta_rms``, each (samples,): one entry for each
-    sample of residuals. ``spread``: the relative variance over networks of ‖dLoss/dW‖².
+    ``log_grad_norm`` is that of ‖dLoss/dW‖; it and ``log_delta_rms`` are (samples,), one entry for
+    each sample of residuals. ``spread`` is the relative variance of ‖dLoss/dW‖² over networks.
     """
 
     log_grad_norm: Floats
@@ -117,9 +121,9 @@ class Gradients:
 def forward(x: Floats, layers: Sequence[RandomLayer]) -> Forward:
     """Carry the rows ``x`` (rows, features) through the layers.
 
-    Correlations are those of infinite width; lengths those of a typical network of these widths,
-    from which single ones stray to both sides. (GELU with He weights: after 30 layers of 300 the
-    median network's variance is e^5 that of an infinitely wide one.)
+    Correlations are those of infinite width. Lengths are those of a typical network of these
+    widths; single networks lie on both sides of it. (GELU with He weights: after 30 layers of 300
+    units the median network's variance is e^5 times that of an infinitely wide one.)
     """
     x = np.asarray(x, dtype=np.float64)
     inputs = x @ x.T
@@ -166,8 +170,9 @@ def backward(
 ) -> list[Gradients]:
     """Carry residuals dLoss/dout of each row's own loss back to every layer, output layer last.
 
-    The logarithms are those of a typical network, so what finite width adds is taken off: the
-    mean of a lognormal lies above its median (Hanin and Nica: by β/2, β = 5 Σ 1/N for He ReLU).
+    The logarithms are those of a typical network, so the part that finite width adds to the mean is
+    subtracted: the mean of a lognormal lies above its median (Hanin and Nica: by β/2, β = 5 Σ 1/N
+    for He ReLU).
     """
     draws = residuals.values
     samples, rows = draws.shape[:2]
@@ -192,7 +197,7 @@ def backward(
                 turned = _correlation(carried[at_few])
                 more = here.pairs.slope_squares * (1 + 2 * aligned * turned**2)
                 back += np.log1p((more - 1) / layer.units)
-                # ‖dW‖ adds rows up before it squares: its spread is that of rows that agree.
+                # ‖dW‖ sums over rows first: its spread is what rows have in common.
                 more = here.pairs.slope_squares * (1 + 2 * turned**2)
                 sway += np.log1p((more - 1) / layer.units)
                 alignment.down(_below(forward, layers, index, samples), carried[at_few])
@@ -221,7 +226,7 @@ def backward(
             more = _over_all(alignment.added * reach[at_few] * outer(own_norm), rows)
             square = _grown(square, more)
             delta = np.maximum(delta, 1e-9 * delta.max())
-            # All networks tell how sizes are spread, the samples what they do besides.
+            # All networks show how sizes are spread, the samples what else changes.
             shift = top_norm - of_norm[:samples] + of_norm.mean() - back_mean / 2
             shift_delta = top_delta - of_delta[:samples] + of_delta.mean() - back_mean / 2
             out.append(
@@ -235,10 +240,12 @@ def backward(
 
 
 def _grown(size: Floats, more: Floats) -> Floats:
-    """``size`` + ``more``, which is known to first order in 1/width: where it takes away, as a
-    factor exp(more / size), the same to that order, which leaves something. It takes no more than
-    the factor e: beyond, the order is not the leading one, and residuals that cancel over all rows
-    do not cancel over the few on which ``more`` is known."""
+    """``size`` + ``more``, where ``more`` is known to first order in 1/width.
+
+    A negative ``more`` becomes a factor exp(more / size), which is the same to that order and keeps
+    the result positive. The factor is at least 1/e: beyond that, first order is not enough, and
+    residuals that cancel over all rows do not cancel over the few on which ``more`` is known.
+    """
     size = np.maximum(size, 1e-9 * size.max())  # rows may cancel to rounding
     less = np.exp(np.clip(more / size, -1.0, 0.0))
     grown: Floats = np.where(more < 0, size * less, size + more)
@@ -246,7 +253,8 @@ def _grown(size: Floats, more: Floats) -> Floats:
 
 
 def _over_all(pairs: Floats, rows: int) -> Floats:
-    """(samples,): the sum over all pairs of ``rows`` rows of ``pairs`` (samples, few, few)."""
+    """(samples,): ``pairs`` (samples, few, few) extended to ``rows`` rows and summed over all
+    pairs."""
     few = pairs.shape[1]
     same = diagonals(pairs).sum(1)
     others = pairs.sum((1, 2)) - same
@@ -257,7 +265,7 @@ def _over_all(pairs: Floats, rows: int) -> Floats:
 
 
 def _own_factors(logs: Floats) -> tuple[Floats, Floats]:
-    """exp of half of ``logs`` (samples, few) less their maximum, and twice that maximum's half."""
+    """exp of half of (``logs`` − their maximum), ``logs`` (samples, few), and the maximum."""
     top = logs.max(axis=1)
     return np.exp((logs - top[:, None]) / 2), top
 
@@ -291,8 +299,8 @@ def output_sizes(forward: Forward) -> Floats:
 
 
 def few_rows(lengths: Floats) -> NDArray[np.intp]:
-    """At most 32 of the rows, from short to long: corrections of relative size 1/width need no
-    more, but the long ones are what decides where lengths run away."""
+    """Indices of at most 32 rows, from short to long. Corrections of relative size 1/width need no
+    more; long rows must be among them, as they decide where lengths grow without limit."""
     count = min(len(lengths), 32)
     middles = (np.arange(count) + 0.5) * len(lengths) / count
     found: NDArray[np.intp] = np.argsort(lengths, kind="stable")[middles.astype(np.intp)]
@@ -300,8 +308,8 @@ def few_rows(lengths: Floats) -> NDArray[np.intp]:
 
 
 def _between(lengths: Floats, few: NDArray[np.intp]) -> Floats:
-    """(rows, few): what carries numbers known on ``few`` rows, which go from short to long ones, to
-    all rows. Rows of about the same length stray alike."""
+    """(rows, few): the matrix that carries numbers known on ``few`` rows (from short to long) to
+    all rows. Rows of about the same length differ from the typical network in the same way."""
     return np.stack([np.interp(lengths, lengths[few], one) for one in np.eye(len(few))], axis=1)
 
 

@@ -1,8 +1,8 @@
-"""Gaussian pair expectations E[φ(u)φ(v)] and E[φ'(u)φ'(v)]; it knows no layers, weights or data.
+"""Gaussian pair expectations E[φ(u)φ(v)] and E[φ'(u)φ'(v)].
 
-Three ways, each where it is exact. sin and exp have a closed form. Kinks (all of ReLU, leaky ReLU,
-hard tanh; part of SELU) go through Plackett's identity: a single integral over the correlation,
-which at threshold 0 is the arc-cosine kernel. What is smooth is a Hermite series:
+There are three ways, each used where it is exact. sin and exp have a closed form. Kinks (all of
+ReLU, leaky ReLU, hard tanh; part of SELU) use Plackett's identity: a single integral over the
+correlation, which at threshold 0 is the arc-cosine kernel. Smooth parts use a Hermite series:
 
     E[f(u)f(v)] = Σ_k a_k(u) a_k(v) c^k,   a_k = E[f(mean + √q t) h_k(t)],  t ~ N(0, 1)
 
@@ -46,7 +46,7 @@ class _Grid(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """Hermite coefficients of one function of rows: the smooth rest, and its kinks."""
+    """Hermite coefficients of one function of rows: of its smooth part and of its kinks."""
 
     rest: Floats  # (rows, TERMS)
     kinks: Floats  # (rows, TERMS)
@@ -55,7 +55,7 @@ class _Parts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What single rows z ~ N(mean, q) expect, each array of shape (rows,)."""
+    """Expectations over single rows z ~ N(mean, q), each array of shape (rows,)."""
 
     mean: Floats  # E[φ]
     square: Floats  # E[φ²]
@@ -63,7 +63,7 @@ class Moments:
 
 
 class SingleMoments(NamedTuple):
-    """As `Moments`, and what tells how a network of finite width strays: each (rows,)."""
+    """As `Moments`, with those that say how far a network of finite width differs; each (rows,)."""
 
     square: Floats  # E[φ²]
     fourth: Floats  # E[φ⁴]
@@ -72,12 +72,12 @@ class SingleMoments(NamedTuple):
 
 
 class WidthPairs(NamedTuple):
-    """Expectations over pairs of rows u, v of the second order, each (rows, rows)."""
+    """Second-order expectations over pairs of rows u, v, each (rows, rows)."""
 
     squares: Floats  # E[φ²φ²] / (E[φ²] E[φ²]): 1 for independent rows
     slope_squares: Floats  # the same of φ'
     coupling: Floats  # E[φφ'(u) φφ'(v)]
-    scatter: Floats  # covariance of zφ'(z), z less its mean, beyond its part along φ: 0 for ReLU
+    scatter: Floats  # covariance of (z − mean)φ'(z) without its part along φ: 0 for ReLU
 
 
 @cache
@@ -152,7 +152,7 @@ def gaussian_moments(response: Response, q: Floats, mean: float = 0.0) -> Moment
 
 
 def single_moments(response: Response, q: Floats, mean: float = 0.0) -> SingleMoments:
-    """Of z ~ N(mean, q), by quadrature alone: good to 1e-3, in one pass for many q.
+    """Moments of z ~ N(mean, q) by quadrature alone: accurate to 1e-3, in one pass for many q.
     `gaussian_moments` is exact."""
     with np.errstate(all="ignore"):
         grid = _grid()
@@ -167,7 +167,7 @@ def single_moments(response: Response, q: Floats, mean: float = 0.0) -> SingleMo
 
 
 def width_pairs(response: Response, cov: Floats, mean: float = 0.0) -> WidthPairs:
-    """What a layer of finite width adds for every pair of rows, ``cov`` (rows, rows)."""
+    """The expectations of finite width for every pair of rows, ``cov`` (rows, rows)."""
     with np.errstate(all="ignore"):
         scale, c = _scale_and_correlation(cov)
         grid = _grid()
@@ -185,8 +185,8 @@ def width_pairs(response: Response, cov: Floats, mean: float = 0.0) -> WidthPair
 
 
 def _short_series(f: Floats, c: Floats) -> Floats:
-    """E[f(z_a)f(z_b)] of f on the grid (rows, nodes), for corrections of relative size 1/width:
-    30 terms, but the diagonal as it is."""
+    """E[f(z_a)f(z_b)] of f on the grid (rows, nodes), for corrections of relative size 1/width: a
+    series of 30 terms, with an exact diagonal."""
     a = f @ _grid().weighted[:, :30]  # (rows, 30)
     total, each = np.zeros_like(c), np.empty_like(c)
     for k in range(29, -1, -1):
@@ -206,8 +206,8 @@ def _scale_and_correlation(cov: Floats) -> tuple[Floats, Floats]:
 def _coefficients(
     response: Response, scale: Floats, mean: float, kinks: tuple[Kink, ...]
 ) -> tuple[_Parts, _Parts]:
-    """Hermite coefficients of φ and φ', with Σ J max(z − t, 0) over kinks (t, J) taken out and
-    kept apart: so the quadrature never meets a jump."""
+    """Hermite coefficients of φ and φ'. Σ J max(z − t, 0) over the kinks (t, J) is split off, so
+    that the quadrature never meets a jump."""
     grid = _grid()
     z = mean + scale[:, None] * grid.t  # (rows, nodes)
     value, slope = response.both(z)
@@ -237,16 +237,16 @@ def _coefficients(
 
 
 def _series(parts: _Parts, c: Floats, first: int) -> Floats:
-    """Σ_k c^k over every product of coefficients but (kink, kink) for k ≥ ``first``, which
-    ``_kink_pairs`` has exactly. Stops where the rest is spent (1e-7 of its size)."""
+    """Σ_k c^k over every product of coefficients, except (kink, kink) for k ≥ ``first``, which
+    ``_kink_pairs`` has exactly. Stops when what is left of the smooth part is 1e-7 of its size."""
     rest, kinks, square = parts
     whole, has_kinks = rest + kinks, kinks.any()
     size = np.abs(rest).max(axis=1, keepdims=True)
     alive = np.flatnonzero((np.abs(rest) > 1e-7 * size).any(axis=0))
     terms = max(first, int(alive[-1]) + 1 if len(alive) else 0)
     total, each = np.zeros_like(c), np.empty_like(c)
-    if terms >= TERMS - 1:  # cut off, not spent (an even or odd φ leaves every second order out)
-        # What is left out is known at c = 1. Put at order 2 TERMS it is exact there, and
+    if terms >= TERMS - 1:  # cut off before that (an even or odd φ has every second order only)
+        # The missing rest is known at c = 1. Added at order 2 TERMS it is exact there, and
         # negligible again below c = 0.95.
         left = square - np.einsum("ak,ak->a", rest, rest + 2 * kinks)
         total += np.maximum(c, 0.0) ** (2 * TERMS - terms) * (left[:, None] + left) / 2
@@ -281,7 +281,7 @@ def _kink_pairs(
             if at_a == at_b == 0:  # the arc-cosine kernel
                 step = angle
                 ramp = c * angle + np.sqrt(np.maximum(1 - c * c, 0.0)) - 1.0
-            elif abs(at_a) == abs(at_b):  # symmetric: half of it is enough, and it serves -a, -b
+            elif abs(at_a) == abs(at_b):  # symmetric: half is enough, also for -a, -b
                 key = abs(at_a), at_a * at_b
                 if key not in known:
                     h, k = at_a / scale, at_b / scale

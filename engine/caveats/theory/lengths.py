@@ -1,10 +1,9 @@
-"""How far single networks of finite width stray from the length map, and what that does.
+"""How far single networks of finite width differ from the length map, and the effect of that.
 
-It knows layers' widths and an activation's E[φ²] and E[φ'²]; it knows no data beyond rows'
-lengths. In a layer of N units the squared length of a row's activations is a mean over N draws,
-so it misses E[φ²] by a random factor, much the same for rows that are alike; the next layer
-starts from there. For ReLU this is Hanin and Nica's lognormal exactly; for GELU with He weights,
-whose length map runs away from its fixed point, it decides the upper layers.
+In a layer of N units the squared length of a row's activations is a mean over N draws. So it
+differs from E[φ²] by a random factor, which is about the same for similar rows, and the next layer
+starts from the result. For ReLU this is exactly Hanin and Nica's lognormal. For GELU with He
+weights, whose length map moves away from its fixed point, it determines the upper layers.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ _NETWORKS = 256
 _GRID = 96
 _TINY, _HUGE = 1e-300, 1e150  # squares beyond float32's range, and their squares still float64
 _BEYOND = 2 * np.log(3.4e38)
-_NO_SCATTER = 1e-6  # ReLU's, which is 0, comes out of the quadrature as less
+_NO_SCATTER = 1e-6  # ReLU's, which is 0, comes out of the quadrature as less than this
 
 
 class Lengths(NamedTuple):
     """How networks differ from the typical one, in natural logarithms.
 
-    ``inputs`` (layers, networks, rows): by how much the squared length that feeds each layer
-    differs; ``slopes`` (hidden layers, networks, rows): by how much E[φ'²] differs, ``scatter`` by
-    how much (E[z²φ'²] − E[zφφ']² / E[φ²]) / q. ``kept`` is ln of each network's own
-    d ln E[φ²] / d ln q: 0 for ReLU, which hands a wrong length on, below 0 for tanh.
+    ``inputs`` (layers, networks, rows) is the difference in the squared length of each layer's
+    inputs; ``slopes`` (hidden layers, networks, rows) that in E[φ'²], ``scatter`` that in
+    (E[z²φ'²] − E[zφφ']² / E[φ²]) / q. ``kept`` is ln of each network's own d ln E[φ²] / d ln q: 0
+    for ReLU, which passes on a wrong length unchanged, below 0 for tanh.
     """
 
     inputs: Floats
@@ -41,7 +40,7 @@ class Lengths(NamedTuple):
 
 
 class Strays:
-    """Networks drawn beside the forward recursion, layer by layer; the same at every call."""
+    """Networks drawn alongside the forward recursion, layer by layer; the same in every call."""
 
     def __init__(self, rows: int) -> None:
         self.beyond = False  # whether a network's z has left float32's range
@@ -54,12 +53,12 @@ class Strays:
     def through(
         self, response: Response, mean: float, weights: Floats, biases: float, noise: Floats
     ) -> Floats:
-        """Carry the networks through a hidden layer; returns (rows,), by how much the typical
+        """Carry the networks through a hidden layer. Returns (rows,): by how much the typical
         network's ln |φ|² differs from ln E[φ²] of its own z.
 
-        ``weights`` (rows,) and ``biases`` are the two parts of the typical network's variance of
-        z; ``noise`` (rows, rows) the relative covariance that the layer's width adds to the rows'
-        squared lengths.
+        ``weights`` (rows,) and ``biases`` are the two parts of the variance of z in the typical
+        network. ``noise`` (rows, rows) is the relative covariance of the rows' squared lengths that
+        comes from the layer's finite width.
         """
         with np.errstate(all="ignore"):
             typical = np.log(np.maximum(weights + biases, _TINY))  # (rows,)
@@ -70,7 +69,7 @@ class Strays:
         grid = np.linspace(low - 1e-3, high + 1e-3, _GRID)
         at = single_moments(response, np.exp(grid), mean)
         with np.errstate(all="ignore"):
-            # Where no unit fires both are 0; a floor far below any float keeps differences finite.
+            # If no unit fires both are 0; a floor far below any float keeps differences finite.
             log_square = np.log(np.clip(at.square, _TINY, _HUGE))
             log_slope = np.log(np.clip(at.slope_square, _TINY, _HUGE))
             kept = np.gradient(log_square, grid)
@@ -81,14 +80,14 @@ class Strays:
         self._slopes.append(np.interp(drawn, grid, log_slope) - np.interp(typical, grid, log_slope))
         self._kept.append(np.interp(drawn, grid, log_kept))
         self._scatter.append(np.interp(drawn, grid, scatter) - np.interp(typical, grid, scatter))
-        # Lognormal factors of mean 1, in pairs with their mirror image. Beyond a relative variance
-        # of 1 (ReLU's is 5/N) they would make nothing of the few giants that exp adds up.
+        # Lognormal factors of mean 1, in mirrored pairs. Above a relative variance of 1 (ReLU's is
+        # 5/N) they would miss the few huge units whose sum decides for exp.
         covariance = np.log1p(np.clip(np.nan_to_num(noise), -0.5, 1.0))
         values, vectors = np.linalg.eigh(covariance)
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         half = self._rng.standard_normal((_NETWORKS // 2, len(typical))) @ root.T
         length = np.interp(drawn, grid, log_square) - np.interp(typical, grid, log_square)
-        # The noise is given at the typical network's q; a network that strayed has its own.
+        # The noise is given at the typical network's q; each network has a q of its own.
         at_typical = np.maximum(np.interp(typical, grid, own), 1e-12)
         times = np.sqrt(np.interp(drawn, grid, own) / at_typical)
         length += times * np.stack((half, -half), axis=1).reshape(drawn.shape)

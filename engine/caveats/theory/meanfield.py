@@ -1,8 +1,9 @@
-"""Mean-field quantities of one layer repeated for ever: fixed points, χ₁, depth scales, the edge.
+"""Mean-field quantities of one layer repeated infinitely often: fixed points, χ₁, depth scales, the
+edge of chaos.
 
-It knows an activation and the variances σ_w² (of a weight, times its fan_in), σ_b² and the mean of
-the biases; it knows no widths and no data. Sources: Poole et al. 2016, Schoenholz et al. 2017,
-Roberts, Yaida and Hanin 2022 (critical points).
+They depend on the activation, on the variances σ_w² (of a weight, times its fan_in) and σ_b², and
+on the mean of the biases. Sources: Poole et al. 2016, Schoenholz et al. 2017, Roberts, Yaida and
+Hanin 2022 (critical points).
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ __all__ = [
     "length_map",
 ]
 
-_LOW, _HIGH = 1e-6, 1e6  # lengths q between which fixed points are looked for
+_LOW, _HIGH = 1e-6, 1e6  # fixed points are searched for between these lengths q
 
 
 @dataclass(frozen=True, slots=True)
 class FixedPoint:
-    """Where a deep network's signal ends up, and how fast.
+    """The limit of a deep network's signal, and how fast it is reached.
 
-    ``q`` the variance of z (0 where signals die out, inf where they explode), ``c`` the
-    correlation of two different inputs, ``chi`` χ₁ = σ_w² E[φ'²]: δ² is multiplied by it a layer.
-    ``depth_of_length`` and ``depth_of_correlation`` ξ: layers over which a deviation falls by e
-    (inf at criticality).
+    ``q`` is the variance of z (0 if signals die out, inf if they explode), ``c`` the correlation of
+    two different inputs, ``chi`` is χ₁ = σ_w² E[φ'²], by which each layer multiplies δ².
+    ``depth_of_length`` and ``depth_of_correlation`` are ξ: the number of layers over which a
+    deviation falls by a factor e (inf at criticality).
     """
 
     q: float
@@ -45,7 +46,7 @@ class FixedPoint:
 
     @property
     def chaotic(self) -> bool:
-        """Whether nearby inputs part from one another with depth, and gradients explode."""
+        """Whether nearby inputs move apart with depth, and gradients explode."""
         return self.chi > 1.0 + 1e-9 and self.c < 1.0
 
 
@@ -59,10 +60,10 @@ def length_map(
 def fixed_point(
     response: Response, weights: float, biases: float = 0.0, mean: float = 0.0
 ) -> FixedPoint:
-    """The stable fixed point of the length map that starts from q = 1, and what holds there.
+    """The stable fixed point that the length map reaches from q = 1, with its quantities.
 
-    ``weights`` σ_w² and ``biases`` σ_b², variances; ``mean`` the constant that biases start from.
-    Where every q is a fixed point (ReLU with σ_w² = 2) it is the one at 1.
+    ``weights`` is σ_w² and ``biases`` is σ_b², both variances; ``mean`` is the constant that biases
+    start from. If every q is a fixed point (ReLU with σ_w² = 2), it is q = 1.
     """
 
     def excess(q: float) -> float:  # of ln q
@@ -94,10 +95,11 @@ def fixed_point(
 def edge_of_chaos(
     response: Response, biases: float = 0.0, mean: float = 0.0
 ) -> tuple[float, float] | None:
-    """(σ_w², q*) with χ₁ = 1 at the fixed point, for a given σ_b²; None where there is none.
+    """(σ_w², q*) with χ₁ = 1 at the fixed point, for a given σ_b²; None if there is none.
 
-    At χ₁ = 1 σ_w² = 1/E[φ'²], so q* solves q = E[φ²]/E[φ'²] + σ_b² (Schoenholz et al. 2017,
-    section 3.2). ReLU has q* = 1 of all the equal ones; tanh with σ_b² = 0 has q* = 0.
+    At χ₁ = 1, σ_w² = 1/E[φ'²], so q* solves q = E[φ²]/E[φ'²] + σ_b² (Schoenholz et al. 2017,
+    section 3.2). For ReLU every q is a solution, and q* = 1 is returned; tanh with σ_b² = 0 has
+    q* = 0.
     """
 
     def ratio(q: float) -> float:
@@ -121,7 +123,7 @@ def edge_of_chaos(
 
 
 def critical_point(response: Response) -> tuple[float, float, float] | None:
-    """(q*, σ_w², σ_b²) where both χ₁ and the length map's slope are 1; None where there is none.
+    """(q*, σ_w², σ_b²) where both χ₁ and the length map's slope are 1; None if there is none.
 
     Both are 1 where E[φφ''] = 0; by Stein's lemma E[tφφ']/√q = E[φ'²] + E[φφ''] (Roberts, Yaida
     and Hanin 2022, section 5.3.4: GELU at q* = (3 + √17)/2).
@@ -146,14 +148,14 @@ def _bend(response: Response, q: float) -> float:
 
 
 def _depth(factor: float) -> float:
-    """ξ = −1/ln(factor), the layers over which a deviation falls (or grows) by e."""
+    """ξ = −1/ln(factor): the layers over which a deviation falls (or grows) by a factor e."""
     if factor <= 0.0 or abs(factor - 1.0) < 1e-12:
         return math.inf if factor > 0 else 0.0
     return abs(1.0 / math.log(factor))
 
 
 def _follow(excess: Callable[[float], float]) -> float:
-    """Where q goes from 1 under a map with ln(next/q) = excess(q): up or down to the first root."""
+    """The q that a map with ln(next/q) = excess(q) reaches from 1: the first root on its way."""
     here = excess(1.0)
     if abs(here) < 1e-9:
         return 1.0
@@ -173,8 +175,8 @@ def _sign_change(grid: Floats, values: Floats) -> tuple[float, float] | None:
 
 
 def _solution(function: Callable[[float], float], low: float, high: float) -> float:
-    """A root between two points of different sign: regula falsi, which halves the weight of an
-    end that stays (Illinois), about 10 steps where bisection takes 50."""
+    """A root between two points of different sign, by the Illinois variant of regula falsi: about
+    10 steps, where bisection takes 50."""
     at_low, at_high = function(low), function(high)
     middle = low
     for _ in range(100):

@@ -1,7 +1,7 @@
 """What theory predicts for a config on rows of its own data, before the first step.
 
-It puts the parts of this folder together and knows nothing of runs, probes or screens. What it
-gives stands beside a probe's measurement of a fresh network, quantity by quantity.
+It combines the parts of this folder. Its quantities are those that a probe measures on a fresh
+network, so that the two can be compared.
 """
 
 from __future__ import annotations
@@ -32,22 +32,25 @@ from caveats.theory.response import Floats
 __all__ = ["Prediction", "predict"]
 
 FLOAT32_TINY = 1e-45
-# Expected units of a layer that fire on a row. Below, single units decide: on moons under a bias of
-# -1 (8e-4) the spread over networks overflows, on digits (1) norms are right within .13 decades.
+# The expected number of units of a layer that fire on a row. Below it single units decide: on moons
+# with a bias of -1 (8e-4 units) the spread over networks overflows, on digits (1 unit) norms are
+# right within .13 decades.
 _FEWEST_FIRING = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """Per layer, output layer last: arrays (layers,) float64, NaN where a layer has no such thing.
+    """Predictions for each layer, the output last: arrays (layers,) float64, NaN where a layer has
+    no such quantity.
 
-    ``grad_norm`` ‖dLoss/dW‖ of the mean loss over the rows and ``delta_rms`` of each row's own
-    loss are those of a typical network: the geometric mean over seeds. ``band`` (lower, upper) for
-    ``grad_norm`` is two standard deviations to each side; it held 93 % of networks (median over
-    72 configs, 79 % in the worst). ``dead_fraction`` of the units (hidden layers whose
-    activation can be flat) and ``activation_std`` over units and rows (hidden layers).
-    Arrays are None where theory does not apply; ``note`` then says why, in one sentence, and else
-    what it rests on. ``explodes_at``: the first layer (from 0) whose numbers leave float32's range.
+    ``grad_norm`` is ‖dLoss/dW‖ of the mean loss over the rows, ``delta_rms`` is that of each row's
+    own loss; both are those of a typical network, the geometric mean over seeds. ``band`` (lower,
+    upper) for ``grad_norm`` is two standard deviations to each side; it held 93 % of networks
+    (median over 72 configs, 79 % in the worst). ``dead_fraction`` is the share of dead units (of
+    hidden layers whose activation can be flat), ``activation_std`` is taken over units and rows (of
+    hidden layers). Arrays are None if theory does not apply; ``note`` then says why in one
+    sentence, otherwise it names the assumptions. ``explodes_at`` is the first layer (from 0) whose
+    numbers leave float32's range.
     """
 
     grad_norm: Floats | None = None
@@ -69,8 +72,9 @@ def predict(
     """Predict a fresh network's layers on the rows ``x`` (rows, features), ``y``: (rows,) integer
     classes or (rows, targets) numbers.
 
-    ``outputs`` is the number of output units where ``y`` does not show it (classes missing among
-    the rows). Cost: 0.1 to 0.3 s for 20 layers on 128 rows, growing with the square of the rows.
+    ``outputs`` is the number of output units, needed if ``y`` does not show it (because no row has
+    the last class). It takes 0.1 to 0.3 s for 20 layers on 128 rows, and grows with the square of
+    the rows.
     """
     reason = why_not(config.network)
     if reason:
@@ -113,11 +117,11 @@ def _assemble(
     dead: Floats,
     std: Floats,
 ) -> Prediction:
-    with np.errstate(all="ignore"):  # a gradient that overflows is told below
+    with np.errstate(all="ignore"):  # a gradient that overflows is reported below
         log_norm = np.array([g.log_grad_norm.mean() for g in gradients])
         log_delta = np.array([g.log_delta_rms.mean() for g in gradients])
-        # Two standard deviations to each side: from finite width (half of it, as the logarithm is
-        # of the norm and not of its square) and from what the output happens to be.
+        # Two standard deviations to each side: from finite width (half, because the logarithm is
+        # of the norm, not of its square) and from the random outputs.
         sway = 2 * np.sqrt([g.log_grad_norm.var() + g.spread / 4 for g in gradients])
         norm, delta = np.exp(log_norm), np.exp(log_delta)
         band = np.exp(log_norm - sway), np.exp(log_norm + sway)
@@ -126,9 +130,10 @@ def _assemble(
         return Prediction(None, None, dead, std, None, _uneven(config, layer))
     note = "at step 0, to leading order in 1/width"
     if not INITIALIZERS[config.network.init.name].independent:
-        note += "; orthogonal weights taken as independent ones of the same variance"
+        note += "; orthogonal weights treated as independent ones of the same variance"
     spread = max(g.spread for g in gradients)
-    # Of ‖dW‖²: reached by ReLU nets deeper than half their width, by GELU + He from 20 layers on.
+    # The spread of ‖dW‖². ReLU networks deeper than half their width reach this, and GELU with He
+    # weights from 20 layers on.
     if spread > 2.0:
         note += f"; at this depth single networks differ up to {np.exp(np.sqrt(spread)):.0f}-fold"
     beyond = np.flatnonzero(~(norm < FLOAT32_MAX) | ~(delta < FLOAT32_MAX))
@@ -137,7 +142,7 @@ def _assemble(
         note = f"gradients explode beyond float range at layer {explodes_at + 1}"
     elif (delta < FLOAT32_TINY).any():
         lost = int(np.flatnonzero(delta < FLOAT32_TINY)[-1])
-        note += f"; gradients fall below the smallest float at layer {lost + 1}, a run has 0 there"
+        note += f"; gradients fall below the smallest float at layer {lost + 1}: a run has 0 there"
     return Prediction(norm, delta, dead, std, band, note, explodes_at)
 
 
@@ -150,7 +155,7 @@ def _uneven(config: RunConfig, index: int) -> str:
 
 
 def _silent(layers: list[RandomLayer], passed: list[Passed]) -> str:
-    """What a constant bias leaves of the first hidden layer that it silences; "" if of none."""
+    """A phrase about the first hidden layer that a constant bias silences; "" if there is none."""
     for index, (layer, here) in enumerate(zip(layers, passed, strict=True)):
         if layer.response is None or layer.bias_mean == 0.0:
             continue
@@ -168,7 +173,8 @@ def _silent(layers: list[RandomLayer], passed: list[Passed]) -> str:
 
 
 def _target(y: np.ndarray[Any, Any], outputs: int | None, loss: str) -> tuple[Floats, str]:
-    """``y`` as numbers (rows, outputs), one-hot for classes, and the loss "auto" stands for."""
+    """``y`` as numbers (rows, outputs), one-hot for classes, and the name of the loss ("auto"
+    resolved)."""
     if np.issubdtype(y.dtype, np.integer):
         one_hot = np.eye(outputs or int(y.max()) + 1)[y]
         return one_hot, "cross_entropy" if loss == "auto" else loss

@@ -1,7 +1,7 @@
-"""What the loss hands back at step 0: residuals dLoss/dout for outputs drawn as theory says.
+"""The residuals dLoss/dout at step 0, for outputs drawn as theory says.
 
-It knows a loss and the outputs' covariance, and no layer. At infinite width every output of a row
-is a Gaussian with the output layer's covariance over rows, independent of the other outputs.
+At infinite width every output of a row is a Gaussian with the output layer's covariance over rows,
+independent of the other outputs.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from caveats.theory.response import Floats
 
 __all__ = ["Residuals", "residuals"]
 
-_DRAWS = 320  # outputs drawn in all: the mean over samples is good to 0.02 decades
-_FEWEST, _FEWEST_OF_MANY, _MANY = 64, 32, 256  # samples; of many rows, whose sums are steadier
+_DRAWS = 320  # outputs drawn in all: the mean over samples is accurate to 0.02 decades
+_FEWEST, _FEWEST_OF_MANY, _MANY = 64, 32, 256  # samples, for many rows, whose sums scatter less
 
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """Draws of dLoss/dout of each row's own loss, ``values`` (samples, rows, outputs), one network
-    a sample, and ``pull`` (samples, rows), (out − mean)·dLoss/dout: how hard the loss pulls at an
-    output along what that output is."""
+    """Draws of the residuals, one network for each sample. ``values`` (samples, rows, outputs) is
+    dLoss/dout of each row's own loss. ``pull`` (samples, rows) is (out − mean)·dLoss/dout: how
+    strongly the loss pulls each output along its own direction."""
 
     values: Floats
     pull: Floats
@@ -31,9 +31,10 @@ class Residuals:
 def residuals(cov: Floats, mean: float, target: Floats, loss: str, sizes: Floats) -> Residuals:
     """Residuals for outputs ~ N(mean, size² cov), independent over outputs.
 
-    ``cov`` (rows, rows); ``target`` (rows, outputs), one-hot for classes; ``loss`` cross_entropy
-    or mse, with torch's reduction over outputs; ``sizes`` (networks, rows) how much larger than
-    typical single networks' outputs are. The draws are the same at every call.
+    ``cov`` is (rows, rows); ``target`` (rows, outputs), one-hot for classes; ``loss`` is
+    cross_entropy or mse, with torch's reduction over outputs. ``sizes`` (networks, rows) says how
+    much larger the outputs of single networks are than typical. The draws are the same in every
+    call.
     """
     rows, outputs = target.shape
     fewest = _FEWEST if rows < _MANY else _FEWEST_OF_MANY  # the cost goes with rows²

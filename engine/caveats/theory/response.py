@@ -1,7 +1,7 @@
-"""An activation as theory needs it: value, slope, flat ends and kinks; it knows no network.
+"""An activation as theory needs it: value, slope, flat ends and kinks.
 
-Nothing about an activation is written down a second time here: value and slope come from the torch
-function itself, in float64, and its kinks are found by bisection of the slope.
+Value and slope come from the torch function itself, in float64, and bisection of the slope finds
+the kinks, so that no activation is defined twice.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Floats = NDArray[np.float64]
 Kink = tuple[float, float]  # (where, by how much the slope jumps there)
 
 _REACH = 16.0  # kinks are searched for in ±16: hard_sigmoid's at ±3, relu6's at 6
-_FAR = 1e6  # where a slope is taken for the slope at infinity
+_FAR = 1e6  # a slope here counts as the slope at infinity
 
 
 class Response:
     """φ and φ' of one activation, elementwise, on float64 arrays of any shape.
 
-    ``function`` is a torch module or function that keeps shapes. ``name`` only picks a closed form
-    in ``kernels`` where there is one. φ' is exactly 0 for z <= ``flat[0]`` and z >= ``flat[1]``.
+    ``function`` is a torch module or function that keeps shapes. ``name`` only selects a closed
+    form in ``kernels``, if there is one. φ' is exactly 0 for z <= ``flat[0]`` and z >= ``flat[1]``.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Response:
         return out
 
     def slope(self, z: Floats) -> Floats:
-        """φ'(z) as autograd takes it: 0 for ReLU at 0."""
+        """φ'(z) as autograd defines it: 0 for ReLU at 0."""
         return self.both(z)[1]
 
     def both(self, z: Floats) -> tuple[Floats, Floats]:
@@ -73,7 +73,7 @@ class Response:
         with torch.enable_grad():
             point = torch.from_numpy(np.array(z, dtype=np.float64)).requires_grad_()
             value = self._function(point)
-            if value is point or not value.requires_grad:  # nn.Identity hands its input back
+            if value is point or not value.requires_grad:  # nn.Identity returns its input itself
                 value = point * 1.0 if value is point else value + 0.0 * point
             (slope,) = torch.autograd.grad(value.sum(), point)
         out: Floats = value.detach().numpy()
@@ -82,10 +82,10 @@ class Response:
 
     @cached_property
     def kinks(self) -> tuple[Kink, ...]:
-        """Where the slope jumps, from left to right.
+        """The points where the slope jumps, from left to right.
 
-        Every cell of a grid is halved 40 times towards the larger change of slope. What is left
-        of a smooth function is a change of order 1e-14; a kink keeps its jump.
+        Every cell of a grid is halved 40 times towards the larger change of slope. After that a
+        smooth function has a change of order 1e-14 left; a kink keeps its jump.
         """
         edges = np.linspace(-_REACH, _REACH, 2048) + 1e-3 * math.sqrt(2)  # no edge on a kink
         low, high = edges[:-1].copy(), edges[1:].copy()
@@ -104,8 +104,8 @@ class Response:
         )
 
     def kinks_seen_at(self, scale: float) -> tuple[Kink, ...]:
-        """The kinks, and for inputs that spread over ``scale`` >> 1 one more at 0: seen from afar
-        GELU or softplus *is* a ReLU, and a series in smooth functions converges as slowly."""
+        """The kinks and, for inputs that spread over ``scale`` >> 1, one more at 0: at that scale
+        GELU or softplus looks like a ReLU, and a smooth series would converge as slowly."""
         if scale <= 8.0:
             return self.kinks
         low, high = self.slope(np.array([-_FAR, _FAR]))

@@ -102,7 +102,7 @@ def test_a_torn_last_line_is_left_out_and_cut_off_when_the_run_goes_on(folder):
     whole = (folder / "log.jsonl").read_bytes()
     (folder / "log.jsonl").write_bytes(whole[:-40])
     reader = Reader(folder)
-    assert reader.problems == ("the last line of log.jsonl is torn: it was left out",)
+    assert reader.problems == ("the last line of log.jsonl is incomplete: it was left out",)
     assert len(reader.history) == whole.count(b"\n") - 2  # the event, and the torn record
 
     _, writer = resume(folder)

@@ -156,7 +156,7 @@ def kill_and_resume(children, whole, folder: Path, at: int, steps: int) -> None:
     kept = set(reader.history.snapshot().steps.tolist())
     made = {newest for _, newest, when in told if when <= killed - 1}
     assert made <= kept
-    assert reader.problems in ((), ("the last line of log.jsonl is torn: it was left out",))
+    assert reader.problems in ((), ("the last line of log.jsonl is incomplete: it was left out",))
 
     children.begin("resume", config, folder)
     assert children.end() == 0
