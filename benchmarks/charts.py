@@ -1,4 +1,4 @@
-"""What four moving charts cost the app, drawn as the lab does and drawn naively, in one run.
+"""What four moving charts cost the app when drawn naively and when drawn as the lab does.
 
 ``python -m benchmarks.charts [--frames N]``. A real Textual app of 120×40 with a driver that counts
 bytes; 4 charts of 4 series × 1,000 points; CPU seconds are those of the app's process, all threads.
@@ -37,7 +37,7 @@ SETTLED = 0.1  # seconds of quiet after a frame; sleeping costs no CPU
 
 
 class Counter(Driver):
-    """A terminal that only counts what it is sent."""
+    """A terminal driver that only counts the bytes that it is sent."""
 
     sent = 0
 
@@ -55,9 +55,9 @@ class Counter(Driver):
 
 
 def series(frame: int) -> list[list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]]:
-    """A run that has gone 20 steps further each frame, thinned to as many points as ever."""
+    """A run that is 20 steps longer in each frame, thinned to the same number of points."""
     x = np.linspace(0, 2000 + 20 * frame, POINTS)
-    rng = np.random.default_rng(0)  # the same noise each frame: the past of a run stands still
+    rng = np.random.default_rng(0)  # the same noise in each frame: a run's past does not change
     noise = rng.standard_normal((CHARTS, SERIES, 400))
     return [
         [

@@ -1,4 +1,4 @@
-"""Trains every experiment and its cure, prints what was seen, and keeps the small pictures.
+"""Trains every experiment and its cure, prints the results, and keeps the loss curves.
 
     python -m benchmarks.experiments [NAME ...] [--write]
 

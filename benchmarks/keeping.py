@@ -49,7 +49,7 @@ class Timed(Writer):
 
 
 def share(folder: Path) -> float:
-    """Of the CPU time of a training, what keeping it took; its beginning and end are left out."""
+    """The share of a training's CPU time that keeping it took, without its start and its end."""
     run = Run(CONFIG)
     writer = Timed(run, folder, state="running")
     writer.spent, start = 0.0, time.process_time()
@@ -63,7 +63,7 @@ def share(folder: Path) -> float:
 
 
 def long_log(folder: Path) -> None:
-    """A log of `RECORDS` records that drift as real ones do, states changing in one of ten."""
+    """Write a log of `RECORDS` records that drift as real ones do; in one of ten, states change."""
     draw = np.random.default_rng(0)
     names = (*(f"layer {i + 1}" for i in range(LAYERS)), "output")
     states = tuple(np.zeros(WIDTH, np.uint8) for _ in names)

@@ -1,9 +1,11 @@
-"""What the open lab costs and how it feels: in a real terminal of 120×40, at the default pace.
+"""What the open lab costs and how fast it answers, in a real terminal of 120×40 at the default
+pace.
 
-``python -m benchmarks.lab [--seconds S]`` (about 4 S seconds). The same training goes without a
-screen (`caveats-tui run`), in the lab with four charts moving, and without a screen again; the
-ratio is of steps a second. Then keys are pressed while it trains: the time from the key to the
-bytes that move the cursor of the setup list. Bytes are counted as the terminal reads them.
+``python -m benchmarks.lab [--seconds S]`` (about 4 S seconds). The same training runs without a
+screen (`caveats-tui run`), in the lab with four moving charts, and without a screen again; the
+ratio compares steps a second. Then keys are pressed while it trains, and the time from the key to
+the bytes that move the cursor of the setup list is measured. Bytes are counted where the terminal
+reads them.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ PROGRAM = (sys.executable, "-c", "from caveats_tui.cli import main; main()")
 KEYS = 80
 OPENINGS = 5
 QUIET = 5.0  # seconds without a change in which bytes are counted
-# Neighbours in the setup list whose names stand nowhere else on the screen.
+# Neighbours in the setup list whose names appear nowhere else on the screen.
 LINES = ("dropout", "clip norm")
 
 
 class Terminal:
-    """A program on a pty that somebody reads at once, as a fast terminal does."""
+    """A program on a pty whose output is read at once, as by a fast terminal."""
 
     def __init__(self, *arguments: str) -> None:
         self.begun = time.perf_counter()
@@ -46,13 +48,13 @@ class Terminal:
         size = struct.pack("HHHH", ROWS, COLUMNS, 0, 0)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, size)
         self.bytes = 0
-        self.text = ""  # what came since `forget`
+        self.text = ""  # output since `forget`
 
     def forget(self) -> None:
         self.text = ""
 
     def read(self, seconds: float) -> bool:
-        """Take in what comes within so many seconds; False where nothing did."""
+        """Read the output of the next ``seconds``; False if there was none."""
         if not select.select([self._master], [], [], seconds)[0]:
             return False
         try:
@@ -64,7 +66,7 @@ class Terminal:
         return True
 
     def until(self, pattern: str, seconds: float = 120.0) -> float:
-        """The time at which ``pattern`` came."""
+        """Wait for ``pattern`` in the output; returns the time at which it came."""
         deadline = time.perf_counter() + seconds
         while not re.search(pattern, self.text):
             if not self.read(deadline - time.perf_counter()):
@@ -72,7 +74,7 @@ class Terminal:
         return time.perf_counter()
 
     def watch(self, seconds: float) -> int:
-        """The bytes that come within so many seconds."""
+        """The number of bytes that come within ``seconds``."""
         before, deadline = self.bytes, time.perf_counter() + seconds
         while (left := deadline - time.perf_counter()) > 0:
             self.read(left)
@@ -117,8 +119,8 @@ def without_screen(steps: int) -> float:
 
 
 def opened(steps: int) -> tuple[Terminal, float, bool, float]:
-    """The lab, the seconds to its first whole frame, whether that came before torch, and the
-    seconds of CPU that it took: what the time would be on a machine with nothing else to do."""
+    """The lab, the seconds to its first whole frame, whether that came before torch was loaded, and
+    the CPU seconds that it took (the time on a machine with nothing else to do)."""
     terminal = Terminal("--set", f"training.steps={steps}")
     painted = terminal.until("quit")  # the end of the footer, the last line
     used = terminal.cpu()
@@ -142,7 +144,7 @@ def in_the_lab(steps: int) -> tuple[float, float]:
 
 
 def key_to_paint(terminal: Terminal) -> list[float]:
-    """Seconds from each key to the bytes that show what it did."""
+    """Seconds from each key to the bytes that show its effect."""
     pause = random.Random(0)
     taken = []
     for number in range(KEYS):

@@ -1,11 +1,11 @@
-"""The literature's numbers, computed again here, in one table.
+"""Computes numbers of the literature again and compares them in one table.
 
     python -m benchmarks.literature [--long]
 
-Each row: source, what, the paper's number, ours, the tolerance, pass or fail. Closed forms are
-held to 1e-6 (or to the digits printed in the paper), Monte Carlo to 3 standard errors, finite
-networks and trainings to the tolerance that the row names, or to an inequality. ``--long`` adds
-the rows of `benchmarks.trainings`. Rows that need hundreds of trained networks are not here.
+Each row: source, what, the paper's number, ours, the tolerance, pass or fail. The tolerance is 1e-6
+for closed forms (or the digits printed in the paper) and 3 standard errors for Monte Carlo; for
+finite networks and trainings the row names it, or the row is an inequality. ``--long`` adds the
+rows of `benchmarks.trainings`. Rows that need hundreds of trained networks are left out.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ __all__ = ["main", "rows"]
 
 
 def rows(long: bool = False) -> Iterator[Row]:
-    """Every row, computed as it is asked for; about a minute and a half on one core, ``long``
-    several minutes more."""
+    """Every row, computed when it is asked for: about a minute and a half on one core, several
+    minutes more with ``long``."""
     for part in (*PARTS, *(TRAININGS if long else ())):
         yield from part()
 
@@ -62,8 +62,8 @@ def closed_forms() -> Iterator[Row]:
 
 
 def he_thirty_layers() -> Iterator[Row]:
-    """30 layers of ReLU with Xavier: delta in layer 1 over layer 30, as Hanin and Nica's β = 5/N a
-    layer moves its logarithm."""
+    """30 layers of ReLU with Xavier: the logarithm of delta in layer 1 over layer 30, which Hanin
+    and Nica's β = 5/N a layer shifts."""
     network = {"widths": [100] * 30, "activation": "relu", "init": "xavier_normal"}
     config = RunConfig.from_dict({"network": network})
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((1, 100))).float()
@@ -117,7 +117,7 @@ def glorot_gradients() -> Iterator[Row]:
 
 
 def born_dead() -> Iterator[Row]:
-    """Lu 2019: networks on the line whose output is constant, 100,000 at a time."""
+    """Lu 2019: the share of networks of one input whose output is constant, of 100,000 networks."""
     for width, paper in ((10, 0.0013), (5, 0.129), (3, 0.581)):
         share, error = dead_share(width, 10, 100_000)
         # The paper's own number is rounded in its last digit.
@@ -133,9 +133,9 @@ def born_dead() -> Iterator[Row]:
 
 
 def dead_share(width: int, depth: int, networks: int) -> tuple[float, float]:
-    """The share of ReLU networks from R to R of ``depth`` layers without bias that are constant.
+    """The share of ReLU networks from R to R, of ``depth`` layers without bias, that are constant.
 
-    Without biases each half-line is one ray, so x = ±1 stand for the whole line.
+    Without biases the output is proportional to |x| on each half-line, so x = ±1 are enough.
     """
     generator = torch.Generator().manual_seed(width * 100 + depth)
     x = torch.tensor([[1.0, -1.0]]).expand(networks, 1, 2)
@@ -191,7 +191,7 @@ def batch_norm() -> Iterator[Row]:
             z = x @ (torch.randn(width, width) / math.sqrt(width)).requires_grad_()
             kept.append(z)
             x = ((z - z.mean(0)) / z.std(0, correction=0)).relu()
-        # The scale of z is 1 or √½ by where it stands; between equal places it is the same.
+        # The scale of z is 1 or √½, depending on the place: compare places with the same scale.
         grads = torch.autograd.grad((x * torch.randn_like(x)).sum(), kept)
         sizes = [float(grad.norm()) for grad in grads]
         logs.append(math.log(sizes[3] / sizes[-2]) / (len(sizes) - 5))
@@ -211,7 +211,7 @@ def selu_network() -> Iterator[Row]:
 
 
 def saxe() -> Iterator[Row]:
-    """Saxe 2013: each singular mode of a two-layer linear network is learned at its own time."""
+    """Saxe 2013: a two-layer linear network learns each singular mode at a time of its own."""
     strengths, start, lr = np.array([4.0, 2.0, 1.0, 0.5]), 1e-3, 0.005
     first = second = np.diag(np.full(4, math.sqrt(start)))
     times = np.zeros(4)
@@ -265,7 +265,7 @@ def edge_of_stability() -> Iterator[Row]:
     data = load({"name": "digits"})
     x = torch.tensor(data.x[:300])
     y = nn.functional.one_hot(torch.tensor(data.y[:300]), 10).float()
-    # Each starts below its limit: torch's default weights are flat enough for the lower one.
+    # Every run must start below its limit; torch's default weights are flat enough for the lower.
     for lr, init, steps in ((0.1, "xavier_normal", 4000), (0.2, "torch_default", 3000)):
         network = {"widths": [32, 32], "activation": "tanh", "init": init}
         model = build(RunConfig.from_dict({"network": network}).network, 64, 10, 0)
@@ -304,7 +304,7 @@ def sharpness(loss: Callable[[], Tensor], weights: list[Tensor]) -> float:
 
 
 def recurrent() -> Iterator[Row]:
-    """Bengio 1994, Pascanu 2013: through time the gradient follows the spectral radius."""
+    """Bengio 1994, Pascanu 2013: each step back in time multiplies gradients by the radius."""
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(200, 200, generator=generator).double()
     weight /= torch.linalg.eigvals(weight).abs().max()

@@ -1,7 +1,7 @@
-"""Whether a long run keeps its memory: resident size at step 10,000 and from there to 200,000.
+"""Whether the memory of a long run stays constant: resident size from step 10,000 to 200,000.
 
 ``python -m benchmarks.memory [--steps N]``. A small run (moons, 2×16) at the automatic cadence and
-the same with a record every 20 steps, which fills and thins the history again and again.
+the same with a record every 20 steps, which fills and thins the history many times.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def resident() -> float:
 
 
 def watched(every: int | None, steps: int) -> list[tuple[int, float, int]]:
-    """(step, MB, records) at the start and at each twentieth of the way."""
+    """(step, MB, records) at the start and after each twentieth of the run."""
     config = RunConfig.from_dict(
         {
             "data": {"name": "moons"},

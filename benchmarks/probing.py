@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.probing [--rounds N] [--json]``. Two networks: 8×64 on the digits in batches
 of 128, and 784-256×3-10 in batches of 256. One torch thread. Every round times each way for one
-slice, in turn, so that a machine that slows down slows all of them; reported is the median over
-rounds of each way's time to the bare loop's of the same round, and the quartiles. Time is CPU time
-of the process: with one thread that is what a quiet machine's clock would say.
+slice in turn, so that a machine that slows down slows all of them. For each way it reports the
+median over rounds, and the quartiles, of its time divided by the bare loop's time in the same
+round. Time is CPU time of the process: with one thread, the clock of an idle machine would say the
+same.
 
 - bare:     the loop that a user would write, the loss read each step
 - auto:     `caveats.run.Run.advance` at the automatic cadence, in its steady state: a record in 250
@@ -16,8 +17,8 @@ of the process: with one thread that is what a quiet machine's clock would say.
 - deep:     what the deep measures of one record cost, in bare steps
 - reading:  a reading of the sharpness, in bare steps
 
-The first thousand steps are told apart, as a run of that length: there the automatic cadence makes
-about forty records, so that a short run has a curve too, and a reading at the end.
+The first thousand steps are reported separately, as a run of that length: in them the automatic
+cadence makes about forty records, so that a short run has a curve too, and a reading at the end.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ TARGETS = {"auto": 1.05, "listened": 1.25}
 
 
 class Steady(Every):
-    """What `Automatic` is beyond the first steps, without the rare costly measures."""
+    """The `Automatic` cadence after the first steps, without the rare costly measures."""
 
     def __init__(self) -> None:
         super().__init__(GAP)
@@ -163,7 +164,8 @@ def compare(config: RunConfig, data: Dataset, rounds: int) -> dict[str, list[flo
 
 
 def first_steps(config: RunConfig, data: Dataset, steps: int = 1000, rounds: int = 3) -> float:
-    """Ratio of the first ``steps`` of a run at the automatic cadence to as many bare ones."""
+    """The time of the first ``steps`` of a run at the automatic cadence over that of as many bare
+    steps."""
     ratios = []
     for _ in range(rounds):
         run = Run(config.changed({"training.steps": steps}), data)

@@ -1,10 +1,10 @@
-"""What recording the terminal costs: the CPU time of the thread that writes to it, with a recorder
-and without, as a share of the time that the recorded session took.
+"""What recording the terminal costs: the CPU time of the thread that writes to it, with and without
+a recorder, as a share of the length of the recorded session.
 
-``python -m benchmarks.recording [--rounds N]``: the screens of each cast in ``screenshots/`` are
-sent once more, text by text, to a terminal that takes everything at once. The session's own pace
-does not matter to the CPU time, so it is not kept. A demo repaints four times a second and more; a
-lab at its own pace writes less.
+``python -m benchmarks.recording [--rounds N]`` sends the screens of each cast in ``screenshots/``
+again, text by text, to a terminal that accepts everything at once. The pace of the session does not
+change the CPU time, so it is not kept. A demo repaints at least four times a second; a lab writes
+less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CASTS = Path(__file__).parents[1] / "screenshots"
 
 
 def sent(recording: Recording, file: Path | None) -> float:
-    """CPU seconds of sending its texts, recorded to ``file`` or not at all."""
+    """CPU seconds of sending the texts, recorded to ``file`` or, for None, not recorded."""
     master, slave = os.openpty()
     swallower = threading.Thread(target=swallow, args=(master,), daemon=True)
     swallower.start()

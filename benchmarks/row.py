@@ -1,4 +1,4 @@
-"""One row of the literature's table: a paper's number beside ours; it knows no paper."""
+"""One row of the literature's table: a paper's number and ours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ __all__ = ["Row"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``relation`` "=": ``ours`` is no further than ``tolerance`` from ``paper``; "<=" and ">=":
-    it is beyond ``paper`` by no more than that."""
+    """The row passes if ``ours`` is within ``tolerance`` of ``paper`` (``relation`` "="), or if it
+    violates the inequality by at most ``tolerance`` ("<=" and ">=")."""
 
     source: str
     what: str

@@ -1,15 +1,15 @@
-"""What each number and each sign of the rules is worth, on the networks drawn to develop them.
+"""How much each threshold and each sign of the rules matters, on their development networks.
 
     python -m benchmarks.thresholds [--cache DIR] [--generator sampled|tables] [--limit N]
 
-Judges five records of every development network (the first, three on the way and the last) again
-with each threshold a quarter smaller and a quarter larger, and with each sign answering no. For
-each it prints how many networks get other flags (a warning or worse) in any of the five, and how
-many mistakes are mended and made in the last. A mistake of ``sampled`` is a caveat that is flagged
-and not in the label, or in the label and not flagged. The four caveats of the step count as one;
-not zero-centred does not count, as its label holds for half of the networks. A mistake of
-``tables`` is a well-trained network with a flag, or a failed one without. With ``--cache`` nothing
-is trained twice.
+It judges five records of every development network (the first, three during the run, and the last)
+again: with each threshold a quarter smaller and a quarter larger, and with each sign always
+answering no. For each change it prints how many networks get other flags (a warning or worse) in
+any of the five records, and how many mistakes appear and disappear in the last. For ``sampled`` a
+mistake is a caveat that is flagged but not in the label, or in the label but not flagged; the four
+caveats of the step count as one, and not zero-centred does not count, because its label holds for
+half of the networks. For ``tables`` a mistake is a well-trained network with a flag, or a failed
+one without. With ``--cache`` nothing is trained twice.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ Flags = frozenset[str]
 
 @dataclass(frozen=True)
 class Judged:
-    """A network's history and its label: ``kind`` "healthy" or "faulty", and where caveats are
-    labelled, which are right and which are undecided."""
+    """A network's history and its label: ``kind`` is "healthy" or "faulty"; if caveats are
+    labelled, it also says which are right and which are undecided."""
 
     history: History
     kind: str
@@ -64,7 +64,7 @@ class Variant:
     without: Flags = frozenset()
 
     def flags(self, history: History) -> tuple[Flags, ...]:
-        """At each share of the way that is looked at, and at the end."""
+        """The flags at each of these shares of the run, and at the end."""
         snapshot = history.snapshot()
         told = history.layers, history.facts, self.thresholds, self.without
         planned = history.facts.steps

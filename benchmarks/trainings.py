@@ -1,7 +1,7 @@
-"""The literature's rows that train whole networks for minutes, for `benchmarks.literature --long`.
+"""The rows of the literature that train networks for minutes, for `benchmarks.literature --long`.
 
-What a paper shows as a curve stands here as an inequality over three seeds. Sokar 2023's dormant
-share needs ReDo and is not here.
+A curve in a paper becomes an inequality over three seeds. Sokar 2023's dormant share is left out,
+because it needs ReDo.
 """
 
 from __future__ import annotations
@@ -50,9 +50,10 @@ def trained_accuracy(init: str, seed: int) -> float:
 
 
 def glorot_figure_two() -> Iterator[Row]:
-    """Glorot 2010, figure 2: the top one of four sigmoid layers sinks into its lower flat end and
-    comes back after long; of five it stays there. The paper counts epochs on other data: the steps
-    are the range found on digits when this project began, until 90 % of rows are right."""
+    """Glorot 2010, figure 2: the top layer of four sigmoid layers saturates at its lower end and
+    recovers after a long time; the top layer of five stays there. The paper counts epochs on other
+    data. The steps here, until 90 % of rows are right, are the range found on digits when this
+    project began."""
     four, five = ([sinking(depth, seed) for seed in SEEDS] for depth in (4, 5))
     lowest = max(min(means) for means, _ in four)
     yield Row("Glorot 2010", "4 sigmoid layers: lowest mean of the top one", 0.02, lowest, 0.01)
@@ -60,15 +61,15 @@ def glorot_figure_two() -> Iterator[Row]:
     yield Row("Glorot 2010", "4 layers: learned at, first of 3", 3400, min(learned), 0, ">=")
     yield Row("Glorot 2010", "4 layers: learned at, last of 3", 4100, max(learned), 0, "<=")
     stuck = sum(max(means[len(means) // 5 :]) <= ESCAPED for means, _ in five)
-    yield Row("Glorot 2010", "5 layers: of 3 sunk until step 5,000", 3, stuck, 0)
+    yield Row("Glorot 2010", "5 layers: of 3 saturated until step 5,000", 3, stuck, 0)
 
 
-ESCAPED = 0.1  # the top layer's mean starts at 0.5 and sinks to 0.02
+ESCAPED = 0.1  # the top layer's mean starts at 0.5 and falls to 0.02
 
 
 def sinking(depth: int, seed: int) -> tuple[list[float], float]:
     """The top hidden layer's mean activation at every twentieth step of 5,000, and the step at
-    which the network has 90 % of its rows right (inf where it does not)."""
+    which 90 % of the rows are right (inf if they never are)."""
     changes = {"network.widths": [64] * depth, "training.seed": seed}
     config = find("glorot_2010").config.changed(changes)
     data = load(config.data.settings())
@@ -125,15 +126,15 @@ def adaptive_edge() -> Iterator[Row]:
 
 
 def preconditioner(model: nn.Module, optimizer: torch.optim.Adam, step: int) -> list[Tensor]:
-    """1/√(√v̂ + ε) of each parameter, v̂ with Adam's correction for the start."""
+    """1/√(√v̂ + ε) of each parameter, where v̂ has Adam's bias correction."""
     correction = 1 - 0.999**step
     states = [optimizer.state[p] for p in model.parameters()]
     return [((s["exp_avg_sq"] / correction).sqrt() + 1e-8).rsqrt() for s in states]
 
 
 def trainable_depth() -> Iterator[Row]:
-    """Schoenholz 2017, section 5: tanh networks train to a depth of about 6 ξ, ξ the depth over
-    which correlations fall by e. σ_b² = 0.05, off the edge to either side."""
+    """Schoenholz 2017, section 5: tanh networks train up to a depth of about 6 ξ, where ξ is the
+    depth over which correlations fall by a factor e. σ_b² = 0.05, on both sides of the edge."""
     for weights in (1.0, 3.0):
         at = fixed_point(Response.of("tanh"), weights, 0.05)
         xi = at.depth_of_correlation
@@ -149,7 +150,8 @@ def trainable_depth() -> Iterator[Row]:
 
 
 def tanh_accuracy(weights: float, biases: float, depth: int, seed: int) -> float:
-    """On the training rows of digits after 300 steps of SGD at 0.01 on batches of 64."""
+    """The accuracy on the training rows of digits after 300 steps of SGD at 0.01 on batches of
+    64."""
     data = load({"name": "digits"})
     x, y = torch.tensor(data.x), torch.tensor(data.y)
     draw = torch.Generator().manual_seed(seed)

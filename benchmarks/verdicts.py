@@ -1,23 +1,24 @@
-"""Tries the verdicts on networks whose faults are known by other means, of two generators.
+"""Tests the verdicts on the networks of two generators, whose faults are known by other means.
 
     python -m benchmarks.verdicts [--generator sampled|tables] [--cache DIR]
                                   [--part dev|held-out|both] [--limit N] [--json]
 
-Both draw and split their networks by fixed seeds, train them and judge them from their histories.
+Both generators draw and split their networks by fixed seeds. The networks are trained, and judged
+from their histories.
 
 ``sampled``, 7,600 networks (`verdict_suite.sampling`), is labelled without the verdicts
 (`verdict_suite.labels`: outcome against trained references, an autograd oracle's counts,
 interventions). It prints, for each caveat, precision and recall at the end of the run; the share
-of healthy networks that carry a warning or worse; how early the first flag came; and how many
-faulty runs the first remedy and any of five cured. Beside them the published rules of other tools
-(`verdict_suite.rivals`; torchmortem only where it is installed: ``pip install
-torchmortem==0.1.1``), on the same runs.
+of healthy networks with a warning or worse; how early the first flag came; and how many faulty runs
+the first remedy cured, and any of five. For comparison it applies the published rules of other
+tools to the same runs (`verdict_suite.rivals`; torchmortem only if it is installed: ``pip install
+torchmortem==0.1.1``).
 
-``tables``, 550 networks unlike those (`verdict_suite.table_networks`), is labelled by outcome
+``tables``, 550 networks of other kinds (`verdict_suite.table_networks`), is labelled by outcome
 alone (`verdict_suite.table_labels`). It prints how many well-trained and how many failed networks
-carry a warning or worse at the end, and by which injected fault.
+have a warning or worse at the end, and by which injected fault.
 
-On one core the first takes hours and the second one; with ``--cache`` nothing is trained twice.
+On one core ``sampled`` takes hours, ``tables`` one hour; with ``--cache`` nothing is trained twice.
 docs/verdicts.md says what the labels show and what they do not.
 """
 

@@ -1,6 +1,6 @@
-"""Spoils single layers of a network once it is built, as no setting can, and trains it so.
+"""Damages single layers of a freshly built network in ways that no setting can, and trains it.
 
-It knows how weights are changed and nothing of why: `table_faults` draws what is done to which.
+`table_faults` draws which layers are damaged and how.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ __all__ = ["Alteration", "AlteredRun"]
 
 @dataclass(frozen=True)
 class Alteration:
-    """Of one layer (from 0; -1 is the output): its weights times ``value``, its biases set to
-    ``value``, or every unit made a copy of the first."""
+    """A change of one layer (from 0; -1 is the output): multiply its weights by ``value``, set its
+    biases to ``value``, or make every unit a copy of the first."""
 
     kind: Literal["scale", "bias", "copy"]
     layer: int
@@ -43,7 +43,7 @@ class AlteredRun(Run):
         super().__init__(config, dataset, every)
 
     def record(self) -> None:
-        """The first call comes when all is built and nothing is measured."""
+        """The first call comes after the network is built and before it is measured."""
         for alteration in self._pending:
             alter(linears(self.trainer.network)[alteration.layer], alteration)
         self._pending = ()

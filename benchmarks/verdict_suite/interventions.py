@@ -1,6 +1,6 @@
 """Changes one thing of a config, trains it again, and says how far that network gets.
 
-It knows what each caveat's own cure is; what is shown by one that heals, `labels` says.
+It holds the cure of each caveat; `labels` says what follows if a cure works.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from caveats.config import RunConfig
 
 __all__ = ["FAULTY", "SLOWER", "Trial", "gain", "healed"]
 
-FAULTY = 0.5  # of the way to the reference: below, a network has failed
+FAULTY = 0.5  # share of the way to the reference; a network that gets less far has failed
 SLOWER = ("lr/10", "lr/100")
 
 
 def gain(outcome: Outcome, chance: float | None = None) -> float:
-    """The way made from the constant predictor (0) to perfection (1), by loss or, where classes
-    are told apart, by accuracy if that is kinder: sure and mostly right is not a broken network.
+    """The share of the way from the constant predictor (0) to perfection (1). It is measured by
+    loss or, for classes, by accuracy if that is higher: a network that is mostly right is not
+    broken.
 
-    ``chance`` is the accuracy of the constant predictor; where it is not given, that of balanced
-    classes whose entropy is the baseline.
+    ``chance`` is the accuracy of the constant predictor; the default is that of balanced classes
+    whose entropy is the baseline.
     """
     loss, baseline = outcome["loss"], outcome["baseline"]
     if not math.isfinite(loss):
@@ -38,8 +39,8 @@ def gain(outcome: Outcome, chance: float | None = None) -> float:
 
 
 class Trial:
-    """Interventions on one config that got to ``own`` of the way to ``reference``, made when they
-    are first asked for."""
+    """Interventions on one config, whose own run got ``own`` of the way to ``reference``. Each is
+    trained when it is first asked for."""
 
     def __init__(self, config: RunConfig, store: Store, reference: float, own: float) -> None:
         self.config, self.store, self.reference, self.own = config, store, reference, own
@@ -47,7 +48,7 @@ class Trial:
         self.tried: dict[str, float] = {}
 
     def score(self, name: str) -> float:
-        """The share of the way to the reference; -inf for an intervention that does not apply."""
+        """The share of the way to the reference; -inf if the intervention does not apply."""
         if name not in self.changes:
             return -math.inf
         if name not in self.tried:
@@ -56,13 +57,13 @@ class Trial:
         return self.tried[name]
 
     def heals(self, *names: str) -> bool:
-        """Whether one of them does clearly better."""
+        """Whether one of these interventions does clearly better."""
         return any(healed(self.own, self.score(name)) for name in names)
 
 
 def healed(before: float, after: float) -> bool:
-    """Whether a network became clearly better: past half of the way to the reference, and a
-    quarter of it further on."""
+    """Whether a network became clearly better: it got more than half of the way to the reference,
+    and a quarter of the way further than before."""
     return after >= max(FAULTY, max(before, 0.0) + 0.25)
 
 
@@ -96,7 +97,7 @@ def interventions(config: RunConfig) -> dict[str, dict[str, Any]]:
     changes["step alone"] = sound
     changes["step reset"] = {**sound, "optimizer.lr": customary}
     changes["lr reset"] = {"optimizer.lr": customary}
-    # Data moved away from 0 by a shift; raw pixels differ in size too, which proves nothing here.
+    # Only data moved away from 0 by a shift: raw pixels also differ in size, so prove nothing.
     shifted = not config.data.standardize and config.data.options.get("shift")
     if shifted:
         changes["centred data"] = {"data.standardize": True}

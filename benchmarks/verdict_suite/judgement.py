@@ -1,4 +1,4 @@
-"""What the verdicts under test say of a kept history: all that the benchmark asks of them."""
+"""What the verdicts under test say about a kept history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FLAGGED = ("warning", "critical")
 
 
 def judgement(history: History) -> tuple[list[Verdict], dict[str, int]]:
-    """The verdicts at warning or critical when the run ended, the worst first; and of each caveat
-    that was there at any time, the first step."""
+    """The verdicts at warning or critical when the run ended, the worst first; and for each caveat
+    that was flagged at any time, the first step at which it was."""
     judge = Judge()
     return [v for v in judge.look(history) if v.severity in FLAGGED], judge.first_flagged

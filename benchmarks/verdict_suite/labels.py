@@ -1,14 +1,14 @@
 """Says what is wrong with a trained network without the verdicts: by outcome, oracle, intervention.
 
-outcome: its loss against that of well-trained networks of the same shape on the same data; oracle:
-exact counts at the start and at the end; intervention: the caveat's own cure, alone, changes the
+Outcome: its loss is compared with that of well-trained networks of the same shape on the same data.
+Oracle: exact counts at the start and at the end. Intervention: the caveat's cure alone changes the
 outcome.
 
 Dead, copied and saturated units, deltas that fade or grow, and divergence are defined here as the
-rules define them. There a label and a verdict that agree show that two implementations agree, not
-that the definition is right; that such a network has failed, its outcome shows. Steps, ravine, not
-zero-centred, and deltas that were faded or grown at the start alone, are shown by intervention. A
-plateau is a failed network of which nothing that was tried explains why.
+rules define them. If label and verdict agree on these, two implementations agree; that does not
+show that the definition is right. The outcome shows that such a network has failed. Steps, ravine,
+not zero-centred, and deltas that had faded or grown only at the start are shown by intervention. A
+plateau is a failed network for which no intervention found the reason.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ __all__ = ["FAMILY", "Label", "kind_of", "label"]
 
 HEALTHY, LEARNABLE = 0.75, 0.2
 FAMILY = ("step_too_large", "step_too_small", "ravine", "plateau")
-# "step alone" repairs the whole network and leaves the step: several faults hide one another.
+# "step alone" repairs everything except the step, because several faults can hide one another.
 NETWORK = ("init", "relu", "init_adam", "relu_adam", "normalized", "step alone")
 STEPS = frozenset(("step_too_large", "step_too_small"))
-STANDS = 0.05  # of the way: a network that got no further stands at the constant predictor's loss
+STANDS = 0.05  # share of the way; a network that got no further is at the constant predictor's loss
 
 
 @dataclass(frozen=True)
 class Label:
-    """``kind`` is healthy, faulty, between or hopeless (nobody learns that data with that shape).
-    ``score`` is the way made from the constant predictor (0) to the reference (1)."""
+    """``kind`` is healthy, faulty, between or hopeless (no network of that shape learns the data).
+    ``score`` is the share of the way from the constant predictor (0) to the reference (1)."""
 
     kind: str
     score: float
     reference: float  # the best reference's gain
     caveats: frozenset[str] = frozenset()
-    undecided: frozenset[str] = frozenset()  # neither shown nor refuted by what was tried
+    undecided: frozenset[str] = frozenset()  # neither shown nor refuted by the interventions
     interventions: dict[str, float] = field(default_factory=dict)
 
 
@@ -78,13 +78,13 @@ def label(sample: Sample, store: Store) -> Label:
     for at_fault in (depth_at_fault, descent_at_fault, signs_at_fault):
         caveats |= at_fault(sample, trial)
     if abs(score) < STANDS and not caveats:
-        caveats = {"plateau"}  # at a constant's loss, and nothing that was tried explains it
+        caveats = {"plateau"}  # at a constant's loss, and no intervention explains it
     unknown = STEPS if control < FAULTY and not STEPS & caveats else frozenset()
     return Label("faulty", score, reference, frozenset(caveats), unknown, trial.tried)
 
 
 def kind_of(reached: float, reference: float) -> tuple[str, float]:
-    """And the share of the reference's gain that was reached."""
+    """The kind, and the share of the reference's gain that was reached."""
     if reference < LEARNABLE:
         return "hopeless", math.nan
     score = reached / reference
@@ -92,8 +92,8 @@ def kind_of(reached: float, reference: float) -> tuple[str, float]:
 
 
 def counted(sample: Sample) -> set[str]:
-    """What the oracle counts at the end. The rules count the same by the probe's own code:
-    agreement of two implementations."""
+    """Caveats from the oracle's counts at the end. The rules count the same with the probe's code,
+    so this compares two implementations."""
     end = sample.end
     shares = {"dying_relu": end.dead, "symmetry": end.copied, "saturation": end.saturated}
     if sample.outcome["diverged"]:
@@ -102,13 +102,13 @@ def counted(sample: Sample) -> set[str]:
 
 
 def depth_at_fault(sample: Sample, trial: Trial) -> set[str]:
-    """Deltas that fade or grow over the layers. At the end as at the start: agreement of two
-    implementations; at the start alone: shown by an intervention on the network."""
+    """Deltas that fade or grow over the layers. At the end this compares two implementations; if
+    only at the start, an intervention on the network shows it."""
     caveats = set()
     diverged = bool(sample.outcome["diverged"])
     end = sample.end
-    # Where deltas fade behind units that saturated or died since, those are the fault; not where
-    # they had faded before the first step.
+    # If deltas fade behind units that saturated or died during training, those units are the
+    # fault; but not if deltas had faded before the first step.
     whole = end.dead < 1 and end.copied < 0.5 and end.saturated < 0.5
     faded = fades(sample.start)
     stays = end.delta_ratio <= 1e-3 and (faded or (whole and end.delta_ratio > 0))
@@ -124,7 +124,7 @@ def depth_at_fault(sample: Sample, trial: Trial) -> set[str]:
 
 
 def cuts(start: Facts) -> bool:
-    """Whether a layer lets nothing through from the first step on."""
+    """Whether some layer passes nothing on from the first step."""
     # A hard_tanh layer that is wholly beyond its bounds has no slope: it cuts as a dead one does.
     walled = start.saturated >= 1 and start.delta_ratio == 0
     return start.dead >= 1 or start.copied >= 0.5 or walled
@@ -135,12 +135,12 @@ def fades(start: Facts) -> bool:
 
 
 def steps_at_fault(sample: Sample, trial: Trial) -> tuple[set[str], float]:
-    """What is wrong with the step, by intervention alone; and how far a sound network gets with a
-    customary one (NaN where the step itself trains it).
+    """What is wrong with the step, shown by interventions alone; and how far a sound network gets
+    with a customary step (NaN if the run's own step trains it).
 
-    The step is at fault where changing it alone heals, or where it alone breaks a sound network of
-    this shape on this data, which does clearly better at a customary one. Where a customary step
-    does not train that network either, what the step alone does to it shows nothing.
+    The step is at fault if changing it alone cures the run, or if it alone breaks a sound network
+    of this shape on these data that does clearly better with a customary step. If a customary step
+    does not train that sound network either, this test shows nothing.
     """
     caveats = set()
     settings = trial.config.optimizer
@@ -148,7 +148,8 @@ def steps_at_fault(sample: Sample, trial: Trial) -> tuple[set[str], float]:
     alone = trial.score("step alone")
     control = trial.score("step reset") if alone < FAULTY else math.nan
     reset = control >= max(alone, 0.0) + 0.25
-    # From a sound start a step that is small enough goes down: what diverged made one too large.
+    # From a sound start a small enough step lowers the loss, so a run that diverged made too large
+    # a step.
     overshot = bool(sample.outcome["diverged"]) and 1e-3 < sample.start.delta_ratio < 100
     if trial.heals(*SLOWER) or overshot or (large and (reset or trial.heals("lr reset"))):
         caveats.add("step_too_large")
@@ -158,7 +159,8 @@ def steps_at_fault(sample: Sample, trial: Trial) -> tuple[set[str], float]:
 
 
 def descent_at_fault(sample: Sample, trial: Trial) -> set[str]:
-    """Plain SGD of which another way down with the same network makes more, by intervention."""
+    """A ravine: plain SGD gets less far than another optimizer with the same network, shown by
+    intervention."""
     start, diverged = sample.start, bool(sample.outcome["diverged"])
     plain = trial.config.optimizer.name == "sgd"
     plain = plain and not (cuts(start) or fades(start) or diverged)
@@ -168,8 +170,8 @@ def descent_at_fault(sample: Sample, trial: Trial) -> set[str]:
 
 
 def signs_at_fault(sample: Sample, trial: Trial) -> set[str]:
-    """Data or units that are not zero-centred, by intervention."""
-    # Sigmoid differs from tanh by its slope too; tanh + 1 has tanh's slope and sigmoid's sign.
+    """Data or units that are not zero-centred, shown by intervention."""
+    # Sigmoid also differs from tanh in its slope; tanh + 1 has tanh's slope and sigmoid's sign.
     units, slope = trial.score("centred units"), trial.score("slope alone")
     if trial.heals("centred data") or (trial.heals("centred units") and units >= slope + 0.25):
         return {"not_zero_centred"}

@@ -1,7 +1,7 @@
-"""Counts exactly, by autograd on every training row, what the probe measures with its own code.
+"""Counts by autograd, on every training row, what the probe measures with code of its own.
 
-It knows nothing of probes, histories or verdicts: slopes come from differentiating each
-activation, deltas from differentiating the loss, copies from comparing rows.
+It shares no code with the probe: it differentiates each activation for slopes and the loss for
+deltas, and finds copies by comparing rows.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from caveats.run import Run
 
 __all__ = ["Facts", "facts"]
 
-# Of the activations that are bounded on a side (ReLU6 counts as dead there).
+# Activations that are bounded on a side (a ReLU6 unit that is flat counts as dead instead).
 LARGEST_SLOPE = {
     "Tanh": 1.0, "TanhPlusOne": 1.0, "Sigmoid": 0.25, "Hardsigmoid": 1 / 6, "Softsign": 1.0,
     "Hardtanh": 1.0, "Softplus": 1.0, "ELU": 1.0, "SELU": 1.0507 * 1.6733,
@@ -25,8 +25,8 @@ ONE_SIDED = (nn.ReLU, nn.ReLU6)
 
 @dataclass(frozen=True)
 class Facts:
-    """Largest share over hidden layers of dead (ReLU, ReLU6), saturated (bounded activations) and
-    copied units; delta of the first layer over that of the output."""
+    """The largest share over hidden layers of dead (ReLU, ReLU6), saturated (bounded activations)
+    and copied units; and delta of the first layer over that of the output."""
 
     dead: float
     saturated: float
@@ -36,8 +36,8 @@ class Facts:
 
 @dataclass
 class Seen:
-    """One linear layer in one pass: z is (rows, units), and the activation's input is what
-    normalization, where there is one, made of it."""
+    """One linear layer in one pass: z is (rows, units); the activation's input is z after the
+    normalization, if there is one."""
 
     layer: nn.Linear
     z: torch.Tensor
@@ -70,8 +70,8 @@ def facts(run: Run) -> Facts:
 
 
 def differentiated(run: Run) -> list[Seen]:
-    """One pass over every training row and back, dropout off: its layers, first to last, with
-    their deltas as ``z.grad``."""
+    """One forward and backward pass over every training row, with dropout off: the layers, first to
+    last, with their deltas as ``z.grad``."""
     network, trainer = run.trainer.network, run.trainer
     seen: list[Seen] = []
 
@@ -101,8 +101,8 @@ def differentiated(run: Run) -> list[Seen]:
 
 
 def kinds(rows: torch.Tensor) -> int:
-    """How many distinct ones there are among rows (units, weights): two are alike whose distance
-    is below 1e-4 of the longer one's length, however long others are."""
+    """The number of distinct rows (units, weights). Two rows are equal if their distance is below
+    1e-4 of the longer one's length."""
     lengths = rows.norm(dim=1)
     apart = torch.cdist(rows, rows, compute_mode="donot_use_mm_for_euclid_dist")
     alike = apart <= 1e-4 * torch.maximum(lengths[:, None], lengths[None, :])

@@ -1,9 +1,8 @@
-"""Trains a sampled config once more, with what the rivals read written down; kept on disk.
+"""Trains a sampled config again, records what the rivals' rules read, and keeps that on disk.
 
-It knows no rule and judges nothing. Thirty stretches of ten steps stand for epochs, whatever the
-batch size: the rivals count in epochs, and real ones would be 11 to 300 in the same training.
-torchmortem's Autopsy, where it is installed (``pip install torchmortem==0.1.1``), watches the
-same training from inside, at its default settings.
+The rivals count in epochs. Here an epoch is ten steps, a thirtieth of the run, at any batch size:
+the number of real epochs would vary from 11 to 300. If torchmortem is installed (``pip install
+torchmortem==0.1.1``), its Autopsy watches the same training, at its default settings.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ from caveats.training.trainer import Trainer
 __all__ = ["EPOCHS", "watch", "watched"]
 
 EPOCHS = 30
-# After a loss that is not finite nothing is: a plain loop would go on so to its end.
+# After a loss that is not finite no number is: a plain loop would go on like this to its end.
 BROKEN = Epoch(math.nan, math.nan, math.nan, False, math.nan)
 
 
 def watched(config: RunConfig, folder: Path) -> Watched:
-    """The rivals' view of a training of ``config``, made once and kept in ``folder``; made again
-    if torchmortem was missing then and is here now."""
+    """The rivals' view of a training of ``config``, made once and kept in ``folder``. It is made
+    again if torchmortem was missing then and is installed now."""
     path = folder / f"{key_of(config)}.rivals.json"
     if path.exists():
         kept = read(path)
@@ -57,7 +56,7 @@ def read(path: Path) -> Watched:
 
 
 def has_torchmortem() -> bool:
-    """This very version, whose inside `spare_ranks` and `findings` rely on."""
+    """torchmortem, if it is this exact version: `spare_ranks` and `findings` use its internals."""
     try:
         return version("torchmortem") == "0.1.1"
     except PackageNotFoundError:
@@ -80,7 +79,7 @@ def watch(config: RunConfig) -> Watched:
             if autopsy is not None:
                 autopsy.step(loss=loss.item())
             if trainer.step % length == 0:
-                # Whatever this pass shows to Autopsy's hooks, the next step's pass replaces.
+                # The next step's pass replaces what Autopsy's hooks see in this pass.
                 epochs.append(epoch(trainer, before))
                 before = epochs[-1].accuracy
     epochs += [BROKEN] * (EPOCHS - len(epochs))
@@ -96,8 +95,8 @@ def autopsy_of(trainer: Trainer) -> Any:
 
 
 def spare_ranks(autopsy: Any, trainer: Trainer) -> None:
-    """Its rank collector decomposes every layer's outputs at every pass and keeps those of one step
-    in fifty: let it see that one alone, which halves what it costs and changes no finding."""
+    """Autopsy's rank collector decomposes every layer's outputs in every pass and keeps those of
+    one step in fifty. Let it see only that one: this halves its cost and changes no finding."""
     rank = next(c for c in autopsy._collectors if c.name == "rank")
     rank.detach()
     if autopsy._sampling.should_collect(rank.name, rank.cost, trainer.step):
@@ -105,13 +104,13 @@ def spare_ranks(autopsy: Any, trainer: Trainer) -> None:
 
 
 def findings(autopsy: Any) -> list[Finding]:
-    # It asks to be kept until the program ends, one network a training.
+    # It registers itself until the program ends, with one network for each training.
     atexit.unregister(autopsy._atexit_handler)
     return [Finding(f.severity.name, f.category, f.title) for f in autopsy.get_report().findings]
 
 
 def epoch(trainer: Trainer, before: float) -> Epoch:
-    """One look, which leaves no trace in the training."""
+    """One look, which does not change the training."""
     network, x, y = trainer.network, trainer.x, trainer.y
     size = trainer.config.training.batch_size or len(x)
     outputs: list[Output] = []
@@ -163,7 +162,7 @@ def output(module: nn.Module, given: Tensor, out: Tensor) -> Output:
 
 
 def layer_normalized(network: nn.Module) -> list[bool]:
-    """Of each hidden linear layer, whether a layer normalization follows."""
+    """For each hidden linear layer, whether a layer normalization follows."""
     modules = list(network.modules())
     return [
         isinstance(after, nn.LayerNorm)

@@ -1,22 +1,23 @@
-"""The rules of AUTOTRAINER, DeepDiagnosis and torchmortem, each from where it is defined.
+"""The rules of AUTOTRAINER, DeepDiagnosis and torchmortem, each taken from its own source.
 
-It knows the rules and which of our caveats each of their symptoms is; it trains nothing
-(`verdict_suite.rival_runs` does, and writes down what the rules read).
+It also says which of our caveats each of their symptoms is. `verdict_suite.rival_runs` trains the
+networks and records what the rules read.
 
 - AUTOTRAINER: Zhang et al., ICSE 2021; github.com/shiningrain/AUTOTRAINER, `utils/monitor.py` as of
-  the paper, with the settings of `reproduce.py`. It looks every third epoch, speaks of classes
-  alone, and stops at the first problem.
+  the paper, with the settings of `reproduce.py`. It looks every third epoch, applies only to
+  classes, and stops at the first problem.
 - DeepDiagnosis: Wardat et al., ICSE 2022; github.com/DeepDiagnosis/ICSE2022,
   `callback/callbacks.py`, class mapFaluireToFix. It looks at every epoch and stops at the first
   symptom.
 - torchmortem 0.1.1, the program itself: ``pip install torchmortem==0.1.1``. Its findings of
-  severity WARNING or CRITICAL count; those called INFO do not. Where it is not installed the
-  table says so.
+  severity WARNING or CRITICAL count; those called INFO do not. If it is not installed, the table
+  says so.
 
-Where a rule leaves room it gets the reading with fewer false alarms. Loss and accuracy are taken
-on all training rows, so that the noise of a few batches does not look like oscillation; at the end
-of an epoch they stand for the test set, which the samples do not have, and halfway from there to
-the epoch's start for the mean over an epoch that both tools read as training accuracy.
+If a rule can be read in two ways, the reading with fewer false alarms is used. Loss and accuracy
+are taken on all training rows, so that the noise of a few batches does not look like oscillation.
+Their values at the end of an epoch replace those on the test set, which the samples do not have.
+Their means of an epoch's start and end replace the training accuracy of both tools, which is a mean
+over the epoch.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ __all__ = ["RIVALS", "Epoch", "Finding", "Output", "Rival", "Watched", "autotrai
 
 
 class Output(NamedTuple):
-    """What one module gave on the first batch. ``kind`` is its class's name; ``idle`` the share of
-    entries <= 0, ``far`` the share of entries of its *input* outside (-5, 5)."""
+    """The output of one module on the first batch. ``kind`` is the name of its class, ``idle`` the
+    share of entries <= 0, ``far`` the share of entries of its *input* outside (-5, 5)."""
 
     kind: str
     mean: float
@@ -43,9 +44,9 @@ class Output(NamedTuple):
 
 class Epoch(NamedTuple):
     """What the rules read at the end of an epoch: loss and accuracy (NaN for regression; ``before``
-    is that at its start) on all rows, everything else on the first batch. Lists run over the linear
-    layers, first to last. ``grad_mean`` holds ``grad_size`` where a softmax or a layer
-    normalization after the layer makes the mean 0 in any network."""
+    is the accuracy at its start) on all rows, everything else on the first batch. Lists have one
+    entry for each linear layer, first to last. ``grad_mean`` holds ``grad_size`` if a softmax or a
+    layer normalization after the layer makes the mean 0 in every network."""
 
     loss: float
     accuracy: float
@@ -76,8 +77,8 @@ class Watched(NamedTuple):
 
 
 class Rival(NamedTuple):
-    """``symptoms`` is what it says of a run (None: not installed), ``names`` the caveat that each
-    symptom is, or OTHER: said, but none of ours."""
+    """``symptoms`` is what the tool says about a run (None: not installed). ``names`` maps each
+    symptom to a caveat, or to OTHER if it is none of ours."""
 
     symptoms: Callable[[Watched], set[str] | None]
     names: Mapping[str, str]
@@ -93,7 +94,7 @@ OTHER = "other"
 def autotrainer(epochs: Sequence[Epoch]) -> set[str]:
     """At most one problem.
 
-    Nothing but numbers that are not finite, or a loss of 1e5, is a problem by itself. From 30 %
+    Only numbers that are not finite, or a loss of 1e5, are a problem by themselves. From 30 %
     of the epochs on, a network whose accuracy never reached .6, or never rose by .01 between two
     epochs, is searched: dying ReLU (at least 70 % of all gradient entries were 0 at some look),
     explosion (norm of the first layer's gradient over the last one's above 70), vanishing (that
@@ -135,7 +136,7 @@ def rise(accuracy: np.ndarray[Any, Any]) -> float:
 
 
 def oscillates(accuracy: np.ndarray[Any, Any]) -> bool:
-    """Flat stretches are maxima and minima both, as in the original."""
+    """Maxima and minima. Flat parts count as both, as in the original."""
     before, here, after = accuracy[:-2], accuracy[1:-1], accuracy[2:]
     highs = here[(here >= before) & (here >= after)]
     lows = here[(here <= before) & (here <= after)]
@@ -144,7 +145,7 @@ def oscillates(accuracy: np.ndarray[Any, Any]) -> bool:
 
 
 def deepdiagnosis(epochs: Sequence[Epoch]) -> set[str]:
-    """At most one symptom: the first of its checks that fires, epoch after epoch."""
+    """At most one symptom: that of the first check to fire, epoch after epoch."""
     for index, now in enumerate(epochs):
         recent = epochs[index - 4 : index + 1] if (index + 1) % 5 == 0 else ()
         last = index == len(epochs) - 1
@@ -215,21 +216,21 @@ def backward(now: Epoch) -> str | None:
 
 
 def unchanged_outputs(recent: Sequence[Epoch]) -> str | None:
-    """The mean of some layer's outputs, the last one's excepted, was the same for five epochs."""
+    """The mean of some layer's outputs (not the last layer's) was the same for five epochs."""
     means = zip(*([o.mean for o in e.outputs[:-1]] for e in recent), strict=False)
     return "unchanged tensor" if any(map(same, means)) else None
 
 
 def unchanged(recent: Sequence[Epoch]) -> str | None:
-    """So was the mean of some layer's gradients or weights."""
+    """The mean of some layer's gradients or weights was the same for five epochs."""
     series = [*zip(*(e.grad_mean for e in recent), strict=True),
               *zip(*(e.weight_mean for e in recent), strict=True)]  # fmt: skip
     return "unchanged tensor" if any(map(same, series)) else None
 
 
 def same(values: Sequence[float]) -> bool:
-    """All equal. The original asks whether mean and maximum are the same number, which is that but
-    for rounding: of twenty times 0.3 they are not."""
+    """Whether all are equal. The original asks whether mean and maximum are equal, which is the
+    same except for rounding: for twenty times 0.3 they differ."""
     return all(value == values[0] for value in values)
 
 
@@ -240,7 +241,7 @@ def torchmortem(findings: Sequence[Finding] | None) -> set[str] | None:
 
 
 def symptom_of(finding: Finding) -> str:
-    """Findings are told apart by category, and within three of them by their titles."""
+    """Findings are distinguished by category, and in three categories by title."""
     for start, symptom in TITLES.items():
         if finding.title.startswith(start):
             return symptom

@@ -1,9 +1,8 @@
-"""Draws the configs that the verdicts are tried on: most to develop rules, some held out.
+"""Draws the configs on which the verdicts are tested: most to develop rules, some held out.
 
-It knows what people get wrong, not how verdicts are reached. A third of the networks are sound;
-the others have one to three choices drawn at random, most of which do harm and some of which do
-not. All come from the same distribution; a held-out seed was fixed before any of its networks was
-judged.
+The faults are those that people make. A third of the networks are sound; the others have one to
+three choices drawn at random, most of them harmful. All come from the same distribution, and each
+held-out seed was fixed before any of its networks was judged.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from caveats.config import RunConfig
 __all__ = ["SEEDS", "SOUND_LR", "matched", "sampled"]
 
 COUNT, COUNT_NOISY = 320, 80
-# Each seed of dev but the first was held out until its networks were looked at.
+# Every seed of dev except the first was held out until its networks were looked at.
 SEEDS = {
     "dev": (71, *range(20261126, 20261140)),
     "held-out": (20261140, 20261141, 20261142, 20261143),
@@ -37,7 +36,7 @@ DATA: tuple[dict[str, Any], ...] = (
     {"name": "digits", "n": 600},
     {"name": "digits", "n": 600},
 )
-# Data that nobody can learn to the end: a sound network stops at their noise.
+# Data that cannot be learned perfectly: a sound network stops at their noise.
 NOISY: tuple[dict[str, Any], ...] = (
     {"name": "moons", "n": ROWS, "noise": 0.4},
     {"name": "moons", "n": ROWS, "noise": 0.8},
@@ -95,7 +94,7 @@ def pick(rng: np.random.Generator, values: Any) -> Any:
 def sound(
     rng: np.random.Generator, seed: int, kinds: tuple[dict[str, Any], ...]
 ) -> dict[str, dict[str, Any]]:
-    """A network with nothing wrong, but perhaps its depth."""
+    """A network with nothing wrong, except perhaps its depth."""
     data = dict(pick(rng, kinds))
     depth = round(float(np.exp(rng.uniform(0, np.log(30.4)))))
     width = round(float(np.exp(rng.uniform(np.log(2), np.log(256)))))

@@ -22,7 +22,7 @@ from caveats.verdicts import CAVEATS
 __all__ = ["COLUMNS", "Case", "beside", "judged", "report"]
 
 OURS = "caveats-tui"
-# What the rivals can name, as columns of the table that sets them beside our verdicts.
+# The caveats that the rivals can name: the columns of the table that compares them with us.
 COLUMNS = {
     "dying ReLU": ("dying_relu",), "vanishing": ("vanishing_gradient",),
     "exploding": ("exploding_gradient",), "saturation": ("saturation",), "SGD family": FAMILY,
@@ -37,8 +37,8 @@ class Case:
     sample: Sample
     label: Label
     flags: frozenset[str]  # at warning or critical when the run ended
-    ever: dict[str, int]  # first step at which each was
-    remedies: tuple[dict[str, Any], ...]  # of the worst verdict
+    ever: dict[str, int]  # the first step at which each was flagged
+    remedies: tuple[dict[str, Any], ...]  # those of the worst verdict
     rivals: dict[str, frozenset[str] | None]  # what each says of it; None: not installed
 
 
@@ -51,8 +51,8 @@ def judged(index: int, sample: Sample, label: Label, watched: Watched) -> Case:
 
 
 def confusion(cases: Iterable[Case], names: tuple[str, ...], flags: Flags) -> dict[str, float]:
-    """Of one caveat, or of a family of them: any flag against any label. Where a label leaves it
-    undecided it counts neither way, as networks between healthy and faulty do."""
+    """The confusion matrix of one caveat, or of a family of caveats: any flag against any label.
+    Undecided labels do not count, nor do networks between healthy and faulty."""
     wanted = set(names)
     counts = {"tp": 0, "fp_healthy": 0, "fp_other": 0, "fn": 0, "undecided": 0}
     for case in cases:
@@ -77,7 +77,7 @@ def confusion(cases: Iterable[Case], names: tuple[str, ...], flags: Flags) -> di
 
 
 def counted(cases: list[Case], names: tuple[str, ...]) -> dict[str, float]:
-    """Our own confusion, and the median share of the budget at the first rightful flag."""
+    """Our confusion matrix, and the median share of the run at the first correct flag."""
     early = []
     for case in cases:
         steps = [case.ever[n] for n in set(names) & case.label.caveats if n in case.ever]
@@ -90,8 +90,8 @@ def counted(cases: list[Case], names: tuple[str, ...]) -> dict[str, float]:
 
 
 def cures(cases: Iterable[Case], store: Store) -> dict[str, float]:
-    """Shares of the faulty runs that some remedy, with the same seed and data, brought past half
-    of the way from the constant predictor to the reference."""
+    """The shares of the faulty runs that a remedy brought past half of the way from the constant
+    predictor to the reference, with the same seed and data."""
     first, within, total = 0, 0, 0
     for case in cases:
         if case.label.kind != "faulty":
@@ -131,7 +131,7 @@ def report(cases: list[Case], store: Store, with_cures: bool = True) -> dict[str
 
 
 def beside(cases: list[Case], flags: Flags, can_name: set[str]) -> dict[str, Any] | None:
-    """A row of the table of rivals: None for one that is not installed."""
+    """A row of the table of rivals; None for a tool that is not installed."""
     if any(flags(case) is None for case in cases):
         return None
     shares = {

@@ -1,8 +1,7 @@
-"""Faults for the second generator: each a change of the config or of single layers' weights, with
-a strength drawn from harmless to fatal.
+"""Faults for the second generator: changes of the config or of single layers' weights, with a
+strength drawn from harmless to fatal.
 
-It knows what people get wrong, not how verdicts are reached; and not whether a fault does harm,
-which the outcome shows.
+The faults are those that people make. Whether a fault does harm, only the outcome shows.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def zero_output(rng: Rng, config: RunConfig) -> Fault:
 
 
 def frozen_layer(rng: Rng, config: RunConfig) -> Fault:
-    """Biases that hold one layer where its activation is flat, if they are large enough."""
+    """Biases that keep one layer where its activation is flat, if they are large enough."""
     bias = -power(rng, -0.3, 1.7)
     return Fault("frozen_layer", bias, {}, (Alteration("bias", hidden(rng, config), bias),))
 
@@ -82,7 +81,7 @@ def constant_init(rng: Rng, config: RunConfig) -> Fault:
 
 
 def fixed_std(rng: Rng, config: RunConfig) -> Fault:
-    """The same deviation in layers of any width."""
+    """Weights of the same deviation in layers of any width."""
     std = power(rng, -3, 0.7)
     name = one_of(rng, ("normal", "truncated_normal", "uniform", "sparse"))
     init = {"name": name, "std": std}
@@ -114,7 +113,7 @@ def borrowed_lr(rng: Rng, config: RunConfig) -> Fault:
 
 
 def damped(rng: Rng, config: RunConfig) -> Fault:
-    """An optimizer's own setting far off: too long a memory, or a divisor that is mostly eps."""
+    """An optimizer setting that is far off: too long a memory, or a divisor that is mostly eps."""
     options = config.optimizer.options
     if "momentum" in options:
         share = 1 - power(rng, -3.5, -1)
@@ -143,7 +142,8 @@ def dropout(rng: Rng, config: RunConfig) -> Fault:
 
 
 def activation(rng: Rng, config: RunConfig) -> Fault:
-    """One that saturates, explodes, is not centred or does not bend, and nothing to hold it."""
+    """An activation that saturates, explodes, is not centred or is linear, without normalization
+    or residuals."""
     name = one_of(rng, ("exp", "sigmoid", "hard_sigmoid", "tanh_plus_one", "hard_tanh", "identity"))
     plain = {"network.normalization": "none", "network.residual": False}
     return Fault("activation", float("nan"), {"network.activation": name, **plain})
@@ -159,8 +159,8 @@ def raw(rng: Rng, config: RunConfig) -> Fault:
     return Fault("raw", float("nan"), {"data.standardize": False})
 
 
-# At most one fault of a family: two of them would undo each other. Its share of all faults, and
-# who makes them.
+# At most one fault of each family is used, because two would undo each other. Each family has its
+# share of all faults, and its makers.
 FAMILIES: tuple[tuple[float, tuple[Callable[[Rng, RunConfig], Fault], ...]], ...] = (
     (0.24, (init_scale, layer_scale, constant_init, fixed_std)),
     (0.22, (zero_layer, zero_output, frozen_layer, copied_layer)),
@@ -173,7 +173,7 @@ FAMILIES: tuple[tuple[float, tuple[Callable[[Rng, RunConfig], Fault], ...]], ...
 
 
 def inject(rng: Rng, config: RunConfig) -> tuple[Fault, ...]:
-    """None in 38 of 100 networks, one in 34, two in 19, three in 9."""
+    """The faults of one network: none in 38 of 100 networks, one in 34, two in 19, three in 9."""
     how_many = int(rng.choice([0, 1, 2, 3], p=[0.38, 0.34, 0.19, 0.09]))
     shares = [share for share, _ in FAMILIES]
     chosen = rng.choice(len(FAMILIES), how_many, replace=False, p=shares)

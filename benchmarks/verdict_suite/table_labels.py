@@ -1,8 +1,8 @@
-"""Says of a network of the second generator whether it has failed, by its outcome alone, and which
-of the faults put into it is to blame, by taking each out again.
+"""Labels a network of the second generator: its outcome says whether it has failed, and taking out
+each injected fault says which one is to blame.
 
-No definition here is one of the rules': an outcome compares losses with those of well-trained
-networks of the same shape on the same rows, and a fault is shown by an intervention.
+It uses no definition of the rules. The outcome compares losses with those of well-trained networks
+of the same shape on the same rows, and an intervention shows a fault.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from caveats.data import Dataset
 
 __all__ = ["TableLabel", "table_label"]
 
-ENOUGH = 0.95  # a reference that got so far needs no other beside it
+ENOUGH = 0.95  # if one reference got so far, no others are trained
 
 
 @dataclass(frozen=True)
 class TableLabel:
     """``kind`` is healthy (well-trained), faulty (failed), between or hopeless, by outcome.
-    ``shown`` are the injected faults of a failed network without which, alone, it does clearly
-    better; "together" where that takes the removal of all. ``without`` says how far it got then.
+    ``shown`` are the injected faults of a failed network whose removal alone makes it clearly
+    better; "together" if only the removal of all faults does. ``without`` says how far it got then.
     """
 
     kind: str
-    score: float  # the way made from the constant predictor (0) to the best reference (1)
+    score: float  # share of the way from the constant predictor (0) to the best reference (1)
     reference: float  # that reference's gain
     injected: tuple[str, ...]
     shown: frozenset[str] = frozenset()
@@ -61,7 +61,7 @@ def table_label(network: Network, sample: Sample, store: Store) -> TableLabel:
 
 
 def cures(network: Network) -> Iterator[tuple[str, Network]]:
-    """Each fault taken out alone, and all of them."""
+    """The network without each single fault, and without all of them."""
     for fault in network.faults:
         yield fault.kind, network.without(fault)
     if len(network.faults) > 1:
@@ -69,7 +69,7 @@ def cures(network: Network) -> Iterator[tuple[str, Network]]:
 
 
 def chance(rows: Dataset) -> float | None:
-    """The share of the largest class, which the constant predictor gets right."""
+    """The share of the largest class: the accuracy of the constant predictor."""
     if rows.classes is None:
         return None
     return float(np.bincount(rows.y).max() / rows.rows)
@@ -86,8 +86,8 @@ def best_reference(config: RunConfig, store: Store) -> float:
 
 
 def references(config: RunConfig, rows: int) -> Iterator[RunConfig]:
-    """Adam with a falling learning rate and nothing that holds training back: ReLU, the config's
-    own activation and tanh, each with the initialiser that suits it; deep ones normalized first."""
+    """Adam with a falling learning rate and no faults: with ReLU, the config's activation and tanh,
+    each with the initialiser that suits it. For deep networks, normalized ones come first."""
     widths = list(config.network.widths)
     own = config.network.activations[0]
     tree: dict[str, Any] = {

@@ -1,9 +1,9 @@
-"""Draws the second generator's networks, which are unlike the first's: real tables, layers of
+"""Draws the second generator's networks, which differ from the first's: real tables, layers of
 uneven width, long and short runs, every optimizer, activation and initialiser, and faults of any
 strength.
 
-A network is a sound config and the faults put into it, so that each of them can be taken out
-again. The seeds of the held-out part were fixed before any network was looked at.
+A network is a sound config plus the injected faults, so that each fault can be taken out again. The
+seeds of the held-out part were fixed before any network was looked at.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def tapering(rng: Rng) -> list[int]:
 
 
 def bottleneck(rng: Rng) -> list[int]:
-    """Down to 3 to 16 units and up again."""
+    """Widths that fall to 3 to 16 units and rise again."""
     waist, outer = round(power(rng, 0.5, 1.2)), round(power(rng, 1.3, 2.1))
     if rng.random() < 0.5:
         return [outer, waist, outer]
@@ -151,7 +151,7 @@ def drawn_network(rng: Rng, widths: list[int]) -> dict[str, Any]:
         names = [str(one_of(rng, like)) for _ in widths]
     deep = len(widths) >= 6
     held = rng.random() < (0.8 if deep else 0.25)
-    # A layer of few units normalized row by row has next to nothing left to say.
+    # A layer of few units that is normalized row by row keeps almost no information.
     kinds = ("batch",) if min(widths) < 8 else ("batch", "layer", "layer", "rms")
     return {
         "widths": widths,

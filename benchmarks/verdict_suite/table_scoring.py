@@ -1,5 +1,5 @@
-"""Counts, over the second generator's networks, which of the well-trained and of the failed ones
-carry a warning or worse at the end of the run. It trains nothing and prints nothing."""
+"""Counts which of the second generator's well-trained and failed networks have a warning or worse
+at the end of the run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def judged(index: int, sample: Sample, label: TableLabel) -> TableCase:
 
 
 def report(cases: list[TableCase]) -> dict[str, Any]:
-    """``missed`` and ``false_alarms`` name networks by their place in their part."""
+    """``missed`` and ``false_alarms`` hold networks by their index in their part."""
     by_kind = {kind: [case for case in cases if case.label.kind == kind] for kind in GOALS}
     kinds = Counter(case.label.kind for case in cases)
     return {
@@ -56,8 +56,8 @@ def flagged(cases: list[TableCase]) -> dict[str, Any]:
 
 
 def by_fault(cases: list[TableCase]) -> dict[str, dict[str, int]]:
-    """Of the networks that a fault was put into: how many failed, how many of those are flagged,
-    and in how many its removal alone heals."""
+    """Counts over the networks with a fault: how many failed, how many of these are flagged, and
+    how many its removal alone cures."""
     names = sorted({name for case in cases for name in case.label.injected})
     rows = {}
     for name in names:

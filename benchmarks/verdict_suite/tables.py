@@ -1,8 +1,8 @@
 """The tables that the second generator's networks learn: those that scikit-learn ships, and some
-that its generators make with columns that tell nothing or repeat others.
+from its generators, with columns that are noise or repeat others.
 
-It knows no network. A config names a table as ``data.file = "wine.npz"``; no such file exists, and
-`dataset` hands out what it would hold.
+A config names a table as ``data.file = "wine.npz"``; no such file exists, and `dataset` returns
+what it would hold.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def shipped(name: str, rows: int | None = None) -> Table:
 
 
 def classes(rows: int, columns: int, kinds: int, **more: Any) -> Table:
-    """Points around corners of a cube: a fifth of the columns tell the class, a fifth mix those,
-    the rest are noise."""
+    """Points around corners of a cube: a fifth of the columns show the class, a fifth are mixtures
+    of those, the rest are noise."""
     fifth = columns // 5
     made = datasets.make_classification(
         rows, columns, n_informative=fifth, n_redundant=fifth, n_classes=kinds, random_state=0,
@@ -66,7 +66,7 @@ TABLES: dict[str, Callable[[], Table]] = {
 
 @cache
 def made(name: str) -> Table:
-    """Numbers to be predicted have mean 0 and deviation 1: targets far off are another matter."""
+    """The table of that name. Targets that are numbers are scaled to mean 0 and deviation 1."""
     x, y = TABLES[name]()
     if y.dtype.kind == "f":
         y = (y - y.mean(0)) / y.std(0)

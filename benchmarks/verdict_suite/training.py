@@ -1,7 +1,7 @@
 """Trains the sampled configs and their variants once, and keeps the results on disk.
 
-It judges nothing. A sample keeps its whole history, so that changed rules can be tried without
-training again; a variant (a reference, an intervention, a remedy) keeps its outcome alone.
+A sample keeps its whole history, so that changed rules can be tested without training again. A
+variant (a reference, an intervention, a remedy) keeps only its outcome.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Sample:
 
 
 class Store:
-    """Results by config and by what was altered in the network, in a folder; nothing is trained
+    """Results in a folder, by config and by the alterations of the network; nothing is trained
     twice. ``load`` gives the data that a [data] section names."""
 
     def __init__(self, folder: Path, load: Callable[[Mapping[str, Any]], Dataset] = load) -> None:
@@ -119,7 +119,7 @@ class Store:
         )
 
     def outcome(self, config: RunConfig, alterations: Alterations = ()) -> Outcome:
-        """The end of a run, measured there alone."""
+        """The outcome of a run, measured only at its end."""
         key = key_of(config, alterations)
         if key not in self._outcomes:
             every = config.training.steps
@@ -148,7 +148,7 @@ def outcome(run: Run) -> Outcome:
 
 
 def reached(config: RunConfig, rows: Dataset) -> Reach:
-    """What kernel regression makes of these data, as a run measures it."""
+    """The result of kernel regression on these data, as a run measures it."""
     key = json.dumps(config.data.settings()), config.training.loss
     if key not in REACHED:
         x, y = torch.tensor(rows.x), torch.tensor(rows.y)

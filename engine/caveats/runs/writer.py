@@ -46,7 +46,7 @@ PACKAGES = ("caveats-tui", "torch", "numpy")
 
 
 class Training(Protocol):
-    """What a writer needs of a training, such as `caveats.run.Run` or `caveats.observer.Observer`."""
+    """What a writer needs of a training: a `caveats.run.Run` or `caveats.observer.Observer`."""
 
     @property
     def history(self) -> History: ...
