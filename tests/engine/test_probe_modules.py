@@ -141,7 +141,7 @@ def test_an_activation_that_is_not_known_is_not_observable_which_is_not_zero() -
     assert np.isfinite(seen.layers["delta_rms"]).all()
     assert np.isfinite(seen.layers["mean_fraction"]).all()
     assert dict(probe.anatomy.unobserved) == {
-        "first": "what follows it, atan, is no activation that is known"
+        "first": "what follows it, atan, is not a known activation"
     }
 
 

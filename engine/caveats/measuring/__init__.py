@@ -1,4 +1,1 @@
-"""Measuring: what goes on inside a network, read without a trace in its training.
-
-It knows no run, no verdict and no screen.
-"""
+"""Measuring: reads what happens inside a network, without changing its training."""

@@ -1,7 +1,7 @@
-"""Finds the layers of any network by watching one pass of it, and says what is known of each.
+"""Finds the layers of any network by watching one pass, and says what is known of each.
 
-It also decides how later passes are to be watched: by hooks alone where they see all there is to
-see (`caveats.measuring.capture`), else by all functions called (`caveats.measuring.tracing`).
+It also decides how later passes are watched: by hooks alone if these see everything
+(`caveats.measuring.capture`), otherwise by all functions called (`caveats.measuring.tracing`).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ __all__ = ["Look", "aligned", "anatomy", "look", "watch"]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one traced pass told: the anatomy, a site without tensors for each of its layers, and
-    whether hooks alone see as much. It holds as long as the network's modules are ``structure``."""
+    """The result of one traced pass: the anatomy, a site without tensors for each layer, and
+    whether hooks alone see as much. It is valid while the network's modules are ``structure``."""
 
     structure: list[nn.Module]
     anatomy: Anatomy
@@ -48,10 +48,10 @@ def anatomy(network: nn.Module, forward: Callable[[], object]) -> Anatomy:
         anatomy(model, lambda: model(tokens))
 
     ``network`` may be wrapped by torch.compile, DataParallel or DistributedDataParallel. The pass
-    leaves no trace in its training.
+    does not change its training.
 
     Raises:
-        ConfigError: where no layer with weights takes part, or the pass fails.
+        ConfigError: if no layer with weights takes part, or if the pass fails.
     """
     inside = unwrapped(network)
     with measuring_pass(network, inside, device_of(inside)):
@@ -59,8 +59,8 @@ def anatomy(network: nn.Module, forward: Callable[[], object]) -> Anatomy:
 
 
 def look(network: nn.Module, forward: Callable[[], object], labels: Mapping[Any, str]) -> Look:
-    """See `anatomy`; for a caller that has prepared the pass. ``labels`` name modules otherwise
-    than by their path."""
+    """As `anatomy`, for a caller that has prepared the pass. ``labels`` are names for modules, used
+    instead of their paths."""
     refuse_lazy(network)
     with one_sentence(), traced(network, labels, deltas=False) as trace:
         forward()
@@ -90,8 +90,8 @@ def look(network: nn.Module, forward: Callable[[], object], labels: Mapping[Any,
 def watch(
     network: nn.Module, labels: Mapping[Any, str], known: Look, *, deltas: bool = True
 ) -> Iterator[list[Site]]:
-    """Watch one pass of a network of which so much is ``known``; yields the list of sites, which
-    is complete at the end."""
+    """Watch one pass of a network, whose earlier look is ``known``; yields the list of sites, which
+    is complete when the pass is over."""
     if known.hooks_suffice:
         with capture(network, labels, known.structure, deltas=deltas) as sites:
             yield sites
@@ -101,9 +101,9 @@ def watch(
 
 
 def aligned(sites: Sequence[Site], blanks: Sequence[Site]) -> list[Site]:
-    """The sites of a pass in the order of ``blanks``, one for each: a layer that took no part this
-    time, as an expert without tokens, has weights and nothing else. Layers that took no part in
-    the first pass come last."""
+    """The sites of a pass, in the order of ``blanks``. A layer that took no part this time (such as
+    an expert without tokens) gets a site that has only weights. Layers that took no part in the
+    first pass come last."""
     found = {site.name: site for site in merged(sites)}
     return [found.pop(b.name, b) for b in blanks] + list(found.values())
 

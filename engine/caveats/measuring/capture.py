@@ -1,8 +1,7 @@
-"""Watches one pass through any nn.Module: what goes into each layer, what comes out, and the
-gradient that returns.
+"""Watches one pass through any nn.Module with hooks: the input and output of each layer, and the
+gradient that comes back.
 
-It knows modules and hooks, not what the numbers mean (`caveats.measuring.probe` does). Hooks stay
-for the one pass: a hook left in place would slow every training step.
+The hooks are removed after the pass, because a hook that stays would slow every training step.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ def capture(
     *,
     deltas: bool = True,
 ) -> Iterator[list[Site]]:
-    """Hook ``network`` for one pass; yields the list that fills, in the order of the calls.
+    """Hook ``network`` for one pass; yields a list of sites, which fills in the order of the calls.
 
     ``names`` are the layers to watch. An activation belongs to the last layer called before it,
-    through a normalization in between too. What a last layer hands on as the network's output is
-    linear; whatever else no activation module followed is not observable. ``deltas`` False leaves
-    out the gradients, and the tensors attached (34 detaches are 40 µs on 8 layers): for a reader
-    under no_grad. ``modules`` are all of the network's, if the caller has just walked through them.
+    even if a normalization is in between. A layer whose output is the network's output is linear;
+    any other layer without an activation module after it is not observable. With ``deltas`` False
+    there are no gradients and tensors stay attached (34 detaches take 40 µs on 8 layers), for use
+    under no_grad. ``modules`` are all modules of the network, if the caller has them already.
     """
     hooks = Hooks(names, deltas)
     handles = []
@@ -62,7 +61,7 @@ def capture(
 
 
 class Hooks:
-    """What `capture` hooks into modules, and the sites that come of it."""
+    """The hooks that `capture` adds to modules, and the sites that they make."""
 
     def __init__(self, names: Mapping[Layer, str], deltas: bool) -> None:
         self.sites: list[Site] = []
@@ -89,7 +88,7 @@ class Hooks:
         )
         self.sites.append(site)
         if self._deltas and z.requires_grad:
-            # On the tensor, not the module: full backward hooks break on in-place activations.
+            # Hook the tensor, not the module: full backward hooks fail on in-place activations.
             z.register_hook(partial(site.deltas.__setitem__, 0))  # type: ignore[no-untyped-call]
 
     def before_inplace(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -111,7 +110,7 @@ class Hooks:
 
     def finish(self) -> None:
         for site, pre, pre_version, out, out_version in self._versions:
-            # Overwritten since, as by `h = gelu(z); h += x`: these are no longer what they were.
+            # Tensors that were overwritten later, as by `h = gelu(z); h += x`, cannot be used.
             if site.pre is pre and pre._version != pre_version:
                 site.facts = site.pre = None
             if site.out is out and out._version != out_version:
@@ -128,20 +127,20 @@ def attached(tensor: Tensor) -> Tensor:
 
 
 def awaits(site: Site, pre: Tensor) -> bool:
-    """Whether an activation of ``pre`` is the one that ``site`` still waits for: none came yet
-    (an nn.Identity, the usual placeholder, counts for none) and its units are the layer's."""
+    """Whether an activation of ``pre`` is that of ``site``: the site has none yet (an nn.Identity,
+    the usual placeholder, does not count), and the units of ``pre`` are those of the layer."""
     return (site.facts is None or site.facts is IDENTITY) and of_units(site, pre)
 
 
 def of_units(site: Site, tensor: Tensor) -> bool:
-    """Whether the units of the layer are those of ``tensor``, so that they may be compared."""
+    """Whether ``tensor`` has the units of the layer, so that they can be compared."""
     if site.axis == -1:
         return tensor.ndim > 0 and tensor.shape[-1] == site.z.shape[-1]
     return tensor.ndim == site.z.ndim and tensor.shape[site.axis] == site.z.shape[site.axis]
 
 
 def hands_on(z: Tensor, output: Tensor) -> bool:
-    """Whether ``output`` is z itself, or a view of it, with nothing written into it."""
+    """Whether ``output`` is z itself or a view of it, and nothing was written into it."""
     return (
         output.untyped_storage().data_ptr() == z.untyped_storage().data_ptr()
         and output.numel() == z.numel()

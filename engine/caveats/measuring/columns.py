@@ -1,6 +1,5 @@
-"""The columns of a measurement, filled in on the host from what the device reduced.
-
-It knows no pass and no layer: tensors go in, one number a layer comes out.
+"""The columns of a measurement: the host computes one number for each layer from what the device
+has reduced.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
 
 
 class Columns(dict[str, NDArray[np.float64]]):
-    """One column for each layer measure, (layers,) of NaN until it is filled in."""
+    """One column for each layer measure, (layers,), which is NaN until it is filled in."""
 
     def __init__(self, layers: int) -> None:
         super().__init__({name: np.full(layers, math.nan) for name in LAYER_MEASURES})
 
 
 class Norms:
-    """Euclidean norms of many tensors in one call, accumulated in float64: the squares of a
-    vanishing delta are below the smallest float32."""
+    """Euclidean norms of many tensors in one call. They are summed in float64, because the squares
+    of a vanishing delta are below the smallest float32."""
 
     def __init__(self) -> None:
         self._wanted: list[tuple[str, int, float]] = []
@@ -41,7 +40,7 @@ class Norms:
             self._tensors.append(tensor)
 
     def compute(self, layers: int) -> dict[str, NDArray[np.float64]]:
-        """Each column as (layers,), NaN where no tensor was given."""
+        """Each column as (layers,), NaN for layers without a tensor."""
         found: dict[str, NDArray[np.float64]] = {}
         if self._tensors:
             norms = torch.stack(torch._foreach_norm(self._tensors, 2, torch.float64)).cpu().tolist()
@@ -54,8 +53,8 @@ class Norms:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One tensor (rows, units) in numbers: mean and standard deviation of all of it, how many
-    units are dormant, and which fraction |E a|²/E|a|² of it is mean."""
+    """Numbers about one tensor (rows, units): its mean and standard deviation, how many units are
+    dormant, and the share |E a|²/E|a|² of its square that is its mean."""
 
     mean: float
     std: float
@@ -75,5 +74,5 @@ def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
 
 
 def place(tensor: Tensor) -> tuple[int, torch.Size]:
-    """Where a tensor lies: an in-place or reshaping module hands on the same memory."""
+    """The memory and shape of a tensor: an in-place or reshaping module returns the same memory."""
     return tensor.data_ptr(), tensor.shape

@@ -1,7 +1,4 @@
-"""Finds where the first number that is not finite stands, in the order of computing.
-
-It knows a network and one minibatch; when to look is `caveats.run`'s to say.
-"""
+"""Finds the place of the first number that is not finite, in the order of computation."""
 
 from __future__ import annotations
 
@@ -27,8 +24,8 @@ class Divergence:
 @torch.no_grad()
 def locate(network: nn.Module, names: Mapping[Layer, str], x: Tensor) -> str:
     """Where ``network`` first breaks on the rows x (rows, features), whose loss is not finite."""
-    # Gradients are computed last layer first: of the weights that the last update broke, those of
-    # the last layer broke first.
+    # Gradients are computed from the last layer back, so if the last update broke several weights,
+    # those of the last layer broke first.
     for layer, name in reversed(list(names.items())):
         if not all_finite(*layer.parameters()):
             return f"weights of {name}"

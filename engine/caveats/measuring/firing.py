@@ -1,7 +1,7 @@
 """Counts, on the device, for how many training minibatches each unit has not fired.
 
-It listens to one training pass in `LISTEN_EVERY` by hooks of its own on the activations alone, and
-knows nothing of the probe set: "silent" is the cheap live sign of what the probe then calls dead.
+It listens to every `LISTEN_EVERY`-th training pass, with hooks on the activations. It does not use
+the probe set: "silent" is a cheap sign during training that a unit may be dead.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from caveats.models.activations import Activation
 
 __all__ = ["LISTEN_EVERY", "SILENT_BATCHES", "Firing"]
 
-LISTEN_EVERY = 16  # steps; each step was measured to cost 26 % of an 8×64 MLP, 5 % of 256×3
+LISTEN_EVERY = 16  # steps; listening to each would cost 26 % (8×64 MLP) or 5 % (256×3)
 SILENT_BATCHES = 8  # minibatches listened to in a row without firing
 
 
 class Firing:
-    """The counters of layers of so many ``units``: one int64 tensor, layer after layer."""
+    """The counters of layers with these numbers of ``units``: one int64 tensor, layer after
+    layer."""
 
     def __init__(self, units: Sequence[int], device: torch.device) -> None:
         self._units = list(units)
@@ -32,8 +33,8 @@ class Firing:
 
     @contextmanager
     def listening(self, activations: Sequence[nn.Module]) -> Iterator[None]:
-        """Take in the one pass inside. ``activations`` are those of the first layers; a unit that
-        cannot be flat, or has no activation, counts as firing."""
+        """Count in the one pass inside this context. ``activations`` are those of the first layers;
+        a unit that cannot be flat, or has no activation, counts as firing."""
         flat: dict[int, Tensor] = {}
         handles = [
             module.register_forward_pre_hook(partial(note, flat, index, facts))
@@ -59,7 +60,8 @@ class Firing:
         self._quiet_for = (self._quiet_for + 1) * torch.cat(quiet)
 
     def silent(self) -> list[Tensor]:
-        """Per layer which units have been silent for long enough to be called so, (units,) bool."""
+        """For each layer, which units have not fired for long enough to count as silent, (units,)
+        bool."""
         return list(torch.split(self._quiet_for >= SILENT_BATCHES, self._units))
 
     def state(self) -> Tensor:
@@ -73,7 +75,7 @@ class Firing:
 def note(
     flat: dict[int, Tensor], index: int, facts: Activation, module: nn.Module, inputs: Any
 ) -> None:
-    """Which units have slope 0 on every row that goes into an activation, (units,) bool."""
+    """Note which units have slope 0 on every row of an activation's input, (units,) bool."""
     pre = inputs[0].detach()  # (rows, units)
     low, high = facts.flat
     if high == float("inf"):

@@ -1,7 +1,8 @@
-"""Where the tensors of a pass come from: each is a node whose parents were computed before it.
+"""Where the tensors of a pass come from: each tensor is a node, and its parents are the tensors it
+was computed from.
 
-It knows no torch functions (`caveats.measuring.tracing` builds the nodes); it answers which layers
-still wait for their activation, and which lie in a residual branch.
+`caveats.measuring.tracing` builds the nodes. They show which layers still wait for their activation
+and which are in a residual branch.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from caveats.measuring.sites import Site
 
 __all__ = ["Lineage", "Node"]
 
-# Operations that are walked back from a sum: a network that adds at every step of a long sequence
-# would be walked through as often as it has steps.
+# How many operations are searched backwards from a sum. Without a limit, a network that adds at
+# every step of a long sequence would be searched as often as it has steps.
 FAR = 400
 
 
@@ -26,8 +27,8 @@ class Node:
     """One tensor of the pass.
 
     ``waiting`` are the layers whose outputs reach it without an activation, each with the
-    normalization on the way; ``acted`` those whose activation's outputs reach it. ``site`` is the
-    layer, and ``bends`` tells whether an activation, that computed it.
+    normalization on the way; ``acted`` are those whose activation's outputs reach it. ``site`` is
+    the layer that computed it, if one did; ``bends`` says whether an activation computed it.
     """
 
     __slots__ = ("acted", "bends", "index", "parents", "site", "waiting")
@@ -47,8 +48,8 @@ class Node:
 
 
 class Lineage:
-    """The nodes of one pass. Tensors are not kept alive: a node is found by the tensor's id, if it
-    is still that tensor."""
+    """The nodes of one pass. Tensors are not kept alive: a node is found by the tensor's id, and
+    then checked to belong to that tensor."""
 
     def __init__(self) -> None:
         self._nodes: dict[int, tuple[weakref.ref[Tensor], Node]] = {}
@@ -74,9 +75,9 @@ class Lineage:
         return node
 
     def mark_residual(self, a: Node, b: Node) -> None:
-        """Of a sum a + b: mark the layers of a branch that starts at the other summand. With a
-        projection on the shortcut both start at one node: then the branch is the summand with an
-        activation in it."""
+        """For a sum a + b: mark the layers of a branch that starts at the other summand. If the
+        shortcut has a projection, both summands start at one node; then the branch is the summand
+        with an activation in it."""
         start, walked = meeting(a, b)
         if start is None:
             return
@@ -94,8 +95,8 @@ class Lineage:
 
 
 def meeting(a: Node, b: Node) -> tuple[Node | None, dict[int, Node]]:
-    """The latest node that both were computed from, and all that was walked through on the way to
-    it; None for none within `FAR`."""
+    """The latest node that both were computed from (None if there is none within `FAR`), and all
+    nodes that were searched."""
     sides: dict[int, int] = {a.index: 1}
     sides[b.index] = sides.get(b.index, 0) | 2
     ahead = {a.index: a, b.index: b}
@@ -117,8 +118,8 @@ def meeting(a: Node, b: Node) -> tuple[Node | None, dict[int, Node]]:
 
 
 def between(start: Node, end: Node, walked: dict[int, Node]) -> list[Node]:
-    """The nodes on the ways from ``start``, which is left out, to ``end``: those that were computed
-    from start, and from which end was."""
+    """The nodes on all paths from ``start`` (not included) to ``end``: those that were computed
+    from ``start`` and from which ``end`` was computed."""
     wanted, found = {end.index}, []
     for index in sorted(walked, reverse=True):
         if index in wanted:

@@ -1,4 +1,4 @@
-"""Reads what may be known of an optimizer from its ``param_groups`` and its state."""
+"""Reads the facts of an optimizer from its ``param_groups`` and its state."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from caveats.facts import OptimizerFacts
 
 __all__ = ["optimizer_facts"]
 
-# Optimizers that divide each gradient by its own recent size, by the name of their class or of one
-# that it derives from. Adagrad divides by all gradients so far: small ones slow it. Any other, as a
-# library brings them, shows it by what it keeps of each parameter after the first step.
+# Optimizers that divide each gradient by its own recent size, by the name of their class or of a
+# parent class. Adagrad is not one: it divides by all gradients so far, so small gradients slow it.
+# For optimizers of other libraries, the state of each parameter after the first step tells.
 ADAPTIVE = frozenset(
     {
         "adadelta", "adafactor", "adam", "adamax", "lion", "muon", "nadam", "radam",
@@ -25,8 +25,8 @@ SIZES = {"exp_avg_sq", "square_avg", "exp_inf", "row_var", "col_var", "exp_avg_s
 
 
 def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
-    """The facts of any torch optimizer as it stands now; where its groups differ, those of the
-    group with the largest learning rate. Clipping is none of the optimizer's: NaN."""
+    """The present facts of any torch optimizer. If its groups differ, those of the group with the
+    largest learning rate. ``clip_norm`` is NaN, because an optimizer does not show clipping."""
     group = max(optimizer.param_groups, key=rate)
     momentum = float(group.get("momentum", 0.0))
     betas = group.get("betas")
@@ -42,7 +42,7 @@ def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
 
 
 def rate(group: Mapping[str, Any]) -> float:
-    """The learning rate before any schedule, which may be a tensor."""
+    """The learning rate (a number or a tensor) before any schedule."""
     return float(group.get("initial_lr", group["lr"]))
 
 
@@ -64,6 +64,6 @@ def keeps_sizes(optimizer: torch.optim.Optimizer) -> bool:
 
 
 def epsilon(eps: Any) -> float:
-    """The eps of the division; Adafactor has two, that one first."""
+    """The eps of the division; Adafactor has two, of which this is the first."""
     first = eps[0] if isinstance(eps, (list, tuple)) else eps
     return float(first.detach() if isinstance(first, Tensor) else first or 0.0)

@@ -1,5 +1,5 @@
-"""A pass for measuring through anybody's network: it finds the network inside its wrappers, runs it
-eagerly, leaves no trace in its training, and says in one sentence why it cannot.
+"""Makes a measuring pass through any network: finds the network inside its wrappers, runs it
+eagerly, and does not change its training. If the pass fails, one sentence says why.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def inner(network: nn.Module) -> nn.Module | None:
-    """What a wrapper wraps; None for a network that is no wrapper."""
+    """The network that a wrapper holds; None for a network that is not a wrapper."""
     if type(network).__name__ == "OptimizedModule":  # torch.compile's; its file is slow to import
         return network.get_submodule("_orig_mod")
     if isinstance(network, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
@@ -39,7 +39,7 @@ def inner(network: nn.Module) -> nn.Module | None:
 
 
 def unwrapped(network: nn.Module) -> nn.Module:
-    """The network itself, out of torch.compile, DataParallel and DistributedDataParallel."""
+    """The network inside torch.compile, DataParallel and DistributedDataParallel."""
     while (wrapped := inner(network)) is not None:
         network = wrapped
     return network
@@ -67,13 +67,14 @@ def named_modules(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 @contextmanager
 def measuring_pass(wrapper: nn.Module, network: nn.Module, device: torch.device) -> Iterator[None]:
-    """For a forward pass and the gradients of its loss; ``wrapper`` holds ``network``, or is it."""
+    """The context for a forward pass and the gradients of its loss; ``wrapper`` holds ``network``,
+    or is the network itself."""
     with ExitStack() as stack:
         stack.enter_context(undisturbed(network, device))
-        # Whoever measures may be evaluating: gradients are wanted all the same.
+        # The caller may be under no_grad; measuring needs gradients.
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        # Cached, a parametrized weight (spectral norm) is one tensor for the whole of the pass.
+        # With the cache, a parametrized weight (spectral norm) is one tensor during the whole pass.
         stack.enter_context(parametrize.cached())
         while (wrapped := inner(wrapper)) is not None:
             stack.enter_context(bypassed(wrapper, wrapped))
@@ -83,7 +84,8 @@ def measuring_pass(wrapper: nn.Module, network: nn.Module, device: torch.device)
 
 @contextmanager
 def bypassed(wrapper: nn.Module, wrapped: nn.Module) -> Iterator[None]:
-    """A call of ``wrapper`` is one of ``wrapped``: its own forward may talk to other processes."""
+    """Make a call of ``wrapper`` call ``wrapped`` directly, because the wrapper's own forward may
+    communicate with other processes."""
     before = dict(wrapper.__dict__)
     wrapper.__dict__["forward"] = wrapped.__call__
     try:
@@ -96,10 +98,10 @@ def bypassed(wrapper: nn.Module, wrapped: nn.Module) -> Iterator[None]:
 
 
 def refuse_lazy(network: nn.Module) -> None:
-    """A pass would give lazy layers their weights, which is for training to do.
+    """Refuse lazy layers: a measuring pass would create their weights, which only training may do.
 
     Raises:
-        ConfigError: for a layer that was never called and so has no weights.
+        ConfigError: if a layer was never called and so has no weights.
     """
     for path, module in named_modules(network):
         if any(is_lazy(p) for p in module._parameters.values() if p is not None):
@@ -111,10 +113,10 @@ def refuse_lazy(network: nn.Module) -> None:
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """A pass inside that fails says so in one sentence.
+    """Turns an error of the pass inside this context into one sentence.
 
     Raises:
-        ConfigError: for any error of the pass. Out of memory stays what it is.
+        ConfigError: for any error of the pass, except out of memory, which is raised unchanged.
     """
     try:
         yield
@@ -128,10 +130,10 @@ def one_sentence() -> Iterator[None]:
 
 
 def scalar_loss(loss: Any, weights: list[Tensor]) -> Tensor:
-    """The loss, if gradients can come of it.
+    """The loss, if it has gradients.
 
     Raises:
-        ConfigError: for anything but one real number that depends on the weights.
+        ConfigError: if it is not one real number that depends on the weights.
     """
     if not isinstance(loss, Tensor):
         raise ConfigError(f"the loss to measure is a {type(loss).__name__}, not a tensor")

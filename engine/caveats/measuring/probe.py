@@ -1,9 +1,8 @@
-"""Measures the layers of any nn.Module on a fixed set of rows; never changes what training does.
+"""Measures the layers of any nn.Module on a fixed set of rows, without changing its training.
 
 It takes the layer measures that docs/measurements.md defines: dead, dormant, saturated, delta,
-norms, distinct units. It knows nothing of runs, of time, or of how numbers are shown. The device
-reduces over rows (`caveats.measuring.reductions`); the host finishes the one number a unit that is
-left.
+norms, distinct units. The device reduces over rows (`caveats.measuring.reductions`); the host does
+the rest, with one number for each unit.
 """
 
 from __future__ import annotations
@@ -57,8 +56,8 @@ SILENT, SATURATED, DEAD, UNOBSERVED = (
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one pass saw. ``layers[name]`` is (layers,) float64, NaN where not observable;
-    ``states[layer]`` is (units,) uint8, codes as in `caveats.measures.UNIT_STATES`."""
+    """The result of one pass. ``layers[name]`` is (layers,) float64, NaN where not observable;
+    ``states[layer]`` is (units,) uint8, with the codes of `caveats.measures.UNIT_STATES`."""
 
     loss: float
     accuracy: float
@@ -79,10 +78,10 @@ class ForwardProbe:
 
         ForwardProbe(model, forward, batch).measure()
 
-    ``anatomy`` is what the first pass told of the layers, which stand in the order in which they
-    are called, each once; ``born_dead`` marks, by the layer's index, the units that the first
-    measurement found dead. ``labels`` name the modules Linear and Conv otherwise than by their
-    path, in the order in which they were registered. A network in torch.compile, DataParallel or
+    ``anatomy`` holds what the first pass showed of the layers, each once, in the order of their
+    calls. ``born_dead`` marks, by layer index, the units that the first measurement found dead.
+    ``labels`` are names for the Linear and Conv modules, in the order in which they were
+    registered, used instead of their paths. A network in torch.compile, DataParallel or
     DistributedDataParallel is measured inside its wrapper.
     """
 
@@ -109,17 +108,17 @@ class ForwardProbe:
 
     @property
     def anatomy(self) -> Anatomy:
-        """What is known of the layers; the first time it takes a pass, and again when modules were
-        put in or taken out.
+        """What is known of the layers. The first access makes a pass, and so does the first access
+        after modules were added or removed.
 
         Raises:
-            ConfigError: as `caveats.measuring.anatomy.anatomy`.
+            ConfigError: as `caveats.measuring.anatomy.anatomy` does.
         """
         with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             return self._looked().anatomy
 
     def remember(self) -> None:
-        """Keep a copy of the weights, so that the next `measure` can tell how far a step moved."""
+        """Keep a copy of the weights, so that the next `measure` can compute the update."""
         # Reading a parametrized weight computes it, which may move buffers of its own.
         with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             blanks = (self._look or self._looked()).blanks
@@ -130,16 +129,16 @@ class ForwardProbe:
                     if (weight := present_weight(site)) is not None
                 }
 
-    # What is not finite is a finding here: numpy's warnings would only litter a terminal.
+    # Numbers that are not finite are results here; numpy's warnings would only fill a terminal.
     @np.errstate(all="ignore")
     def measure(self, silent: Sequence[Tensor] | None = None, deep: bool = False) -> Measurement:
         """Measure now, in one forward and one backward pass over the batch.
 
-        ``silent`` marks units, one bool tensor (units,) for each layer, that the training steps
-        have not seen firing. ``deep`` adds the spread, which costs more than all the rest.
+        ``silent`` marks the units that did not fire in training steps, one bool tensor (units,) for
+        each layer. ``deep`` adds the spread, which takes longer than all other measures.
 
         Raises:
-            ConfigError: where no layer takes part, the pass fails, or no gradient can come of it.
+            ConfigError: if no layer takes part, if the pass fails, or if the loss has no gradient.
         """
         with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             seen = self._looked()
@@ -168,7 +167,7 @@ class ForwardProbe:
         return Measurement(float(said[0]), float(said[1]), dict(table), states)
 
     def _looked(self) -> Look:
-        """What a traced pass told of the network as it is made now."""
+        """The result of a traced pass through the network with its present modules."""
         if self._look is None or self._look.structure != list(walk(self.network)):
             self._look = look(self.network, lambda: self._forward(self._batch), self.names)
             self._weights_before = None
@@ -182,7 +181,7 @@ class ForwardProbe:
     ) -> None:
         """‖W‖, ‖dLoss/dW‖, the size of delta, and ‖ΔW‖/‖W‖ since `remember`."""
         norms = Norms()
-        # The loss is a mean over rows: times the rows, delta is that of each row's own loss.
+        # The loss is a mean over rows; times their number, delta is that of each row's loss.
         for index, site in enumerate(sites):
             norms.want("weight_norm", index, site.weight)
             norms.want("grad_norm", index, site.gradient(grads))
@@ -207,7 +206,7 @@ class ForwardProbe:
     def _rows_of_weights(
         self, sites: list[Site], grads: dict[Tensor, Tensor], table: Columns
     ) -> None:
-        """What compares the units of a layer by their rows: distinct, sign coherence."""
+        """The measures that compare a layer's units by their rows: distinct, sign coherence."""
         groups = stacked([site.rows for site in sites])
         prints = fetch([fingerprints(rows, self._multipliers) for _, rows in groups])
         for (indices, _), of_layers in zip(groups, prints, strict=True):
@@ -224,8 +223,8 @@ class ForwardProbe:
             table["sign_coherence"][indices] = coherence / moved.sum(1)
 
     def _activations(self, sites: list[Site], table: Columns) -> None:
-        """Fill in what leaves and what feeds each layer. What leaves one layer is mostly what
-        feeds the next: it is reduced once."""
+        """Fill in the measures of each layer's outputs and inputs. Mostly one layer's outputs are
+        the next one's inputs, and are reduced only once."""
         outs = [None if s.out is None else by_unit(s.out, s.axis) for s in sites]
         feeds = [None if s.x is None else by_unit(s.x, s.axis) for s in sites]
         own_rows = None
@@ -264,7 +263,7 @@ class ForwardProbe:
     def _slopes(
         self, sites: list[Site], table: Columns
     ) -> tuple[dict[int, NDArray[np.bool_]], dict[int, NDArray[np.bool_]]]:
-        """Fill in dead and saturated; returns for each observed layer which units, (units,)."""
+        """Fill in dead and saturated; returns which units are, (units,), by observed layer."""
         groups = slopes_by_group(sites)
         flat = fetch([flat_units(facts, pre) for _, facts, pre in groups])
         shares = [tail_share(facts, pre) for _, facts, pre in groups]
@@ -274,7 +273,7 @@ class ForwardProbe:
         for (indices, _, _), of_flat, share in zip(groups, flat, shares, strict=True):
             of_tail = of_flat & False if share is None else next(in_tail) >= SATURATED_ROWS
             for index, flat_now, in_tail_now in zip(indices, of_flat, of_tail, strict=True):
-                # A unit with gates is what the worst of them is.
+                # A unit with several gates has the state of the worst one.
                 dead[index] = dead[index] | flat_now if index in dead else flat_now
                 saturated[index] = (
                     saturated[index] | in_tail_now if index in saturated else in_tail_now
@@ -324,8 +323,8 @@ class ForwardProbe:
 class Probe(ForwardProbe):
     """Measures ``network`` on the fixed rows ``x`` (rows, ...), ``y`` (rows, ...).
 
-    ``loss_function(output, y)`` must be the mean of losses that belong to one row each. What takes
-    several inputs, or a loss over tokens, is a `ForwardProbe`.
+    ``loss_function(output, y)`` must be the mean of the losses of single rows. For a network with
+    several inputs, or a loss over tokens, use a `ForwardProbe`.
     """
 
     def __init__(
@@ -353,8 +352,8 @@ class Probe(ForwardProbe):
 
     @torch.no_grad()
     def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
-        """Units that are flat on every row of ``x`` (rows, ...), counted for each layer; (layers,),
-        NaN where not observable. One forward pass, ``chunk`` rows at a time."""
+        """The number of units of each layer that are flat on every row of ``x`` (rows, ...);
+        (layers,), NaN where not observable. One forward pass, ``chunk`` rows at a time."""
         flat: dict[int, Tensor] = {}
         layers = 0
         with measuring_pass(self._wrapper, self.network, device_of(self.network)):
@@ -382,7 +381,7 @@ def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
 
 
 def present_weight(site: Site) -> Tensor | None:
-    """The weight of a layer as it is now, (units, ...); None for one that each pass computes."""
+    """The present weight of a layer, (units, ...); None for a weight that each pass computes."""
     if site.module is not None:
         return site.orient(site.module.weight)  # type: ignore[arg-type]
     parameters = all(isinstance(weight, nn.Parameter) for weight in site.weights)
@@ -400,9 +399,9 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
 
 
 def hit_rate(output: object, y: Tensor) -> Tensor:
-    """Share of rows whose largest output is their class, NaN where y holds no classes of it.
-    Classes stand along dimension 1, as torch's cross_entropy has them, or along the last. The
-    answer is on y's device: `fetch` takes no tensors of two devices."""
+    """The share of rows whose largest output is their class; NaN if y does not hold classes. The
+    classes are along dimension 1, as in torch's cross_entropy, or along the last. The result is on
+    y's device, because `fetch` does not accept tensors of two devices."""
     if isinstance(output, Tensor) and not y.is_floating_point() and output.ndim == y.ndim + 1:
         for dim in (1, -1):
             if output.shape[:dim] + output.shape[dim:][1:] == y.shape:

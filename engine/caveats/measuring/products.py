@@ -1,5 +1,5 @@
-"""How the functions that multiply by weights are called: which argument is the weight, and along
-which dimensions its units and those of the result stand."""
+"""The functions that multiply by weights: which argument is the weight, and in which dimension its
+units and those of the result are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PRODUCTS", "Product"]
 
 
 class Product(NamedTuple):
-    """One product of data ``x`` with a weight; ``axis`` and ``orient`` as in a site."""
+    """One product of data ``x`` with a weight; ``axis`` and ``orient`` are those of a site."""
 
     kind: Kind
     x: Tensor
@@ -28,7 +28,7 @@ class Product(NamedTuple):
 
     @property
     def fan_in(self) -> int:
-        """The inputs that one unit adds up: of an embedding the one row that it looks up."""
+        """The number of inputs that one unit adds up; of an embedding 1, the row it looks up."""
         if self.kind == "embedding":
             return 1
         return math.prod(self.orient(self.weight).shape[1:])

@@ -1,7 +1,4 @@
-"""Takes the readings of the costly instrument: the sharpness.
-
-It knows neither cadence nor history: whoever measures says when.
-"""
+"""Takes readings of the sharpness, which is costly."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ class Readings:
         self._curved = True  # until torch says that it cannot differentiate twice
 
     def take(self, optimizer: Any) -> dict[str, float]:
-        """Sharpness, of the preconditioned Hessian for optimizers that precondition; NaN where it
+        """The sharpness, of the preconditioned Hessian for optimizers that precondition; NaN if it
         could not be measured."""
         parameters = [p for p in self._sharpness.network.parameters() if p.requires_grad]
         scale = preconditioner(optimizer, parameters)

@@ -1,6 +1,6 @@
-"""Which activation or normalization a module of torch is, or a function called by its name.
+"""Recognises the activations and normalizations among torch's modules and functions.
 
-It owns the two tables; `caveats.models.activations` owns the facts.
+The facts of each activation are in `caveats.models.activations`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _MAKERS: dict[str, Callable[..., nn.Module]] = {
 _PLAIN = {"prelu": "prelu", "sin": "sin", "exp": "exp"}
 _CLAMPS = ("clamp", "clip", "clamp_min")
 
-# An instance norm is a group norm of one channel a group.
+# An instance norm is a group norm with one channel in each group.
 NORMALIZERS: dict[str, Normalization] = {
     "batch_norm": "batch",
     "layer_norm": "layer",
@@ -66,8 +66,8 @@ NORMALIZERS: dict[str, Normalization] = {
     "rms_norm": "rms",
 }
 
-# Functions whose result still waits for an activation if an argument does: sums, scaling, moving
-# units and rows about, pooling.
+# If an argument of these functions still waits for an activation, so does the result: sums,
+# scaling, rearranging units and rows, pooling.
 PASSING = frozenset({
     "add", "radd", "iadd", "sub", "rsub", "isub", "neg", "div", "truediv", "rtruediv", "itruediv",
     "mul", "rmul", "imul", "multiply", "view", "reshape", "flatten", "unflatten", "permute",
@@ -86,7 +86,7 @@ DROPOUTS = frozenset({
     "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout",
     "feature_dropout",
 })  # fmt: skip
-# Functions that take what leaves a layer as it is: what they compute has other units.
+# Functions that use a layer's output without activation: their result has other units.
 CLOSING = frozenset({
     "matmul", "rmatmul", "mm", "bmm", "baddbmm", "addmm", "einsum", "softmax", "log_softmax",
     "cross_entropy", "nll_loss", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh",
@@ -95,10 +95,10 @@ CLOSING = frozenset({
 
 
 def activation_facts(module: nn.Module) -> Activation | None:
-    """What `caveats.models.activations` knows of a module, None for one that is no activation.
+    """The facts of a module from `caveats.models.activations`; None if it is not an activation.
 
-    The table speaks of each module as torch makes it by default; here its limits follow the
-    module's own settings.
+    The table has the limits of torch's default settings; here they follow the module's own
+    settings.
     """
     facts = _FACTS.get(type(module))
     if facts is None:
@@ -123,9 +123,9 @@ def activation_facts(module: nn.Module) -> Activation | None:
 def function_facts(
     name: str, rest: Sequence[Any], named: Mapping[str, Any]
 ) -> tuple[Activation, bool] | None:
-    """The facts of a function that torch calls ``name`` without underscores, and whether it writes
-    into its input; ``rest`` and ``named`` are its arguments but for the input. None for one that
-    is no activation."""
+    """The facts of a function that torch calls ``name`` (without underscores), and whether it
+    writes into its input; None if it is not an activation. ``rest`` and ``named`` are its arguments
+    except the input."""
     if name in _PLAIN:
         return ACTIVATIONS[_PLAIN[name]], False
     if name in _CLAMPS:
@@ -140,13 +140,13 @@ def function_facts(
 
 
 def passes(name: str) -> bool:
-    """Whether what waits for an activation still does after the function ``name``."""
+    """Whether a layer that waits for an activation still waits after the function ``name``."""
     return name in PASSING or name.startswith(POOLS)
 
 
 def made_by_hand(z: Tensor, out: Tensor) -> Activation | None:
-    """The activation that a product of z with a function of z is, judged by its values: z times
-    sigmoid(z) is SiLU, as z/2 times 1 + tanh(…) is GELU. None for one that the table lacks."""
+    """The activation that a product of z with a function of z computes, recognised by its values: z
+    times sigmoid(z) is SiLU, z/2 times 1 + tanh(…) is GELU. None if the table does not have it."""
     z, out = z.detach().float(), out.detach().float()
     if z.shape != out.shape:
         return None
@@ -165,7 +165,7 @@ _BY_VALUE: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
 
 
 def clamp_facts(min: Any = None, max: Any = None) -> Activation | None:
-    """A clamp between numbers is a ReLU, or a hard tanh with limits of its own."""
+    """The facts of a clamp between numbers: a ReLU, or a hard tanh with these limits."""
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         return None
     if min == 0 and max is None:

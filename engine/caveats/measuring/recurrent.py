@@ -1,8 +1,7 @@
-"""Recurrent layers step by step, from their definitions.
+"""Computes recurrent layers step by step, from their definitions.
 
 torch computes a whole sequence in one kernel, which shows neither the gates nor the gradient that
-comes back through time. The same values are computed here one step at a time, for a pass that is
-measured.
+comes back through time. For a measuring pass, this computes the same values one step at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from caveats.models.activations import ACTIVATIONS, Activation
 
 __all__ = ["GATES", "Steps", "gates_of_units", "run_level"]
 
-# How many rows of each weight a hidden unit has: one for each gate.
+# How many rows of each weight belong to a hidden unit: one for each gate.
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -27,8 +26,8 @@ _ACTIVATIONS = {"lstm": TANH, "gru": TANH, "rnn_tanh": TANH, "rnn_relu": ACTIVAT
 
 @dataclass(slots=True)
 class Steps:
-    """What one recurrent layer did: each h (batch, hidden) in the order of computing, and what
-    went into its activation and its gates."""
+    """The values of one recurrent layer: each h (batch, hidden) in the order of computation, and
+    the inputs of its activation and its gates."""
 
     facts: Activation
     hidden: list[Tensor] = field(default_factory=list)
@@ -88,8 +87,8 @@ def run_level(
     biases: Sequence[Tensor],
     backward: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...], Steps]:
-    """One direction of one level over a sequence x (steps, batch, features): its outputs
-    (steps, batch, hidden), the last state, and what it did."""
+    """Run one direction of one level over a sequence x (steps, batch, features). Returns its
+    outputs (steps, batch, hidden), the last state, and the `Steps`."""
     steps = Steps(_ACTIVATIONS[kind])
     into, across = weights
     bias, back = biases if biases else (None, None)
@@ -103,5 +102,5 @@ def run_level(
 
 
 def gates_of_units(hidden: int, weight: Tensor) -> Tensor:
-    """(gates · hidden, n), gate after gate, as (hidden, gates · n): what belongs to each unit."""
+    """(gates · hidden, n), gate after gate, as (hidden, gates · n): one row for each unit."""
     return weight.reshape(-1, hidden, weight.shape[1]).transpose(0, 1).flatten(1)

@@ -1,8 +1,7 @@
-"""Reductions over the rows of a pass, for many layers in one kernel; what is left is one number a
-unit, small enough to be finished on the host.
+"""Reduces over the rows of a pass, for many layers in one kernel. One number for each unit is left,
+so the host can do the rest.
 
-It knows tensors and the limits of activations, nothing of hooks or records. Layers of one shape
-are stacked: on 8 layers of 64 units that takes a third of the time of one after another.
+Layers of the same shape are stacked: on 8 layers of 64 units that takes a third of the time.
 """
 
 from __future__ import annotations
@@ -47,9 +46,9 @@ def stacked(tensors: Sequence[Tensor | None]) -> list[Group]:
 
 
 def slopes_by_group(sites: Sequence[Site]) -> list[tuple[list[int], list[Activation], Tensor]]:
-    """What went into the activations, for the sites where that was observed:
+    """The inputs of the activations, for the sites where they were observed:
     [(indices, facts, (group, rows, units))]. A site with gates is in several groups, or several
-    times in one."""
+    times in one group."""
     owners: list[int] = []
     facts: list[Activation] = []
     pres: list[Tensor] = []
@@ -70,8 +69,8 @@ def slopes_by_group(sites: Sequence[Site]) -> list[tuple[list[int], list[Activat
 def flat_units(facts: Sequence[Activation], pre: Tensor) -> Tensor:
     """Which units have slope 0 on every row: pre (group, rows, units) -> (group, units) bool.
 
-    A NaN is not flat. The largest distance into the slope decides: an amax is fused and
-    vectorised where `all` over a comparison takes forty times as long.
+    A NaN is not flat. It computes the row that is farthest inside the sloped part: amax is fused
+    and vectorised, while `all` over a comparison takes forty times as long.
     """
     lows = [f.flat[0] for f in facts]
     highs = [f.flat[1] for f in facts]
@@ -88,8 +87,8 @@ def flat_units(facts: Sequence[Activation], pre: Tensor) -> Tensor:
 
 
 def tail_share(facts: Sequence[Activation], pre: Tensor) -> Tensor | None:
-    """Share of the rows on which the slope is below 5 % of its maximum: pre (group, rows, units)
-    -> (group, units); None where no activation of the group has such tails."""
+    """The share of the rows on which the slope is below 5 % of its maximum: pre (group, rows,
+    units) -> (group, units); None if no activation of the group has such tails."""
     if not any(f.can_saturate for f in facts):
         return None
     low = pre.new_tensor([f.tails[0] for f in facts])[:, None, None]
@@ -99,9 +98,9 @@ def tail_share(facts: Sequence[Activation], pre: Tensor) -> Tensor | None:
 
 
 def moments(values: Tensor) -> Tensor:
-    """Of each unit over the rows: values (group, rows, units) -> E a, Var a, E |a| as
-    (3, group, units). The variance is that of the centred values, as E a² - (E a)² would drown in
-    rounding for a layer that hardly varies."""
+    """Moments of each unit over the rows: values (group, rows, units) -> E a, Var a, E |a| as
+    (3, group, units). The variance uses centred values, because rounding would dominate
+    E a² - (E a)² for a layer that hardly varies."""
     if values.dtype.itemsize < 4:
         values = values.float()
     mean = values.mean(1)
@@ -112,10 +111,11 @@ def moments(values: Tensor) -> Tensor:
 def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) -> Tensor:
     """One int64 for each row: rows (group, units, n) -> (group, units).
 
-    Equal rows have equal fingerprints, since integers add up the same in any order; two that
-    differ anywhere meet with a chance of at most 2^-32. ``cache`` keeps the multipliers.
+    Equal rows have equal fingerprints, because integer sums do not depend on the order. Different
+    rows have equal fingerprints with a probability of at most 2^-32. ``cache`` keeps the
+    multipliers.
     """
-    # Adding 0 makes -0.0 the 0.0 that it equals.
+    # Adding 0 turns -0.0 into 0.0.
     bits = (rows + 0.0).view(torch.int32 if rows.dtype.itemsize >= 4 else torch.int16)
     key = bits.shape[-1], rows.device
     if key not in cache:
@@ -126,8 +126,8 @@ def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) ->
 
 
 def fetch(tensors: Sequence[Tensor]) -> list[NDArray[Any]]:
-    """The tensors as arrays on the host. From a GPU they cross as one for each dtype: one wait,
-    not one for each tensor."""
+    """The tensors as arrays on the host. From a GPU all tensors of one dtype are copied as one, so
+    there is one wait for each dtype, not for each tensor."""
     # numpy has no bfloat16.
     tensors = [t.float() if t.is_floating_point() and t.dtype.itemsize < 4 else t for t in tensors]
     if all(tensor.device.type == "cpu" for tensor in tensors):

@@ -1,6 +1,6 @@
-"""Takes torch's recurrent layers apart for a trace: a layer for each level and direction.
+"""Splits torch's recurrent layers into one layer for each level and direction, for a trace.
 
-It knows how torch calls them; `caveats.measuring.recurrent` computes the steps.
+`caveats.measuring.recurrent` computes the steps.
 """
 
 from __future__ import annotations

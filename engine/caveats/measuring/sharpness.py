@@ -1,7 +1,7 @@
 """Sharpness: the largest eigenvalue of the Hessian of the loss, by a few steps of Lanczos.
 
-Hessian-vector products come from differentiating the gradient once more; the Hessian is never
-formed. A measurement depends on the network alone: nothing is kept from one to the next.
+Hessian-vector products come from differentiating the gradient again; the Hessian itself is never
+computed. Nothing is kept from one measurement to the next.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ __all__ = ["Sharpness", "preconditioner"]
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
-# Hessian-vector products a measurement. The gradient lies mostly along the sharpest directions:
-# started from it, five are within 1 % of sixty (seven set-ups, after 10, 200 and 600 steps).
+# Hessian-vector products in a measurement. The gradient lies mostly along the sharpest directions:
+# starting from it, five products come within 1 % of sixty (seven set-ups, after 10, 200 and 600
+# steps).
 PRODUCTS = 5
-RANDOM = 0.1  # of the start is random, so that no direction is left out
-ROUNDING = 1e-6  # what is left of a vector of length 1 where the directions have run out
+RANDOM = 0.1  # share of the start that is random, so that no direction is left out
+ROUNDING = 1e-6  # less than this left of a unit vector: no directions remain
 
 
 class Sharpness:
@@ -37,9 +38,9 @@ class Sharpness:
         self.x, self.y = x, y
 
     def measure(self, scale: Sequence[Tensor] | None = None) -> float:
-        """λ_max of D H D, H the Hessian over all parameters and D = diag(``scale``), one tensor
-        for each parameter that trains; of H itself without one. NaN where the loss, its gradient or
-        a product is not finite."""
+        """λ_max of D H D, where H is the Hessian over all parameters and D = diag(``scale``), one
+        tensor for each trained parameter; without ``scale``, λ_max of H. NaN if the loss, its
+        gradient or a product is not finite."""
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         with undisturbed(self.network, self.x.device), torch.enable_grad():
             loss = self.loss_function(self.network(self.x), self.y)
@@ -71,8 +72,8 @@ class Sharpness:
 
 
 def largest_eigenvalue(product: Callable[[Tensor], Tensor], start: Tensor) -> float:
-    """The largest eigenvalue of the symmetric matrix behind ``product``, seen from the ``start``
-    (n,) and what `PRODUCTS` products make of it; NaN if one is not finite."""
+    """The largest eigenvalue of the symmetric matrix that ``product`` multiplies by, estimated from
+    ``start`` (n,) with `PRODUCTS` products; NaN if one is not finite."""
     random = torch.randn(
         len(start), generator=torch.Generator().manual_seed(0), dtype=start.dtype
     ).to(start.device)
@@ -109,8 +110,8 @@ def flat(tensors: Sequence[Tensor]) -> Tensor:
 
 
 def preconditioner(optimizer: Any, parameters: Sequence[Tensor]) -> list[Tensor] | None:
-    """D = v^-¼ such that D H D has the eigenvalues of the Hessian that Adam or RMSprop sees, one
-    tensor a parameter; None for an optimizer that divides by nothing or has made no step."""
+    """D = v^-¼, one tensor for each parameter: D H D has the eigenvalues of the Hessian that Adam
+    or RMSprop sees. None for an optimizer that does not divide, or has made no step."""
     found = []
     for group in optimizer.param_groups:
         eps, betas, alpha = group.get("eps", 0.0), group.get("betas"), group.get("alpha")

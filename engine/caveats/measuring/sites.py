@@ -1,6 +1,6 @@
-"""One call of one layer: its weights and every tensor of the pass that the measures are made of.
+"""One call of one layer: its weights, and every tensor of the pass that the measures need.
 
-`caveats.measuring.capture` and `caveats.measuring.tracing` fill sites in, the probe reads them.
+`caveats.measuring.capture` and `caveats.measuring.tracing` fill sites in; the probe reads them.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ NOTHING = torch.empty(0)
 
 @dataclass(slots=True, eq=False)
 class Site:
-    """One call of one layer during a pass, or all calls of it (`merged`).
+    """One call of one layer during a pass, or all its calls (`merged`).
 
-    ``weights`` and ``biases`` are the tensors that the pass used; `weight` is all of it as one
-    (units, ...) tensor, each weight put in that order by ``orient``. Units stand along dimension
-    ``axis`` (from the end) of x, z, pre and out, which are detached and keep the pass's own shapes:
-    `by_unit` makes them (rows, units). ``facts`` belong to the activation that followed, ``pre``
-    and ``out`` are what went into it and what came out; None where none was seen, or where they
-    were overwritten later in the pass. ``gates`` are further activations of the same units, as a
-    recurrent layer has. ``deltas`` holds dLoss/dz, None before the backward pass, of a recurrent
-    layer one for each step. ``module`` is the one whose weight this is, if it is a torch layer of
-    one weight; ``calls`` are those that `merged` joined.
+    ``weights`` and ``biases`` are the tensors that the pass used; `weight` joins the weights to one
+    (units, ...) tensor, after ``orient`` has put each into that order. Units are along dimension
+    ``axis`` (from the end) of x, z, pre and out, which are detached and keep the shapes of the
+    pass: `by_unit` makes them (rows, units). ``facts`` are those of the activation that followed,
+    ``pre`` and ``out`` its input and output; None if there was none, or if they were overwritten
+    later in the pass. ``gates`` are further activations of the same units, as in a recurrent layer.
+    ``deltas`` holds dLoss/dz (one for each step of a recurrent layer), None before the backward
+    pass. ``module`` is the torch layer whose one weight this is, if there is one; ``calls`` are the
+    calls that `merged` joined.
 
-    The other fields are what `caveats.facts.LayerFacts` says of a layer; ``reason`` says why the
-    activation is not observable. ``by_hooks`` tells that hooks alone see what is told here.
+    The other fields are those of `caveats.facts.LayerFacts`; ``reason`` says why the activation is
+    not observable. ``by_hooks`` says that hooks alone see everything that this site holds.
     """
 
     name: str
@@ -73,7 +73,7 @@ class Site:
 
     @property
     def weight(self) -> Tensor:
-        """(units, ...), all weights of a unit in one row where there are several."""
+        """(units, ...); if there are several weights, all those of a unit in one row."""
         return joined(self.weights, self.orient)
 
     @property
@@ -87,16 +87,16 @@ class Site:
         return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def gradient(self, grads: Mapping[Tensor, Tensor]) -> Tensor | None:
-        """dLoss/dW as `weight`, None where there is none."""
+        """dLoss/dW in the shape of `weight`; None if there is none."""
         if any(list(map(id, call.weights)) != list(map(id, self.weights)) for call in self.calls):
-            return None  # weights computed anew for each call: no one tensor has the gradient
+            return None  # each call computed new weights: no single tensor has the gradient
         found = [grads[w] for w in self.weights if w in grads]
         whole = found and len(found) == len(self.weights)
         return joined(found, self.orient) if whole else None
 
     @property
     def delta(self) -> Tensor | None:
-        """dLoss/dz, None where no gradient arrived; what the loss does not depend on has 0."""
+        """dLoss/dz, None if no gradient arrived; 0 where the loss does not depend on z."""
         if len(self.deltas) == 1:
             return self.deltas[0]
         if self.calls:
@@ -127,8 +127,8 @@ def by_unit(tensor: Tensor, axis: int) -> Tensor:
 
 
 def merged(sites: Sequence[Site]) -> list[Site]:
-    """One site for each layer, in the order of the first calls. Rows of several calls (a layer
-    used twice, a cell at every step) lie one below the other."""
+    """One site for each layer, in the order of the first calls. The rows of several calls (a layer
+    used twice, a cell at every step) are stacked."""
     by_name: dict[str, list[Site]] = {}
     for site in sites:
         by_name.setdefault(site.name, []).append(site)
@@ -164,6 +164,6 @@ def together(calls: Sequence[Site]) -> Site:
 
 
 def below(calls: Sequence[Site], tensors: Sequence[Tensor | None]) -> Tensor | None:
-    """(rows, units) of all calls; None where one is missing."""
+    """(rows, units) of all calls; None if one is missing."""
     known = [by_unit(t, c.axis) for c, t in zip(calls, tensors, strict=True) if t is not None]
     return torch.cat(known) if len(known) == len(calls) else None

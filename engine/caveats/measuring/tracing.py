@@ -1,9 +1,9 @@
 """Watches one pass through any network by the torch functions that it calls.
 
-Where `caveats.measuring.capture` sees modules alone, this sees F.relu, ``x @ self.weight``, the
-projections of an attention and the steps of an LSTM too, and follows each tensor from the layer
-that computed it to the activation. It was measured to add 50 µs to each function that is called,
-and dropout is off inside.
+`caveats.measuring.capture` sees only modules. This also sees F.relu, ``x @ self.weight``, the
+projections of an attention and the steps of an LSTM, and follows each tensor from the layer that
+computed it to the activation. It adds 50 µs to each function that is called (measured), and dropout
+is off inside.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ from caveats.models.isolation import same_attributes, walk
 
 __all__ = ["Trace", "traced"]
 
-# Torch's modules of one weight: called, they give their layer its name.
+# Torch's modules with one weight: when called, they give their layer its name.
 SINGLE = (*LAYERS, nn.modules.conv._ConvTransposeNd, nn.Embedding, nn.EmbeddingBag)
 
 
 class Trace(TorchFunctionMode):
-    """Fills ``sites`` in during one pass, and then says in ``unobserved`` which parameters with
-    more than one dimension belong to none of them, each with the reason. See `traced`."""
+    """Fills ``sites`` in during one pass. After it, ``unobserved`` holds the parameters with more
+    than one dimension that belong to no site, each with the reason. See `traced`."""
 
     def __init__(self, network: nn.Module, labels: Mapping[Any, str], deltas: bool) -> None:
         super().__init__()
@@ -65,14 +65,14 @@ class Trace(TorchFunctionMode):
         self.lineage = Lineage()
         self._calling: list[nn.Module] = []
         self._attending = 0
-        self._muted = 0  # inside an activation module: what it calls is its own affair
+        self._muted = 0  # inside an activation module: ignore the functions that it calls
         self._watching = True
         self._returned = False
         self._settled: set[Site] = set()
         self._fed_on: set[Site] = set()
         self._versions: dict[Site, tuple[Tensor, int, Tensor, int]] = {}
 
-    # What torch calls for each function, with this mode off inside.
+    # The method that handles each function; this mode is off inside.
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self._muted or not self._watching:
@@ -100,7 +100,7 @@ class Trace(TorchFunctionMode):
     def _activated(
         self, node: Node, facts: Activation, pre: Tensor, out: Tensor, by_module: bool = False
     ) -> None:
-        """``facts`` turned ``pre``, at ``node``, into ``out``: whose activation is it?"""
+        """Find the layer of an activation: ``facts`` turned ``pre``, at ``node``, into ``out``."""
         acted = set(node.acted)
         for site, normalization in node.waiting.items():
             if site in self._settled:
@@ -124,7 +124,7 @@ class Trace(TorchFunctionMode):
         self._versions[site] = pre, pre._version, out, out._version
 
     def _stays_linear(self, tensors: Iterable[Any]) -> None:
-        """What reaches ``tensors`` without an activation is used as it is."""
+        """Mark layers whose outputs reach ``tensors`` without an activation as linear."""
         for tensor in tensors:
             node = self.lineage.of(tensor)
             if node is None:
@@ -182,7 +182,7 @@ class Trace(TorchFunctionMode):
         return True
 
     def _caller(self, weight: Tensor) -> nn.Module | None:
-        """The module in whose call this is, if the weight is its one weight."""
+        """The module whose call is running, if the weight is its only weight."""
         module = self._calling[-1] if self._calling else None
         if isinstance(module, SINGLE) and module.weight is weight:
             return module
@@ -214,7 +214,7 @@ class Trace(TorchFunctionMode):
         return out
 
     def _dropout(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        """Off, whatever the arguments: a probe would drop other units at every look."""
+        """Dropout, switched off: otherwise every measurement would drop other units."""
         tensor = args[0] if args else kwargs["input"]
         share = float(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
         for node in self.nodes([tensor]):
@@ -234,7 +234,7 @@ class Trace(TorchFunctionMode):
         )
 
     def _open(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        """Run a function of torch.nn.functional with the functions that it calls in sight."""
+        """Run a function of torch.nn.functional so that the functions that it calls are seen."""
         self._attending += 1
         try:
             with self:
@@ -256,7 +256,7 @@ class Trace(TorchFunctionMode):
             site.by_hooks = False
             if facts is None:
                 site.facts = site.pre = site.out = None
-                site.reason = "its activation is made by hand, as none that is known"
+                site.reason = "its activation is computed by hand, and is none that is known"
         self._stays_linear(operands)
         self.lineage.add([out], nodes, None, gated | a.acted | b.acted, bends=True)
         return out
@@ -285,13 +285,13 @@ class Trace(TorchFunctionMode):
             for site in waiting.keys() & self._fed_on:
                 del waiting[site]
             if len(nodes) == 2 and name in DIVIDING and inputs[1].shape[-1:] == (1,):
-                # Scaled by a function of its own mean, as an RMS norm made by hand is.
+                # Scaled by a function of its own mean: an RMS norm computed by hand.
                 own = nodes[1].acted & nodes[0].waiting.keys()
                 waiting.update({site: "rms" for site in own if waiting[site] == "none"})
         acted = set() if closing else {s for node in nodes for s in node.acted} - self._fed_on
         if not closing and not passes(name):
             for site in {site for node in nodes for site in node.waiting} - self._settled:
-                site.reason = f"what follows it, {name}, is no activation that is known"
+                site.reason = f"what follows it, {name}, is not a known activation"
                 acted.add(site)
         self.lineage.add(results, nodes, waiting, acted)
         if name in SUMS and len(nodes) == 2:
@@ -301,7 +301,7 @@ class Trace(TorchFunctionMode):
     def nodes(self, tensors: Iterable[Any]) -> list[Node]:
         return [node for tensor in tensors if (node := self.lineage.of(tensor)) is not None]
 
-    # What the modules' own hooks say.
+    # Called by hooks of the modules.
     def enter(self, module: nn.Module, args: Any) -> None:
         self._calling.append(module)
 
@@ -322,7 +322,7 @@ class Trace(TorchFunctionMode):
             return
         node = self.lineage.of(args[0])
         if self.sites and (node is None or self.sites[-1] not in node.waiting):
-            self.hooks_suffice &= not of_units(self.sites[-1], pre)  # hooks would take it for its
+            self.hooks_suffice &= not of_units(self.sites[-1], pre)  # else hooks go wrong
         if node is not None:
             self._activated(node, facts, pre.detach(), out, by_module=True)
 
@@ -333,7 +333,7 @@ class Trace(TorchFunctionMode):
                 self.lineage.add([tensor], [])
 
     def leave_network(self, module: nn.Module, args: Any, output: Any) -> None:
-        """The network's result is known: what the loss then does is no part of the network."""
+        """Note the network's result: what the loss computes after it is not part of the network."""
         self._watching, self._returned = False, True
         results = tensors_in(output)
         last = self.sites[-1] if self.sites else None
@@ -347,14 +347,14 @@ class Trace(TorchFunctionMode):
             self._fed_on = fed_on
 
     def finish(self) -> None:
-        """Once the pass is over: what was overwritten, and what nobody saw."""
+        """After the pass: find what was overwritten and what was not observed."""
         if not self._returned and self.sites:
             self.sites[-1].output = True
         for site, (pre, pre_version, out, out_version) in self._versions.items():
-            # Overwritten since, as by `h = gelu(z); h += x`: no longer what it was.
+            # Overwritten later, as by `h = gelu(z); h += x`: it cannot be used.
             if pre._version != pre_version:
                 site.facts, site.pre = None, None
-                site.reason = "what went into its activation was overwritten"
+                site.reason = "the input of its activation was overwritten"
             if out._version != out_version:
                 site.out = None
         seen = {id(w) for site in self.sites for w in site.weights}
@@ -373,7 +373,7 @@ class Trace(TorchFunctionMode):
                 )
         for site in self.sites:
             if site.facts is None:
-                site.reason = site.reason or "nothing was seen that uses its output"
+                site.reason = site.reason or "no function that uses its output was observed"
 
     _HANDLERS: ClassVar[dict[str, Callable[..., Any]]] = {
         **dict.fromkeys(PRODUCTS, _product),
@@ -391,8 +391,8 @@ class Trace(TorchFunctionMode):
 def traced(
     network: nn.Module, labels: Mapping[Any, str], *, deltas: bool = True
 ) -> Iterator[Trace]:
-    """Watch one pass of ``network``; yields the trace, whose sites are complete at the end.
-    ``labels`` are names of modules to be used in place of their paths."""
+    """Watch one pass of ``network``; yields the trace, whose sites are complete when the pass is
+    over. ``labels`` are names for modules, used instead of their paths."""
     trace = Trace(network, labels, deltas)
     with ExitStack() as stack:
         stack.enter_context(same_attributes(network))
@@ -415,7 +415,7 @@ def traced(
                 ]
             for hook in hooks:
                 stack.callback(hook.remove)
-        if "torch._dynamo" in sys.modules:  # compiled code shows no functions
+        if "torch._dynamo" in sys.modules:  # compiled code does not show its functions
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         stack.enter_context(trace)
         yield trace
@@ -427,7 +427,7 @@ def composed(product: Product, view: Callable[[Tensor], Tensor]) -> Callable[[Te
 
 
 def tensors_of(values: Iterable[Any]) -> list[Tensor]:
-    """The tensors among arguments or results, lists and tuples opened once."""
+    """The tensors among arguments or results, also those in lists and tuples (one level deep)."""
     found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
@@ -439,7 +439,7 @@ def tensors_of(values: Iterable[Any]) -> list[Tensor]:
 
 @cache
 def opened(function: Any) -> Any:
-    """``function`` without its question whether a mode wants to handle it as a whole."""
+    """``function`` without its check whether a mode handles it as a whole."""
     names = {**function.__globals__, "has_torch_function": lambda tensors: False}
     copy = types.FunctionType(function.__code__, names, function.__name__, function.__defaults__)
     copy.__kwdefaults__ = function.__kwdefaults__

@@ -1,5 +1,5 @@
-"""Which tensors of a pass are weights: parameters, buffers, and all that is computed from them
-alone. It also tells where in the network a weight lives."""
+"""Tells which tensors of a pass are weights (parameters, buffers, and tensors computed only from
+these), and which module a weight belongs to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Weights:
     """The weights of one network during one pass."""
 
     def __init__(self, network: nn.Module) -> None:
-        # The tensor itself is kept, so that no other takes its id.
+        # The tensor itself is kept, so that no other tensor can get its id.
         self._made: dict[int, tuple[Tensor, nn.Parameter | None]] = {}
         self._owners: dict[int, Owner] = {}
         self.used_by: dict[int, str] = {}
@@ -53,7 +53,8 @@ class Weights:
         return self._owners[id(parameter)]
 
     def derive(self, results: Iterable[Tensor], inputs: Iterable[Tensor]) -> None:
-        """Note ``results`` as weights: they were computed from the weights ``inputs`` alone."""
+        """Note ``results`` as weights, because they were computed only from the weights
+        ``inputs``."""
         sources = (self.parameter(tensor) for tensor in inputs)
         source = next((p for p in sources if p is not None), None)
         for result in results:
@@ -66,8 +67,8 @@ class Weights:
                 self.used_by.setdefault(id(parameter), function)
 
     def origin(self, weight: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """The parameter that ``weight`` is a view of, and what makes that view of any tensor like
-        the parameter; the weight itself where it is no view."""
+        """The parameter that ``weight`` is a view of, and a function that makes the same view of
+        any tensor like the parameter; the weight itself if it is not a view."""
         base = weight._base
         if weight in self and isinstance(weight, nn.Parameter):
             return weight, keep

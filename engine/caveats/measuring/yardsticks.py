@@ -1,7 +1,5 @@
-"""What a loss is measured against: the best constant, and what kernel regression makes of the data.
-
-It knows rows and targets only, no network: where training starts from, and how far it can be
-expected to get.
+"""The yardsticks for a loss: that of the best constant, where training starts, and that of kernel
+regression, which shows how far training can be expected to get.
 """
 
 from __future__ import annotations
@@ -17,15 +15,15 @@ from torch.nn import functional
 __all__ = ["Reach", "constant_loss", "kernel_reach"]
 
 ROWS = 256
-# The kindest combination counts: the kernel's width over the median distance of two rows, the
-# ridge, and how far scores are stretched before they are read as log odds.
+# All combinations are tried and the best counts: the kernel's width over the median distance of two
+# rows, the ridge, and the factor by which scores are multiplied before they are read as log odds.
 WIDTHS = (0.1, 0.3, 1.0)
 RIDGES = (1e-3, 1e-2, 0.1, 1.0)
 STRETCHES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 class Reach(NamedTuple):
-    """How far kernel regression gets: its loss, and the share of rows whose class it guesses, NaN
+    """The result of kernel regression: its loss, and the share of rows whose class it predicts, NaN
     for numbers."""
 
     loss: float
@@ -46,18 +44,18 @@ def constant_loss(y: Tensor, loss: str) -> float:
 
 
 def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
-    """What comes of guessing each row from all others by kernel ridge regression.
+    """Predicts each row from all others by kernel ridge regression.
 
-    Where classes overlap or targets are noisy no network that generalizes gets far below it, and
-    one that gets there has nothing wrong with it. Leaving a row out needs no second fit: with
-    A = K + ridge·I the guess is t_i - (A⁻¹t)_i / (A⁻¹)_ii (Rasmussen & Williams 2006, eq. 5.12).
-    The kernel is exp(-|x - x'|²/2w²) on features scaled to deviation 1, whatever the network is
-    fed. At most 256 rows, always the same ones, which bounds the cost.
+    If classes overlap or targets are noisy, no network that generalizes gets far below this loss,
+    and a network that reaches it is not broken. Leaving a row out needs no second fit: with
+    A = K + ridge·I the prediction is t_i - (A⁻¹t)_i / (A⁻¹)_ii (Rasmussen & Williams 2006, eq.
+    5.12). The kernel is exp(-|x - x'|²/2w²) on features scaled to deviation 1, whatever the
+    network's inputs are. It uses at most 256 rows, always the same ones, to limit the cost.
 
     Args:
         x: (rows, features).
         y: (rows,) classes, or (rows, targets) numbers.
-        loss: what `training.loss` says; numbers are always judged by mse.
+        loss: the value of `training.loss`; for numbers mse is always used.
     """
     numbers = y.is_floating_point()
     chosen = np.random.Generator(np.random.PCG64(0)).permutation(len(x))[:ROWS]
@@ -79,7 +77,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
         for ridge in RIDGES:
             root = torch.linalg.cholesky(kernel + ridge * torch.eye(len(x), dtype=x.dtype))
             inverse = torch.cholesky_inverse(root)
-            off = inverse @ (told - mean) / inverse.diagonal()[:, None]  # target less guess
+            off = inverse @ (told - mean) / inverse.diagonal()[:, None]  # target minus prediction
             scores = told - mean - off
             right = nan if numbers else float((scores + mean).argmax(1).eq(y).double().mean())
             if numbers or loss == "mse":
