@@ -1,4 +1,4 @@
-"""`benchmarks` is no part of the installed package: its tests import it from the repository."""
+"""`benchmarks` is not part of the installed package: its tests import it from the repository."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a label says of a step, where the outcome of every training is made up."""
+"""What a label says about the step; the outcome of every training is made up."""
 
 import math
 from types import SimpleNamespace
@@ -19,8 +19,8 @@ def outcome(gain):
 
 
 class MadeUp:
-    """Trains nothing: references get .9, the sound network what ``sound`` says of its learning
-    rate, and nothing that changes the network as it is helps."""
+    """Trains nothing: references get .9, the sound network gets what ``sound`` gives for its
+    learning rate, and no change of the run's own network helps."""
 
     def __init__(self, sound):
         self.sound = sound

@@ -25,7 +25,7 @@ EPOCHS = 30
 
 
 def series(accuracies=None, losses=None, **changes):
-    """A sound training: accuracy rises from .50 to .95, loss falls, and all else is in order."""
+    """A sound training: accuracy rises from .50 to .95, loss falls, and all else is normal."""
     sound = {
         "finite": True, "zeros": 0.3, "grad_norm": [0.5, 1.0], "grad_size": [1e-3, 1e-3],
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a network of the second generator is called, with outcomes that are made up."""
+"""How a network of the second generator is labelled, with outcomes that are made up."""
 
 import math
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ def outcome(gain, accuracy=math.nan):
 
 
 class MadeUp:
-    """Trains nothing: references get .8, other networks what ``reached`` says of their config."""
+    """Trains nothing: references get .8, other networks what ``reached`` gives for their config."""
 
     def __init__(self, reached):
         self.reached = reached

@@ -1,5 +1,5 @@
-"""The layer measures of a multilayer perceptron once more, by hand in float64 numpy: forward,
-backward and definitions. It shares no code with the engine, and knows no torch."""
+"""Computes the layer measures of a multilayer perceptron in float64 numpy: forward, backward and
+definitions. It shares no code with the engine and does not use torch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LARGEST_SLOPE = {"tanh": 1.0, "sigmoid": 0.25}
 
 @dataclass
 class Seen:
-    """One entry a layer, the output layer last."""
+    """One entry for each layer, the output layer last."""
 
     loss: float
     dead: list[int]

@@ -1,4 +1,4 @@
-"""When a run is measured: at steps that its length alone decides, and what listening counts."""
+"""When a run is measured: at steps that depend only on its length; and what listening counts."""
 
 from __future__ import annotations
 

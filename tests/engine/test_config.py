@@ -1,4 +1,4 @@
-"""The configuration: TOML both ways, changes, and one sentence for whatever is wrong with it."""
+"""The configuration: reading and writing TOML, changes, and one sentence for every fault."""
 
 from __future__ import annotations
 

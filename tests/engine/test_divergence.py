@@ -1,5 +1,5 @@
-"""A run that breaks stops, keeps what it has, and names the first number that broke: each against
-an overflow made by hand."""
+"""A run that diverges stops, keeps its records, and names the first number that overflowed; the
+overflows are made by hand."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_weights_that_an_update_broke_are_named_last_layer_first(layer: int) -> 
 
 
 def test_an_update_that_overflows_is_found_at_the_next_step() -> None:
-    """One output unit gets a gradient whose step is beyond float32; nothing before it breaks."""
+    """One output unit gets a gradient whose step is beyond float32; nothing else overflows."""
     run = run_of(**{"training.loss": "mse"})
     before = linears(run.trainer.network)[0].weight.detach().clone()
     run.change(run.config.changed({"optimizer.lr": 1e38}))

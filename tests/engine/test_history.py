@@ -1,5 +1,5 @@
-"""The history: bounded whatever is appended, its newest half whole, its extremes kept, and never
-torn for a reader."""
+"""The history is bounded, keeps its newest half and its extremes, and never shows a reader half of
+a record."""
 
 from __future__ import annotations
 

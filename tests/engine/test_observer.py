@@ -1,4 +1,4 @@
-"""Anybody's network, optimizer and loop can be watched: no config, no trainer of ours."""
+"""A user's own network, optimizer and loop can be watched, without a config or our trainer."""
 
 from __future__ import annotations
 

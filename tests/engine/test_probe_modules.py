@@ -1,4 +1,4 @@
-"""The probe on modules that are no plain perceptron, against torch.autograd by hand."""
+"""The probe on modules other than plain perceptrons, compared with torch.autograd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON document of a run, against the network itself and strict JSON."""
+"""The JSON document of a run, compared with the network itself; it is strict JSON."""
 
 from __future__ import annotations
 

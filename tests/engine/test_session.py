@@ -1,4 +1,4 @@
-"""The worker thread: what each command does, and that nothing which fails in it ends it."""
+"""The worker thread: what each command does, and that no failure ends the thread."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def alone(config: RunConfig, steps: int) -> list[bytes]:
 
 
 def until_step(session: Session, step: int) -> None:
-    """Wait, without a clock, until the worker has made ``step`` steps: it answers between two."""
+    """Wait, without a clock, until the worker has made ``step`` steps: ask it between two steps."""
     while session.run is None or session.run.step < step:
         assert session.settled()
         assert session.status.state == "running"
@@ -68,7 +68,7 @@ def test_opens_paused_at_step_0_with_that_step_measured(session: Session) -> Non
 
 
 def test_two_presses_in_quick_succession_undo_one_another(session: Session) -> None:
-    """Whoever presses cannot know yet what the first press led to: the worker decides."""
+    """The second press comes before the effect of the first is visible, so the worker decides."""
     gate = threading.Event()
     session.play()
     session.ask(lambda run: gate.wait(), lambda answer: None)  # the worker is in a long step

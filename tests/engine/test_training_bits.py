@@ -1,4 +1,5 @@
-"""Training to the bit: what must not change a run does not, and what continues one continues it."""
+"""Bit-exact training: measuring and other runs do not change a run, and a saved run continues
+exactly."""
 
 from __future__ import annotations
 

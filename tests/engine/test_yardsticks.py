@@ -1,4 +1,4 @@
-"""What a loss is measured against: closed forms, and leave-one-out done the long way in NumPy."""
+"""The yardsticks, compared with closed forms and with leave-one-out fits in NumPy."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def refitted(x: Floats, t: Floats) -> float:
-    """Mean squared error of kernel ridge regression, fitted anew without each row in turn."""
+    """Mean squared error of kernel ridge regression, fitted again without each row in turn."""
     x = (x - x.mean(0)) / x.std(0)
     apart = np.sqrt(((x[:, None] - x[None]) ** 2).sum(-1))
     middle = float(torch.from_numpy(apart).median())
@@ -61,7 +61,7 @@ def test_targets_that_are_pure_noise_cannot_be_learnt() -> None:
 
 
 def test_labels_that_are_flipped_at_random_bound_the_accuracy() -> None:
-    """Nobody guesses the flipped ones: a fifth is wrong, give or take what chance flips."""
+    """The flipped labels cannot be predicted: about a fifth is wrong."""
     rng = np.random.default_rng(0)
     x = torch.tensor(rng.uniform(-1, 1, (400, 2)))
     flipped = rng.random(400) < 0.2
@@ -98,7 +98,7 @@ def test_rows_that_are_all_alike_tell_nothing(rows: int) -> None:
 def test_a_network_that_stopped_at_the_noise_of_its_data_has_nothing_wrong_with_it(
     settings: dict[str, object],
 ) -> None:
-    """Before, such a run stood far from loss 0 for ever, and was called slow."""
+    """Measured against a loss of 0, such a run would always be called slow."""
     common = {"optimizer.name": "adam", "optimizer.lr": 0.005, "training.steps": 400}
     run = Run(RunConfig().changed({**settings, **common}))
     judge = Judge()

@@ -1,4 +1,4 @@
-"""A user's own file: what was written is what is read, and whatever is wrong is one sentence."""
+"""A user's own file: what was written is read back, and every fault is reported in one sentence."""
 
 import csv
 import io

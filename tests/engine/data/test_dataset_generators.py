@@ -94,8 +94,8 @@ def test_gaussian_teacher_has_standard_normal_inputs_and_answers_by_its_input():
     x, y = gaussian_teacher(n=20_000, seed=3, classes=4, features=5)
     assert np.abs(x.mean(axis=0)).max() < 4 / math.sqrt(20_000)
     assert np.abs(np.cov(x.T) - np.eye(5)).max() < 4 * math.sqrt(2 / 20_000)
-    # A function of x: the nearest neighbour of most rows shares the label; by chance one in four
-    # would.
+    # The label is a function of x: for most rows the nearest neighbour has the same label; by
+    # chance one in four would.
     near = ((x[:400, None] - x[None, 400:4400]) ** 2).sum(axis=2).argmin(axis=1) + 400
     assert (y[:400] == y[near]).mean() > 0.6
 

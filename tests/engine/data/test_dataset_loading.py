@@ -61,8 +61,8 @@ def test_the_digits_are_the_uci_test_set():
     assert np.array_equal(data.x, data.x.astype(int))
     counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     assert list(np.bincount(data.y)) == counts
-    # Facts that a permuted or altered copy would not share: the sum of all pixels (their known
-    # mean 4.8842 times 115,008), and the first image, a nought, row by row.
+    # Two facts that a permuted or altered copy would not have: the sum of all pixels (their known
+    # mean 4.8842 times 115,008), and the rows of the first image, a zero.
     assert int(data.x.sum(dtype=float)) == 561718
     first = data.x[0].reshape(8, 8).astype(int).tolist()
     assert first[:3] == [

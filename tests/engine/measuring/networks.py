@@ -1,4 +1,4 @@
-"""Networks of every kind that people train, small: for tests of what is seen in them."""
+"""Small networks of every common kind, to test what is observed in them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Unrolled(nn.Module):
 
 
 class Bare(nn.Module):
-    """Parameters of its own, by @, by a transposed view and by F.linear; GELU as a function."""
+    """Its own parameters, used with @, as a transposed view and by F.linear; GELU as a function."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The anatomy of networks of every kind, against what their code says."""
+"""The anatomy of networks of every kind, compared with their code."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The lab's own networks and optimizers: what is observed of them is what their config declares,
-and a traced pass measures the same bits as one watched by hooks."""
+"""The lab's networks and optimizers: the observed facts are those that the config declares, and a
+traced pass measures the same bits as one watched by hooks."""
 
 from __future__ import annotations
 

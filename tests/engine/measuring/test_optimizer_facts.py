@@ -1,4 +1,4 @@
-"""What `optimizer_facts` reads off an optimizer, against what it was made with."""
+"""What `optimizer_facts` reads from an optimizer, compared with its arguments."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_of_several_groups_the_one_with_the_largest_rate_speaks() -> None:
 
 
 class Homemade(torch.optim.Optimizer):
-    """An optimizer of nobody's library, which keeps the squares of gradients or does not."""
+    """An unknown optimizer, which does or does not keep the squares of gradients."""
 
     def __init__(self, params: list[nn.Parameter], kept: str) -> None:
         super().__init__(params, {"lr": 0.1})

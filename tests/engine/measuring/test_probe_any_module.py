@@ -1,5 +1,5 @@
-"""What the probe measures in networks that are no perceptron, against each measure's definition,
-worked out with torch.autograd and the formulas of the layers alone."""
+"""The probe's measures in networks of many kinds, compared with each measure's definition, which is
+computed with torch.autograd and the formulas of the layers."""
 
 from __future__ import annotations
 

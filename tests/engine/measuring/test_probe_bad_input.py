@@ -1,4 +1,4 @@
-"""What a probe cannot measure it says in one sentence, and training goes on as it was."""
+"""If a probe cannot measure something, it says so in one sentence, and training is not changed."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_it_measures_under_whatever_mode_it_is_called(mode: Callable[[], Any]) -
 
 
 class Carrying(nn.Module):
-    """Keeps its state from batch to batch, and counts them."""
+    """Keeps its state from batch to batch, and counts the batches."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Sharpness against dense Hessians, its limits against what optimizers do on a quadratic."""
+"""Sharpness compared with dense Hessians, and its limits with optimizers on a quadratic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observed facts in run.toml: what was written is what is read, and nothing else is let in."""
+"""Observed facts in run.toml: what was written is read back, and impossible values are refused."""
 
 from __future__ import annotations
 

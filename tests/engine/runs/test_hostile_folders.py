@@ -1,5 +1,5 @@
-"""A run's folder from a stranger: whatever stands in it is one sentence at most. No traceback, no
-escape byte in what is shown, no code run, no memory without bounds."""
+"""A run's folder from elsewhere: whatever it holds, the answer is at most one sentence. There is no
+traceback, no escape byte on the screen, no code is run, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def shown(*texts: object) -> None:
 
 
 def look_at_everything(folder: Path, weights: bool = True) -> None:
-    """Whatever a person can do with a folder; every text that could reach a terminal is checked."""
+    """Everything that a user can do with a folder; every text for a terminal is checked."""
     out = folder.parent / "out"
     try:
         reader = Reader(folder)

@@ -1,5 +1,5 @@
-"""A run whose process is killed loses nothing that matters: its folder opens, all but the last
-second of records is there, and resumed it ends with the weights of a run that was never killed."""
+"""A run whose process is killed: its folder opens, only the last second of records is missing, and
+after a resume it ends with the weights of a run that was never killed."""
 
 import os
 import random
@@ -93,7 +93,7 @@ class Children:
         return TOLD.unpack(data)
 
     def left(self) -> list[tuple[int, int, float]]:
-        """What a child that has ended still said."""
+        """The last messages of a child that has ended."""
         os.set_blocking(self.read, False)
         told = []
         try:

@@ -1,4 +1,4 @@
-"""A line of a log says exactly what was recorded, and says so where it cuts a text."""
+"""A line of a log holds exactly what was recorded, and marks a text that it has cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data and the network of a kept run, for looking only: the run's own, bit for bit."""
+"""The restored data and network of a kept run are those of the run, bit for bit."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""A folder of an earlier version holds measures that are no longer taken: it opens, is exported and
-goes on, without them."""
+"""A folder of an earlier version holds measures that no longer exist: it opens, exports and resumes
+without them."""
 
 from __future__ import annotations
 

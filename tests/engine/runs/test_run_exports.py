@@ -1,5 +1,5 @@
-"""What is exported is what was measured: recomputed by a numpy oracle from the npz alone, and read
-back from csv, JSON lines and TensorBoard's own reader."""
+"""Exports hold what was measured: a numpy oracle recomputes it from the npz alone, and it is read
+back from csv, JSON lines and by TensorBoard's own reader."""
 
 from __future__ import annotations
 

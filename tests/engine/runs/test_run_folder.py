@@ -1,4 +1,4 @@
-"""A run's folder: what was written is what is read, while it is written and after a resume, when
+"""A run's folder: what was written is read back, while it is being written, after a resume, when
 the disk fails, and when the log grows too long."""
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def test_a_run_whose_process_is_gone_is_resumed_at_once(tmp_path, monkeypatch):
 
 
 def test_a_run_with_an_enormous_loss_can_be_resumed(tmp_path):
-    """Sums of losses beyond 1e12 were refused as no number of a run's."""
+    """Sums of losses above 1e12 used to be refused as impossible."""
     run = Run(CONFIG, every=10**9)
     for _ in range(3):
         run.advance()
@@ -243,8 +243,8 @@ def test_a_run_with_an_enormous_loss_can_be_resumed(tmp_path):
 
 
 def test_the_log_reaches_as_far_as_the_checkpoint(tmp_path, monkeypatch):
-    """A run that is killed right after its checkpoint was written goes on from there, and would
-    never make the records again that the log did not have yet."""
+    """A run that is killed right after its checkpoint was written continues from there, so it would
+    never make the records again that were missing in the log."""
     run = Run(CONFIG, every=1)
     written = []
     original = Writer._write_checkpoint

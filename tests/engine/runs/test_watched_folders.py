@@ -1,5 +1,5 @@
-"""The folder of a training that no config describes: written, read, listed, and refused where only
-a config would do."""
+"""The folder of a training without a config: it is written, read and listed, and refused where a
+config is needed."""
 
 from __future__ import annotations
 

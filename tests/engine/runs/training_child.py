@@ -1,6 +1,6 @@
 """Trains runs in processes of their own, so that a test can kill them: forks, so that torch is
 imported once. Reads lines "whole|train|resume CONFIG FOLDER" and answers with the child's pid, then
-with its exit code. A child that trains tells each step through fd 3 as (step, records, time)."""
+with its exit code. A child that trains reports each step through fd 3 as (step, records, time)."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""The share of units born dead agrees with its closed form, with limits and with drawn units."""
+"""The share of units born dead agrees with its closed form, its limits and with drawn units."""
 
 import math
 

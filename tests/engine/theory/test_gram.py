@@ -140,7 +140,7 @@ def test_a_linear_layer_is_exact():
 
 
 def test_the_spread_of_he_relu_is_hanin_and_nicas():
-    """One row: relative variance β = 5 Σ 1/N whichever layer one looks at."""
+    """One row: the relative variance is β = 5 Σ 1/N in every layer."""
     x = np.ones((1, 12))
     widths = [100, 200, 300, 150]
     layers = layers_of("relu", widths, 2.0)
@@ -180,8 +180,8 @@ def test_lengths_are_those_of_a_typical_network():
 
 
 def test_weights_that_know_their_inputs_are_counted():
-    """Random labels, 16 layers of 100: what δ·z adds on its way down. Left out, delta in the first
-    layers comes out 0.13 decades low."""
+    """Random labels, 16 layers of 100 units: without the contribution of δ·z, delta in the first
+    layers comes out 0.13 decades too low."""
     x, y = rows()
     y = np.random.default_rng(5).permutation(y)
     layers = layers_of("gelu", [100] * 16, 2.0)

@@ -19,8 +19,8 @@ def covariance(q_a, q_b, c):
 
 
 def brute(function, q_a, q_b, c, mean):
-    """E[f(u)f(v)] over a grid of u and the part of v that u leaves open, cut at the kinks' cells:
-    midpoints, 1,000 by 1,000."""
+    """E[f(u)f(v)] by midpoints on a grid of 1,000 by 1,000, over u and the part of v that is
+    independent of u; the cells are cut at the kinks."""
     edges = np.linspace(-8, 8, 1001)
     t = (edges[1:] + edges[:-1]) / 2
     weight = np.exp(-t * t / 2) * (edges[1] - edges[0]) / math.sqrt(2 * math.pi)

@@ -1,4 +1,4 @@
-"""`predict` and `factor` speak about configs: right where theory applies, a sentence where not."""
+"""`predict` and `factor` of configs: right numbers if theory applies, one sentence if not."""
 
 import math
 import subprocess

@@ -1,4 +1,4 @@
-"""The document that lays theory beside the measurement: means, errors, and what is not there."""
+"""The document that compares theory with measurements: means, errors, and missing numbers."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What theory reads off an activation agrees with the table of choices and with calculus."""
+"""What theory reads from an activation agrees with the table of choices and with calculus."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What counts as a cure, and that a failed run's remedies are tried until one is."""
+"""What counts as a cure, and that a failed run's remedies are tried until one cures it."""
 
 from __future__ import annotations
 

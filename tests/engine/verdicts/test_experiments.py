@@ -1,4 +1,4 @@
-"""The experiments: what their files say is valid, and (slow) what they say is what happens."""
+"""The experiments: their files are valid, and (slow) what they say happens."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_it_shows_its_caveat_and_its_cure_cures(name: str, seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OBSERVED))
 def test_what_is_only_observed_is_a_note_and_never_more(name: str) -> None:
-    """A note for as long as it is true: dropout's noise breaks the mirror before the end."""
+    """A note while it is true: dropout breaks the symmetry before the end."""
     run, judge, noted = Run(find(name).config), Judge(), set()
     while not run.finished:
         run.advance()

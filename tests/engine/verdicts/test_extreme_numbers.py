@@ -1,4 +1,4 @@
-"""Verdicts on numbers at the edge of what a float holds: no warning, and words to be read."""
+"""Verdicts on numbers near the limits of a float: no numpy warning, and readable sentences."""
 
 import re
 

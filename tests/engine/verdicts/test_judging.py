@@ -1,4 +1,4 @@
-"""The judge: what it says of any history, and when it takes it back."""
+"""The judge: what it says about any history, and when it withdraws a verdict."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_finished_is_not_stuck() -> None:
 
 
 def test_the_last_record_of_the_planned_steps_has_the_last_word() -> None:
-    """Before it, one record without the fault is not believed."""
+    """Before the last record, one record without the fault does not end a verdict."""
 
     def recovered(at: int) -> dict[str, str]:
         change = {"dead": lambda s: [0 if s >= at else 60, 0, 0, 0]}

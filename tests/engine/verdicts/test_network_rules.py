@@ -45,7 +45,7 @@ def test_born_and_died_are_told_apart() -> None:
 
 
 def test_vanishing_is_seen_where_the_weight_gradients_look_alike() -> None:
-    """The delta ratio is 1e-8, all ‖dW‖ are equal: the usual ratio sees nothing."""
+    """The delta ratio is 1e-8 and all ‖dW‖ are equal: the usual ratio shows nothing."""
     change = {"delta_rms": [1e-9, 1e-7, 1e-4, 0.1], "grad_norm": [0.1] * 4}
     made = history(stuck, change=change)
     assert severities(made)["vanishing_gradient"] == "critical"
@@ -140,10 +140,10 @@ def test_sure_and_mostly_right_is_no_saturation_with_harm() -> None:
         ("vanishing_gradient", {"delta_rms": [1e-7, 1e-5, 1e-3, 0.1]}),
     ],
 )
-def test_right_as_often_as_noisy_classes_let_anyone_be_is_not_held_back(
+def test_an_accuracy_as_high_as_noisy_classes_allow_is_no_fault(
     caveat: str, change: dict[str, Any]
 ) -> None:
-    """Sure of what nobody can know, a network may stand above a constant's loss for ever."""
+    """A network that is sure of noisy labels may stay above a constant's loss for ever."""
     config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
 
     def found(best: float, accuracy: float) -> str | None:

@@ -1,4 +1,4 @@
-"""The changes that verdicts propose: what each takes into account of the config it is for."""
+"""The changes that verdicts propose, and how each depends on the config."""
 
 from __future__ import annotations
 
