@@ -90,8 +90,8 @@ def test_silent_and_stopped_are_told_apart(watching: Callable[..., Following]) -
     ("standing", "sentence"),
     [
         ({"state": "running"}, "here it is only watched"),
-        ({"state": "running", "seconds": 30}, "R goes on with it here"),
-        ({"state": "finished"}, "R goes on with it here"),
+        ({"state": "running", "seconds": 30}, "R continues it here"),
+        ({"state": "finished"}, "R continues it here"),
     ],
 )
 def test_what_would_change_the_run_says_whose_it_is(
@@ -145,7 +145,7 @@ def test_looking_back_shows_titles_map_and_verdicts_as_they_were(
         assert "dying ReLU" in lab.message
         await lab.press("a")
         assert lab.app.screen is lab.app.lab  # no picker
-        assert "R goes on with it here" in lab.message
+        assert "R continues it here" in lab.message
         await lab.press("greater_than_sign")
         assert "looking back" not in lab.text
         assert "step 110/1,000" in lab.text
@@ -174,7 +174,7 @@ def test_r_goes_on_with_a_run_that_was_stopped(
     async def second(lab: Any) -> None:
         await lab.until("stopped")
         await lab.press("R")
-        await lab.until("resumed: space goes on")
+        await lab.until("resumed: space trains on")
         assert lab.bench.folder == folder
         assert lab.bench.status.step == 3
         await lab.press("s")
