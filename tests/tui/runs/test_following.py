@@ -1,4 +1,4 @@
-"""A run that is watched: what cannot be changed in it, and how it is looked back through."""
+"""A watched run: what cannot be changed in it, and how one looks back through it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_the_cursor_steps_through_the_records_and_stops_at_the_ends(
     assert seen() == whole
 
 
-def test_silent_and_stopped_are_told_apart(watching: Callable[..., Following]) -> None:
+def test_silent_and_stopped_runs_are_told_apart(
+    watching: Callable[..., Following],
+) -> None:
     going = watching(state="running")
     silent = watching(state="running", seconds=30)
     stopped = watching(state="stopped", seconds=30)
@@ -94,7 +96,7 @@ def test_silent_and_stopped_are_told_apart(watching: Callable[..., Following]) -
         ({"state": "finished"}, "R continues it here"),
     ],
 )
-def test_what_would_change_the_run_says_whose_it_is(
+def test_keys_that_would_change_the_run_say_who_trains_it(
     standing: dict[str, Any], sentence: str, watching: Callable[..., Following]
 ) -> None:
     bench = watching(**standing)
@@ -109,7 +111,7 @@ def test_what_would_change_the_run_says_whose_it_is(
     assert bench.ghost is None
 
 
-def test_a_folder_that_goes_is_said(watching: Callable[..., Following], tmp_path: Path) -> None:
+def test_a_deleted_folder_is_reported(watching: Callable[..., Following], tmp_path: Path) -> None:
     bench = watching()
     (tmp_path / "run0").rename(tmp_path / "elsewhere")
     deadline = time.monotonic() + 120

@@ -1,4 +1,4 @@
-"""A replay: the records of a kept run come when they came, and nothing of what came after shows."""
+"""A replay: the records of a kept run appear in their time, and nothing later is shown."""
 
 from __future__ import annotations
 
