@@ -1,1 +1,1 @@
-"""Makes the pictures of the program that the README and the docs show; not installed with it."""
+"""Makes the pictures of the program for the README and the docs; not installed with the program."""

@@ -1,4 +1,4 @@
-"""A recording as an animated GIF, drawn as the stills are. It knows no app."""
+"""Writes a recording as an animated GIF, drawn like the stills."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from screenshots.raster import raster
 __all__ = ["animate", "pictures"]
 
 TRANSPARENT = 255
-SHORTEST = 0.1  # seconds: browsers slow what is faster
+SHORTEST = 0.1  # seconds: browsers slow down faster pictures
 
 
 def pictures(recording: Recording, width: int) -> Iterator[tuple[Image.Image, float]]:
-    """Each picture with the seconds that it stays; those of no time are left out."""
+    """Each picture with the seconds that it is shown; pictures of no duration are left out."""
     screen = pyte.Screen(*recording.size)
     stream = pyte.Stream(screen)
     shown = 0.0
@@ -33,8 +33,8 @@ def pictures(recording: Recording, width: int) -> Iterator[tuple[Image.Image, fl
 
 
 def animate(recording: Recording, path: Path, comment: str, width: int = 8) -> None:
-    """Write the file; cells are ``width`` pixels wide. Of each picture only what differs from the
-    one before is stored. The file says ``comment``, which nobody sees."""
+    """Write the file; cells are ``width`` pixels wide. Of each picture only the part that differs
+    from the one before is stored. ``comment`` is stored in the file and not shown."""
     frames = list(pictures(recording, width))
     palette = common_palette([image for image, _ in frames])
     indices = [
@@ -68,7 +68,7 @@ def picture(indices: np.ndarray, palette: Image.Image) -> Image.Image:
 
 
 def common_palette(images: list[Image.Image]) -> Image.Image:
-    """255 colours for all frames, from a sample of them; one is left for what stays."""
+    """255 colours for all frames, from a sample of them; one more is left for unchanged pixels."""
     sample = images[:: max(1, len(images) // 12)]
     width, height = sample[0].size
     sheet = Image.new("RGB", (width, height * len(sample)))

@@ -1,6 +1,6 @@
-"""A screen as cells: what stands where, in which colours. It draws nothing.
+"""A screen as cells: each character with its colours.
 
-Cells come from a running app, or from the terminal emulator that has read what an app wrote.
+Cells come from a running app, or from a terminal emulator that has read an app's output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from textual.app import App
 
 __all__ = ["Cell", "Picture", "background", "from_app", "from_terminal", "text_of"]
 
-# Where a colour is the terminal's own: the greys of the program's dark theme.
+# For the terminal's default colours: the greys of the program's dark theme.
 PAPER, INK = "#121212", "#d0d0d0"
 _THEME = TerminalTheme((18, 18, 18), (208, 208, 208), [(0, 0, 0)] * 8)
 _NAMED = {
@@ -43,7 +43,7 @@ Picture = tuple[tuple[Cell, ...], ...]  # rows of cells
 
 
 def from_app(app: App[Any]) -> Picture:
-    """What the app shows now, whatever its driver."""
+    """What the app shows now, with any driver."""
     update = app.screen._compositor.render_update(
         full=True, screen_stack=app._background_screens, simplify=False
     )
@@ -82,7 +82,7 @@ def mixed(ink: str, paper: str, share: float) -> str:
 
 
 def from_terminal(screen: pyte.Screen) -> Picture:
-    """What a terminal of pyte's shows now."""
+    """What a terminal of pyte shows now."""
     return tuple(
         tuple(_terminal_cell(screen.buffer[y][x]) for x in range(screen.columns))
         for y in range(screen.lines)
@@ -103,10 +103,10 @@ def _terminal_colour(name: str, default: str) -> str:
 
 
 def text_of(picture: Picture) -> str:
-    """The characters alone, a line a row, without the blanks at the ends."""
+    """The characters alone, one line for each row, without blanks at the ends."""
     return "\n".join("".join(cell.char for cell in row).rstrip() for row in picture)
 
 
 def background(picture: Picture) -> str:
-    """The colour behind the program: the most frequent one along the left edge."""
+    """The colour behind the program: the most frequent one in the left column."""
     return Counter(row[0].paper for row in picture).most_common(1)[0][0]

@@ -1,6 +1,7 @@
-"""The letters of the pictures: JetBrains Mono from its package, DejaVu Sans Mono for what it lacks.
+"""The letters of the pictures: JetBrains Mono from its package, DejaVu Sans Mono for the letters
+that it lacks.
 
-Knows fonts, no screens. Both are free to use and to embed (OFL 1.1; Bitstream Vera licence).
+Both are free to use and to embed (OFL 1.1; Bitstream Vera licence).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ __all__ = ["BASELINE", "outline", "typeface"]
 REGULAR, BOLD = 400, 700
 # Where letters stand in a cell twice as high as wide, in parts of its height.
 BASELINE = 0.76
-# The height of letters: an em in parts of the cell's height. JetBrains Mono is 0.6 em wide.
+# The size of letters: one em as a part of the cell's height. JetBrains Mono is 0.6 em wide.
 EM = 0.5 / 0.6
 
 _DEJAVU = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono{bold}.ttf"
@@ -57,8 +58,8 @@ def _lacks(char: str) -> bool:
 
 @cache
 def outline(char: str, bold: bool) -> str:
-    """An SVG path for one letter in a cell of width 1 and height 2, in hundredths of its width;
-    empty where no font has it."""
+    """An SVG path for one letter in a cell of width 1 and height 2, in hundredths of the width;
+    empty if no font has the letter."""
     font = _open(bold, _lacks(char))
     name = font.getBestCmap().get(ord(char))
     if name is None:
@@ -72,7 +73,7 @@ def outline(char: str, bold: bool) -> str:
 
 @cache
 def typeface(char: str, bold: bool, height: int) -> ImageFont.FreeTypeFont:
-    """The font for drawing this letter in cells ``height`` pixels high."""
+    """The font that draws this letter in cells ``height`` pixels high."""
     size = height * EM
     if _lacks(char):
         return ImageFont.truetype(_second(bold), size)

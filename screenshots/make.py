@@ -1,9 +1,8 @@
-"""`python -m screenshots.make [NAME ...]`: makes the pictures again, all or those named.
+"""`python -m screenshots.make [NAME ...]`: makes all pictures again, or those that are named.
 
-Stills as SVG and PNG beside each other, recordings of the demos, the animation for the README, and
-the derived part of docs/caveats.md.
-It joins what drives the app and what draws; it knows no screen. Each picture carries the digest of
-what it shows, so that tests can tell an old one. Needs `pip install -e '.[pictures]'`.
+These are stills as SVG and PNG, recordings of the demos, the animation for the README, and the
+derived part of docs/caveats.md. Each picture contains the digest of its text, so that tests notice
+an old picture. Needs `pip install -e '.[pictures]'`.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ ANIMATION = "dying_relu"  # the demo that the README shows first
 
 
 def digest(text: str) -> str:
-    """What stands in a picture for the text that it shows."""
+    """The mark in a picture for the text that it shows."""
     return sha256(text.encode()).hexdigest()
 
 
@@ -53,7 +52,7 @@ def make_still(still: Still) -> None:
 
 
 def make_cast(name: str) -> None:
-    """Write a demo's recording, and the animation where it is that of the README."""
+    """Write a demo's recording, and for the README's demo the animation."""
     path = HERE / f"{name}.cast"
     record_demo(scripts()[name], path, CAST_SIZE)
     if name == ANIMATION:
@@ -70,11 +69,11 @@ def make(name: str) -> str:
 
 
 def main(names: list[str]) -> None:
-    known = [*CASTS, *(still.name for still in STILLS)]  # what takes longest first
+    known = [*CASTS, *(still.name for still in STILLS)]  # the slowest first
     for name in names:
         if name not in known:
             raise SystemExit(f"no picture is called {name!r}: there are {', '.join(known)}")
-    # A core a picture: what torch computes here is small, and the same on one thread everywhere.
+    # One core for each picture: torch computes little here, and on one thread the same everywhere.
     os.environ["OMP_NUM_THREADS"] = "1"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     renew()

@@ -1,6 +1,5 @@
-"""The part of docs/caveats.md that is derived: each caveat as its verdict tells it, the experiments
-that show it, and their pictures. It trains nothing and draws nothing.
-"""
+"""The derived part of docs/caveats.md: each caveat in the words of its verdict, the experiments
+that show it, and their pictures."""
 
 from __future__ import annotations
 
@@ -18,14 +17,14 @@ __all__ = ["ORDER", "PAGE", "derived", "renew"]
 PAGE = Path(__file__).parents[1] / "docs" / "caveats.md"
 BEGIN, END = "<!-- derived -->", "<!-- /derived -->"
 
-# The five that the program was written for, the fifth of which has four faces, then the others.
+# The five caveats that the program was written for (the fifth has four forms), then the others.
 ORDER = (
     "dying_relu", "vanishing_gradient", "not_zero_centred", "symmetry",
     "ravine", "plateau", "step_too_large", "step_too_small",
     "exploding_gradient", "saturation", "underfitting", "dormant",
 )  # fmt: skip
 
-# What a person looks at; everything else is said by the verdict itself.
+# What to look at on the screen; all other words come from the caveat itself.
 SEEN = {
     "dying_relu": (
         "Chart 1 climbs and stays; in chart 4 (*neurons*) whole rows turn to crosses. In "
@@ -73,7 +72,7 @@ SEEN = {
         "No chart draws it: the verdict counts these units, and so does `caveats-tui run --json`."
     ),
 }
-FIGURES = {  # of caveats whose pictures are called otherwise: a demo may have the caveat's name
+FIGURES = {  # of caveats whose pictures have another name: a demo may have the caveat's name
     "dying_relu": ("lab", "cure"), "vanishing_gradient": ("vanishing", "theory"),
     "symmetry": ("copies",),
 }  # fmt: skip
@@ -109,7 +108,7 @@ def section(name: str) -> Iterator[str]:
 
 
 def demos(caveat: str) -> list[str]:
-    """Those of one caveat that wait for this one."""
+    """The demos that wait for the verdict of this caveat."""
     return [
         name
         for name, script in scripts().items()
@@ -124,12 +123,12 @@ def item(experiment: Experiment) -> str:
 
 
 def plain(value: object) -> str:
-    """As the config file has it."""
+    """A value as it is written in a config file."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def renew() -> None:
-    """Write the derived part into the page."""
+    """Write the derived part to the page."""
     text = PAGE.read_text("utf-8")
     between = re.compile(f"{BEGIN}\n.*{END}", re.DOTALL)
     if not between.search(text):

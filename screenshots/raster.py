@@ -1,4 +1,4 @@
-"""A picture as pixels, with the same letters and shapes as its SVG. Knows no app."""
+"""A screen as pixels, with the same letters and shapes as in its SVG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from screenshots.shapes import Arc, Rect, Shape, shapes
 
 __all__ = ["raster"]
 
-FINER = 4  # shapes are drawn this much larger, then made smaller: smooth edges
+FINER = 4  # shapes are drawn so many times larger and then reduced, for smooth edges
 
 
 def raster(picture: Picture, width: int = 16) -> Image.Image:
@@ -41,7 +41,7 @@ def tile(cell: Cell, width: int) -> Image.Image:
 
 @lru_cache(maxsize=4_000)
 def mask(char: str, bold: bool, width: int) -> Image.Image:
-    """Where a sign has ink, from 0 to 255."""
+    """The ink of a sign, from 0 to 255 at each pixel."""
     height = 2 * width
     parts = shapes(char)
     if parts is None:

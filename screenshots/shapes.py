@@ -1,7 +1,7 @@
-"""Signs that must meet at the edges of their cells, as geometry: braille, blocks, frames.
+"""Signs that must meet at the edges of their cells, as geometry: braille, blocks, frames. Fonts
+draw them with gaps, or not at all.
 
-Fonts draw them with gaps, or not at all. Knows no colours and no file format. A shape is in parts
-of a cell: x from 0 (left) to 1, y from 0 (top) to 1.
+A shape is in parts of a cell: x from 0 (left) to 1, y from 0 (top) to 1.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _BRAILLE = ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3))
 
 
 def shapes(char: str) -> tuple[Shape, ...] | None:
-    """The shapes of a sign; None for one that a font should draw."""
+    """The shapes of a sign; None if a font should draw it."""
     code = ord(char) if len(char) == 1 else 0
     if 0x2800 <= code <= 0x28FF:
         return tuple(
@@ -84,7 +84,7 @@ def shapes(char: str) -> tuple[Shape, ...] | None:
 
 def _frame(strokes: str) -> tuple[Shape, ...]:
     left, right, up, down = (int(digit) for digit in strokes)
-    wide, high = HEAVY if "2" in strokes else LIGHT  # how far a stroke passes the middle
+    wide, high = HEAVY if "2" in strokes else LIGHT  # how far a stroke extends beyond the middle
     parts: list[Shape] = []
     for weight, edge in ((left, 0.0), (right, 1.0)):
         if weight:

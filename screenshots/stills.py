@@ -1,7 +1,7 @@
-"""The stills: which screens there are pictures of, and the keys that lead to each.
+"""The stills: which screens are shown in pictures, and the keys that lead to each.
 
-It drives the real app and knows no picture format. Training is paced, so that the same numbers come
-out each time, but for the seconds that a run took.
+The real app is driven, with paced training, so that the numbers are the same each time, except for
+the seconds that a run took.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from screenshots.cells import Picture, from_app
 
 __all__ = ["STILLS", "Still", "shoot"]
 
-CHUNK = 20  # steps granted at once: the screen follows as it would in a terminal
-LOOK = 0.01  # seconds between two looks at whether a list of runs has been read
+CHUNK = 20  # steps granted at once, so that the screen follows as in a terminal
+LOOK = 0.01  # seconds between two checks whether a list of runs has been read
 
-PAGE = (112, 32)  # columns and rows of what stands in a page's text
+PAGE = (112, 32)  # columns and rows of the pictures within a page's text
 
 Act = str | int  # a key to press, or a number of steps to train
 
@@ -49,7 +49,7 @@ MOONS: dict[str, Any] = {
 }  # fmt: skip
 
 
-# Kept runs to compare: the failed one and two ways out of it, of which one is none.
+# Kept runs to compare: the failed one and two attempts to cure it, of which one fails.
 KEPT: dict[str, dict[str, Any]] = {
     "leaky relu": {**DYING, "network.activation": "leaky_relu"},
     "lr 0.003": {**DYING, "optimizer.lr": 0.003},
@@ -59,9 +59,9 @@ KEPT: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """``acts`` lead from the lab, opened with ``changes`` to the usual setup or with an experiment,
-    to the screen that ``caption`` describes; in its list of runs are those of ``kept``, by name,
-    the first one the newest."""
+    """One picture. ``acts`` lead to the screen that ``caption`` describes, from the lab opened with
+    ``changes`` to the default setup, or with an experiment. Its list of runs contains those of
+    ``kept``, by name, the first one the newest."""
 
     name: str
     caption: str
@@ -85,7 +85,7 @@ STILLS: tuple[Still, ...] = (
         "theory", "What theory predicted, dotted, beside what was measured", VANISHING,
         ("space", 20, "2", "v", "z"),
     ),
-    # One for each caveat that an experiment shows, for docs/caveats.md; most are called as it is.
+    # One for each caveat with an experiment, for docs/caveats.md; most have the caveat's name.
     Still("not_zero_centred", "All that feeds a layer has one sign: the loss zigzags down",
           "tanh_plus_one", ("space", 40), PAGE, every=1),
     Still("copies", "Sixteen units that start equal draw one straight cut", "sixteen_clones",
@@ -114,7 +114,7 @@ STILLS: tuple[Still, ...] = (
 
 
 def shoot(still: Still) -> Picture:
-    """The screen as cells."""
+    """The screen of a still as cells."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         place = Path("runs")  # its path is on the screen
         for age, (name, changes) in enumerate(still.kept.items()):
@@ -128,7 +128,7 @@ def config_of(name: str, changes: dict[str, Any] | str) -> RunConfig:
 
 
 def keep(folder: Path, config: RunConfig, age: timedelta) -> None:
-    """Train ``config`` to its end and leave its run in ``folder``, as begun so long ago."""
+    """Train ``config`` to its end and write its run to ``folder``, dated ``age`` ago."""
     run = Run(config, every=Steady(5))
     writer = Writer(run, folder, state="running")
     while not run.finished:
@@ -170,7 +170,8 @@ async def _act(stage: Stage, pilot: Pilot[None], act: Act) -> None:
 
 
 async def _read(stage: Stage) -> None:
-    """Wait until a list of runs has been read and is shown, and until what it opens is."""
+    """Wait until a list of runs has been read and is shown, and until the run that it opens has
+    been."""
     app = stage.app
     screen = app.screen
     if isinstance(screen, RunsScreen):

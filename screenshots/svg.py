@@ -1,7 +1,5 @@
-"""A picture as SVG that looks the same anywhere: letters are outlines, no font is asked for.
-
-What the screen says stands in it as text too, for people who hear pictures and for tests.
-"""
+"""A screen as SVG that looks the same everywhere: letters are outlines, so no font is needed. The
+text of the screen is in the file too, for screen readers and for tests."""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ def number(value: float) -> str:
 
 
 def svg(picture: Picture, title: str, pixels: float = 9.0) -> str:
-    """The document; a cell is ``pixels`` wide where it is shown at its own size."""
+    """The document; a cell is ``pixels`` wide at the picture's own size."""
     rows, columns = len(picture), len(picture[0])
     width, height = columns * W + 2 * MARGIN, rows * H + 2 * MARGIN
     paper = background(picture)
@@ -69,7 +67,7 @@ def papers(row: tuple[Cell, ...], y: int, base: str) -> list[str]:
 
 
 def inks(row: tuple[Cell, ...], y: int, signs: dict[tuple[str, bool], str]) -> list[str]:
-    """The row's signs, one group a colour."""
+    """The signs of a row, one group for each colour."""
     groups: dict[str, list[str]] = {}
     for x, cell in enumerate(row):
         if cell.underline:

@@ -1,8 +1,8 @@
-"""A terminal for tests: a program on a real pty, and what a person would see of it.
+"""A terminal for tests: runs a program on a real pty and shows what a user would see.
 
-pyte draws the cells. It knows one screen only and prints sequences that it has never heard of, so
-the stream is cut into sequences here: the alternate screen and the private modes are kept by the
-harness, and only what pyte understands reaches it.
+pyte draws the cells. It has only one screen and prints sequences that it does not know. So the
+stream is cut into sequences here: the harness itself keeps the alternate screen and the private
+modes, and passes on only what pyte understands.
 """
 
 from __future__ import annotations
@@ -179,8 +179,9 @@ class Terminal:
     def press(self, *keys: str) -> None:
         """Press keys by name (see `KEYS`), or by the character they type.
 
-        What follows escape within 0.1 s is alt and a key, to any terminal program; on a busy
-        machine however long a test waits. So escape comes last, and what it does is waited for.
+        If a key follows escape within 0.1 s, any terminal program takes both together as alt and
+        that key; on a busy machine this can happen after any delay. So press escape last, and wait
+        for its effect.
         """
         assert "escape" not in keys[:-1], "wait for what escape does before the next key"
         for key in keys:
@@ -227,8 +228,8 @@ class Terminal:
                 raise AssertionError(f"{end} without {said}:\n{self.text}")
 
     def exit_code(self, timeout: float = PATIENCE) -> int:
-        """Read until the program and all that it left behind are gone, and return how it ended: as
-        `subprocess` says it, the negative number of a signal that killed it."""
+        """Read until the program and its children are gone, and return its exit code: as in
+        `subprocess`, negative for the signal that killed it."""
         deadline = time.monotonic() + timeout
         while self._open:
             if not self._read(deadline) and self._open:
@@ -241,8 +242,8 @@ class Terminal:
         return termios.tcgetattr(self._master)
 
     def assert_given_back(self) -> None:
-        """What a person needs after a program has ended: the settings, screen, cursor, mouse and
-        keyboard that were there before it."""
+        """Check that settings, screen, cursor, mouse and keyboard are as they were before the
+        program."""
         attributes = self.tty_attributes()
         assert attributes == self.attributes_before, f"settings of the line are {attributes}"
         assert not self.on_alternate_screen, "still on the alternate screen"

@@ -1,6 +1,5 @@
-"""A small Textual app for the terminal's own tests: ``small_app.py KIND``, each kind with one thing
-that goes wrong. Run as a program on a pty.
-"""
+"""A small Textual app for the tests of the terminal: ``small_app.py KIND``; in each kind one thing
+goes wrong."""
 
 import ctypes
 import os

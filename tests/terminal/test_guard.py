@@ -64,7 +64,7 @@ def test_without_a_guard_the_same_signal_leaves_the_terminal_broken(small: Start
         terminal.assert_given_back()
 
 
-def test_an_exception_in_the_app_is_told_on_the_terminal_once_it_is_given_back(
+def test_an_exception_in_the_app_is_shown_after_the_terminal_is_given_back(
     small: Start,
 ) -> None:
     terminal = small("plain", 100, 40)
@@ -74,7 +74,7 @@ def test_an_exception_in_the_app_is_told_on_the_terminal_once_it_is_given_back(
     assert "RuntimeError: the app broke" in terminal.text
 
 
-def test_an_exception_outside_the_app_is_told_on_the_terminal(small: Start) -> None:
+def test_an_exception_outside_the_app_is_shown_on_the_terminal(small: Start) -> None:
     terminal = small("raises")
     assert terminal.exit_code() == 1
     terminal.assert_given_back()
@@ -103,7 +103,7 @@ def test_what_c_writes_to_1_and_2_goes_to_the_log_not_to_the_screen(
     assert terminal.exit_code() == 0
 
 
-def test_without_a_guard_the_same_warning_tears_the_screen(small: Start) -> None:
+def test_without_a_guard_the_same_warning_spoils_the_screen(small: Start) -> None:
     terminal = small("bare")
     terminal.send("w")
     terminal.wait_for(SHOUT)
@@ -150,7 +150,7 @@ def test_an_app_that_does_not_end_is_ended_by_the_second_signal(small: Start) ->
     terminal.assert_given_back()
 
 
-def test_a_line_that_takes_nothing_cannot_keep_the_program(small: Start) -> None:
+def test_a_blocked_line_cannot_keep_the_program_from_ending(small: Start) -> None:
     terminal = small("patient")
     seen = len(terminal.received)
     terminal.send("f")
@@ -162,7 +162,7 @@ def test_a_line_that_takes_nothing_cannot_keep_the_program(small: Start) -> None
     terminal.assert_given_back()
 
 
-def test_a_terminal_left_non_blocking_takes_the_whole_flood(small: Start) -> None:
+def test_a_terminal_left_non_blocking_gets_all_the_output(small: Start) -> None:
     terminal = small("nonblocking")
     seen = len(terminal.received)
     terminal.send("f")
@@ -187,7 +187,7 @@ def test_a_stopped_app_gives_the_terminal_back_and_takes_it_again(small: Start) 
     terminal.assert_given_back()
 
 
-def test_an_app_stopped_by_force_works_on_and_gives_the_terminal_back(small: Start) -> None:
+def test_an_app_after_sigstop_works_on_and_gives_the_terminal_back(small: Start) -> None:
     terminal = small("plain")
     terminal.kill(signal.SIGSTOP)
     terminal.stopped()

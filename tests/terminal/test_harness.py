@@ -90,7 +90,7 @@ def test_it_notices_a_line_left_raw(terminal: Start) -> None:
         shown.assert_given_back()
 
 
-def test_a_wait_in_vain_shows_the_screen_and_why(terminal: Start) -> None:
+def test_a_wait_that_fails_shows_the_screen_and_why(terminal: Start) -> None:
     shown = terminal([sys.executable, "-c", "print('all there was')"])
     with pytest.raises(AssertionError, match=r"the program ended without 'more'(.|\n)*all there"):
         shown.wait_for("more")

@@ -1,5 +1,5 @@
-"""Recordings of the running program in a real terminal: they hold what the terminal got, whatever
-happens, and the program goes on whatever becomes of the file."""
+"""Recordings of the running program in a real terminal: they contain what the terminal got, and
+trouble with the file does not stop the program."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_the_colours_are_those_that_rich_will_use(
     assert colours(environ).depth == expected
 
 
-def test_what_lies_between_is_named() -> None:
+def test_programs_between_us_and_the_terminal_are_named() -> None:
     assert inside({}) == ()
     assert inside({"TMUX": "/tmp/tmux-0/default,1,0", "SSH_TTY": "/dev/pts/0"}) == ("tmux", "SSH")
     assert inside({"STY": "1.pts-0"}) == ("GNU screen",)

@@ -71,14 +71,14 @@ def test_bytes_not_characters_are_counted(pipe: tuple[int, int]) -> None:
     assert output.bytes == 4
 
 
-def test_text_is_written_unasked_before_it_piles_up(pipe: tuple[int, int]) -> None:
+def test_much_text_is_written_before_a_flush(pipe: tuple[int, int]) -> None:
     output = Output(pipe[1])
     for _ in range(30):
         output.write("x" * 1000)
     assert output.bytes >= 24_000
 
 
-def test_a_write_that_waits_counts_while_it_does(pipe: tuple[int, int]) -> None:
+def test_a_blocked_write_counts_while_it_waits(pipe: tuple[int, int]) -> None:
     clock = Clock()
     output = Output(pipe[1], clock=clock)
     clock.asked.clear()
@@ -99,7 +99,7 @@ def test_a_write_that_waits_counts_while_it_does(pipe: tuple[int, int]) -> None:
     assert output.bytes == len(flood)
 
 
-def test_a_terminal_that_is_gone_swallows_everything(pipe: tuple[int, int]) -> None:
+def test_text_for_a_terminal_that_is_gone_is_dropped(pipe: tuple[int, int]) -> None:
     os.close(pipe[0])
     output = Output(pipe[1])
     for _ in range(3):

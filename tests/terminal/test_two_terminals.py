@@ -66,7 +66,7 @@ def test_the_second_terminal_follows_the_first_and_says_that_it_was_killed(
     assert lab.exit_code(WAIT) == -signal.SIGKILL
     other.wait_for("no news for", WAIT)
     other.press("R")
-    other.wait_for("resumed: space goes on", WAIT)
+    other.wait_for("resumed: space trains on", WAIT)
     other.press("space")
     other.wait_for("running", WAIT)
     other.press("q")

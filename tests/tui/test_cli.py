@@ -291,7 +291,7 @@ def test_any_value_of_any_setting_is_taken_or_refused_in_one_sentence(key: str, 
     assert RunConfig.from_dict(config.to_dict()) == config
 
 
-def test_an_error_of_the_programs_own_is_not_passed_off_as_bad_input(
+def test_a_bug_of_the_program_is_not_reported_as_bad_input(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(*_: object) -> None:
@@ -401,7 +401,7 @@ def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> N
     assert opened[2] == LabOptions(find("doubling").config)
 
 
-def test_the_lab_refuses_what_is_no_terminal() -> None:
+def test_the_lab_refuses_streams_that_are_no_terminal() -> None:
     called = call()
 
     assert (called.exit_code, called.stdout) == (2, "")

@@ -77,7 +77,7 @@ def test_a_run_that_is_resumed_for_longer_equals_one_that_was_long(tmp_path: Pat
         np.testing.assert_array_equal(resumed[name], whole[name], err_msg=name)
 
 
-def test_what_a_resumed_run_cannot_take_is_said(tmp_path: Path) -> None:
+def test_settings_that_a_resumed_run_cannot_change_are_reported(tmp_path: Path) -> None:
     out = str(tmp_path / "run")
     trained(*SHORT, *steps(5), "--out", out)
     assert "--config" in said(call("run", "--resume", out, "--config", "x.toml"))

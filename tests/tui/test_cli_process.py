@@ -129,7 +129,7 @@ def test_ctrl_c_ends_a_run_with_one_line_and_130(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("args", [["experiments"], ["run", "-h"]])
-def test_a_reader_that_has_gone_has_what_it_wanted(args: list[str]) -> None:
+def test_a_reader_that_stops_reading_is_no_error(args: list[str]) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     program = subprocess.Popen([*PROGRAM, *args], stdout=writer, stderr=subprocess.PIPE)

@@ -64,7 +64,7 @@ def test_columns_stand_under_their_headings() -> None:
     assert [x[:at].split()[-1] for x in lines if x.startswith(("layer 1", "output"))] == ["7", "1"]
 
 
-def test_what_was_lost_differs_from_what_there_is_not() -> None:
+def test_a_number_that_is_nan_differs_from_one_that_is_absent() -> None:
     layers = [layer("layer 1", delta_rms=None, dead=None), layer("output")]
     found = document(layers, nonfinite=["final.layers.0.delta_rms"])
 
@@ -149,7 +149,7 @@ class Screen(io.StringIO):
         return self._tty
 
 
-def test_progress_says_nothing_where_nobody_watches() -> None:
+def test_progress_is_silent_if_stderr_is_no_terminal() -> None:
     stream = Screen(tty=False)
     progress = ProgressLine(stream)
     progress.say("loading torch")

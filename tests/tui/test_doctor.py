@@ -78,7 +78,7 @@ def test_nothing_is_advised_where_nothing_is_wrong() -> None:
         ("charset", {"environ": ENVIRON | {"LC_ALL": "C"}}, "ascii (", "LC_ALL is C"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(
+def test_each_problem_is_shown_with_what_to_do(
     topic: str, changes: dict[str, Any], fact: str, advice: str
 ) -> None:
     line = of(judged(**changes), topic)
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said_with_what_to_do(
         ("TERM", {"environ": ENVIRON | {"TERM": "xterm-256color\x1b[2J"}}, "\\x1b[2J"),
     ],
 )
-def test_what_is_as_it_should_be_is_only_told(
+def test_facts_without_a_problem_have_no_advice(
     topic: str, changes: dict[str, Any], fact: str
 ) -> None:
     line = of(judged(**changes), topic)

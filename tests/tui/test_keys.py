@@ -1,4 +1,4 @@
-"""One table of keys: what dispatch, footer, help, palette and README say is what it says."""
+"""One table of keys: key bindings, footer, help, palette and README agree with it."""
 
 from __future__ import annotations
 

@@ -58,23 +58,23 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "runs", "l", "l", "runs", "runs",
-        "List the runs that were kept: open, compare, star, name, delete.", "run", footer=True,
+        "List the kept runs: open, compare, star, name, delete.", "run", footer=True,
     ),
     Key(
         "resume", "R", "R", "resume", "resume",
-        "Go on here with the kept run on the screen, once no process trains it.", "run",
+        "Continue the kept run on the screen here, if no process trains it.", "run",
     ),
     Key(
         "previous", "left", "←", "nudge(-1)", "less",
-        "In the setup list: the choice before, or a smaller number.", "set up", palette=False,
+        "In the setup list: the previous choice, or a smaller number.", "set up", palette=False,
     ),
     Key(
         "next", "right", "→", "nudge(1)", "more",
-        "In the setup list: the choice after, or a larger number.", "set up", palette=False,
+        "In the setup list: the next choice, or a larger number.", "set up", palette=False,
     ),
     Key(
         "undo", "u", "u", "undo", "undo",
-        "Take the last change of the setup back.", "set up", footer=True,
+        "Undo the last change of the setup.", "set up", footer=True,
     ),
     Key(
         "play", "space", "space", "play", "run/pause",
@@ -90,7 +90,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "fix", "f", "f", "fix", "fix",
-        "Apply the first remedy of the worst verdict: same seed, the failed run stays as ghost.",
+        "Try the first remedy of the worst verdict: same seed, the failed run stays as ghost.",
         "run", footer=True,
     ),
     Key(
@@ -104,7 +104,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "ghost", "g", "g", "ghost", "ghost",
-        "Pin this run's curves, dim, behind the runs to come; again lets them go.", "look",
+        "Keep this run's curves, dim, behind later runs; again removes them.", "look",
         footer=True,
     ),
     Key(
@@ -123,7 +123,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "zoom", "z", "z", "zoom", "zoom",
-        "Show the focused chart alone; again shows all.", "look", footer=True,
+        "Show the focused chart alone; again shows all charts.", "look", footer=True,
     ),
     Key(
         "scale", "y", "y", "scale", "log/linear",
@@ -142,13 +142,13 @@ KEYS: tuple[Key, ...] = (
         "Show or hide the notes: what happened in this run, and when.", "look",
     ),
     Key(
-        "back", "comma", ",", "look_back(-1)", "record before",
-        "In a kept run: step back to the record before; charts, map and verdicts as they were.",
+        "back", "comma", ",", "look_back(-1)", "record back",
+        "In a kept run: go back one record; charts, map and verdicts are shown as they were.",
         "look",
     ),
     Key(
-        "forth", "full_stop", ".", "look_back(1)", "record after",
-        "In a kept run: step on to the record after.", "look",
+        "forth", "full_stop", ".", "look_back(1)", "record forward",
+        "In a kept run: go on one record.", "look",
     ),
     Key(
         "first", "less_than_sign", "<", "look_back(-1000000)", "first record",
@@ -156,7 +156,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "last", "greater_than_sign", ">", "look_back(1000000)", "last record",
-        "In a kept run: go to its newest record, and follow it.", "look",
+        "In a kept run: go to its newest record, and follow the run.", "look",
     ),
     Key(
         "faster", "plus,equals_sign", "+", "hasten(2.0)", "faster",
@@ -176,7 +176,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "record", "ctrl+r", "ctrl+r", "record", "record",
-        "Record the terminal from here on, in a file of the present folder; again ends it.",
+        "Record the terminal from now on, to a file in the present folder; again stops.",
         "program",
     ),
     Key(
@@ -185,7 +185,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "quit", "q,ctrl+q", "q", "leave", "quit",
-        "Leave; asks first while a run is going.", "program", footer=True,
+        "Leave; asks first while a run is going on.", "program", footer=True,
     ),
 )  # fmt: skip
 

@@ -102,7 +102,7 @@ def test_a_log_axis_gives_each_decade_the_same_height():
         assert line == max(0, -round(math.log10(float(label))) - 1)
 
 
-def test_what_is_not_finite_leaves_a_gap_and_a_flag_where_it_began():
+def test_numbers_that_are_not_finite_leave_a_gap_with_a_mark_at_its_start():
     x = np.arange(101.0)
     y = np.full(101, 0.5)
     y[40:60] = math.nan

@@ -19,7 +19,7 @@ class Clock:
 costs = st.builds(Cost, *[st.floats(0, 3)] * 3)
 
 
-def test_cheap_frames_come_twice_a_second_beside_training_and_at_fps_when_it_rests():
+def test_cheap_frames_come_twice_a_second_during_training_and_at_fps_otherwise():
     cheap = Cost(app=0.005, child=0.02, write=0.001)
     assert interval(cheap, busy=True, fps=10) == 0.5
     assert interval(cheap, busy=False, fps=10) == 0.1
@@ -28,7 +28,7 @@ def test_cheap_frames_come_twice_a_second_beside_training_and_at_fps_when_it_res
     assert interval(cheap, busy=False, fps=10, busy_fps=1.0) == 0.1
 
 
-def test_frames_never_take_more_than_three_hundredths_of_the_app_while_training():
+def test_frames_never_take_more_than_3_percent_of_the_app_while_training():
     assert interval(Cost(app=0.06), busy=True, fps=10) == pytest.approx(2.0)
 
 
@@ -38,7 +38,7 @@ def test_a_slow_line_slows_the_frames():
 
 
 @given(a=costs, b=costs, busy=st.booleans(), fps=st.floats(0.5, 60))
-def test_dearer_frames_are_never_more_frequent(a, b, busy, fps):
+def test_costlier_frames_are_never_more_frequent(a, b, busy, fps):
     dearer = Cost(*map(max, zip(a, b, strict=True)))
     shorter, longer = (interval(c, busy=busy, fps=fps) for c in (a, dearer))
     assert longer >= shorter >= 1 / fps

@@ -54,7 +54,7 @@ def test_rgb_is_what_rich_gives_to_each_fixed_index():
 
 @pytest.mark.parametrize("dark", [True, False])
 @pytest.mark.parametrize("sight", BLINDNESS)
-def test_layers_are_ordered_by_lightness_whatever_the_eye(dark, sight):
+def test_layers_are_ordered_by_lightness_also_for_the_colour_blind(dark, sight):
     lights = [luminance(rgb(c), BLINDNESS[sight]) for c in ramp(dark, 7)]
     assert all(first < second for first, second in itertools.pairwise(lights))
 

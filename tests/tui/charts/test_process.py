@@ -1,4 +1,5 @@
-"""Claims about the drawing process, with a real one: what comes back, and what death does."""
+"""Claims about the drawing process, on a real one: what comes back, and what happens after a
+crash."""
 
 from __future__ import annotations
 
@@ -69,14 +70,14 @@ def ended(pid_fd: int) -> bool:
     return bool(poll.poll(PATIENCE * 1000))
 
 
-def test_rows_are_those_that_drawing_here_would_give(desk):
+def test_rows_equal_those_drawn_in_this_process(desk):
     desk.process.submit("loss", chart())
     drawn = desk.drawn()["loss"]
     assert drawn.rows == draw(chart())
     assert 0 < drawn.seconds < PATIENCE
 
 
-def test_of_several_waiting_the_newest_is_drawn_once():
+def test_of_several_waiting_charts_only_the_newest_is_drawn():
     desk = Desk()
     for height in (0.1, 0.2, 0.5):
         desk.process.submit("loss", chart(height))
@@ -87,7 +88,7 @@ def test_of_several_waiting_the_newest_is_drawn_once():
     desk.process.stop()
 
 
-def test_a_batch_is_told_once_when_all_of_it_is_there():
+def test_a_batch_is_reported_once_when_it_is_complete():
     desk = Desk()
     for key in "abcd":
         desk.process.submit(key, chart())
@@ -97,7 +98,7 @@ def test_a_batch_is_told_once_when_all_of_it_is_there():
     assert not desk.ready.acquire(blocking=False)
 
 
-def test_a_batch_whose_last_chart_fails_is_told_all_the_same():
+def test_a_batch_whose_last_chart_fails_is_still_reported():
     desk = Desk()
     desk.process.submit("good", chart())
     desk.process.submit("bad", BROKEN)
@@ -107,7 +108,7 @@ def test_a_batch_whose_last_chart_fails_is_told_all_the_same():
 
 
 @pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGABRT])
-def test_after_a_death_the_next_chart_arrives_and_it_is_told_once(desk, blow):
+def test_after_a_crash_the_next_chart_arrives_and_the_crash_is_reported_once(desk, blow):
     desk.process.submit("loss", chart())
     desk.drawn()
     first = desk.pid()
@@ -122,7 +123,7 @@ def test_after_a_death_the_next_chart_arrives_and_it_is_told_once(desk, blow):
     assert "died" in desk.troubles[0][1]
 
 
-def test_a_chart_that_keeps_failing_is_told_once_then_left_out_and_others_go_on(desk):
+def test_a_chart_that_keeps_failing_is_reported_once_then_left_out(desk):
     for _ in range(6):
         desk.process.submit("bad", BROKEN)
         desk.process.submit("good", chart())
@@ -134,7 +135,7 @@ def test_a_chart_that_keeps_failing_is_told_once_then_left_out_and_others_go_on(
     assert set(desk.drawn()) == {"good"}
 
 
-def test_a_success_forgives(desk):
+def test_a_success_resets_the_count_of_failures(desk):
     for _ in range(4):
         desk.process.submit("loss", BROKEN)
         assert desk.troubled.acquire(timeout=PATIENCE)

@@ -119,7 +119,7 @@ def test_limits_are_multiples_of_a_step_of_one_two_or_five(low, span):
 
 @quick
 @given(value=st.floats(1e-9, 1e9), sign=st.sampled_from([-1, 1]))
-def test_what_stands_still_is_not_magnified(value, sign):
+def test_noise_of_a_constant_is_not_magnified(value, sign):
     bottom, top = limits(sign * value, sign * value * (1 + sign * 1e-9))
     assert top - bottom >= 0.02 * value
     assert max(len(label) for _, label in ticks((bottom, top), 4)) <= 8
@@ -139,7 +139,7 @@ def test_log_limits_are_whole_decades(low, factor):
 
 @quick
 @given(st.lists(st.floats(0.01, 1000), min_size=2, max_size=60), st.booleans())
-def test_an_axis_stays_while_it_serves(values, log):
+def test_an_axis_stays_while_the_data_fit(values, log):
     axis = None
     for k in range(1, len(values)):
         low, high = min(values[: k + 1]), max(values[: k + 1])
@@ -150,14 +150,14 @@ def test_an_axis_stays_while_it_serves(values, log):
         axis = after
 
 
-def test_an_axis_lets_go_when_the_data_fill_little_of_it():
+def test_an_axis_shrinks_when_the_data_fill_little_of_it():
     assert limits(0, 3, (0.0, 10.0)) == limits(0, 3)
     assert limits(0, 8, (0.0, 10.0)) == (0.0, 10.0)
     assert limits(0, 11, (0.0, 10.0)) == limits(0, 11)
 
 
 @pytest.mark.parametrize("bad", [(math.nan, 1), (0, math.inf), (2, 1)])
-def test_limits_refuse_what_is_no_range(bad):
+def test_limits_refuse_bounds_that_are_no_range(bad):
     with pytest.raises(ValueError, match="no axis"):
         limits(*bad)
 

@@ -39,7 +39,7 @@ def read(text: str | None) -> tuple[list[str], list[list[str]]]:
         ("update", "update_ratio", ["layer 1", "layer 2", "layer 3", "output"]),
     ],
 )
-def test_curves_over_the_steps_are_a_row_a_record(
+def test_curves_over_the_steps_have_one_row_for_each_record(
     view: str, measure: str, layers: list[str], made: Made
 ) -> None:
     trace = replace(made(3, 5), cursor=1)  # the curves beyond a cursor are drawn, so they are told
@@ -80,7 +80,7 @@ def test_profiles_tell_step_0_the_record_looked_at_and_theory(made: Made) -> Non
     assert [row[-1] for row in rows] == ["0.1", "0.2", ""]
 
 
-def test_the_neuron_map_is_a_row_a_hidden_unit_in_the_records_words(made: Made) -> None:
+def test_the_neuron_map_has_one_row_for_each_hidden_unit(made: Made) -> None:
     trace = replace(made(2, 3, units=5), cursor=1)
     head, rows = read(copied("neurons", trace, None).text)
     assert head == ["layer", "unit", "state"]
@@ -92,7 +92,7 @@ def test_the_neuron_map_is_a_row_a_hidden_unit_in_the_records_words(made: Made) 
     assert rows == expected
 
 
-def test_a_boundary_is_a_row_a_cell_in_the_datas_own_units() -> None:
+def test_a_boundary_has_one_row_for_each_cell_in_units_of_the_data() -> None:
     run = Run(RunConfig().changed({"data.name": "moons", "network.widths": [8]}, "test"))
     seen = plane(run.trainer.network, run.dataset, 12, 7)
     head, rows = read(copied("boundary", None, seen).text)
@@ -129,7 +129,7 @@ def test_every_view_has_csv_or_says_that_it_is_empty(view: str, made: Made) -> N
         assert f"copied {len(rows)} rows" in found.sentence
 
 
-def test_what_is_too_large_is_thinned_with_the_last_record_and_said(made: Made) -> None:
+def test_data_too_large_are_thinned_keeping_the_last_record_with_a_message(made: Made) -> None:
     trace = made(20, 900)
     found = copied("gradient", trace, None)
     assert found.text is not None
@@ -141,7 +141,7 @@ def test_what_is_too_large_is_thinned_with_the_last_record_and_said(made: Made) 
     assert f"copied {len(rows)} of 900 records" in found.sentence
 
 
-def test_what_cannot_be_thinned_is_refused_with_its_size(made: Made) -> None:
+def test_data_that_cannot_be_thinned_are_refused_with_their_size(made: Made) -> None:
     found = copied("neurons", made(8, 2, units=700), None)
     assert found.text is None
     assert "not copied" in found.sentence

@@ -69,7 +69,7 @@ def best(typed: str, table: Table[Choice]) -> str:
         ("xavier normal", INITIALIZERS, "xavier_normal"), ("adam", OPTIMIZERS, "adam"),
     ],
 )  # fmt: skip
-def test_what_a_person_types_finds_what_they_mean(
+def test_typed_words_find_the_choice_that_was_meant(
     typed: str, table: Table[Choice], found: str
 ) -> None:
     assert best(typed, table) == found

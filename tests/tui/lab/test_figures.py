@@ -38,7 +38,7 @@ def named(chart: Chart, label: str) -> Curve:
 
 
 @pytest.mark.parametrize("name", OVER_STEPS)
-def test_a_curve_a_layer_holds_what_was_measured(name: str, made: Made) -> None:
+def test_each_layers_curve_holds_what_was_measured(name: str, made: Made) -> None:
     trace = made(3)
     chart = figure(name, trace)
     hidden_only = name == "dead"
@@ -92,7 +92,7 @@ def predicting(trace: Trace, **arrays: object) -> Trace:
 @pytest.mark.parametrize(
     ("name", "field"), [("gradient", "grad_norm"), ("delta", "delta_rms"), ("dead", "")]
 )
-def test_theory_is_a_dotted_stub_at_the_left_edge(name: str, field: str, made: Made) -> None:
+def test_theory_is_a_short_dotted_line_at_the_left_edge(name: str, field: str, made: Made) -> None:
     said = np.array([0.125, np.nan, 0.5, 0.25])
     trace = made(3, units=8)
     # Of 8 units an eighth is one.
@@ -109,7 +109,7 @@ def test_theory_is_a_dotted_stub_at_the_left_edge(name: str, field: str, made: M
         assert stub.colour == layer_colour(layer, 3 if name == "dead" else 4)
 
 
-def test_without_a_prediction_there_is_no_stub(made: Made) -> None:
+def test_without_a_prediction_there_is_no_dotted_line(made: Made) -> None:
     for trace in (made(3), predicting(made(3), note="theory knows no batch normalization")):
         for name in OVER_STEPS:
             assert not [c for c in figure(name, trace).curves if c.style == "dots"]
@@ -132,7 +132,7 @@ def test_accuracy_is_laid_over_the_loss_from_the_bottom_to_the_top(log: bool, ma
     )  # fmt: skip
 
 
-def test_numbers_of_units_stand_on_0_and_end_above_the_most(made: Made) -> None:
+def test_the_axis_of_unit_counts_goes_from_0_to_above_the_largest(made: Made) -> None:
     for name, figure_of in EVIDENCE.items():
         if "units" in figure_of.title:
             chart = figure_of.make(made(3, seed=5, units=50), None, LOOK, None)
@@ -165,7 +165,7 @@ def test_a_loss_that_was_never_finite_draws_nothing_and_breaks_nothing() -> None
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 10, 11, 12, 30, 1000])
-def test_of_many_layers_ten_are_drawn_the_first_and_the_last_among_them(count: int) -> None:
+def test_of_many_layers_ten_are_drawn_with_the_first_and_the_last(count: int) -> None:
     drawn = curves_drawn(count)
     assert len(drawn) == min(count, 10)
     assert drawn == sorted(set(drawn))

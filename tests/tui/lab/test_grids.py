@@ -90,7 +90,7 @@ def test_one_dead_neuron_among_thousands_is_seen() -> None:
 
 
 @pytest.mark.parametrize("rows_there", [6, 11, 16])
-def test_of_more_layers_than_rows_the_first_and_the_last_are_there_and_it_is_said(
+def test_of_more_layers_than_rows_the_first_and_the_last_are_shown_with_a_remark(
     rows_there: int,
 ) -> None:
     states = [np.zeros(8, np.uint8) for _ in range(30)]
@@ -184,5 +184,5 @@ def test_nothing_in_ascii_is_beyond_ascii(moons: Run) -> None:
         assert "".join(text(rows)).isascii()
 
 
-def test_these_tests_know_every_state() -> None:
+def test_every_state_is_in_these_tests() -> None:
     assert set(WORST_LAST) == set(UNIT_STATES)

@@ -281,7 +281,7 @@ async def _(lab: Any) -> None:
 @check("resume")
 async def _(lab: Any) -> None:
     await lab.press("R")
-    assert lab.message == "! R goes on with a kept run: l lists them"
+    assert lab.message == "! R continues a kept run: l lists them"
 
 
 async def no_cursor(lab: Any, key: str) -> None:

@@ -1,7 +1,7 @@
-"""Whole screens, cell by cell, at three sizes: what a person sees is in the text files beside this.
+"""Whole screens, cell by cell, at three sizes, compared with the text files beside this one.
 
 ``pytest tests/tui/lab/test_lab_pictures.py --snapshot-update`` writes them anew; read the diff.
-They hold characters alone: colours are tested where they are chosen.
+They contain characters only: colours are tested where they are chosen.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ def test_where_there_is_room_all_four_are_shown(
 # What goes wrong
 
 
-def test_a_network_that_cannot_be_allocated_is_said_and_the_lab_stays_usable(
+def test_a_network_that_cannot_be_allocated_is_reported_and_the_lab_stays_usable(
     drive: Drive, configured: Configured
 ) -> None:
     """Two layers of a million units: 4 TB of weights."""
@@ -221,7 +221,7 @@ def test_a_network_that_cannot_be_allocated_is_said_and_the_lab_stays_usable(
     drive(scenario, configured(SMALL))
 
 
-def test_what_is_typed_wrong_is_said_while_it_is_typed_and_not_taken(
+def test_a_wrong_value_is_reported_while_it_is_typed_and_not_taken(
     drive: Drive, configured: Configured
 ) -> None:
     async def scenario(lab: Any) -> None:
@@ -269,7 +269,7 @@ def test_a_chart_that_cannot_be_drawn_is_noted_and_the_rest_goes_on(
     drive(scenario, configured(SMALL), drawing=False)
 
 
-def test_a_notice_gives_way_to_a_verdict(drive: Drive, configured: Configured) -> None:
+def test_a_new_verdict_replaces_a_notice(drive: Drive, configured: Configured) -> None:
     """What a person pressed in vain a minute ago must not hide that the run is dying now."""
 
     async def scenario(lab: Any) -> None:
@@ -326,7 +326,7 @@ def test_two_inputs_and_classes_show_the_decision_boundary(
     drive(scenario, configured(SMALL))
 
 
-def test_a_view_that_the_next_data_does_not_have_gives_way(
+def test_a_view_that_the_next_data_do_not_have_is_replaced(
     drive: Drive, configured: Configured
 ) -> None:
     async def scenario(lab: Any) -> None:

@@ -1,4 +1,4 @@
-"""The line of the worst verdict: it fits, and says what was found whatever else there is to say."""
+"""The line of the worst verdict: it fits, and always says what was found."""
 
 from __future__ import annotations
 

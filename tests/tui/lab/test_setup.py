@@ -152,7 +152,7 @@ def test_arrows_stop_at_the_end_of_what_is_valid(configured: Configured) -> None
     assert nudged(found["network.dropout"], 1) == 0.5  # 1 would switch everything off
 
 
-def test_whatever_arrows_give_is_valid(configured: Configured) -> None:
+def test_every_value_reached_by_arrows_is_valid(configured: Configured) -> None:
     for optimizer in OPTIMIZERS:
         config = configured({"optimizer.name": optimizer, "network.init": "uniform"})
         for line in lines(config):
@@ -193,7 +193,7 @@ def test_long_widths_are_written_short_and_read_back(widths, text):
     assert parse_assignment(f"network.widths={text.replace('×', 'x')}")[1] == widths
 
 
-def test_a_change_is_told_without_what_stays_as_it_is():
+def test_a_change_is_written_without_the_settings_that_stay():
     config = RunConfig().changed({"network.init": {"name": "constant", "value": 0.5}})
     change = {
         "optimizer.name": "momentum",

@@ -76,7 +76,7 @@ def test_a_change_that_is_not_valid_gives_a_notice_and_changes_nothing(start: St
     assert bench.notice == "nothing to undo"
 
 
-def test_a_valid_change_takes_the_notice_away(start: Start) -> None:
+def test_a_valid_change_removes_the_notice(start: Start) -> None:
     bench = start()
     bench.apply({"optimizer.lr": -1.0})
     assert bench.apply({"optimizer.lr": 0.5})
@@ -161,7 +161,7 @@ def test_restarting_gives_the_same_run_again(start: Start) -> None:
     np.testing.assert_array_equal(bench.ghost[1].snapshot.scalar("loss"), losses)
 
 
-def test_a_pinned_ghost_stays_until_it_is_let_go(start: Start) -> None:
+def test_a_pinned_ghost_stays_until_it_is_removed(start: Start) -> None:
     bench = start()
     bench.step()
     settled(bench)
@@ -370,7 +370,7 @@ def test_a_forecast_is_made_even_if_it_was_asked_for_as_the_thread_ended(start: 
         ({"activation": "tanh", "dropout": 0.5}, "dropout", ";"),
     ],
 )
-def test_what_theory_cannot_say_is_told_once(
+def test_the_reason_why_theory_says_nothing_is_shown_once(
     network: dict[str, Any], told: str, untold: str
 ) -> None:
     """A layer's number comes from the rows at hand; the factor has only their mean square."""

@@ -141,7 +141,7 @@ def test_a_recording_replays_to_what_the_app_showed() -> None:
     assert screen.display == held
 
 
-def test_the_speed_shown_is_the_demos_own(recorded: list[Recording]) -> None:
+def test_the_speed_shown_is_the_pace_of_the_demo(recorded: list[Recording]) -> None:
     speeds = {
         screen[0].split("/s")[0].split()[-1]
         for _, _, screen in shown(recorded[0])
@@ -204,7 +204,7 @@ def test_a_script_of_ones_own_is_found_by_its_file(tmp_path: Path) -> None:
         find_script(str(tmp_path / "none.toml"))
 
 
-def test_the_readmes_script_is_one() -> None:
+def test_the_readmes_script_is_valid() -> None:
     readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
     (text,) = (t for t in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[[scene]]" in t)
     script = parse_script("mine", text, "README.md")
@@ -212,7 +212,7 @@ def test_the_readmes_script_is_one() -> None:
     assert script.scenes[0].wait == Wait("step", "100")
 
 
-def test_a_condition_that_never_comes_ends_the_recording(tmp_path: Path) -> None:
+def test_a_condition_that_is_never_met_ends_the_recording(tmp_path: Path) -> None:
     text = SHORT.partition("[[scene]]")[0] + "[[scene]]\nwait = 'finished'\n"
     with pytest.raises(TimeoutError, match="finished"):
         record_demo(parse_script("stuck", text, "stuck.toml"), tmp_path / "a.cast", (80, 24))

@@ -1,5 +1,5 @@
-"""Demos in a real terminal: they end on the screen that their recording ends on, whoever plays it;
-and any key hands the lab over."""
+"""Demos in a real terminal: their last screen is that of their recording, and any key hands the lab
+over."""
 
 from __future__ import annotations
 

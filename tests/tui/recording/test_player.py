@@ -1,5 +1,5 @@
-"""Replaying: any way to a moment shows the same picture; in a real terminal a hostile file shows
-text and the terminal comes back as it was."""
+"""Replays: every way to a moment shows the same picture; in a real terminal, a hostile file shows
+only text, and the terminal is restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The recorder: what is sent to the terminal, marks beside it, and never a program held up."""
+"""The recorder: it records the bytes sent to the terminal, with marks, and never blocks the
+program."""
 
 from __future__ import annotations
 
@@ -66,7 +67,7 @@ def test_it_writes_the_bytes_that_come_out_of_the_line(
     assert len(events) == 2
 
 
-def test_findings_are_marked_when_they_come_and_when_they_come_back(
+def test_verdicts_are_marked_when_they_come_and_when_they_come_back(
     line: tuple[int, int], tmp_path: Path
 ) -> None:
     clock = Hand()

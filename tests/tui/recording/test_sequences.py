@@ -1,4 +1,4 @@
-"""What a recording may send: all that shows something, and nothing that does more."""
+"""What a recording may send: everything that shows something, and nothing that does more."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def is_harmless(text: str) -> bool:
         "\x1b=",
     ],
 )
-def test_whatever_does_more_than_show_text_is_dropped(hostile: str) -> None:
+def test_sequences_that_do_more_than_show_text_are_dropped(hostile: str) -> None:
     kept = passed(f"before {hostile}after")
     assert re.sub("link", "", kept) == "before after"
 
@@ -78,7 +78,7 @@ def test_whatever_does_more_than_show_text_is_dropped(hostile: str) -> None:
 @given(
     st.text(st.sampled_from("\x1b[]P?>;:0159mhlcnqtHJbr(B \x07\x18\x9b\x9d\x9c\\aμ\n"), max_size=60)
 )
-def test_what_passes_is_harmless_whatever_comes(text: str) -> None:
+def test_any_input_leaves_only_harmless_output(text: str) -> None:
     assert is_harmless(passed(text))
 
 

@@ -1,4 +1,4 @@
-"""A run that is watched: what cannot be changed in it, and how it is looked back through."""
+"""A watched run: what cannot be changed in it, and how one looks back through it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def test_the_cursor_steps_through_the_records_and_stops_at_the_ends(
     assert seen() == whole
 
 
-def test_silent_and_stopped_are_told_apart(watching: Callable[..., Following]) -> None:
+def test_silent_and_stopped_runs_are_told_apart(
+    watching: Callable[..., Following],
+) -> None:
     going = watching(state="running")
     silent = watching(state="running", seconds=30)
     stopped = watching(state="stopped", seconds=30)
@@ -90,11 +92,11 @@ def test_silent_and_stopped_are_told_apart(watching: Callable[..., Following]) -
     ("standing", "sentence"),
     [
         ({"state": "running"}, "here it is only watched"),
-        ({"state": "running", "seconds": 30}, "R goes on with it here"),
-        ({"state": "finished"}, "R goes on with it here"),
+        ({"state": "running", "seconds": 30}, "R continues it here"),
+        ({"state": "finished"}, "R continues it here"),
     ],
 )
-def test_what_would_change_the_run_says_whose_it_is(
+def test_keys_that_would_change_the_run_say_who_trains_it(
     standing: dict[str, Any], sentence: str, watching: Callable[..., Following]
 ) -> None:
     bench = watching(**standing)
@@ -109,7 +111,7 @@ def test_what_would_change_the_run_says_whose_it_is(
     assert bench.ghost is None
 
 
-def test_a_folder_that_goes_is_said(watching: Callable[..., Following], tmp_path: Path) -> None:
+def test_a_deleted_folder_is_reported(watching: Callable[..., Following], tmp_path: Path) -> None:
     bench = watching()
     (tmp_path / "run0").rename(tmp_path / "elsewhere")
     deadline = time.monotonic() + 120
@@ -145,7 +147,7 @@ def test_looking_back_shows_titles_map_and_verdicts_as_they_were(
         assert "dying ReLU" in lab.message
         await lab.press("a")
         assert lab.app.screen is lab.app.lab  # no picker
-        assert "R goes on with it here" in lab.message
+        assert "R continues it here" in lab.message
         await lab.press("greater_than_sign")
         assert "looking back" not in lab.text
         assert "step 110/1,000" in lab.text
@@ -174,7 +176,7 @@ def test_r_goes_on_with_a_run_that_was_stopped(
     async def second(lab: Any) -> None:
         await lab.until("stopped")
         await lab.press("R")
-        await lab.until("resumed: space goes on")
+        await lab.until("resumed: space trains on")
         assert lab.bench.folder == folder
         assert lab.bench.status.step == 3
         await lab.press("s")

@@ -64,7 +64,7 @@ def test_a_run_that_made_no_step_is_not_kept(
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_place_that_cannot_be_written_is_said_once_and_the_run_goes_on(
+def test_a_place_that_cannot_be_written_is_reported_once_and_the_run_goes_on(
     drive: Callable[..., None], configured: Callable[..., Any], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no folder")

@@ -1,4 +1,4 @@
-"""A replay: the records of a kept run come when they came, and nothing of what came after shows."""
+"""A replay: the records of a kept run appear in their time, and nothing later is shown."""
 
 from __future__ import annotations
 
@@ -171,6 +171,6 @@ def test_the_lab_plays_it_by_its_own_keys(
         await lab.until("dying ReLU")
         await lab.press("a")
         assert lab.app.screen is lab.app.lab  # no picker
-        assert "R goes on with it here" in lab.message
+        assert "R continues it here" in lab.message
 
     drive(scenario, reader.config, drawing=False, reader=reader, replay=1.0)

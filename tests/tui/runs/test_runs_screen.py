@@ -55,7 +55,7 @@ async def to(lab: Any, screen: RunsScreen, name: str) -> None:
     assert screen._current.folder.name == name
 
 
-def test_a_line_says_how_its_run_stands(drive: Callable[..., None], place: Path) -> None:
+def test_a_line_shows_the_state_of_its_run(drive: Callable[..., None], place: Path) -> None:
     async def scenario(lab: Any) -> None:
         screen = await listed(lab)
         assert names(screen) == ["live", "quiet", "done", "blown"]

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Following"]
 
-_LOOK_BACK = ", and . step through the run, R goes on with it here"
+_LOOK_BACK = ", and . step through the run, R continues it here"
 FOLLOWING_HINTS = {
-    "loading": "another process begins this run",
+    "loading": "another process is starting this run",
     "paused": "another process has paused this run; , looks back",
     "running": "another process trains this run; , looks back",
     "finished": _LOOK_BACK,
@@ -240,7 +240,7 @@ class Following:
             who = f"process {manifest.pid} on {visible(manifest.host)}"
             self.notice = f"this run belongs to {who}: here it is only watched"
         else:
-            self.notice = "no process trains this run: R goes on with it here, with its own setup"
+            self.notice = "no process trains this run: R continues it here, with its own setup"
         return False
 
     def apply(self, changes: Mapping[str, Any]) -> bool:

@@ -102,7 +102,7 @@ class Training:
         status = session.status
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
-            self.notice = "resumed: space goes on"
+            self.notice = "resumed: space trains on"
         trouble = "" if session.keeper is None else session.keeper.problem
         if not trouble and status.state in ("paused", "running", "finished"):
             trouble = status.problem
@@ -283,7 +283,7 @@ class Training:
             self.session.restart(self.config, play=None)
 
     def to_resume(self) -> Path | None:
-        self.notice = "R goes on with a kept run: l lists them"
+        self.notice = "R continues a kept run: l lists them"
         return None
 
     def resume(self, folder: Path) -> bool:
@@ -332,4 +332,4 @@ class Training:
             self.leave_ghost(force=True)
             self._pinned = self.ghost is not None
             if self._pinned:
-                self.notes.append("this run's curves stay as the ghost; g lets them go")
+                self.notes.append("this run's curves stay as the ghost; g removes them")

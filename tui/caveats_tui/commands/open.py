@@ -31,7 +31,7 @@ def open_command(
     """Show the run in DIR, a folder or the name of a kept run.
 
     A run that another process trains is followed; in one that is over, the keys , and . step
-    through its records. R goes on with it here once no process trains it.
+    through its records. R continues it here once no process trains it.
 
     --play shows it as it was trained, charts and verdicts as they came: space pauses, + and -
     change the speed.

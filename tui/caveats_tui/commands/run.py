@@ -164,7 +164,7 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
         progress.clear()
         if started is None:
             raise Interrupted("Interrupted at the start") from None
-        again = f": caveats-tui run --resume {kept.word} goes on" if kept.folder else ""
+        again = f": caveats-tui run --resume {kept.word} continues it" if kept.folder else ""
         at = f"at step {started.step:,} of {started.config.training.steps:,}"
         raise Interrupted(f"Interrupted {at}{again}") from None
     finally:

@@ -132,8 +132,8 @@ def message_line(bench: Bench, width: int, plain: bool) -> Text:
 
 
 def severity(bench: Bench) -> str:
-    """The severity of the worst verdict if the message line shows it, "" for a less severe
-    message."""
+    """How severe the message line is: the severity of the worst verdict, "critical" for a failure,
+    else ""."""
     if bench.notice or (bench.cure is not None and bench.cure.outcome):
         return ""
     verdicts = bench.verdicts()

@@ -97,7 +97,7 @@ def leave(lab: LabScreen) -> None:
     answers = {"y": "stop and quit"}
     if bench.folder is not None:
         answers = {
-            "y": "stop and quit; the run is kept, and R in the list of runs goes on with it",
+            "y": "stop and quit; the run is kept, and R in the list of runs continues it",
             "d": "stop and quit; move the run to the trash",
         }
-    lab.app.push_screen(Ask("A run is going. Stop it and quit?", answers), answered)
+    lab.app.push_screen(Ask("A run is going on. Stop it and quit?", answers), answered)
