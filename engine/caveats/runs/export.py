@@ -41,7 +41,7 @@ def export(folder: Path, to: str, out: Path | None = None) -> Path:
     if out is None:
         out = Path(folder.resolve().name + ending)
     if os.path.lexists(out):
-        raise ConfigError(f"{visible(out)} exists already: name another with --out")
+        raise ConfigError(f"{visible(out)} is there already: name another with --out")
     function(folder, out)
     return out
 

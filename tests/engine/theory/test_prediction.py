@@ -54,9 +54,9 @@ def test_on_digits_it_agrees_with_the_probe_layer_by_layer():
 
 @pytest.mark.parametrize("data", ["digits", "spirals"])
 def test_on_the_labs_512_rows_residuals_that_cancel_leave_a_prediction(data):
-    """What a finite width takes away was known on 32 rows and subtracted from sums over all rows,
-    which cancel where those of 32 do not: layers 7 to 12 came out a decade low, or at 0, in a band
-    of six decades."""
+    """The correction for finite width, known on 32 rows, used to be subtracted from sums over all
+    rows, which may cancel where the 32 do not: layers 7 to 12 came out a decade too low, or at 0,
+    in a band of six decades."""
     config = config_of(widths=[64] * 20, activation="relu", init="torch_default")
     config = config.changed({"data.name": data})
     rows = load(config.data.settings())
