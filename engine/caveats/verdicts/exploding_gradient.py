@@ -57,12 +57,12 @@ def severity_at_start(e: Evidence) -> Severity | None:
 
 def severity_since(e: Evidence) -> Severity | None:
     p = e.progress
-    if grows(e) and not p.close and (p.stuck or climbs(e)):
+    if grows(e) and not p.close and p.stuck:
         return "critical"
-    if held_up(e) and not calmed(e):
+    if held_up(e):
         return "warning"
     if astronomic(e) and (grows_forward(e) or grows(e)):
-        return "critical" if p.stuck or climbs(e) else "note" if p.improving else "warning"
+        return "critical" if p.stuck else "note" if p.improving else "warning"
     return "note" if grows(e) and not p.finished else None
 
 
@@ -91,23 +91,10 @@ def astronomic(e: Evidence) -> bool:
 
 
 @sign
-def climbs(e: Evidence) -> bool:
-    """Is the loss far above that of a constant, and not coming down?"""
-    p = e.progress
-    return p.old_enough and p.gain < -e.thresholds.worse and not p.improving
-
-
-@sign
 def held_up(e: Evidence) -> bool:
     """Does a run whose deltas grew stand still, or make too little progress?"""
     p = e.progress
     return grows(e) and (p.stalled or (p.old_enough and not p.close and too_slow(e)))
-
-
-@sign
-def calmed(e: Evidence) -> bool:
-    """Have deltas stopped growing since step 0, in a run that learned?"""
-    return e.delta_ratio < own_growth(e) and e.progress.gain > e.thresholds.little
 
 
 def diverged(e: Evidence) -> Finding:

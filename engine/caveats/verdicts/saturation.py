@@ -16,7 +16,7 @@ __all__ = ["SATURATION"]
 
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.hidden or not e.finite or cannot_saturate(e):
+    if not e.hidden or not e.finite:
         return None
     share, slope = e.saturated_share, mean_slope(e)
     dull = (slope <= e.thresholds.dull) & high_start(e)
@@ -58,12 +58,6 @@ def severity(e: Evidence) -> Severity:
     if (p.stalled and p.settled) or pays_for_its_start(e) or p.failing:
         return "warning"
     return "note"
-
-
-@sign
-def cannot_saturate(e: Evidence) -> bool:
-    """Are all activations known, and none of them bounded?"""
-    return all(a is not None and not a.can_saturate for a in e.activations)
 
 
 def start(e: Evidence) -> float:

@@ -44,7 +44,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def severity_of(e: Evidence) -> Severity | None:
     p = e.progress
-    if (climbs(e) and large(e)) or never_came_back(e):
+    if climbs(e) and large(e):
         return "critical" if p.settled else "warning"
     if bounces(e) and large(e) and p.settled and not p.improving:
         return "critical" if p.stuck else "warning"
@@ -116,13 +116,6 @@ def bounces(e: Evidence) -> bool:
 def lasting(e: Evidence) -> bool:
     """Is a fifth of the run over, so that damage by early steps would have healed?"""
     return e.progress.late(e.thresholds.lasting)
-
-
-@sign
-def never_came_back(e: Evidence) -> bool:
-    """Did large steps push the loss far up, and has it been at a constant's loss since?"""
-    high = e.height >= e.thresholds.thrown
-    return lasting(e) and e.progress.stuck and high and was_large(e)
 
 
 @sign

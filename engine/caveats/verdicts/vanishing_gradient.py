@@ -33,7 +33,7 @@ SMALLEST = 1e-45  # of float32
 def rule(e: Evidence) -> Finding | None:
     if e.hidden < 2 or not e.finite or e.progress.finished:
         return None
-    if symmetric(e) or grows_at_start(e) or not (fades(e) or faded_and_stands(e)):
+    if symmetric(e) or not (fades(e) or faded_and_stands(e)):
         return None
     now = e.delta_ratio if fades(e) else math.nan
     r = float(np.fmin(now, e.first_delta_ratio if started_faded(e) else math.nan))
@@ -68,12 +68,6 @@ def severity(e: Evidence) -> Severity:
     if e.progress.stalled or idles(e) or (e.starting and started_faded(e)):
         return "warning"
     return "note"
-
-
-@sign
-def grows_at_start(e: Evidence) -> bool:
-    """Did deltas grow at the start, by as much as this rule asks them to fade?"""
-    return e.first_delta_ratio >= 1 / e.thresholds.faded
 
 
 @sign
