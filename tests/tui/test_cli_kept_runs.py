@@ -146,7 +146,7 @@ def test_a_signal_stops_a_run_between_two_steps(tmp_path: Path, name: str) -> No
     if name == "SIGHUP":
         assert stderr == b""  # the terminal is gone
     else:
-        assert b"goes on" in stderr
+        assert b"continues it" in stderr
         assert stderr.count(b"\n") == 1
     reader = Reader(out)
     assert (reader.status.state, reader.problems) == ("stopped", ())
