@@ -121,7 +121,7 @@ def test_ctrl_c_ends_a_run_with_one_line_and_130(terminal: Terminal) -> None:
     shown = [part.strip() for part in terminal.seen.replace("\n", "\r").split("\r")]
     lines = [part for part in shown if part]
     assert re.fullmatch(
-        r"Interrupted at step [\d,]+ of 1,000,000,000: caveats-tui run --resume \S+ goes on",
+        r"Interrupted at step [\d,]+ of 1,000,000,000: caveats-tui run --resume \S+ continues it",
         lines[-1],
     )
     assert terminal.seen.count("\n") == 1
