@@ -43,8 +43,9 @@ def fell_short(e: Evidence) -> bool:
 
 @sign
 def narrow(e: Evidence) -> bool:
-    """Has a layer so few units that no more can be expected?"""
-    return float(e.units.min()) < e.thresholds.few
+    """Does a layer have so few units that a run which got somewhere is not expected to do more?"""
+    few = float(e.units.min()) < e.thresholds.few
+    return few and e.progress.gain >= e.thresholds.nothing
 
 
 @sign

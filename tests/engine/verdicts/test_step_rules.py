@@ -263,6 +263,11 @@ class TestUnderfitting:
         assert self.found(units=[3, 64, 64, 64], distinct=[3, 64, 64, 64]) is None
         assert self.found(units=[4, 64, 64, 64], distinct=[4, 64, 64, 64]) == "warning"
 
+    def test_even_three_units_are_expected_to_do_better_than_a_constant(self) -> None:
+        narrow = {"units": [3, 64, 64, 64], "distinct": [3, 64, 64, 64]}
+        made = history(lambda step: 1.2 * LN10, change=narrow, reachable=(0.1, 0.9))
+        assert severities(made)["underfitting"] == "warning"
+
 
 def test_dropout_of_most_units_is_not_a_step_too_small() -> None:
     def found(dropout: float) -> dict[str, str]:
