@@ -6,7 +6,7 @@
 Both generators draw and split their networks by fixed seeds. The networks are trained, and judged
 from their histories.
 
-``sampled``, 7,600 networks (`verdict_suite.sampling`), is labelled without the verdicts
+``sampled``, 8,000 networks (`verdict_suite.sampling`), is labelled without the verdicts
 (`verdict_suite.labels`: outcome against trained references, an autograd oracle's counts,
 interventions). It prints, for each caveat, precision and recall at the end of the run; the share
 of healthy networks with a warning or worse; how early the first flag came; and how many faulty runs

@@ -112,7 +112,7 @@ class RunConfig:
         """This config with dotted keys changed: ``{"optimizer.lr": 0.01}``.
 
         A new data set, initialiser or optimizer starts with the defaults of its own settings. A
-        new optimizer takes its customary learning rate if the old one had its customary rate. An
+        new optimizer takes its default learning rate if the old one had its default rate. An
         activation shared by all layers is also used for new widths.
 
         Raises:

@@ -33,13 +33,11 @@ from caveats.measuring.passing import (
 from caveats.measuring.reductions import (
     fetch,
     fingerprints,
-    flat_units,
     moments,
-    slopes_by_group,
     stacked,
-    tail_share,
 )
 from caveats.measuring.sites import Site, by_unit
+from caveats.measuring.unit_states import dead_units, slopes_by_group, tail_share
 from caveats.models.isolation import walk
 
 __all__ = ["ForwardProbe", "Measurement", "Probe"]
@@ -265,7 +263,7 @@ class ForwardProbe:
     ) -> tuple[dict[int, NDArray[np.bool_]], dict[int, NDArray[np.bool_]]]:
         """Fill in dead and saturated; returns which units are, (units,), by observed layer."""
         groups = slopes_by_group(sites)
-        flat = fetch([flat_units(facts, pre) for _, facts, pre in groups])
+        flat = fetch([dead_units(facts, pre) for _, facts, pre in groups])
         shares = [tail_share(facts, pre) for _, facts, pre in groups]
         in_tail = iter(fetch([share for share in shares if share is not None]))
         dead: dict[int, NDArray[np.bool_]] = {}
@@ -375,7 +373,7 @@ def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
     """Which units are flat on every row, (units,) bool, by the index of an observed layer."""
     flat: dict[int, Tensor] = {}
     for indices, facts, pre in slopes_by_group(sites):
-        for index, now in zip(indices, flat_units(facts, pre), strict=True):
+        for index, now in zip(indices, dead_units(facts, pre), strict=True):
             flat[index] = now | flat[index] if index in flat else now
     return flat
 

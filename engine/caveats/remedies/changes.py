@@ -7,13 +7,11 @@ Every function returns a Remedy, or None if the config already has these setting
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from caveats.config import RunConfig
-from caveats.errors import ConfigError
 from caveats.remedies.customary import (
-    ADAM_LIKE,
+    ADAM_LIKE_LR,
     DEEP,
     NARROW,
     SIX,
@@ -45,7 +43,6 @@ __all__ = [
     "no_dropout",
     "normalization",
     "overhaul",
-    "ranked",
     "residual",
     "scaffold",
     "sound",
@@ -116,7 +113,7 @@ def momentum(config: RunConfig) -> Remedy | None:
     )
 
 
-def adam(config: RunConfig, value: float = ADAM_LIKE) -> Remedy | None:
+def adam(config: RunConfig, value: float = ADAM_LIKE_LR) -> Remedy | None:
     if config.optimizer.name in ADAMS:
         return None
     return Remedy(
@@ -255,7 +252,7 @@ def steeper(config: RunConfig) -> Remedy | None:
 
 def sure_step(config: RunConfig) -> Remedy | None:
     """Adam at a learning rate that suits the depth."""
-    value = ADAM_LIKE if len(config.network.widths) >= SIX else 0.01
+    value = ADAM_LIKE_LR if len(config.network.widths) >= SIX else 0.01
     if config.optimizer.name not in ADAMS:
         return adam(config, value)
     return lr(config, value, "a rate at which Adam trains networks of this depth")
@@ -306,23 +303,3 @@ def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
     for remedy in found:
         change.update(remedy.change)
     return Remedy(change, "; ".join(dict.fromkeys(r.reason for r in found)))
-
-
-def ranked(config: RunConfig, remedies: Iterable[Remedy | None]) -> tuple[Remedy, ...]:
-    """The remedies that are valid and change something, each once, in order, at most five."""
-    kept: list[Remedy] = []
-    seen: list[Mapping[str, Any]] = []
-    present = config.flat()
-    for remedy in remedies:
-        if remedy is None:
-            continue
-        change = {k: v for k, v in remedy.change.items() if present.get(k) != v}
-        if not change or change in seen:
-            continue
-        try:
-            config.changed(change)
-        except ConfigError:
-            continue
-        seen.append(change)
-        kept.append(Remedy(change, remedy.reason))
-    return tuple(kept[:5])

@@ -1,7 +1,7 @@
 """What is customary in a config: the learning rates, initialisers and shapes that train well.
 
 Remedies go back to these settings. The customary learning rates are those of
-`caveats.verdicts.usual`, which rules use.
+`caveats.verdicts.learning_rates`, which rules use.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from caveats.config import RunConfig
 from caveats.data.catalogue import DATASETS
 from caveats.training.stability import stability_limit
 from caveats.verdicts.evidence import DEFAULT
-from caveats.verdicts.usual import ADAM_LIKE, DESCENT, customary_lr
-from caveats.verdicts.usual import fitting_lr as fitting
+from caveats.verdicts.learning_rates import ADAM_LIKE_LR, DESCENT, customary_lr
+from caveats.verdicts.learning_rates import fitting_lr as fitting
 
 __all__ = [
-    "ADAM_LIKE",
+    "ADAM_LIKE_LR",
     "DEEP",
     "NARROW",
     "ODD",

@@ -19,7 +19,7 @@ __all__ = ["OPTIMIZERS", "Optimizer"]
 
 @dataclass(frozen=True, slots=True)
 class Optimizer(Choice):
-    """An optimizer; ``lr`` is its customary learning rate, used where none is given."""
+    """An optimizer; ``lr`` is its default learning rate, used where none is given."""
 
     lr: float = 0.001
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.learning_rates import leads_nowhere, lr_is_far_above
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded_start, symmetric
-from caveats.verdicts.usual import leads_nowhere, lr_is_far_above
 from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "means_hold_up"]
@@ -17,9 +17,6 @@ __all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "means_hold_up"]
 # Activations whose output for an input of 0 is not near 0. ReLU is not among them: half of its
 # outputs are 0, none is negative, and ReLU networks train well, so their mean is no alarm.
 OFF_CENTRE = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one", "exp"))
-# fan_in times the variance of a weight, with which these units train well: from torch's default
-# (1/3) over Xavier's and LeCun's (1) to halfway towards He's (2).
-SUITABLE = 0.3, 1.5
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -107,7 +104,7 @@ def suitable_weights(e: Evidence) -> bool:
     """Did the weights start with a variance that keeps the size of signal and gradient?"""
     norm, units = e.first("weight_norm")[1 : e.hidden], e.first("units")[1 : e.hidden]
     gain = norm**2 / units  # fan_in times the variance, as ‖W‖² = units · fan_in · variance
-    return bool(np.all((gain >= SUITABLE[0]) & (gain <= SUITABLE[1])))
+    return bool(np.all((gain >= e.thresholds.weak) & (gain <= e.thresholds.strong)))
 
 
 NOT_ZERO_CENTRED = Caveat(

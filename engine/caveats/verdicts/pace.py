@@ -35,4 +35,4 @@ def falls_steadily(e: Evidence) -> bool:
     losses = losses[np.isfinite(losses)]
     if len(losses) < 4:
         return False
-    return bool(np.mean(np.diff(losses) < 0) >= 0.6 and losses[-1] < losses[0])
+    return bool(np.mean(np.diff(losses) < 0) >= e.thresholds.steadily and losses[-1] < losses[0])

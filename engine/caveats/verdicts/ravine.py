@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.learning_rates import limit
 from caveats.verdicts.pace import falls_steadily, projected_gain
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
-from caveats.verdicts.usual import limit
 from caveats.verdicts.verdict import Finding
 
 __all__ = ["RAVINE"]

@@ -9,10 +9,10 @@ import numpy as np
 from caveats.training.stability import LIMITS
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.learning_rates import limit, lr_is_far_above, lr_is_high, lr_is_unbearable
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded, faded_start, grown_start, unsound_start
-from caveats.verdicts.usual import limit, lr_is_far_above, lr_is_high, lr_is_unbearable
 from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["STEP_TOO_LARGE"]
@@ -157,7 +157,7 @@ def faded_since(e: Evidence) -> bool:
     keeps the activations' size normal, so faded deltas are the only trace of the damage (Xiong et
     al. 2020).
     """
-    sound = e.first_delta_ratio > 10 * e.thresholds.faded
+    sound = e.first_delta_ratio > e.thresholds.faded
     return was_large(e) and e.normalized() > 0 and sound and faded(e)
 
 

@@ -8,12 +8,7 @@ import numpy as np
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.not_zero_centred import means_hold_up
-from caveats.verdicts.pace import projected_gain
-from caveats.verdicts.sign import sign
-from caveats.verdicts.soundness import cut_off, faded_start, grown_start, mostly_dead, symmetric
-from caveats.verdicts.step_too_large import was_large
-from caveats.verdicts.usual import (
+from caveats.verdicts.learning_rates import (
     customary_lr,
     drops_most,
     leads_nowhere,
@@ -22,6 +17,11 @@ from caveats.verdicts.usual import (
     lr_is_low,
     lr_is_lowish,
 )
+from caveats.verdicts.not_zero_centred import means_hold_up
+from caveats.verdicts.pace import projected_gain
+from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import cut_off, faded_start, grown_start, mostly_dead, symmetric
+from caveats.verdicts.step_too_large import was_large
 from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["STEP_TOO_SMALL"]
@@ -137,7 +137,7 @@ def sits_on_saddle(e: Evidence) -> bool:
 def holds_back(e: Evidence) -> bool:
     """Does a sound network get nowhere though its optimizer gives every gradient the same size?"""
     o = e.optimizer
-    if o is None or not o.adaptive or o.lr > 1.5 * customary_lr(o.kind):
+    if o is None or not o.adaptive or o.lr > customary_lr(o.kind):
         return False
     if cut_off(e) or means_hold_up(e):
         return False

@@ -45,6 +45,7 @@ class Thresholds:
     far: float = number(0.45, "gain that a slow run will not reach at its pace")
     half_way: float = number(0.5, "late: until then a verdict that blames no layer is a note")
     over: float = number(0.9, "late: hardly anything changes any more")
+    steadily: float = number(0.6, "share of the newest records in which the loss falls")
     worse: float = number(0.5, "loss above a constant's, as a share of it, too large for chance")
     # Layers.
     faded: float = number(
@@ -65,6 +66,8 @@ class Thresholds:
     astronomic: float = number(1e3, "loss over a constant's that weights too large cause")
     mean_of_data: float = number(0.8, "|E x|²/E|x|² of the inputs that holds up the first layer")
     mean_of_units: float = number(0.6, "the same of units off centre: tanh + 1 has .7, sigmoid .95")
+    weak: float = number(0.3, "fan-in times the variance of a weight: a little below torch's 1/3")
+    strong: float = number(1.5, "the same, half-way from Xavier's 1 to He's 2")
     deep: float = number(4, "hidden layers over which means off centre add up")
     few: float = number(4, "units or layers so few that chance decides")
     # What a step does.

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.func import functional_call
 
 from caveats.config import RunConfig
-from caveats.remedies import changes as cure
-from caveats.remedies import customary as usual
+from caveats.remedies import changes, customary
+from caveats.remedies.ranking import RANKED
 from caveats.run import Run
+from caveats.verdicts import CAVEATS
 
 
-def config(**changes: Any) -> RunConfig:
-    return RunConfig().changed({key.replace("__", "."): v for key, v in changes.items()})
+def config(**settings: Any) -> RunConfig:
+    return RunConfig().changed({key.replace("__", "."): v for key, v in settings.items()})
 
 
 # (2 + 2β) over (1 + 2β) for Nesterov's, with β = 0.9: curvature times learning rate at the limit.
@@ -45,15 +46,17 @@ def test_the_step_that_squared_errors_bear_is_stable_at_a_matched_start(
     rows = torch.cat([j.reshape(len(x), -1) for j in jacobian.values()], 1)  # (rows, parameters)
     sharpness = float(torch.linalg.eigvalsh(2 / len(x) * rows @ rows.T)[-1])
     limit = LIMIT[optimizer] / sharpness
-    assert usual.bearable_lr(chosen) < limit
-    assert usual.bearable_lr(chosen) > 0.02 * limit  # and not for want of moving
+    assert customary.bearable_lr(chosen) < limit
+    assert customary.bearable_lr(chosen) > 0.02 * limit  # and not for want of moving
 
 
 def test_classes_adaptive_steps_and_normalized_layers_are_not_bounded() -> None:
-    assert usual.bearable_lr(config()) == math.inf
-    assert usual.bearable_lr(config(data__name="sine", optimizer__name="adam")) == math.inf
-    assert usual.bearable_lr(config(data__name="sine", network__normalization="layer")) == math.inf
-    assert usual.bearable_lr(config(training__loss="mse")) < 1
+    assert customary.bearable_lr(config()) == math.inf
+    assert customary.bearable_lr(config(data__name="sine", optimizer__name="adam")) == math.inf
+    assert (
+        customary.bearable_lr(config(data__name="sine", network__normalization="layer")) == math.inf
+    )
+    assert customary.bearable_lr(config(training__loss="mse")) < 1
 
 
 def test_a_swap_brings_the_initialiser_and_the_step_that_go_with_it() -> None:
@@ -61,18 +64,18 @@ def test_a_swap_brings_the_initialiser_and_the_step_that_go_with_it() -> None:
         data__name="abs", network__activation="sigmoid", network__init="xavier_normal",
         network__widths=[100, 100],
     )  # fmt: skip
-    remedy = cure.activation(before, "relu", "why")
+    remedy = changes.activation(before, "relu", "why")
     assert remedy is not None
     assert remedy.change["network.init"] == "he_normal"
-    assert remedy.change["optimizer.lr"] == pytest.approx(usual.bearable_lr(before), rel=0.05)
+    assert remedy.change["optimizer.lr"] == pytest.approx(customary.bearable_lr(before), rel=0.05)
 
 
 def test_only_layers_of_few_units_are_made_wider() -> None:
-    remedy = cure.wider(config(network__widths=[64, 3, 64]))
+    remedy = changes.wider(config(network__widths=[64, 3, 64]))
     assert remedy is not None
     assert remedy.change == {"network.widths": [64, 16, 64]}
-    assert cure.wider(config(network__widths=[8, 64])) is None
-    assert cure.wider(config(network__widths=[])) is None
+    assert changes.wider(config(network__widths=[8, 64])) is None
+    assert changes.wider(config(network__widths=[])) is None
 
 
 @pytest.mark.parametrize("data", ["abs", "xor"])
@@ -91,7 +94,7 @@ def test_centred_units_of_a_few_layers_start_able_to_see_what_is_even(data: str)
             both = network(x) + network(-x)
             return float((both - both.mean(0)).abs().max())
 
-    remedy = cure.centred(before)
+    remedy = changes.centred(before)
     assert remedy is not None
     assert remedy.change["network.activation"] == "tanh"
     assert even_part(before.changed(remedy.change)) > 1e-2
@@ -101,12 +104,12 @@ def test_centred_units_of_a_few_layers_start_able_to_see_what_is_even(data: str)
 
 def test_an_overhaul_leaves_what_is_sound() -> None:
     sound = config(network__widths=[64, 64], optimizer__name="adam", optimizer__lr=0.01)
-    assert cure.overhaul(sound) is None
+    assert changes.overhaul(sound) is None
     deep = config(
         network__widths=[4] * 12, network__activation="sigmoid", network__init="zeros",
         network__bias=-3.0, optimizer__name="sgd", optimizer__lr=5.0, data__standardize=False,
     )  # fmt: skip
-    remedy = cure.overhaul(deep)
+    remedy = changes.overhaul(deep)
     assert remedy is not None
     after = deep.changed(remedy.change)
     assert after.network.widths == (16,) * 12
@@ -117,4 +120,8 @@ def test_an_overhaul_leaves_what_is_sound() -> None:
     )  # fmt: skip
     assert (after.optimizer.name, after.optimizer.lr) == ("adam", 0.003)
     assert after.data.standardize
-    assert cure.overhaul(after) is None
+    assert changes.overhaul(after) is None
+
+
+def test_every_caveat_has_its_ranking() -> None:
+    assert list(RANKED) == list(CAVEATS)

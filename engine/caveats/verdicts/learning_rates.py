@@ -14,7 +14,7 @@ from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.sign import sign
 
 __all__ = [
-    "ADAM_LIKE",
+    "ADAM_LIKE_LR",
     "customary_lr",
     "drops_most",
     "fitting_lr",
@@ -32,12 +32,12 @@ __all__ = [
 CUSTOMARY = {
     "sgd": 0.1, "momentum": 0.02, "nesterov": 0.02, "adagrad": 0.02, "adadelta": 1.0, "muon": 0.01,
 }  # fmt: skip
-ADAM_LIKE = 0.003
+ADAM_LIKE_LR = 0.003
 DESCENT = frozenset({"sgd", "momentum", "nesterov"})  # their steps shrink with the gradient
 
 
 def customary_lr(kind: str) -> float:
-    return CUSTOMARY.get(kind, ADAM_LIKE)
+    return CUSTOMARY.get(kind, ADAM_LIKE_LR)
 
 
 def fitting_lr(kind: str, hidden: int, deep: float) -> float:

@@ -9,7 +9,7 @@ from histories import facts_of, history, learning
 
 from caveats.config import RunConfig
 from caveats.run import Run
-from caveats.verdicts import usual
+from caveats.verdicts import learning_rates
 from caveats.verdicts.evidence import Evidence
 
 
@@ -31,7 +31,7 @@ def leads_nowhere(chosen: RunConfig) -> bool:
     widths = chosen.network.widths
     made = history(learning, len(widths) + 1, widths[0], config=chosen, until=0)
     made.facts = facts_of(chosen, 1.0, chosen.training.steps)
-    return usual.leads_nowhere(Evidence(made.snapshot(), 0, made.layers, made.facts))
+    return learning_rates.leads_nowhere(Evidence(made.snapshot(), 0, made.layers, made.facts))
 
 
 def way_made(chosen: RunConfig) -> float:
