@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from caveats.data.csv_text import CsvText, examine
+from caveats.data.csv_text import MAX_VALUES, CsvText, examine
 from caveats.data.dataset import FLOAT32_MAX, Dataset, fits_float32, prepared
 from caveats.data.file_options import Reading
 from caveats.data.targets import as_number, classes_or_numbers, mostly_numbers, typed, written
 from caveats.errors import ConfigError, nearest, visible
 
 if TYPE_CHECKING:
-    from pandas import Series
+    from pandas import DataFrame, Series
 
 __all__ = ["read_csv"]
 
@@ -58,15 +58,7 @@ def read_csv(path: Path, reading: Reading) -> Dataset:
     table = text.read([position, *coded])
     if len(table) < 2:
         raise ConfigError(f"{shown} has fewer than two lines of values")
-    features, faults = [], []
-    for index in chosen:
-        name = visible(text.names[index])
-        found = column(table[index], name, coded=index in coded, words=reading.one_hot == "all")
-        features.append(found.values)
-        faults += found.faults(name, allow_missing=reading.missing != "refuse")
-    if faults:
-        raise ConfigError(report(faults, text))
-    x = np.concatenate([feature.T for feature in features]).T  # each column in one piece
+    x = features_of(table, chosen, coded, text, reading)
     target = visible(text.names[position])
     labels = [cell.strip() for cell in table[position].fillna("")]
     gaps = missing_labels(labels, reading.task)
@@ -93,23 +85,46 @@ def read_csv(path: Path, reading: Reading) -> Dataset:
     return Dataset(visible(path.name), inputs, y, classes, target, remark)
 
 
+def features_of(
+    table: DataFrame, chosen: list[int], coded: list[int], text: CsvText, reading: Reading
+) -> Floats:
+    """All features (rows, features), NaN where a value is missing and may be."""
+    features, faults, size = [], [], 0
+    for index in chosen:
+        name = visible(text.names[index])
+        found = column(table[index], coded=index in coded, words=reading.one_hot == "all")
+        features.append(found.values.T)
+        faults += found.faults(name, allow_missing=reading.missing != "refuse")
+        size += found.values.size
+        if size > MAX_VALUES:
+            raise ConfigError(
+                f"{visible(text.path)} holds more than {MAX_VALUES:,} values once its words are "
+                "coded: use fewer rows or columns"
+            )
+    if faults:
+        raise ConfigError(report(faults, text))
+    return np.concatenate(features).T  # each column in one piece
+
+
 def target_position(names: Sequence[str], target: str | None, shown: str) -> int:
     if target in names:
         return names.index(target)
-    listed = [visible(name) for name in names[:SHOWN_NAMES]]
-    listed += ["..."] * (len(names) > SHOWN_NAMES)
     if target is None:
         raise ConfigError(
-            f"data.target is missing: which column of {shown} is it? It has {', '.join(listed)}"
+            f"data.target is missing: which column of {shown} is it? It has {some(names)}"
         )
     raise ConfigError(f"data.target = '{visible(target)}' is {unknown(target, names, shown)}")
+
+
+def some(names: Sequence[str]) -> str:
+    listed = [visible(name) for name in names[:SHOWN_NAMES]]
+    return ", ".join(listed + ["..."] * (len(names) > SHOWN_NAMES))
 
 
 def unknown(name: str, names: Sequence[str], shown: str) -> str:
     end = nearest(name, [visible(name) for name in names])
     if not end.startswith("did you mean"):
-        listed = [visible(name) for name in names[:SHOWN_NAMES]]
-        end = f"valid are {', '.join(listed)}{', ...' * (len(names) > SHOWN_NAMES)}"
+        end = f"valid are {some(names)}"
     return f"not a column of {shown}: {end}"
 
 
@@ -168,7 +183,7 @@ class Column:
         return [Fault(name, "infinite", int(large.argmax()))] if large.any() else []
 
 
-def column(series: Series[Any], name: str, *, coded: bool, words: bool) -> Column:
+def column(series: Series[Any], *, coded: bool, words: bool) -> Column:
     if series.dtype.kind in "biuf":
         return Column(series.to_numpy(np.float64).reshape(-1, 1))
     cells = ["" if cell != cell else str(cell).strip() for cell in series]

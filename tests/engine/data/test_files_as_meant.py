@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from caveats.data import Dataset, load
+from caveats.data import Dataset, csv_files, load
 from caveats.errors import ConfigError
 
 Read = Callable[..., Dataset]
@@ -259,6 +259,14 @@ def test_missing_values_are_refused_left_out_or_filled(read: Read) -> None:
     filled = read(table, missing="mean")
     assert filled.x.tolist() == [[1, 1], [3, 2], [3, 3], [5, 6]]
     assert "line 6 has 2 values for 3 columns" in said(read, table + "1,2\n", missing="mean")
+
+
+def test_words_that_would_fill_the_memory_are_refused(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "MAX_VALUES", 20)
+    words = "a,y\n" + "".join(f"w{i},{i % 2}\n" for i in range(5))
+    assert "more than 20 values once its words are coded" in said(read, words, one_hot="a")
 
 
 @pytest.mark.parametrize(
