@@ -90,16 +90,19 @@ def test_the_engine_trains_without_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("caveats_tui.cli", ("torch", "textual", "plotext")),
-        ("caveats_tui.app", ("torch", "plotext")),
-        ("caveats_tui.charts.child", ("torch", "textual")),
-        ("caveats", ("torch",)),
+        ("caveats_tui.cli", ("torch", "textual", "plotext", "pandas")),
+        ("caveats_tui.app", ("torch", "plotext", "pandas")),
+        ("caveats_tui.charts.child", ("torch", "textual", "pandas")),
+        ("caveats", ("torch", "pandas")),
+        ("caveats.run", ("pandas",)),
+        ("caveats.data.loading", ("torch", "pandas")),
     ],
 )
 def test_what_stands_before_the_first_paint_loads_nothing_slow(
     module: str, absent: tuple[str, ...]
 ) -> None:
-    """torch takes 1.5 to 3 s to import, plotext belongs to the drawing process."""
+    """torch takes 1.5 to 3 s to import, plotext belongs to the drawing process, and pandas
+    to who opens a csv."""
     done = python(f"import sys, {module}\nprint(*set(sys.modules) & set({absent}))")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""

@@ -19,8 +19,8 @@ __all__ = ["Choice", "Option", "Options", "Table", "Value", "as_toml", "later"]
 
 LARGEST_NUMBER = 10**300  # a whole number of more digits may not fit a float
 
-# The type of an option's value: a number, a switch, a word or a pair of numbers.
-Value = bool | int | float | str | tuple[float, ...]
+# The type of an option's value: a number, a switch, a word, a pair of numbers or a list of names.
+Value = bool | int | float | str | tuple[float, ...] | tuple[str, ...]
 Options = Mapping[str, Value]  # the settings that belong to one choice, by name
 
 
@@ -172,7 +172,7 @@ class Table(Mapping[str, C], Generic[C]):
 
 
 def as_toml(options: Options) -> dict[str, Any]:
-    """Options as TOML writes them, with pairs as lists."""
+    """Options as TOML writes them, with pairs and names as lists."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in options.items()}
 
 

@@ -48,12 +48,14 @@ def result(run: Run) -> dict[str, Any]:
     ("final.layers.0.grad_norm"). A number that does not exist (the accuracy of a regression, a
     count of units that could not be observed, the update of a run without a step) is None and is
     not in ``nonfinite``. ``run`` is the folder of the run, None if it was not written to disk.
+    ``target`` says how the target was read, such as "species: 3 classes, 50 50 50".
     """
     snapshot = run.history.snapshot()
     divergence = run.divergence
     document = {
         "run": None,
         "config": run.config.to_dict(),
+        "target": run.dataset.target_told,
         "steps": run.step,
         "seconds": run.seconds,
         "steps_per_second": run.step / run.seconds,

@@ -74,7 +74,7 @@ class Run:
         every: int | Cadence | None = None,
     ) -> None:
         self.dataset = load(config.data.settings()) if dataset is None else dataset
-        self._config = config
+        self._config = config = config.fitted(self.dataset.rows)
         self.trainer = trainer = Trainer(config, self.dataset)
         rows = torch.from_numpy(probe_rows(len(self.dataset.x))).to(trainer.device)
         hidden = len(config.network.widths)
@@ -168,6 +168,7 @@ class Run:
         """
         if self.config.restarts(config):
             raise ValueError("these changes need a restart")
+        config = config.fitted(self.dataset.rows)
         before, after = self.config.flat(), config.flat()
         changes = {
             key: after.get(key) for key in (*after, *before) if before.get(key) != after.get(key)

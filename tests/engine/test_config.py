@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -388,3 +389,54 @@ def test_what_a_choice_says_of_itself(choice: Choice) -> None:
         assert not option.sentence.endswith(".")
         for number in option.default if isinstance(option.default, tuple) else (option.default,):
             assert not isinstance(number, float) or math.isfinite(number)
+
+
+def test_only_a_batch_that_nobody_asked_for_is_made_to_fit() -> None:
+    default, asked = RunConfig(), RunConfig.from_dict({"training": {"batch_size": 64}})
+    assert default == asked
+    assert default.fitted(20).training.batch_size == 20
+    assert default.fitted(64) is default
+    assert asked.fitted(20) is asked
+    assert default.changed({"optimizer.lr": 0.5}).fitted(20).training.batch_size == 20
+    assert default.changed({"training.batch_size": 64}).fitted(20).training.batch_size == 64
+    whole = default.changed({"training.batch_size": 0})
+    assert whole.fitted(20) is whole
+    built = RunConfig(training=replace(default.training, batch_size=100))
+    assert built.changed({"optimizer.lr": 0.5}).training.batch_size == 100
+    again = RunConfig.from_toml(default.fitted(20).to_toml())
+    assert again == default.fitted(20)
+
+
+def test_settings_of_a_file_are_written_only_where_they_are_not_at_their_default() -> None:
+    plain = {"file": "my.csv", "target": "y", "standardize": True}
+    defaults = {"task": "auto", "columns": [], "drop": [], "one_hot": [], "missing": "refuse"}
+    assert RunConfig.from_dict({"data": {**plain, **defaults}}).to_dict()["data"] == plain
+    own = {"task": "regression", "columns": ["a", "b"], "drop": ["c"], "one_hot": "all",
+           "missing": "mean"}  # fmt: skip
+    config = RunConfig.from_dict({"data": {**plain, **own}})
+    assert config.to_dict()["data"] == {**plain, **own}
+    assert RunConfig.from_toml(config.to_toml()) == config
+    assert config.changed({"data.drop": "d"}).flat()["data.drop"] == ["d"]
+    assert "data.task" not in config.changed({"data.file": "other.csv"}).flat()
+    assert "data.task" not in config.changed({"data.name": "moons"}).flat()
+    assert not is_live("data.task")
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"file": "a.csv", "task": "guess"}, ["data.task = 'guess'", "auto, classification"]),
+        ({"file": "a.csv", "missing": True}, ["data.missing = True", "refuse, drop, mean"]),
+        ({"file": "a.csv", "drop": [1]}, ["data.drop = [1]", "['id', 'name']"]),
+        ({"file": "a.csv", "one_hot": 1}, ["data.one_hot = 1", "['id', 'name']"]),
+        ({"file": "a.csv", "tsk": "auto"}, ["data.tsk", "'task'"]),
+        ({"name": "moons", "task": "auto"}, ["data.task = 'auto'", "needs data.file"]),
+        ({"drop": ["a"]}, ["data.drop = ['a']", "needs data.file"]),
+    ],
+)
+def test_a_wrong_setting_of_a_file_is_one_sentence(
+    data: dict[str, Any], expected: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.from_dict({"data": data}, "my.toml")
+    assert all(part in str(caught.value) for part in ["my.toml", *expected]), caught.value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,10 @@ def sets(*assignments: str) -> list[str]:
 def document(*args: str) -> Any:
     """What `run --json` prints, read by the strictest rules."""
     called = call("run", "--json", *args)
-    assert (called.exit_code, called.stderr) == (0, "")
+    assert called.exit_code == 0
+    # A file's rows are told in one line; about built-in data there is nothing to tell.
+    from_file = any("data.file" in arg or arg.endswith(".toml") for arg in args)
+    assert re.fullmatch("data: .*\n" if from_file else "", called.stderr)
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
@@ -135,6 +139,35 @@ def test_a_config_finds_its_csv_beside_it_and_an_option_finds_one_from_here(
 
     assert from_file["final"]["accuracy"] > 0.9
     assert from_here["final"] == from_file["final"]
+    assert re.fullmatch(r"sign: 2 classes, \d+ \d+", from_here["target"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (
+            [str(price) for price in range(300_000, 420_000, 10_000)],
+            "price: numbers, 355,000 ± 34,500",
+        ),
+        (["setosa", "virginica", "virginica"] * 4, "price: 2 classes, 4 8"),
+    ],
+)
+def test_how_the_target_was_read_and_a_batch_made_to_fit_are_said(
+    tmp_path: Path, cells: list[str], told: str
+) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("size,price\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))
+    options = sets(f"data.file={path}", "data.target=price", "training.steps=5")
+
+    called = call("run", *options)
+    line = f"data: own.csv, 12 rows of 1; {told}; batches of 12 rows, as there are no more\n"
+    assert (called.exit_code, called.stderr) == (0, line)
+    found = document(*options)
+    assert found["target"] == told
+    assert found["config"]["training"]["batch_size"] == 12
+    asked = call("run", *options, *sets("training.batch_size=64"))
+    assert asked.exit_code == 2
+    assert "training.batch_size = 64 is larger than the 12 rows" in asked.stderr
 
 
 @pytest.mark.parametrize("every", [7, 50])

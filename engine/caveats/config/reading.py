@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from caveats.choice import Value
 from caveats.config.settings import SETTINGS
 from caveats.data.catalogue import DATASETS
+from caveats.data.file_options import FILE_OPTIONS, check_file_options
 from caveats.data.section import DataConfig
 from caveats.errors import ConfigError, nearest, visible
 from caveats.models.initializers import INITIALIZERS
@@ -72,13 +72,16 @@ def read_data(values: dict[str, Any], source: str) -> DataConfig:
                 f"{source}: data.name = {visible(repr(values['name']))} and data.file = "
                 f"{visible(repr(values['file']))} exclude each other: keep one"
             )
-        reject_unknown("data", values, source)
-        own: Mapping[str, Value] = MappingProxyType({})
-        return DataConfig(None, values["file"], values.get("target"), shared["standardize"], own)
-    if values.get("target") is not None:
-        raise ConfigError(
-            f"{source}: data.target = {visible(repr(values['target']))} needs data.file, a csv"
+        reject_unknown("data", values, source, list(FILE_OPTIONS))
+        own = check_file_options(own_options("data", values), f"{source}: data")
+        return DataConfig(
+            None, values["file"], values.get("target"), shared["standardize"], MappingProxyType(own)
         )
+    for key in ("target", *FILE_OPTIONS):
+        if values.get(key) is not None:
+            raise ConfigError(
+                f"{source}: data.{key} = {visible(repr(values[key]))} needs data.file, a csv"
+            )
     choice = DATASETS[shared["name"]]
     reject_unknown("data", values, source, [option.name for option in choice.options])
     options = choice.check(own_options("data", values), f"{source}: data")

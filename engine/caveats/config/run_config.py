@@ -31,13 +31,15 @@ class RunConfig:
     """All settings of a run. Two runs with equal configs end with equal weights on one machine.
 
     Make one with `from_toml`, `from_dict` or `read`: these check every value. `changed` gives a
-    new one with some dotted keys changed.
+    new one with some dotted keys changed. ``batch_given`` says whether a person chose the size of
+    the batches; the default one is made to fit the data (`fitted`).
     """
 
     data: DataConfig = field(default_factory=DataConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    batch_given: bool = field(default=False, compare=False, repr=False)
 
     @classmethod
     def from_dict(cls, tree: Mapping[str, Any], source: str = "config") -> RunConfig:
@@ -59,6 +61,7 @@ class RunConfig:
             network=read_network(parts["network"], source),
             optimizer=read_optimizer(parts["optimizer"], source),
             training=read_training(parts["training"], source),
+            batch_given="batch_size" in parts["training"],
         )
 
     @classmethod
@@ -119,6 +122,8 @@ class RunConfig:
             ConfigError: as `from_dict`.
         """
         tree = self.to_dict()
+        if self._batch_by_default:
+            del tree["training"]["batch_size"]
         for key, value in changes.items():
             if key in ("data.name", "data.file") and value != tree["data"].get(key[5:]):
                 tree["data"] = {"standardize": self.data.standardize}
@@ -128,6 +133,19 @@ class RunConfig:
         for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
             set_dotted(tree, key, changes[key], source)
         return RunConfig.from_dict(tree, source)
+
+    @property
+    def _batch_by_default(self) -> bool:
+        default = SETTINGS["training.batch_size"].default
+        return not self.batch_given and self.training.batch_size == default
+
+    def fitted(self, rows: int) -> RunConfig:
+        """This config for data of ``rows`` rows: default batches are no larger than the data. A
+        size that a person gave stays, right or wrong."""
+        if not self._batch_by_default or self.training.batch_size <= rows:
+            return self
+        training = replace(self.training, batch_size=rows)
+        return replace(self, training=training, batch_given=True)
 
     def _for_another_optimizer(self) -> dict[str, Any]:
         old = self.optimizer

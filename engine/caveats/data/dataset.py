@@ -16,6 +16,7 @@ __all__ = ["FLOAT32_MAX", "Dataset", "fits_float32", "prepared"]
 Array = npt.NDArray[Any]
 
 FLOAT32_MAX = float(np.finfo(np.float32).max)
+SHOWN_CLASSES = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +25,16 @@ class Dataset:
 
     ``x`` is (rows, features) float32. With ``classes`` = k, ``y`` is (rows,) int64 from 0 to
     k - 1; with None it is (rows, targets) float32, for regression. ``torch.from_numpy`` warns of
-    arrays that cannot be written to: take ``torch.tensor``, which copies.
+    arrays that cannot be written to: take ``torch.tensor``, which copies. ``target`` is the
+    name of the target; ``remark`` says which rows were left out.
     """
 
     name: str
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.int64] | npt.NDArray[np.float32]
     classes: int | None
+    target: str = "target"
+    remark: str = ""
 
     def __post_init__(self) -> None:
         self.x.flags.writeable = False
@@ -59,6 +63,28 @@ class Dataset:
         """Units of the output layer that this data needs: one for each class or target."""
         return int(self.y.shape[1]) if self.classes is None else self.classes
 
+    @property
+    def target_told(self) -> str:
+        """How the target was read: "species: 3 classes, 50 50 50", "price: numbers, 424,000 ±
+        151,000"."""
+        if self.classes is None:
+            columns = f"{self.outputs} columns of " if self.outputs > 1 else ""
+            mean, spread = float(self.y.mean(dtype=float)), float(self.y.std(dtype=float))
+            kind = f"{columns}numbers, {short(mean)} ± {short(spread)}"
+        else:
+            counts = np.bincount(self.y, minlength=self.classes)
+            shown = " ".join(f"{count:,}" for count in counts)
+            if self.classes > SHOWN_CLASSES:
+                shown = f"{counts.min():,} to {counts.max():,} rows each"
+            kind = f"{self.classes} classes, {shown}"
+        return f"{self.target}: {kind}" + f"; {self.remark}" * bool(self.remark)
+
+
+def short(value: float) -> str:
+    """Three digits that count: 424,000 or 0.0123."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e15 else f"{rounded:g}"
+
 
 def fits_float32(values: Array) -> bool:
     """Whether every number is finite as float32; ``values`` is not empty."""
@@ -79,11 +105,11 @@ def prepared(x: Array, *, standardize: bool, pixels: bool = False) -> npt.NDArra
         return np.array(x, dtype=np.float32, order="C")
     if pixels:
         return one_scale(x)
-    out = np.empty(x.shape, dtype=np.float32)
     # A column at a time: whole-array temporaries would be five times the data in float64.
+    out = np.empty(x.shape, dtype=np.float32, order="F")
     for index in range(x.shape[1]):
         out[:, index] = standardized(x[:, index].astype(np.float64))
-    return out
+    return np.ascontiguousarray(out)
 
 
 def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)

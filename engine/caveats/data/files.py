@@ -8,16 +8,18 @@ from pathlib import Path
 
 from caveats.data.csv_files import read_csv
 from caveats.data.dataset import Dataset
+from caveats.data.file_options import FILE_OPTIONS, Reading
 from caveats.data.npz_files import read_npz
 from caveats.errors import ConfigError, visible
 
 __all__ = ["read_file"]
 
-SUFFIXES = (".csv", ".npz")
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SUFFIXES = (*TABLES, ".npz")
 
 
-def read_file(file: str | Path, target: str | None = None, *, standardize: bool = True) -> Dataset:
-    """The data set in a .csv (`read_csv`, with its ``target`` column) or .npz (`read_npz`).
+def read_file(file: str | Path, reading: Reading) -> Dataset:
+    """The data set in a .csv or .tsv, compressed as .gz or not (`read_csv`), or .npz (`read_npz`).
 
     Raises:
         ConfigError: one sentence, if the file does not exist, cannot be read, or does not hold a
@@ -25,20 +27,15 @@ def read_file(file: str | Path, target: str | None = None, *, standardize: bool 
     """
     path = Path(file)
     shown = visible(path)
-    suffix = path.suffix.lower()
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             raise ConfigError(f"data.file = '{shown}' is not a file that holds rows")
-        if suffix == ".csv":
-            return read_csv(path, target, standardize=standardize)
-        if suffix == ".npz":
-            if target is not None:
-                raise ConfigError(
-                    f"data.target = '{visible(target)}' is for a csv: the target of '{shown}' "
-                    "is its array y"
-                )
-            return read_npz(path, standardize=standardize)
+        if path.name.lower().endswith(TABLES):
+            return read_csv(path, reading)
+        if path.name.lower().endswith(".npz"):
+            refuse_columns(reading, shown)
+            return read_npz(path, task=reading.task, standardize=reading.standardize)
     except FileNotFoundError:
         raise ConfigError(f"data.file = '{shown}' does not exist{meant(path)}") from None
     except ConfigError:
@@ -52,10 +49,23 @@ def read_file(file: str | Path, target: str | None = None, *, standardize: bool 
     raise ConfigError(f"data.file = '{shown}' should be a .csv or a .npz")
 
 
+def refuse_columns(reading: Reading, shown: str) -> None:
+    if reading.target is not None:
+        raise ConfigError(
+            f"data.target = '{visible(reading.target)}' is for a csv: the target of '{shown}' "
+            "is its array y"
+        )
+    for name, option in FILE_OPTIONS.items():
+        if name != "task" and getattr(reading, name) != option.default:
+            raise ConfigError(f"data.{name} is for a csv: the columns of '{shown}' have no names")
+
+
 def meant(path: Path) -> str:
     """The end of the sentence: the file of the same folder with the nearest name, if any."""
     try:
-        names = [item.name for item in path.parent.iterdir() if item.suffix.lower() in SUFFIXES]
+        names = [
+            item.name for item in path.parent.iterdir() if item.name.lower().endswith(SUFFIXES)
+        ]
     except OSError:
         return ""
     close = difflib.get_close_matches(path.name, names, n=1)

@@ -11,6 +11,7 @@ import numpy as np
 
 from caveats.data.catalogue import DATASETS
 from caveats.data.dataset import Dataset, prepared
+from caveats.data.file_options import Reading
 from caveats.data.files import read_file
 from caveats.errors import ConfigError
 
@@ -21,7 +22,7 @@ def load(settings: Mapping[str, Any]) -> Dataset:
     """The data that a [data] section describes.
 
     ``settings`` is ``{"name": "moons", "n": 500, ...}``, with defaults for the other options, or
-    ``{"file": "my.csv", "target": "price"}`` (see `caveats.data.files`); both take
+    ``{"file": "my.csv", "target": "price"}`` (see `caveats.data.file_options`); both take
     ``standardize``, True by default. Equal settings give equal arrays. Targets are never
     standardized; a loss that needs one-hot targets makes them itself.
 
@@ -30,9 +31,9 @@ def load(settings: Mapping[str, Any]) -> Dataset:
             the file.
     """
     own = dict(settings)
+    if (file := own.pop("file", None)) is not None:
+        return read_file(file, Reading.of(own))
     standardize = own.pop("standardize", True)
-    if own.get("file") is not None:
-        return read_file(own["file"], own.get("target"), standardize=standardize)
     choice = DATASETS.find(own.pop("name", None), "data.name")
     options: dict[str, Any] = choice.check(own, "data")
     check_classes(options)

@@ -22,7 +22,7 @@ MAX_BYTES = 1_000_000_000
 Array = npt.NDArray[Any]
 
 
-def read_npz(path: Path, *, standardize: bool) -> Dataset:
+def read_npz(path: Path, *, task: str, standardize: bool) -> Dataset:
     """The data set in ``x`` (rows, features) and ``y`` (rows,) or (rows, targets).
 
     ``x`` may also be images (rows, height, width, ...), which are flattened in C order and
@@ -56,9 +56,9 @@ def read_npz(path: Path, *, standardize: bool) -> Dataset:
     if len(x) != len(y):
         raise ConfigError(f"{shown}: x has {len(x):,} rows and y has {len(y):,}")
     check_finite(x, shown)
-    labels, classes = classes_or_numbers(y, f"{shown}: y")
+    labels, classes = classes_or_numbers(y, f"{shown}: y", task)
     inputs = prepared(x, standardize=standardize, pixels=images)
-    return Dataset(visible(path.name), inputs, labels, classes)
+    return Dataset(visible(path.name), inputs, labels, classes, "y")
 
 
 def member(path: Path, key: str) -> Array:

@@ -13,7 +13,8 @@ __all__ = ["DataConfig"]
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """[data]: a generated or shipped set by ``name``, or the user's own ``file``."""
+    """[data]: a generated or shipped set by ``name``, or the user's own ``file``. ``options`` are
+    those of the named set or, of a file's, those that are not at their default."""
 
     name: str | None = "digits"
     file: str | None = None

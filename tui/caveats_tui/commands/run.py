@@ -151,6 +151,9 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
 
         progress.say("loading data")
         started = kept.begin(config, every)
+        if config.data.file is not None:
+            progress.clear()
+            click.echo(carried(narrated(config, started), sys.stderr), err=True)
         with stopping() as stop:
             while not started.finished and not stop.asked:
                 started.advance()
@@ -171,6 +174,14 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
         progress.clear()
         if started is not None:
             kept.end(started, whole=whole)
+
+
+def narrated(config: RunConfig, started: Run) -> str:
+    """How a person's own file was read, in one line."""
+    data, size = started.dataset, started.config.training.batch_size
+    words = f"data: {data.name}, {data.rows:,} rows of {data.features:,}; {data.target_told}"
+    fitted = size != config.training.batch_size
+    return f"{words}; batches of {size} rows, as there are no more" if fitted else words
 
 
 def warning(text: str) -> None:
