@@ -15,7 +15,7 @@ from typing import Any
 
 import tomli_w
 
-from caveats.config.reading import read_data, read_network, read_optimizer, read_training
+from caveats.config.checking import read_data, read_network, read_optimizer, read_training
 from caveats.config.settings import SECTIONS, SETTINGS
 from caveats.data.section import DataConfig
 from caveats.errors import ConfigError, nearest, visible

@@ -22,7 +22,7 @@ __all__ = ["SECTIONS", "SETTINGS", "Setting"]
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One key. Numbers and switches have an ``option``, choices a ``table``. The few keys with
-    neither (widths, files, device) are read by functions of their own in `caveats.config.reading`.
+    neither (widths, files, device) are read by functions of their own in `caveats.config.checking`.
 
     A ``live`` key can change during a run, which keeps its weights; the others restart the run.
     """

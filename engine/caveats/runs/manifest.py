@@ -14,7 +14,7 @@ from typing import Any
 import tomli_w
 
 from caveats.config import RunConfig
-from caveats.config.reading import MAX_LAYERS, MAX_WIDTH
+from caveats.config.checking import MAX_LAYERS, MAX_WIDTH
 from caveats.errors import ConfigError, visible
 from caveats.facts import LayerFacts, OptimizerFacts
 from caveats.runs.facts_table import facts_from_toml, facts_to_toml
