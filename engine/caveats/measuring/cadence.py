@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["Automatic", "Cadence", "Every", "cadence_of"]
+__all__ = ["FIRST_STEPS", "GROWTH", "Automatic", "Cadence", "Every", "cadence_of"]
 
 FIRST_STEPS = 10  # each of them is measured: most happens there
 GROWTH = 6  # from there on the distance to the next record is a sixth of the step, at most `GAP`

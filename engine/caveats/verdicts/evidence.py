@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from caveats.facts import LayerFacts, OptimizerFacts, RunFacts
 from caveats.history import Event, Snapshot
+from caveats.measuring.cadence import FIRST_STEPS, GROWTH
 from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.verdicts.progress import Progress, progress
 from caveats.verdicts.thresholds import Thresholds
@@ -24,8 +25,6 @@ __all__ = ["DEFAULT", "Evidence"]
 Floats = NDArray[np.float64]
 
 DEFAULT = Thresholds()
-START = 10  # steps up to which the automatic cadence takes a record of each
-GROWTH = 6  # after them, the distance between records is a sixth of the step
 
 
 class Evidence:
@@ -135,7 +134,7 @@ class Evidence:
     @property
     def starting(self) -> bool:
         """Whether this is one of the first steps, when effects of the start are still visible."""
-        return self.step < START
+        return self.step < FIRST_STEPS
 
     def scalar(self, name: str) -> float:
         return float(self.snapshot.scalar(name)[self.index])
@@ -264,7 +263,7 @@ def spaced(steps: NDArray[np.int64]) -> NDArray[np.int64]:
     while at < end:
         kept.append(at)
         step = int(steps[at])
-        at = at + 1 if step < START else int(np.searchsorted(steps, step + step / GROWTH))
+        at = at + 1 if step < FIRST_STEPS else int(np.searchsorted(steps, step + step / GROWTH))
     return np.array(kept, np.int64)
 
 
