@@ -106,10 +106,10 @@ def prepared(x: Array, *, standardize: bool, pixels: bool = False) -> npt.NDArra
     if pixels:
         return one_scale(x)
     # A column at a time: whole-array temporaries would be five times the data in float64.
-    out = np.empty(x.shape, dtype=np.float32, order="F")
+    out = np.empty(x.shape, dtype=np.float32)
     for index in range(x.shape[1]):
         out[:, index] = standardized(x[:, index].astype(np.float64))
-    return np.ascontiguousarray(out)
+    return out
 
 
 def one_scale(x: Array) -> npt.NDArray[np.float32]:  # (rows, pixels)
