@@ -39,5 +39,6 @@ def stability_limit(optimizer: str, lr: float, options: Mapping[str, Any]) -> fl
         return (2 + 2 * momentum) / (lr * (1 + 2 * momentum))
     if optimizer in ("adam", "adamw"):
         beta = float(options["betas"][0])
-        return (2 + 2 * beta) / ((1 - beta) * lr)
+        step = (1 - beta) * lr
+        return (2 + 2 * beta) / step if step > 0 else math.nan
     return math.nan

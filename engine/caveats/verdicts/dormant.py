@@ -19,7 +19,8 @@ def rule(e: Evidence) -> Finding | None:
     dead = np.nan_to_num(e.now("dead")[: e.hidden])
     if np.any(dead >= e.units):
         return None
-    share = (dormant - np.minimum(dead, dormant)) / e.units  # dead: see dying ReLU
+    # Dead units: see dying ReLU.
+    share = np.nan_to_num((dormant - np.minimum(dead, dormant)) / e.units)
     worst = int(share.argmax())
     most = e.thresholds.most
     if share[worst] < most:

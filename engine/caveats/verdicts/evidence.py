@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from caveats.facts import LayerFacts, OptimizerFacts, RunFacts
 from caveats.history import Event, Snapshot
+from caveats.measures import LAYER_MEASURES
 from caveats.measuring.cadence import FIRST_STEPS, GROWTH
 from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.verdicts.progress import Progress, progress
@@ -67,7 +68,7 @@ class Evidence:
     @property
     def hidden(self) -> int:
         """The number of hidden layers."""
-        return len(self.names) - 1
+        return max(0, len(self.names) - 1)
 
     @property
     def optimizer(self) -> OptimizerFacts | None:
@@ -89,13 +90,11 @@ class Evidence:
 
     def now(self, measure: str) -> Floats:
         """A layer measure in this record, (layers,)."""
-        values: Floats = self.snapshot.layers(measure)[self.index]
-        return values
+        return possible(measure, self.snapshot.layers(measure)[self.index])
 
     def first(self, measure: str) -> Floats:
         """A layer measure in the run's first record, (layers,)."""
-        values: Floats = self.snapshot.layers(measure)[0]
-        return values
+        return possible(measure, self.snapshot.layers(measure)[0])
 
     @cached_property
     def units(self) -> Floats:
@@ -253,6 +252,14 @@ class Evidence:
     def during(self) -> str:
         """ "at step 0" or "by step 120"."""
         return "at step 0" if self.step == 0 else f"by step {self.step}"
+
+
+def possible(measure: str, values: Floats) -> Floats:
+    """``values`` with NaN instead of numbers of units that no network has, as a damaged log may."""
+    if not LAYER_MEASURES[measure].counts:
+        return values
+    found: Floats = np.where((values >= 0) & (values < math.inf), values + 0.0, math.nan)
+    return found
 
 
 def spaced(steps: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -100,8 +100,8 @@ def leads_nowhere(e: Evidence) -> bool:
     if o is None or not steps:
         return False
     if o.kind in DESCENT:
-        way = o.lr / (1 - o.momentum) * float(e.units.sum()) * steps
-        return way < e.thresholds.shortest_descent
+        way = o.lr * float(e.units.sum()) * steps
+        return way < e.thresholds.shortest_descent * (1 - o.momentum)
     if o.kind not in CUSTOMARY:
         return o.lr * steps < e.thresholds.shortest_walk
     return lr_is_low(e)

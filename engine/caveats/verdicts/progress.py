@@ -56,7 +56,7 @@ class Progress:
     def close(self) -> bool:
         """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
         right is not broken."""
-        chance = math.exp(-self.baseline)  # of balanced classes
+        chance = math.exp(-max(0.0, self.baseline))  # of balanced classes; a density's loss is < 0
         short = self.thresholds.short
         able = self.accuracy >= chance + short * (self.reachable_accuracy - chance)
         return self.finished or self.gain >= short or able
@@ -117,7 +117,7 @@ def progress(
     reachable = facts.reachable if facts.reachable > 0 else 0.0  # a kept run may hold NaN
     learnable = baseline - reachable >= t.learnable * baseline
     span = max(baseline - reachable, t.learnable * baseline)
-    if baseline > 0:
+    if span > 0:
         gain = (baseline - level) / (span if level < baseline else baseline)
         learned = (min(before, baseline) - now) / span
     else:

@@ -20,7 +20,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     share, slope = e.saturated_share, mean_slope(e)
     dull = (slope <= e.thresholds.dull) & high_start(e)
-    found = np.flatnonzero((share >= e.thresholds.most) | dull)
+    found = np.flatnonzero(((share >= e.thresholds.most) | dull) & np.isfinite(e.units))
     if not len(found):
         return None
     worst = int(found[np.argmax(share[found])])

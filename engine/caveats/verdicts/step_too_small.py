@@ -60,7 +60,8 @@ def severity(e: Evidence) -> Severity:
 
 def share_of_limit(e: Evidence) -> float:
     """The newest sharpness over the largest at which these steps are stable; NaN if unknown."""
-    return e.newest("sharpness") / limit(e.optimizer)
+    most = limit(e.optimizer)
+    return e.newest("sharpness") / most if most > 0 else math.nan
 
 
 @sign
