@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from caveats.errors import ConfigError, sentence
 from caveats.facts import OptimizerFacts
 
 __all__ = ["optimizer_facts"]
@@ -26,9 +27,22 @@ SIZES = {"exp_avg_sq", "square_avg", "exp_inf", "row_var", "col_var", "exp_avg_s
 
 def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
     """The present facts of any torch optimizer. If its groups differ, those of the group with the
-    largest learning rate. ``clip_norm`` is NaN, because an optimizer does not show clipping."""
+    largest learning rate. ``clip_norm`` is NaN, because an optimizer does not show clipping.
+
+    Raises:
+        ConfigError: if its groups do not hold what torch's optimizers keep there.
+    """
+    try:
+        return facts_of(optimizer)
+    except Exception as error:  # another library's groups may hold anything
+        raise ConfigError(
+            f"the {type(optimizer).__name__} shows no optimizer's facts: {sentence(error)}"
+        ) from error
+
+
+def facts_of(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
     group = max(optimizer.param_groups, key=rate)
-    momentum = float(group.get("momentum", 0.0))
+    momentum = float(group.get("momentum") or 0.0)
     betas = group.get("betas")
     return OptimizerFacts(
         kind=kind(optimizer, momentum, bool(group.get("nesterov"))),
@@ -37,7 +51,7 @@ def optimizer_facts(optimizer: torch.optim.Optimizer) -> OptimizerFacts:
         momentum=momentum,
         betas=None if betas is None else (float(betas[0]), float(betas[1])),
         eps=epsilon(group.get("eps", 0.0)),
-        weight_decay=float(group.get("weight_decay", 0.0)),
+        weight_decay=float(group.get("weight_decay") or 0.0),
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from caveats.errors import ConfigError
 from caveats.measuring.optimizing import optimizer_facts
 
 
@@ -96,3 +98,20 @@ def test_adagrad_whose_steps_shrink_is_not_called_adaptive() -> None:
     optimizer.param_groups[0]["params"][0].grad = torch.ones(2, 2)
     optimizer.step()
     assert not optimizer_facts(optimizer).adaptive
+
+
+@pytest.mark.parametrize(
+    "group", [{"lr": None}, {"lr": "x"}, {"lr": 0.1, "betas": ()}, {"lr": 0.1, "eps": "x"}, {}]
+)
+def test_groups_of_another_library_are_one_sentence(group: dict[str, Any]) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    optimizer.param_groups[:] = [group]
+    with pytest.raises(ConfigError, match="the SGD shows no optimizer's facts"):
+        optimizer_facts(optimizer)
+
+
+def test_options_that_are_switched_off_by_none_are_zero() -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    optimizer.param_groups[0].update(momentum=None, weight_decay=None)
+    facts = optimizer_facts(optimizer)
+    assert (facts.kind, facts.momentum, facts.weight_decay) == ("sgd", 0.0, 0.0)
