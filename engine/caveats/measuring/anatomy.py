@@ -26,7 +26,7 @@ from caveats.measuring.passing import (
 )
 from caveats.measuring.sites import NOTHING, Site, merged
 from caveats.measuring.tracing import traced
-from caveats.models.isolation import walk
+from caveats.models.isolation import same_attributes, walk
 
 __all__ = ["Look", "aligned", "anatomy", "look", "watch"]
 
@@ -40,6 +40,11 @@ class Look:
     anatomy: Anatomy
     blanks: tuple[Site, ...]
     hooks_suffice: bool
+
+    @property
+    def sizes(self) -> list[tuple[str, int]]:
+        """The name and the units of each layer."""
+        return [(layer.name, layer.units) for layer in self.anatomy.layers]
 
 
 def anatomy(network: nn.Module, forward: Callable[[], object]) -> Anatomy:
@@ -64,7 +69,8 @@ def look(network: nn.Module, forward: Callable[[], object], labels: Mapping[Any,
     refuse_lazy(network)
     with one_sentence(), traced(network, labels, deltas=False) as trace:
         forward()
-    sites = merged(trace.sites)
+    with one_sentence():
+        sites = merged(trace.sites)
     unobserved = dict(trace.unobserved)
     if not sites:
         why = "; ".join(f"{name}: {reason}" for name, reason in unobserved.items())
@@ -93,7 +99,10 @@ def watch(
     """Watch one pass of a network, whose earlier look is ``known``; yields the list of sites, which
     is complete when the pass is over."""
     if known.hooks_suffice:
-        with capture(network, labels, known.structure, deltas=deltas) as sites:
+        with (
+            same_attributes(network),
+            capture(network, labels, known.structure, deltas=deltas) as sites,
+        ):
             yield sites
     else:
         with traced(network, labels, deltas=deltas) as trace:

@@ -13,15 +13,21 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from caveats.measuring.passing import named_modules
 from caveats.measuring.recognition import IDENTITY, activation_facts
 from caveats.measuring.sites import Site
 from caveats.models.activations import Activation
 from caveats.models.isolation import walk
 
-__all__ = ["LAYERS", "Layer", "capture", "tensors_in"]
+__all__ = ["LAYERS", "Layer", "capture", "layer_names", "tensors_in"]
 
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def layer_names(network: nn.Module) -> dict[Layer, str]:
+    """The Linear and Conv modules of a network in the order of their registration, with paths."""
+    return {m: n or "layer" for n, m in named_modules(network) if isinstance(m, LAYERS)}
 
 
 @contextmanager

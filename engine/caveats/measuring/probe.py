@@ -17,15 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from caveats.errors import ConfigError, visible
 from caveats.facts import Anatomy
 from caveats.measures import UNIT_STATES
 from caveats.measuring.anatomy import Look, aligned, look, watch
-from caveats.measuring.capture import LAYERS, Layer
+from caveats.measuring.capture import layer_names
 from caveats.measuring.columns import Columns, Norms, Summary, place, summaries
 from caveats.measuring.passing import (
     device_of,
     measuring_pass,
-    named_modules,
     one_sentence,
     scalar_loss,
     unwrapped,
@@ -92,10 +92,15 @@ class ForwardProbe:
     ) -> None:
         self._wrapper, self.network = network, unwrapped(network)
         self._forward, self._batch = forward, batch
-        layers = {m: name for name, m in named_modules(self.network) if isinstance(m, LAYERS)}
-        self.names: dict[Layer, str] = dict(
-            zip(layers, labels or (n or "layer" for n in layers.values()), strict=True)
-        )
+        self.names = layer_names(self.network)
+        if labels:
+            if len({*labels}) != len(labels) or len(labels) != len(self.names):
+                raise ConfigError(
+                    f"{len(self.names)} layers need as many different names, not "
+                    f"{visible(list(labels))[:200]}"
+                )
+            self.names = dict(zip(self.names, labels, strict=True))
+        self._labelled = dict(self.names) if labels else {}
         self.layer_names: tuple[str, ...] = ()
         self.born_dead: dict[int, NDArray[np.bool_]] | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
@@ -145,14 +150,16 @@ class ForwardProbe:
                 watch(self.network, self.names, seen) as calls,
             ):
                 value, rows = self._forward(self._batch)
+                rows = float(rows)
             sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)
             loss = scalar_loss(value, [w for site in sites for w in site.weights])
             with one_sentence():
                 grads = gradients(loss, sites)
             table = Columns(len(sites))
             table["units"][:] = [site.weight.shape[0] for site in sites]
-            with torch.no_grad():
-                self._norms(sites, grads, float(rows), table)
+            # A tensor without memory of its own (sparse, from inside a vmap) cannot be reduced.
+            with torch.no_grad(), one_sentence():
+                self._norms(sites, grads, rows, table)
                 self._rows_of_weights(sites, grads, table)
                 self._activations(sites, table)
                 dead, saturated = self._slopes(sites, table)
@@ -167,8 +174,14 @@ class ForwardProbe:
     def _looked(self) -> Look:
         """The result of a traced pass through the network with its present modules."""
         if self._look is None or self._look.structure != list(walk(self.network)):
+            before = self._look
+            if before is not None:
+                # A module that was put in moves the paths of those behind it.
+                self.names = layer_names(self.network) | self._labelled
             self._look = look(self.network, lambda: self._forward(self._batch), self.names)
             self._weights_before = None
+            if before is not None and before.sizes != self._look.sizes:
+                self.born_dead = {}  # the first measurement was of other layers
         return self._look
 
     def _hit_rate(self, loss: Tensor) -> Tensor:
@@ -311,7 +324,7 @@ class ForwardProbe:
                 table["silent"][index] = np.count_nonzero(quiet[index])
             state[saturated[index]] = SATURATED
             state[dead[index]] = DEAD
-            if index in self.born_dead:
+            if index in self.born_dead and len(self.born_dead[index]) == len(state):
                 born = dead[index] & self.born_dead[index]
                 table["born_dead"][index] = np.count_nonzero(born)
             states.append(state)
@@ -333,6 +346,10 @@ class Probe(ForwardProbe):
         y: Tensor,
         names: Sequence[str] | None = None,
     ) -> None:
+        if not isinstance(x, Tensor):
+            raise ConfigError(
+                f"the rows to measure on are a {type(x).__name__}, not a tensor: use a ForwardProbe"
+            )
         super().__init__(network, self._pass, (x, y), names)
         self.loss_function = loss_function
         self.x = self._input = x
@@ -346,26 +363,35 @@ class Probe(ForwardProbe):
 
     def _hit_rate(self, loss: Tensor) -> Tensor:
         output, self._output = self._output, None
+        if not isinstance(self.y, Tensor):
+            return super()._hit_rate(loss)
         return hit_rate(output, self.y)
 
     @torch.no_grad()
     def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
         """The number of units of each layer that are flat on every row of ``x`` (rows, ...);
-        (layers,), NaN where not observable. One forward pass, ``chunk`` rows at a time."""
+        (layers,), NaN where not observable. One forward pass, at most ``chunk`` rows at a time.
+
+        Raises:
+            ConfigError: if no layer takes part, or if the pass fails.
+        """
         flat: dict[int, Tensor] = {}
         layers = 0
+        # Parts of nearly one size: batch norm fails on a last part of a single row.
+        parts = math.ceil(len(x) / chunk)
         with measuring_pass(self._wrapper, self.network, device_of(self.network)):
             seen = self._looked()
-            for start in range(0, len(x), chunk):
-                with (
-                    torch.no_grad(),
-                    watch(self.network, self.names, seen, deltas=False) as calls,
-                ):
-                    self.network(x[start : start + chunk])
-                sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)
-                layers = len(sites)
-                for index, now in flat_by_layer(sites).items():
-                    flat[index] = now & flat[index] if index in flat else now
+            with one_sentence():
+                for rows in x.tensor_split(parts) if parts else ():
+                    with (
+                        torch.no_grad(),
+                        watch(self.network, self.names, seen, deltas=False) as calls,
+                    ):
+                        self.network(rows)
+                    sites = calls if seen.hooks_suffice else aligned(calls, seen.blanks)
+                    layers = len(sites)
+                    for index, now in flat_by_layer(sites).items():
+                        flat[index] = now & flat[index] if index in flat else now
         return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
 
 
@@ -393,14 +419,24 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
     if not wanted or not loss.requires_grad:
         return {}
     found = torch.autograd.grad(loss, wanted, allow_unused=True)
-    return {p: grad for p, grad in zip(wanted, found, strict=True) if grad is not None}
+    # An embedding's gradient may be sparse.
+    return {
+        p: grad.to_dense() if grad.is_sparse else grad
+        for p, grad in zip(wanted, found, strict=True)
+        if grad is not None
+    }
 
 
 def hit_rate(output: object, y: Tensor) -> Tensor:
     """The share of rows whose largest output is their class; NaN if y does not hold classes. The
     classes are along dimension 1, as in torch's cross_entropy, or along the last. The result is on
     y's device, because `fetch` does not accept tensors of two devices."""
-    if isinstance(output, Tensor) and not y.is_floating_point() and output.ndim == y.ndim + 1:
+    if (
+        isinstance(output, Tensor)
+        and output.is_floating_point()
+        and not y.is_floating_point()
+        and output.ndim == y.ndim + 1
+    ):
         for dim in (1, -1):
             if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
                 return (output.argmax(dim) == y).double().mean()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,22 +30,22 @@ def walk(network: nn.Module) -> Iterator[nn.Module]:
 def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
     """A pass inside this context does not change the training: dropout is off, batch norm uses the
     batch's statistics, and running averages, all other buffers and the random number generators
-    are restored afterwards."""
+    (torch's, numpy's and Python's) are restored afterwards."""
     dropouts: list[nn.Module] = []
     averages: list[nn.Module] = []
     buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
     for module in walk(network):
-        if not module.training:
-            continue
         if isinstance(module, nn.modules.dropout._DropoutNd):
-            dropouts.append(module)
+            if module.training:
+                dropouts.append(module)
         elif isinstance(module, nn.modules.batchnorm._BatchNorm):
-            if module.track_running_stats:
+            if module.training and module.track_running_stats:
                 averages.append(module)
         elif module._buffers:
             buffers += [
                 (module, name, b, b.clone()) for name, b in module._buffers.items() if b is not None
             ]
+    python_state, numpy_state = random.getstate(), np.random.get_state(legacy=False)
     cpu_state = torch.get_rng_state()
     cuda_state = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     try:
@@ -56,6 +58,8 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
         with torch.no_grad():
             for module, name, buffer, before in buffers:
                 module._buffers[name] = buffer.copy_(before)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
         torch.set_rng_state(cpu_state)
         if cuda_state is not None:
             torch.cuda.set_rng_state(cuda_state, device)

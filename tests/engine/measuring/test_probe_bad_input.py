@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -225,3 +226,128 @@ def test_a_network_in_ddp_trains_on_as_if_nobody_had_measured() -> None:
         assert all(map(torch.equal, *weights))
     finally:
         distributed.destroy_process_group()
+
+
+class Odd(nn.Module):
+    """One layer, and a function of the module, its input and the layer's output."""
+
+    def __init__(self, then: Callable[[Any, Tensor, Tensor], Any]) -> None:
+        super().__init__()
+        self.layer, self.then, self.calls = nn.Linear(4, 3), then, 0
+        self.register_buffer("average", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Any:
+        return self.then(self, x, self.layer(x))
+
+
+def mean_size(output: Tensor, y: Tensor) -> Tensor:
+    return output.double().abs().mean() if output.dtype is torch.bool else output.abs().mean()
+
+
+@pytest.mark.parametrize("odd", [torch.Tensor.cfloat, torch.Tensor.bool])
+def test_outputs_that_cannot_be_ordered_have_no_accuracy(odd: Callable[[Tensor], Tensor]) -> None:
+    network = Odd(lambda module, x, z: odd(z)).requires_grad_(False)
+    seen = Probe(network, mean_size, torch.randn(5, 4), torch.zeros(5).long()).measure()
+    assert np.isnan(seen.accuracy)
+    assert np.isfinite(seen.loss)
+
+
+def test_targets_that_are_no_tensor_have_no_accuracy() -> None:
+    seen = Probe(nn.Linear(4, 3), mean_size, torch.randn(5, 4), None).measure()  # type: ignore[arg-type]
+    assert np.isnan(seen.accuracy)
+
+
+def test_rows_that_are_no_tensor_are_refused() -> None:
+    with pytest.raises(ConfigError, match="are a dict, not a tensor: use a ForwardProbe"):
+        Probe(nn.Linear(4, 3), mean_size, {"x": torch.randn(5, 4)}, torch.zeros(5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "b", "c"]])
+def test_names_that_do_not_fit_the_layers_are_refused(names: list[str]) -> None:
+    network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    with pytest.raises(ConfigError, match="2 layers need as many different names"):
+        Probe(network, mean_size, torch.randn(5, 4), torch.zeros(5), names)
+
+
+@pytest.mark.parametrize("rows", [None, "x", 10**400])
+def test_a_number_of_rows_that_is_none_is_one_sentence(rows: Any) -> None:
+    network = nn.Linear(4, 3)
+    probe = ForwardProbe(network, lambda x: (network(x).mean(), rows), torch.randn(5, 4))
+    with pytest.raises(ConfigError, match="the network fails on the rows"):
+        probe.measure()
+
+
+def test_tensors_that_cannot_be_reduced_are_one_sentence() -> None:
+    network = Odd(lambda module, x, z: torch.func.vmap(module.layer)(x))
+    with pytest.raises(ConfigError, match="the network fails on the rows"):
+        ForwardProbe(network, lambda x: (network(x).mean(), 5), torch.randn(5, 4)).measure()
+
+
+def test_a_sparse_gradient_is_measured_as_a_dense_one() -> None:
+    def measured(sparse: bool) -> Any:
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Embedding(9, 4, sparse=sparse), nn.Flatten(), nn.Linear(8, 3))
+        x, y = torch.randint(9, (20, 2)), torch.randint(3, (20,))
+        return Probe(network, functional.cross_entropy, x, y).measure().layers
+
+    for name, column in measured(True).items():
+        np.testing.assert_array_equal(column, measured(False)[name], name)
+
+
+def test_the_rows_of_a_whole_data_set_are_never_a_batch_of_one() -> None:
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    x, y = torch.randn(11, 4), torch.randint(3, (11,))
+    probe = Probe(network, functional.cross_entropy, x, y)
+    assert probe.confirm(x, chunk=5).tolist() == [0, 0]
+    with pytest.raises(ConfigError, match="the network fails on the rows"):
+        probe.confirm(x[:1])
+
+
+def count(module: Any, x: Tensor, z: Tensor) -> Tensor:
+    module.calls += 1
+    return z
+
+
+def draw(module: Any, x: Tensor, z: Tensor) -> Tensor:
+    return z * random.random() * float(np.random.rand())
+
+
+def average(module: Any, x: Tensor, z: Tensor) -> Tensor:
+    module.average += z.detach().mean(0)
+    return z
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("then", [count, draw, average])
+def test_counters_averages_and_other_generators_are_those_of_training(
+    then: Callable[[Any, Tensor, Tensor], Tensor], training: bool
+) -> None:
+    network = Odd(then).train(training)
+
+    def state() -> Any:
+        kept = random.getstate(), np.random.get_state()[1].tolist()  # type: ignore[index]
+        return *kept, network.calls, network.average.tolist()
+
+    before = state()
+    probe = Probe(network, functional.cross_entropy, torch.randn(5, 4), torch.zeros(5).long())
+    for _ in range(2):
+        probe.measure()
+    assert state() == before
+
+
+@pytest.mark.parametrize("units", [8, 5])
+def test_a_layer_that_is_put_in_does_not_take_the_name_of_another(units: int) -> None:
+    network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, units), nn.ReLU())
+    network.append(nn.Linear(units, 3))
+    x, y = torch.randn(20, 4), torch.randint(3, (20,))
+    probe = Probe(network, functional.cross_entropy, x, y)
+    probe.measure()
+    network.insert(2, nn.Linear(8, 8))
+    seen = probe.measure()
+    expected = Probe(network, functional.cross_entropy, x, y).measure()
+    assert probe.layer_names == ("0", "2", "3", "5")
+    np.testing.assert_array_equal(seen.layers["weight_norm"], expected.layers["weight_norm"])
+    network[3].weight = nn.Parameter(torch.randn(units + 2, 8))
+    network[3].bias = None
+    network[5].weight = nn.Parameter(torch.randn(3, units + 2))
+    assert probe.measure().layers["units"].tolist() == [8, 8, units + 2, 3]
