@@ -440,3 +440,9 @@ def test_a_wrong_setting_of_a_file_is_one_sentence(
     with pytest.raises(ConfigError) as caught:
         RunConfig.from_dict({"data": data}, "my.toml")
     assert all(part in str(caught.value) for part in ["my.toml", *expected]), caught.value
+
+
+def test_a_file_without_end_is_refused_and_not_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "long.toml").write_text("#" * 2**21)
+    with pytest.raises(ConfigError, match="is longer than"):
+        RunConfig.read(tmp_path / "long.toml")

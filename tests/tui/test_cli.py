@@ -457,3 +457,11 @@ def test_help_names_every_command_with_a_sentence() -> None:
     for name, command in entry.cli.commands.items():
         assert f"{name} {command.get_short_help_str(200)}" in listed
         assert call(name, "-h").exit_code == 0
+
+
+def test_a_missing_choice_is_told_on_one_plain_line() -> None:
+    said = call("export", "somewhere")
+    assert said.exit_code == 2
+    assert said.stderr.count("\n") == 1
+    assert "\\n" not in said.stderr
+    assert "Choose from: csv" in said.stderr

@@ -25,6 +25,8 @@ from caveats.training.section import OptimizerConfig, TrainingConfig
 
 __all__ = ["RunConfig", "is_live", "parse_assignment"]
 
+LARGEST = 2**20  # characters of a file: a config of 1,000 layers has 40,000
+
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
@@ -78,13 +80,16 @@ class RunConfig:
         """Read a TOML file; a relative data.file is relative to the config's folder."""
         shown = visible(path)
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            with Path(path).open(encoding="utf-8") as file:
+                text = file.read(LARGEST + 1)
         except OSError as error:
             raise ConfigError(f"{shown} cannot be read: {error.strerror}") from None
         except UnicodeDecodeError:
             raise ConfigError(f"{shown} is not UTF-8 text, so it cannot be TOML") from None
         except ValueError:
             raise ConfigError(f"{shown} cannot be the name of a file") from None
+        if len(text) > LARGEST:
+            raise ConfigError(f"{shown} is longer than {LARGEST:,} characters: it is no config")
         config = cls.from_toml(text, shown)
         if config.data.file is None or Path(config.data.file).is_absolute():
             return config

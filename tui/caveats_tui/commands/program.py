@@ -66,7 +66,8 @@ class Program(click.Group):
             click.echo(error.message, err=True)
             code = error.exit_code
         except click.ClickException as error:
-            click.echo(f"Error: {visible(error.format_message())}", err=True)
+            said = " ".join(error.format_message().split())  # click lists choices on lines
+            click.echo(f"Error: {visible(said)}", err=True)
             code = error.exit_code
         except ConfigError as error:
             click.echo(f"Error: {error}", err=True)
