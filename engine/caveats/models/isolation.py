@@ -26,15 +26,23 @@ def walk(network: nn.Module) -> Iterator[nn.Module]:
             waiting.extend(child for child in module._modules.values() if child is not None)
 
 
+def foreign(module: nn.Module) -> bool:
+    """Whether a module is neither torch's nor ours: its forward may do more than compute."""
+    return not type(module).__module__.startswith(("torch.nn.", "caveats."))
+
+
 @contextmanager
 def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
     """A pass inside this context does not change the training: dropout is off, batch norm uses the
     batch's statistics, and running averages, all other buffers and the random number generators
-    (torch's, numpy's and Python's) are restored afterwards."""
+    (torch's, and of foreign modules numpy's and Python's) are restored afterwards."""
+    generators = None
     dropouts: list[nn.Module] = []
     averages: list[nn.Module] = []
     buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
     for module in walk(network):
+        if generators is None and foreign(module):  # 100 µs, which torch's own modules do not need
+            generators = random.getstate(), np.random.get_state(legacy=False)
         if isinstance(module, nn.modules.dropout._DropoutNd):
             if module.training:
                 dropouts.append(module)
@@ -45,7 +53,6 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
             buffers += [
                 (module, name, b, b.clone()) for name, b in module._buffers.items() if b is not None
             ]
-    python_state, numpy_state = random.getstate(), np.random.get_state(legacy=False)
     cpu_state = torch.get_rng_state()
     cuda_state = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     try:
@@ -58,8 +65,9 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
         with torch.no_grad():
             for module, name, buffer, before in buffers:
                 module._buffers[name] = buffer.copy_(before)
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
+        if generators is not None:
+            random.setstate(generators[0])
+            np.random.set_state(generators[1])
         torch.set_rng_state(cpu_state)
         if cuda_state is not None:
             torch.cuda.set_rng_state(cuda_state, device)
@@ -67,15 +75,17 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def same_attributes(network: nn.Module) -> Iterator[None]:
-    """Restores the attributes of modules to which a pass inside this context assigns (a hidden
-    state that is carried from batch to batch, a counter)."""
-    before = [(module, dict(module.__dict__)) for module in walk(network)]
+    """Restores the attributes of foreign modules to which a pass inside this context assigns (a
+    hidden state that is carried from batch to batch, a counter)."""
+    before = [(module, dict(module.__dict__)) for module in walk(network) if foreign(module)]
     try:
         yield
     finally:
         for module, attributes in before:
             now = module.__dict__
-            if len(now) != len(attributes) or any(now[k] is not v for k, v in attributes.items()):
+            if now.keys() != attributes.keys() or any(
+                now[name] is not value for name, value in attributes.items()
+            ):
                 module.__dict__.clear()
                 module.__dict__.update(attributes)
 
