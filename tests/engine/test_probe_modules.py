@@ -410,3 +410,22 @@ def test_the_accuracy_of_a_regression_lies_where_its_targets_lie() -> None:
     """A NaN made on the CPU made every regression on a GPU crash; meta stands in for one here."""
     output, y = torch.ones(3, 1, device="meta"), torch.ones(3, 1, device="meta")
     assert hit_rate(output, y).device.type == "meta"
+
+
+def test_layers_and_activations_that_are_called_by_keyword_are_measured() -> None:
+    class ByKeyword(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.bend, self.head = nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(input=self.bend(input=self.first(input=x)))
+
+    torch.manual_seed(0)
+    network = ByKeyword()
+    plain = nn.Sequential(network.first, network.bend, network.head)
+    x, y = torch.randn(20, 4), torch.randint(3, (20,))
+    ours = Probe(network, nn.functional.cross_entropy, x, y).measure()
+    theirs = Probe(plain, nn.functional.cross_entropy, x, y).measure()
+    for name, values in theirs.layers.items():
+        np.testing.assert_array_equal(ours.layers[name], values, err_msg=name)

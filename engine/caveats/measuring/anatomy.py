@@ -25,7 +25,7 @@ from caveats.measuring.passing import (
     unwrapped,
 )
 from caveats.measuring.sites import NOTHING, Site, merged
-from caveats.measuring.tracing import traced
+from caveats.measuring.traced import traced
 from caveats.models.isolation import same_attributes, walk
 
 __all__ = ["Look", "aligned", "anatomy", "look", "watch"]

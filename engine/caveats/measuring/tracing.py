@@ -8,14 +8,11 @@ is off inside.
 
 from __future__ import annotations
 
-import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -32,7 +29,6 @@ from caveats.measuring.recognition import (
     MULTIPLICATIONS,
     NORMALIZERS,
     SUMS,
-    activation_facts,
     function_facts,
     made_by_hand,
     passes,
@@ -42,9 +38,8 @@ from caveats.measuring.sequences import cell, sequence
 from caveats.measuring.sites import Site, keep
 from caveats.measuring.weights import Weights
 from caveats.models.activations import Activation
-from caveats.models.isolation import same_attributes, walk
 
-__all__ = ["Trace", "traced"]
+__all__ = ["Trace"]
 
 # Torch's modules with one weight: when called, they give their layer its name.
 SINGLE = (*LAYERS, nn.modules.conv._ConvTransposeNd, nn.Embedding, nn.EmbeddingBag)
@@ -304,23 +299,33 @@ class Trace(TorchFunctionMode):
     # Called by hooks of the modules.
     def enter(self, module: nn.Module, args: Any) -> None:
         self._calling.append(module)
+        self.hooks_suffice &= bool(args)  # hooks see no keywords, as in layer(input=x)
 
     def leave(self, module: nn.Module, args: Any, output: Any) -> None:
         self._calling.pop()
 
-    def enter_activation(self, kept: list[Tensor], module: nn.Module, args: Any) -> None:
+    def enter_activation(
+        self, kept: list[Tensor], module: nn.Module, args: Any, kwargs: Any
+    ) -> None:
         self._muted += 1
-        tensor = args[0]
+        self.hooks_suffice &= bool(args)
+        tensor = tensors_of([*args, *kwargs.values()])[0]
         kept.append(tensor.detach().clone() if getattr(module, "inplace", False) else tensor)
 
     def leave_activation(
-        self, kept: list[Tensor], facts: Activation, module: nn.Module, args: Any, out: Tensor
+        self,
+        kept: list[Tensor],
+        facts: Activation,
+        module: nn.Module,
+        args: Any,
+        kwargs: Any,
+        out: Tensor,
     ) -> None:
         self._muted -= 1
         pre = kept.pop()
         if self._muted or not self._watching:
             return
-        node = self.lineage.of(args[0])
+        node = self.lineage.of(tensors_of([*args, *kwargs.values()])[0])
         if self.sites and (node is None or self.sites[-1] not in node.waiting):
             self.hooks_suffice &= not of_units(self.sites[-1], pre)  # else hooks go wrong
         if node is not None:
@@ -385,41 +390,6 @@ class Trace(TorchFunctionMode):
         **dict.fromkeys(GATES, sequence),
         **dict.fromkeys((f"{kind}_cell" for kind in GATES), cell),
     }
-
-
-@contextmanager
-def traced(
-    network: nn.Module, labels: Mapping[Any, str], *, deltas: bool = True
-) -> Iterator[Trace]:
-    """Watch one pass of ``network``; yields the trace, whose sites are complete when the pass is
-    over. ``labels`` are names for modules, used instead of their paths."""
-    trace = Trace(network, labels, deltas)
-    with ExitStack() as stack:
-        stack.enter_context(same_attributes(network))
-        for module in walk(network):
-            if (facts := activation_facts(module)) is not None:
-                kept: list[Tensor] = []
-                hooks = [
-                    module.register_forward_pre_hook(partial(trace.enter_activation, kept)),
-                    module.register_forward_hook(partial(trace.leave_activation, kept, facts)),
-                ]
-            else:
-                hooks = [
-                    module.register_forward_pre_hook(trace.enter),
-                    module.register_forward_hook(trace.leave),
-                ]
-            if module is network:
-                hooks += [
-                    module.register_forward_pre_hook(trace.enter_network, with_kwargs=True),
-                    module.register_forward_hook(trace.leave_network),
-                ]
-            for hook in hooks:
-                stack.callback(hook.remove)
-        if "torch._dynamo" in sys.modules:  # compiled code does not show its functions
-            stack.enter_context(torch.compiler.set_stance("force_eager"))
-        stack.enter_context(trace)
-        yield trace
-    trace.finish()
 
 
 def composed(product: Product, view: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
