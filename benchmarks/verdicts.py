@@ -14,7 +14,7 @@ the first remedy cured, and any of five. For comparison it applies the published
 tools to the same runs (`verdict_suite.rivals`; torchmortem only if it is installed: ``pip install
 torchmortem==0.1.1``).
 
-``tables``, 550 networks of other kinds (`verdict_suite.table_networks`), is labelled by outcome
+``tables``, 650 networks of other kinds (`verdict_suite.table_networks`), is labelled by outcome
 alone (`verdict_suite.table_labels`). It prints how many well-trained and how many failed networks
 have a warning or worse at the end, and by which injected fault.
 
