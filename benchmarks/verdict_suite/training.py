@@ -23,9 +23,10 @@ from benchmarks.verdict_suite.oracle import Facts, facts
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
 from caveats.data import Dataset, load
-from caveats.facts import RunFacts
+from caveats.facts import DataFacts, RunFacts
 from caveats.history import Event, History
 from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.measuring.data_facts import data_facts
 from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.remedies import Remedies
 from caveats.run import Run, probe_rows
@@ -34,7 +35,7 @@ __all__ = ["Sample", "Store"]
 
 Outcome = dict[str, float]
 Alterations = tuple[Alteration, ...]
-REACHED: dict[tuple[str, str], Reach] = {}
+REACHED: dict[tuple[str, str], tuple[Reach, DataFacts]] = {}
 
 
 class Sample:
@@ -48,12 +49,15 @@ class Sample:
         self.baseline = float(about["baseline"])
         self.outcome: Outcome = about["outcome"]
         self.start, self.end = Facts(**about["start"]), Facts(**about["end"])
+        reach, data = reached(config, dataset)
         run_facts = RunFacts(
             self.baseline,
             config.training.steps,
-            *reached(config, dataset),
+            reach.loss,
+            reach.accuracy,
             declared_layers(config, dataset.features, dataset.outputs),
             declared_optimizer(config),
+            data,
             Remedies(config),
         )
         self.history = History(tuple(about["layers"]), facts=run_facts)
@@ -147,13 +151,14 @@ def outcome(run: Run) -> Outcome:
     }
 
 
-def reached(config: RunConfig, rows: Dataset) -> Reach:
-    """The result of kernel regression on these data, as a run measures it."""
+def reached(config: RunConfig, rows: Dataset) -> tuple[Reach, DataFacts]:
+    """The result of kernel regression on these data and their facts, as a run measures them."""
     key = json.dumps(config.data.settings()), config.training.loss
     if key not in REACHED:
-        x, y = torch.tensor(rows.x), torch.tensor(rows.y)
         probed = torch.from_numpy(probe_rows(rows.rows))
-        REACHED[key] = kernel_reach(x[probed], y[probed], config.training.loss)
+        x, y = torch.tensor(rows.x)[probed], torch.tensor(rows.y)[probed]
+        reach = kernel_reach(x, y, config.training.loss)
+        REACHED[key] = reach, data_facts(x, y, reach.recall)
     return REACHED[key]
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import nan
+from math import hypot, nan
 from typing import Any, Literal
 
 __all__ = [
     "Anatomy",
+    "DataFacts",
     "Kind",
     "LayerFacts",
     "Normalization",
@@ -92,6 +93,36 @@ class Anatomy:
 
 
 @dataclass(frozen=True, slots=True)
+class DataFacts:
+    """The data as the network gets them, scaled or not: what the probe rows show.
+
+    ``input_size`` is √ mean of x² over rows and columns, 1 for standardized inputs.
+    ``input_spread`` is the deviation of the column that varies most over the median of all columns
+    that vary. ``target_mean`` and ``target_deviation`` are those of the target column whose numbers
+    are largest, NaN for classes. ``class_shares`` are the shares of the rows that each class has,
+    () for numbers. ``reachable_recall`` is the share of right answers of kernel regression in the
+    class in which it has the fewest, NaN for numbers.
+    """
+
+    input_size: float = nan
+    input_spread: float = nan
+    target_mean: float = nan
+    target_deviation: float = nan
+    class_shares: tuple[float, ...] = ()
+    reachable_recall: float = nan
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of a network that always names the largest class; NaN for numbers."""
+        return max(self.class_shares, default=nan)
+
+    @property
+    def target_size(self) -> float:
+        """√ mean of y² of the target column whose numbers are largest; NaN for classes."""
+        return hypot(self.target_mean, self.target_deviation)
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """The facts that stay the same from record to record, and that rules compare records with.
 
@@ -99,7 +130,7 @@ class RunFacts:
     ``reachable`` is the loss of kernel regression (`caveats.measuring.yardsticks`), 0 where
     unknown; ``reachable_accuracy`` is its accuracy, NaN where unknown or where there are no
     classes. ``steps`` is the planned length of the run, 0 where unknown. ``layers`` (the output
-    last) and ``optimizer`` were observed; they are empty and None where they were not.
+    last), ``optimizer`` and ``data`` were observed; they are empty, None and NaN where they were not.
     ``remedies`` proposes changes of the run's settings, None where the settings are unknown.
     """
 
@@ -109,4 +140,5 @@ class RunFacts:
     reachable_accuracy: float = nan
     layers: tuple[LayerFacts, ...] = ()
     optimizer: OptimizerFacts | None = None
+    data: DataFacts = DataFacts()
     remedies: Proposer | None = None

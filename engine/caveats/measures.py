@@ -26,6 +26,7 @@ SCALARS: dict[str, Measure] = {
     for m in (
         Measure("loss", "the run's loss on the probe set, mean over rows"),
         Measure("accuracy", "share of probe rows whose largest output is their class; NaN without"),
+        Measure("lowest_recall", "that share in the class that has the fewest right; NaN without"),
         Measure("batch_loss", "mean of the minibatch losses since the record before"),
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),

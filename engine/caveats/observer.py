@@ -134,6 +134,7 @@ class Observer:
             {
                 "loss": measurement.loss,
                 "accuracy": measurement.accuracy,
+                "lowest_recall": measurement.lowest_recall,
                 "batch_loss": batch_loss,
                 "lr": max(float(group["lr"]) for group in self.optimizer.param_groups),
                 "seconds": self.seconds,

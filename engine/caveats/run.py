@@ -19,6 +19,7 @@ from caveats.data import Dataset, load
 from caveats.facts import RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
+from caveats.measuring.data_facts import data_facts
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.probe import PROBE_ROWS, Probe
@@ -85,6 +86,7 @@ class Run:
         loss = config.training.loss
         self.baseline = constant_loss(probe.y, loss)
         self.reach = kernel_reach(probe.x, probe.y, loss)
+        self._data = data_facts(probe.x, probe.y, self.reach.recall)
         self._clock = Stopwatch()
         self.observer = Observer(
             probe,
@@ -210,8 +212,10 @@ class Run:
         return RunFacts(
             self.baseline,
             self.config.training.steps,
-            *self.reach,
+            self.reach.loss,
+            self.reach.accuracy,
             probe.anatomy.layers,
             optimizer,
+            self._data,
             Remedies(self.config),
         )

@@ -12,7 +12,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from caveats.errors import ConfigError
-from caveats.measuring.probe import Probe, hit_rate
+from caveats.measuring.probe import Probe, hit_rates
 
 ALIVE, SILENT, SATURATED, DEAD, UNOBSERVED = range(5)
 
@@ -409,7 +409,7 @@ def test_accuracy_where_classes_are_not_last() -> None:
 def test_the_accuracy_of_a_regression_lies_where_its_targets_lie() -> None:
     """A NaN made on the CPU made every regression on a GPU crash; meta stands in for one here."""
     output, y = torch.ones(3, 1, device="meta"), torch.ones(3, 1, device="meta")
-    assert hit_rate(output, y).device.type == "meta"
+    assert hit_rates(output, y)[0].device.type == "meta"
 
 
 def test_layers_and_activations_that_are_called_by_keyword_are_measured() -> None:

@@ -10,7 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from caveats.config import RunConfig
-from caveats.measuring.yardsticks import RIDGES, WIDTHS, constant_loss, kernel_reach
+from caveats.measuring.yardsticks import (
+    RIDGES,
+    WIDTHS,
+    constant_loss,
+    kernel_reach,
+    lowest_recall,
+)
 from caveats.run import Run
 from caveats.verdicts import Judge
 
@@ -38,7 +44,7 @@ def refitted(x: Floats, t: Floats) -> float:
 
 def test_one_inverse_gives_what_fitting_anew_without_each_row_gives() -> None:
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(20, 3)) * [1, 10, 100] + 5
+    x = rng.normal(size=(30, 3)) * [1, 10, 100] + 5
     t = np.sin(x[:, :2])
     found = kernel_reach(torch.tensor(x), torch.tensor(t), "mse")
     assert found.loss == pytest.approx(refitted(x, t), rel=1e-6)
@@ -58,6 +64,40 @@ def test_targets_that_are_pure_noise_cannot_be_learnt() -> None:
     found = kernel_reach(x, y, "cross_entropy")
     assert found.loss > 0.95 * constant_loss(y, "cross_entropy")
     assert found.accuracy < 0.6
+
+
+def test_the_four_rows_of_xor_can_be_learnt() -> None:
+    x = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    found = kernel_reach(x, torch.tensor([0, 1, 1, 0]), "cross_entropy")
+    assert found.loss < 0.05 * math.log(2)
+    assert found.accuracy == found.recall == 1.0
+
+
+@pytest.mark.parametrize("bits", [3, 5, 7, 10])
+def test_a_parity_can_be_learnt_though_each_row_differs_from_its_neighbours(bits: int) -> None:
+    x = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * bits)
+    y = x.sum(1).long() % 2
+    assert kernel_reach(x, y, "cross_entropy").accuracy == 1.0
+
+
+def test_bits_of_random_classes_cannot_be_learnt() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randint(0, 2, (256, 8)).double(), torch.randint(0, 2, (256,))
+    assert kernel_reach(x, y, "cross_entropy").loss > 0.9 * constant_loss(y, "cross_entropy")
+
+
+def test_few_rows_that_contradict_each_other_cannot_be_learnt() -> None:
+    x = torch.tensor([[0.0], [0.0], [1.0], [1.0]]).repeat(2, 1)
+    y = torch.tensor([0, 1]).repeat(4)
+    found = kernel_reach(x, y, "cross_entropy")
+    assert found.loss == pytest.approx(math.log(2), rel=1e-3)
+
+
+def test_the_recall_is_that_of_the_class_that_fares_worst() -> None:
+    right = torch.tensor([True, True, False, True, False, False])
+    y = torch.tensor([0, 0, 0, 1, 1, 3])
+    assert float(lowest_recall(right[:5], y[:5], 4)) == pytest.approx(0.5)
+    assert float(lowest_recall(right, y, 4)) == 0.0
 
 
 def test_labels_that_are_flipped_at_random_bound_the_accuracy() -> None:

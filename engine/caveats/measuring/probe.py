@@ -38,6 +38,7 @@ from caveats.measuring.reductions import (
 )
 from caveats.measuring.sites import Site, by_unit
 from caveats.measuring.unit_states import dead_units, slopes_by_group, tail_share
+from caveats.measuring.yardsticks import lowest_recall
 from caveats.models.isolation import walk
 
 __all__ = ["ForwardProbe", "Measurement", "Probe"]
@@ -59,6 +60,7 @@ class Measurement:
 
     loss: float
     accuracy: float
+    lowest_recall: float
     layers: dict[str, NDArray[np.float64]]
     states: tuple[NDArray[np.uint8], ...]
 
@@ -165,11 +167,12 @@ class ForwardProbe:
                 dead, saturated = self._slopes(sites, table)
                 if deep:
                     self._deep(sites, table)
-                said = fetch([loss.detach().double(), self._hit_rate(loss).double()])
+                accuracy, recall = self._hit_rates(loss)
+                said = fetch([loss.detach().double(), accuracy.double(), recall.double()])
                 quiet = [] if silent is None else fetch(silent)
         self.layer_names = tuple(site.name for site in sites)
         states = self._states(table, dead, saturated, quiet)
-        return Measurement(float(said[0]), float(said[1]), dict(table), states)
+        return Measurement(*map(float, said), dict(table), states)
 
     def _looked(self) -> Look:
         """The result of a traced pass through the network with its present modules."""
@@ -184,8 +187,9 @@ class ForwardProbe:
                 self.born_dead = {}  # the first measurement was of other layers
         return self._look
 
-    def _hit_rate(self, loss: Tensor) -> Tensor:
-        return torch.full_like(loss.detach(), math.nan)
+    def _hit_rates(self, loss: Tensor) -> tuple[Tensor, Tensor]:
+        unknown = torch.full_like(loss.detach(), math.nan)
+        return unknown, unknown
 
     def _norms(
         self, sites: list[Site], grads: dict[Tensor, Tensor], rows: float, table: Columns
@@ -361,11 +365,11 @@ class Probe(ForwardProbe):
         self._output = self.network(x)
         return self.loss_function(self._output, y), len(x)
 
-    def _hit_rate(self, loss: Tensor) -> Tensor:
+    def _hit_rates(self, loss: Tensor) -> tuple[Tensor, Tensor]:
         output, self._output = self._output, None
         if not isinstance(self.y, Tensor):
-            return super()._hit_rate(loss)
-        return hit_rate(output, self.y)
+            return super()._hit_rates(loss)
+        return hit_rates(output, self.y)
 
     @torch.no_grad()
     def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
@@ -427,10 +431,11 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
     }
 
 
-def hit_rate(output: object, y: Tensor) -> Tensor:
-    """The share of rows whose largest output is their class; NaN if y does not hold classes. The
-    classes are along dimension 1, as in torch's cross_entropy, or along the last. The result is on
-    y's device, because `fetch` does not accept tensors of two devices."""
+def hit_rates(output: object, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The share of rows whose largest output is their class, and the lowest such share of a class;
+    NaN if y does not hold classes. The classes are along dimension 1, as in torch's cross_entropy,
+    or along the last. The results are on y's device, because `fetch` does not accept tensors of two
+    devices."""
     if (
         isinstance(output, Tensor)
         and output.is_floating_point()
@@ -439,5 +444,10 @@ def hit_rate(output: object, y: Tensor) -> Tensor:
     ):
         for dim in (1, -1):
             if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
-                return (output.argmax(dim) == y).double().mean()
-    return torch.tensor(math.nan, dtype=torch.float64, device=y.device)
+                right = output.argmax(dim) == y
+                known = 0 <= y.flatten()  # torch's cross_entropy ignores rows of class -100
+                labels, hit = y.flatten()[known], right.flatten()[known]
+                recall = lowest_recall(hit, labels, output.shape[dim])
+                return right.double().mean(), recall
+    unknown = torch.tensor(math.nan, dtype=torch.float64, device=y.device)
+    return unknown, unknown

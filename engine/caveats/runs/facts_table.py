@@ -12,22 +12,27 @@ from dataclasses import asdict
 from typing import Any, get_args
 
 from caveats.errors import ConfigError
-from caveats.facts import Kind, LayerFacts, Normalization, OptimizerFacts
+from caveats.facts import DataFacts, Kind, LayerFacts, Normalization, OptimizerFacts
 from caveats.models.activations import ACTIVATIONS
 from caveats.runs.section import Section
 
 __all__ = ["facts_from_toml", "facts_to_toml"]
 
 MOST_LAYERS = 1001
+MOST_CLASSES = 100_000
 LARGEST = 2**40  # units of a layer, inputs of a unit
 
 
-def facts_to_toml(layers: Sequence[LayerFacts], optimizer: OptimizerFacts | None) -> dict[str, Any]:
+def facts_to_toml(
+    layers: Sequence[LayerFacts], optimizer: OptimizerFacts | None, data: DataFacts
+) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     if layers:
         tree["layers"] = [without_none(asdict(layer)) for layer in layers]
     if optimizer is not None:
         tree["optimizer"] = without_none(asdict(optimizer))
+    if data != DataFacts():
+        tree["data"] = without_none(asdict(data))
     return tree
 
 
@@ -39,8 +44,10 @@ def without_none(values: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def facts_from_toml(facts: Section) -> tuple[tuple[LayerFacts, ...], OptimizerFacts | None]:
-    """The layers (none if the table has none) and the optimizer.
+def facts_from_toml(
+    facts: Section,
+) -> tuple[tuple[LayerFacts, ...], OptimizerFacts | None, DataFacts]:
+    """The layers (none if the table has none), the optimizer and the data.
 
     Raises:
         ConfigError: one sentence, for an impossible value.
@@ -50,6 +57,7 @@ def facts_from_toml(facts: Section) -> tuple[tuple[LayerFacts, ...], OptimizerFa
     return (
         tuple(read_layer(layer) for layer in layers),
         None if optimizer is None else read_optimizer(optimizer),
+        read_data(facts.section("data")) if "data" in facts.tree else DataFacts(),
     )
 
 
@@ -84,6 +92,20 @@ def read_optimizer(optimizer: Section) -> OptimizerFacts:
         eps=within(optimizer, "eps"),
         weight_decay=within(optimizer, "weight_decay"),
         clip_norm=clip if math.isnan(clip) else within(optimizer, "clip_norm"),
+    )
+
+
+def read_data(data: Section) -> DataFacts:
+    shares = data.numbers("class_shares", MOST_CLASSES) if "class_shares" in data.tree else ()
+    if not all(0 <= share <= 1 for share in shares):
+        raise ConfigError(f"{data.where}: class_shares should be numbers from 0 to 1")
+    return DataFacts(
+        input_size=data.number("input_size"),
+        input_spread=data.number("input_spread"),
+        target_mean=data.number("target_mean"),
+        target_deviation=data.number("target_deviation"),
+        class_shares=tuple(shares),
+        reachable_recall=data.number("reachable_recall"),
     )
 
 

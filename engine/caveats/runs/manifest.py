@@ -16,7 +16,7 @@ import tomli_w
 from caveats.config import RunConfig
 from caveats.config.checking import MAX_LAYERS, MAX_WIDTH
 from caveats.errors import ConfigError, visible
-from caveats.facts import LayerFacts, OptimizerFacts
+from caveats.facts import DataFacts, LayerFacts, OptimizerFacts
 from caveats.runs.facts_table import facts_from_toml, facts_to_toml
 from caveats.runs.files import read_whole, replace_file
 from caveats.runs.section import Section
@@ -69,7 +69,7 @@ class Manifest:
 
     ``config`` is None for a user's own network, which no config describes (kind "watch"); ``steps``
     is then the planned number of steps, 0 if unknown. ``layer_facts`` (one for each layer, or none
-    at all) and ``optimizer`` were observed.
+    at all), ``optimizer`` and ``data`` were observed.
     """
 
     config: RunConfig | None
@@ -90,6 +90,7 @@ class Manifest:
     steps: int = 0
     layer_facts: tuple[LayerFacts, ...] = ()
     optimizer: OptimizerFacts | None = None
+    data: DataFacts = DataFacts()
 
     def configured(self) -> RunConfig:
         """The config that the run was trained from; raises ConfigError if there is none."""
@@ -126,7 +127,7 @@ class Manifest:
             tree["steps"] = self.steps
         else:
             tree["config"] = self.config.to_dict()
-        facts = facts_to_toml(self.layer_facts, self.optimizer)
+        facts = facts_to_toml(self.layer_facts, self.optimizer, self.data)
         if facts:
             tree["facts"] = facts
         return tomli_w.dumps(
@@ -188,7 +189,7 @@ class Manifest:
         versions = top.section("versions")
         kind = top.text("kind")
         facts = top.section("facts") if "facts" in top.tree else Section({}, where)
-        layer_facts, optimizer = facts_from_toml(facts)
+        layer_facts, optimizer, data = facts_from_toml(facts)
         if len(layer_facts) not in (0, len(layers)):
             raise ConfigError(f"{where}: facts: layers should be as many as layers")
         return cls(
@@ -199,6 +200,7 @@ class Manifest:
             steps=top.whole("steps") if "steps" in top.tree else 0,
             layer_facts=layer_facts,
             optimizer=optimizer,
+            data=data,
             created=top.moment("created"),
             baseline=top.number("baseline"),
             reachable=top.number("reachable") if "reachable" in top.tree else 0.0,

@@ -137,6 +137,7 @@ class Reader:
             manifest.reachable_accuracy,
             layers,
             optimizer,
+            manifest.data,
             None if config is None else Remedies(config),
         )
 

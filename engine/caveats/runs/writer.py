@@ -290,6 +290,7 @@ def known(training: Training, run: Run | None) -> dict[str, Any]:
         "steps": facts.steps,
         "layer_facts": facts.layers,
         "optimizer": facts.optimizer,
+        "data": facts.data,
     }
 
 

@@ -10,7 +10,7 @@ import pytest
 import tomli_w
 
 from caveats.errors import ConfigError
-from caveats.facts import LayerFacts, OptimizerFacts
+from caveats.facts import DataFacts, LayerFacts, OptimizerFacts
 from caveats.runs.facts_table import facts_from_toml, facts_to_toml
 from caveats.runs.section import Section
 
@@ -23,21 +23,30 @@ ADAM = OptimizerFacts("adamw", 3e-4, True, betas=(0.9, 0.999), eps=1e-8, weight_
 SGD = OptimizerFacts("momentum", 0.1, False, momentum=0.9, clip_norm=1.0)
 
 
-def written(layers: tuple[LayerFacts, ...], optimizer: OptimizerFacts | None) -> dict[str, Any]:
-    return tomllib.loads(tomli_w.dumps(facts_to_toml(layers, optimizer)))
+NUMBERS = DataFacts(7.8, 300.0, 424_000.0, 151_000.0)
+CLASSES = DataFacts(1.0, 1.0, class_shares=(0.9, 0.1), reachable_recall=0.4)
 
 
-def read(tree: dict[str, Any]) -> tuple[tuple[LayerFacts, ...], OptimizerFacts | None]:
+def written(
+    layers: tuple[LayerFacts, ...], optimizer: OptimizerFacts | None, data: DataFacts = CLASSES
+) -> dict[str, Any]:
+    return tomllib.loads(tomli_w.dumps(facts_to_toml(layers, optimizer, data)))
+
+
+def read(
+    tree: dict[str, Any],
+) -> tuple[tuple[LayerFacts, ...], OptimizerFacts | None, DataFacts]:
     return facts_from_toml(Section(tree, "run.toml: facts"))
 
 
 @pytest.mark.parametrize("layers", [LAYERS, ()])
 @pytest.mark.parametrize("optimizer", [ADAM, SGD, None])
+@pytest.mark.parametrize("data", [NUMBERS, CLASSES, DataFacts()])
 def test_what_was_written_is_what_is_read(
-    layers: tuple[LayerFacts, ...], optimizer: OptimizerFacts | None
+    layers: tuple[LayerFacts, ...], optimizer: OptimizerFacts | None, data: DataFacts
 ) -> None:
     # repr, since a clip_norm that nobody could see is NaN.
-    assert repr(read(written(layers, optimizer))) == repr((layers, optimizer))
+    assert repr(read(written(layers, optimizer, data))) == repr((layers, optimizer, data))
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,8 @@ def test_what_was_written_is_what_is_read(
         ("optimizer.betas", [0.9, 1.0], ["betas", "below 1"]),
         ("optimizer.betas", [0.9, "x"], ["betas"]),
         ("optimizer.kind", 7, ["kind = 7", "a text"]),
+        ("data.class_shares", [0.5, 1.5], ["class_shares", "from 0 to 1"]),
+        ("data.input_size", "x", ["input_size"]),
         ("optimizer.clip_norm", -1.0, ["clip_norm = -1.0"]),
     ],
 )
