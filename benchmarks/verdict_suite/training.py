@@ -57,8 +57,8 @@ class Sample:
             reach.accuracy,
             declared_layers(config, dataset.features, dataset.outputs),
             declared_optimizer(config),
-            data,
             Remedies(config),
+            data,
         )
         self.history = History(tuple(about["layers"]), facts=run_facts)
         scalars, measures = about["scalars"], about["measures"]

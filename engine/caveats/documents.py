@@ -1,4 +1,4 @@
-"""Prepares numbers and nested values for a JSON document."""
+"""Prepares numbers and nested values for a JSON document or a sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["finite", "nonfinite", "plain"]
+__all__ = ["finite", "nonfinite", "plain", "short"]
 
 
 def plain(tree: Any) -> Any:
@@ -37,3 +37,9 @@ def finite(tree: Any) -> Any:
     if isinstance(tree, list):
         return [finite(value) for value in tree]
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree
+
+
+def short(value: float) -> str:
+    """Three digits that count: 424,000 or 0.0123."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e15 else f"{rounded:g}"

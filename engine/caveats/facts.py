@@ -130,7 +130,8 @@ class RunFacts:
     ``reachable`` is the loss of kernel regression (`caveats.measuring.yardsticks`), 0 where
     unknown; ``reachable_accuracy`` is its accuracy, NaN where unknown or where there are no
     classes. ``steps`` is the planned length of the run, 0 where unknown. ``layers`` (the output
-    last), ``optimizer`` and ``data`` were observed; they are empty, None and NaN where they were not.
+    last), ``optimizer`` and ``data`` were observed; where they were not, they are empty, None and
+    NaN.
     ``remedies`` proposes changes of the run's settings, None where the settings are unknown.
     """
 
@@ -140,5 +141,5 @@ class RunFacts:
     reachable_accuracy: float = nan
     layers: tuple[LayerFacts, ...] = ()
     optimizer: OptimizerFacts | None = None
-    data: DataFacts = DataFacts()
     remedies: Proposer | None = None
+    data: DataFacts = DataFacts()

@@ -216,6 +216,6 @@ class Run:
             self.reach.accuracy,
             probe.anatomy.layers,
             optimizer,
-            self._data,
             Remedies(self.config),
+            self._data,
         )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caveats.data.catalogue import Task
+from caveats.documents import short
 
 __all__ = ["FLOAT32_MAX", "Dataset", "fits_float32", "prepared"]
 
@@ -78,12 +79,6 @@ class Dataset:
                 shown = f"{counts.min():,} to {counts.max():,} rows each"
             kind = f"{self.classes} classes, {shown}"
         return f"{self.target}: {kind}" + f"; {self.remark}" * bool(self.remark)
-
-
-def short(value: float) -> str:
-    """Three digits that count: 424,000 or 0.0123."""
-    rounded = float(f"{value:.3g}")
-    return f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e15 else f"{rounded:g}"
 
 
 def fits_float32(values: Array) -> bool:

@@ -167,12 +167,13 @@ class ForwardProbe:
                 dead, saturated = self._slopes(sites, table)
                 if deep:
                     self._deep(sites, table)
-                accuracy, recall = self._hit_rates(loss)
-                said = fetch([loss.detach().double(), accuracy.double(), recall.double()])
+                rates = [rate.double() for rate in self._hit_rates(loss)]
+                said = fetch([loss.detach().double(), *rates])
                 quiet = [] if silent is None else fetch(silent)
         self.layer_names = tuple(site.name for site in sites)
         states = self._states(table, dead, saturated, quiet)
-        return Measurement(*map(float, said), dict(table), states)
+        value, accuracy, recall = (float(number) for number in said)
+        return Measurement(value, accuracy, recall, dict(table), states)
 
     def _looked(self) -> Look:
         """The result of a traced pass through the network with its present modules."""
@@ -445,7 +446,7 @@ def hit_rates(output: object, y: Tensor) -> tuple[Tensor, Tensor]:
         for dim in (1, -1):
             if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
                 right = output.argmax(dim) == y
-                known = 0 <= y.flatten()  # torch's cross_entropy ignores rows of class -100
+                known = y.flatten() >= 0  # torch's cross_entropy ignores rows of class -100
                 labels, hit = y.flatten()[known], right.flatten()[known]
                 recall = lowest_recall(hit, labels, output.shape[dim])
                 return right.double().mean(), recall

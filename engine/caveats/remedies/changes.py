@@ -29,6 +29,7 @@ from caveats.verdicts.verdict import Remedy
 __all__ = [
     "activation",
     "adam",
+    "balanced",
     "bearable",
     "bias_zero",
     "centred",
@@ -37,6 +38,7 @@ __all__ = [
     "clip",
     "combined",
     "leaky",
+    "longer",
     "lr",
     "matched_init",
     "momentum",
@@ -47,6 +49,7 @@ __all__ = [
     "scaffold",
     "sound",
     "standardize",
+    "standardize_target",
     "steeper",
     "usual_lr",
     "wider",
@@ -204,6 +207,31 @@ def standardize(config: RunConfig) -> Remedy | None:
         {"data.standardize": True},
         "inputs of mean 0 and variance 1: the layers' variance rules assume them, and without a "
         "mean the Hessian loses its one large eigenvalue",
+    )
+
+
+def standardize_target(config: RunConfig) -> Remedy | None:
+    if config.flat().get("data.standardize_target"):
+        return None
+    return Remedy(
+        {"data.standardize_target": True},
+        "a target of mean 0 and variance 1 is where the network starts, and gives gradients of "
+        "the size that learning rates are made for",
+    )
+
+
+def balanced(config: RunConfig) -> Remedy | None:
+    if config.flat().get("training.class_weight") == "balanced":
+        return None
+    return Remedy(
+        {"training.class_weight": "balanced"},
+        "each class counts the same in the loss, however few rows it has",
+    )
+
+
+def longer(config: RunConfig) -> Remedy | None:
+    return Remedy(
+        {"training.steps": 4 * config.training.steps}, "four times the steps, all else as it is"
     )
 
 

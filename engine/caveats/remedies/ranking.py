@@ -259,6 +259,37 @@ def underfitting(finding: Finding, c: RunConfig) -> Remedies:
     )
 
 
+def unscaled_data(finding: Finding, c: RunConfig) -> Remedies:
+    inputs = changes.standardize(c) if finding.evidence["inputs_off"] else None
+    target = changes.standardize_target(c) if finding.evidence["target_off"] else None
+    scaled = changes.combined(c, target, inputs)
+    return ranked(
+        c,
+        (
+            scaled,
+            changes.combined(c, scaled, changes.usual_lr(c)),
+            changes.combined(c, scaled, changes.matched_init(c), changes.usual_lr(c)),
+            changes.combined(c, scaled, changes.adam(c)),
+            changes.combined(c, scaled, changes.sound(c)),
+        ),
+    )
+
+
+def class_imbalance(finding: Finding, c: RunConfig) -> Remedies:
+    balanced = changes.balanced(c)
+    longer = changes.longer(c)
+    return ranked(
+        c,
+        (
+            balanced,
+            longer,
+            changes.combined(c, balanced, longer),
+            changes.combined(c, balanced, changes.adam(c)),
+            changes.combined(c, balanced, changes.wider(c), changes.adam(c)),
+        ),
+    )
+
+
 def dormant(finding: Finding, c: RunConfig) -> Remedies:
     slower = changes.lr(c, c.optimizer.lr / 10, "smaller steps keep units in use")
     return ranked(
@@ -302,7 +333,9 @@ RANKED: dict[str, Callable[[Finding, RunConfig], Remedies]] = {
     "step_too_small": step_too_small,
     "not_zero_centred": not_zero_centred,
     "ravine": ravine,
+    "class_imbalance": class_imbalance,
     "plateau": plateau,
     "underfitting": underfitting,
     "dormant": dormant,
+    "unscaled_data": unscaled_data,
 }

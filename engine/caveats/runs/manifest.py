@@ -90,7 +90,7 @@ class Manifest:
     steps: int = 0
     layer_facts: tuple[LayerFacts, ...] = ()
     optimizer: OptimizerFacts | None = None
-    data: DataFacts = DataFacts()
+    data: DataFacts = field(default_factory=DataFacts)
 
     def configured(self) -> RunConfig:
         """The config that the run was trained from; raises ConfigError if there is none."""
@@ -189,7 +189,7 @@ class Manifest:
         versions = top.section("versions")
         kind = top.text("kind")
         facts = top.section("facts") if "facts" in top.tree else Section({}, where)
-        layer_facts, optimizer, data = facts_from_toml(facts)
+        layer_facts, optimizer, data_facts = facts_from_toml(facts)
         if len(layer_facts) not in (0, len(layers)):
             raise ConfigError(f"{where}: facts: layers should be as many as layers")
         return cls(
@@ -200,7 +200,7 @@ class Manifest:
             steps=top.whole("steps") if "steps" in top.tree else 0,
             layer_facts=layer_facts,
             optimizer=optimizer,
-            data=data,
+            data=data_facts,
             created=top.moment("created"),
             baseline=top.number("baseline"),
             reachable=top.number("reachable") if "reachable" in top.tree else 0.0,

@@ -137,8 +137,8 @@ class Reader:
             manifest.reachable_accuracy,
             layers,
             optimizer,
-            manifest.data,
             None if config is None else Remedies(config),
+            manifest.data,
         )
 
     def _empty(self) -> History:

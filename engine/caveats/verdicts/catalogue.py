@@ -6,6 +6,7 @@ Each caveat's words and rule are in a file of their own.
 from __future__ import annotations
 
 from caveats.verdicts.caveat import Caveat
+from caveats.verdicts.class_imbalance import CLASS_IMBALANCE
 from caveats.verdicts.dormant import DORMANT
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
@@ -17,6 +18,7 @@ from caveats.verdicts.step_too_large import STEP_TOO_LARGE
 from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
 from caveats.verdicts.underfitting import UNDERFITTING
+from caveats.verdicts.unscaled_data import UNSCALED_DATA
 from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
 
 __all__ = ["CAVEATS"]
@@ -33,8 +35,10 @@ CAVEATS: dict[str, Caveat] = {
         STEP_TOO_SMALL,
         NOT_ZERO_CENTRED,
         RAVINE,
+        CLASS_IMBALANCE,
         PLATEAU,
         UNDERFITTING,
         DORMANT,
+        UNSCALED_DATA,
     )
 }

@@ -110,7 +110,7 @@ def history(e: Evidence, flat: int, born: int) -> str:
         return f", {born} of them born dead, {flat - born} died since"
     if born:
         return ", all of them at birth"
-    return f", all alive at step 0 (seen {e.during()})"
+    return ", all alive at step 0"
 
 
 def why(born: int, flat: int, cut: bool) -> str:

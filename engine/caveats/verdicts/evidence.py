@@ -101,6 +101,11 @@ class Evidence:
         """The number of units of each hidden layer, (hidden,)."""
         return self.now("units")[: self.hidden]
 
+    @property
+    def narrowest(self) -> float:
+        """The units of the narrowest hidden layer, infinite if there is none."""
+        return float(self.units.min(initial=math.inf))
+
     @cached_property
     def apart(self) -> Floats:
         """Per hidden layer the largest distance between two units, in lengths of one unit's
@@ -177,9 +182,10 @@ class Evidence:
     @cached_property
     def dead_share(self) -> Floats:
         """The share of dead units of each hidden layer, (hidden,). If the whole training set was
-        checked, only units that are dead on all of it count."""
-        dead = np.fmin(self.now("dead"), self.now("confirmed_dead"))
-        return dead[: self.hidden] / self.units
+        checked, only units that are dead on all of it count; but if no probe row passes a layer,
+        all of its units do, as one row in hundreds trains nothing."""
+        dead, every = self.now("dead")[: self.hidden], self.now("confirmed_dead")[: self.hidden]
+        return np.where(dead >= self.units, dead, np.fmin(dead, every)) / self.units
 
     @cached_property
     def saturated_share(self) -> Floats:
@@ -250,8 +256,8 @@ class Evidence:
         return self.names[index]
 
     def during(self) -> str:
-        """ "at step 0" or "by step 120"."""
-        return "at step 0" if self.step == 0 else f"by step {self.step}"
+        """ "at step 120"."""
+        return f"at step {self.step}"
 
 
 def possible(measure: str, values: Floats) -> Floats:

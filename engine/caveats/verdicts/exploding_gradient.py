@@ -6,11 +6,13 @@ import math
 
 import numpy as np
 
+from caveats.documents import short
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import times_constant
 
 __all__ = ["EXPLODING_GRADIENT"]
 
@@ -41,8 +43,8 @@ def rule(e: Evidence) -> Finding | None:
         )
     else:
         what = (
-            f"activations grow {forward_growth(e):.2g} times over the layers: loss {e.loss:.3g}, "
-            f"{e.loss / e.progress.baseline:.2g} times that of a constant"
+            f"activations grow {short(forward_growth(e))} times over the layers: loss "
+            f"{e.loss:.3g}, {times_constant(e.loss, e.progress.baseline)}"
         )
     return Finding(severity, what, why(e.hidden), tuple(range(e.hidden)), evidence)
 

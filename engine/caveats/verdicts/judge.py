@@ -12,6 +12,7 @@ from caveats.facts import Proposer
 from caveats.history import History
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.evidence import DEFAULT, Evidence
+from caveats.verdicts.headline import headlined
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
@@ -124,7 +125,7 @@ def findings(evidence: Evidence) -> dict[str, Finding]:
         finding = caveat.rule(evidence)
         if finding is not None:
             evidence.findings[name] = finding
-    return evidence.findings
+    return headlined(evidence)
 
 
 def judge(history: History) -> tuple[Verdict, ...]:

@@ -93,18 +93,25 @@ def leads_nowhere(e: Evidence) -> bool:
     """Are the steps too small and too few to train even a sound network of this shape?
 
     Plain descent multiplies an error by 1 − lr·λ a step, where λ, an eigenvalue of the tangent
-    kernel, grows with the number of units (Jacot et al. 2018). Adam-like optimizers move no weight
-    by more than lr a step.
+    kernel, grows with the number of units (Jacot et al. 2018), or of inputs if there are none.
+    Adam-like optimizers move no weight by more than lr a step.
     """
     o, steps = e.optimizer, e.facts.steps
     if o is None or not steps:
         return False
     if o.kind in DESCENT:
-        way = o.lr * float(e.units.sum()) * steps
+        way = o.lr * feeding(e) * steps
         return way < e.thresholds.shortest_descent * (1 - o.momentum)
     if o.kind not in CUSTOMARY:
         return o.lr * steps < e.thresholds.shortest_walk
     return lr_is_low(e)
+
+
+def feeding(e: Evidence) -> float:
+    """How many hidden units there are, or inputs of the output layer if there is none."""
+    if e.hidden:
+        return float(e.units.sum())
+    return float(e.facts.layers[-1].fan_in) if e.facts.layers else 1.0
 
 
 @sign

@@ -11,6 +11,7 @@ from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded_start, symmetric
 from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import percent
 
 __all__ = ["NOT_ZERO_CENTRED", "data_to_blame", "means_hold_up"]
 
@@ -32,8 +33,8 @@ def rule(e: Evidence) -> Finding | None:
         severity = "critical" if 0 in blamed and e.progress.stuck else "warning"
     source = "the data" if worst == 0 else e.layer(worst - 1)
     what = (
-        f"{rho[worst]:.0%} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
-        f"gradients of a unit agree in sign to {coherence[worst]:.0%}"
+        f"{percent(rho[worst])} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
+        f"gradients of a unit agree in sign to {percent(coherence[worst])}"
     )
     evidence = {
         "mean_fraction": float(rho[worst]),

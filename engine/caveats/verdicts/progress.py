@@ -43,22 +43,26 @@ class Progress:
     learned: float
     noise: float
     accuracy: float
+    chance: float
     reachable_accuracy: float
     old_enough: bool
     thresholds: Thresholds
 
     @property
     def finished(self) -> bool:
-        t = self.thresholds
-        return self.gain >= t.finished or self.accuracy >= t.accurate
+        return self.gain >= self.thresholds.finished or self.skill >= self.thresholds.finished
+
+    @property
+    def skill(self) -> float:
+        """The share of the way from the accuracy of chance to 100 %; NaN without classes."""
+        return (self.accuracy - self.chance) / (1 - self.chance) if self.chance < 1 else math.nan
 
     @property
     def close(self) -> bool:
         """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
         right is not broken."""
-        chance = math.exp(-max(0.0, self.baseline))  # of balanced classes; a density's loss is < 0
         short = self.thresholds.short
-        able = self.accuracy >= chance + short * (self.reachable_accuracy - chance)
+        able = self.accuracy - self.chance >= short * (self.reachable_accuracy - self.chance) > 0
         return self.finished or self.gain >= short or able
 
     @property
@@ -128,6 +132,9 @@ def progress(
     share = step / planned if planned else math.nan
     old = step >= earliest and len(steps) >= 6
     best = facts.reachable_accuracy if 0 <= facts.reachable_accuracy <= 1 else 1.0
+    chance = facts.data.chance
+    if not 0 <= chance <= 1:  # that of balanced classes; a density's loss is below 0
+        chance = math.exp(-max(0.0, baseline))
     return Progress(
         step,
         share,
@@ -140,6 +147,7 @@ def progress(
         learned,
         noise,
         accuracy,
+        chance,
         best,
         old,
         t,

@@ -15,15 +15,16 @@ __all__ = ["RAVINE"]
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.close or not p.learnable:
+    if not e.finite or not p.old_enough or p.close or not p.learnable:
         return None
     if not plain_descent(e) or cut_off(e) or not crawls_down(e):
         return None
     projected = projected_gain(e)
+    ends = min(e.loss, p.baseline - projected * p.span)
     warns = p.late(e.thresholds.short) and not tiny(e)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "
-        f"{p.baseline - projected * p.span:.2g}"
+        f"{max(ends, e.facts.reachable):.2g}"
     )
     if e.facts.reachable > 0:
         what += f", where the data allow {e.facts.reachable:.2g}"
@@ -61,7 +62,7 @@ def crawls_down(e: Evidence) -> bool:
 @sign
 def tiny(e: Evidence) -> bool:
     """Has a layer so few units that the network may not be able to learn more?"""
-    return bool(e.units.min() < e.thresholds.few)
+    return e.narrowest < e.thresholds.few
 
 
 RAVINE = Caveat(

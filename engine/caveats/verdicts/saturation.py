@@ -11,6 +11,7 @@ from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import undecided
 from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import percent
 
 __all__ = ["SATURATION"]
 
@@ -28,8 +29,8 @@ def rule(e: Evidence) -> Finding | None:
     what = f"{e.layer(worst)}: {flat} of {count} units saturated {e.during()}"
     if slope[worst] <= e.thresholds.dull:
         what = (
-            f"{e.layer(worst)}: the mean slope is {slope[worst]:.0%} of its maximum {e.during()}, "
-            f"{flat} of {count} units are saturated on nearly all rows"
+            f"{e.layer(worst)}: the mean slope is {percent(slope[worst])} of its maximum "
+            f"{e.during()}, {flat} of {count} units are saturated on nearly all rows"
         )
     if e.starting and high_start(e):
         what += f", and the loss starts {start(e):.1f} times above that of a constant"
@@ -103,7 +104,8 @@ SATURATION = Caveat(
     "saturation",
     "saturation",
     "At least half of a layer's units have a slope below 5 % of its maximum on at least 95 % of "
-    "the rows, and training suffers.",
+    "the rows; or the mean slope of a layer is below 10 % of its maximum and the loss started at "
+    "twice that of a constant. Training suffers.",
     "tanh'(z) = 1 − tanh²(z), σ'(z) = σ(z)(1 − σ(z))",
     "Glorot & Bengio 2010",
     "A linear output layer cannot saturate; a trained network may hold saturated units that are "

@@ -14,12 +14,13 @@ from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded, faded_start, grown_start, unsound_start
 from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import percent, times_constant
 
 __all__ = ["STEP_TOO_LARGE"]
 
 
 def rule(e: Evidence) -> Finding | None:
-    if e.step == 0 or not e.hidden or weights_to_blame(e):
+    if e.step == 0 or weights_to_blame(e):
         return None
     if not e.finite:
         return overflow(e)
@@ -30,8 +31,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     sharpness, most = e.newest("sharpness"), limit(e.optimizer)
     what = f"loss {e.loss:.3g}"
-    if e.progress.gain < 0:
-        what += f", {e.loss / e.progress.baseline:.2g} times that of a constant"
+    if compared := times_constant(e.loss, e.progress.baseline):
+        what += f", {compared}"
     what += f"; one step changes weights by up to {sized(e.largest_update)}"
     if e.peak_update > 2 * e.largest_update:
         what += f", at first by {sized(e.peak_update)}"
@@ -75,7 +76,7 @@ def overflowed(e: Evidence) -> bool:
 def overflow(e: Evidence) -> Finding | None:
     if not e.peak_update > e.thresholds.large_update:
         return None
-    what = f"one step changes weights by up to {sized(e.peak_update)}, until they overflow"
+    what = f"one step changes weights by {sized(e.peak_update)}, until they overflow"
     return Finding("critical", what, why(e), tuple(range(e.hidden + 1)), measured(e))
 
 
@@ -216,7 +217,7 @@ def sized(ratio: float) -> str:
     """‖ΔW‖/‖W‖ in words: a percentage of twenty digits would not be readable."""
     if ratio > 1000:
         return "more than 1,000 times their size"
-    return f"{ratio:.0f} times their size" if ratio > 10 else f"{ratio:.1%} of their size"
+    return f"{ratio:.0f} times their size" if ratio > 10 else f"{percent(ratio)} of their size"
 
 
 def why(e: Evidence) -> str:

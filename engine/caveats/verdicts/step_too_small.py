@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from caveats.documents import short
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.learning_rates import (
@@ -23,13 +24,14 @@ from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off, faded_start, grown_start, mostly_dead, symmetric
 from caveats.verdicts.step_too_large import was_large
 from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import percent
 
 __all__ = ["STEP_TOO_SMALL"]
 
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.old_enough or p.close or not p.learnable:
+    if not e.finite or not p.old_enough or p.close or not p.learnable:
         return None
     if hindered(e) or projected_gain(e) > e.thresholds.far:
         return None
@@ -40,16 +42,28 @@ def rule(e: Evidence) -> Finding | None:
     if not (small(e) or longer_steps_are_missing(e) or has_room(e)):
         return None
     update, room = e.largest_update, share_of_limit(e)
-    what = f"a step changes no layer by more than {update:.1e} of its weights; loss {e.loss:.3g}"
+    what = f"{change_in_words(e)}; loss {e.loss:.3g}"
     evidence = {"update_ratio": update, "gain": p.gain, "projected_gain": projected_gain(e)}
     if math.isfinite(room):
-        what += f", and the curvature would bear steps {1 / max(room, 1e-12):.3g} times as long"
+        what += f", and the curvature would bear steps {longer(room)} times as long"
         evidence["share_of_limit"] = room
     why = (
         "If lr·λ ≪ 2, the error along an eigenvector shrinks only by 1 − lr·λ a step: a learning "
         "rate ten times as large needs a tenth of the steps (LeCun et al. 1998)."
     )
     return Finding(severity(e), what, why, tuple(range(e.hidden + 1)), evidence)
+
+
+def change_in_words(e: Evidence) -> str:
+    if not math.isnan(e.largest_update):
+        return f"a step changes no layer by more than {percent(e.largest_update)} of its weights"
+    if not np.nansum(e.now("weight_norm")):
+        return "the weights are 0, and no step changes them"
+    return f"the learning rate is {e.scalar('lr'):.3g}"
+
+
+def longer(room: float) -> str:
+    return short(1 / room) if room > 1e-6 else "more than a million"
 
 
 def severity(e: Evidence) -> Severity:

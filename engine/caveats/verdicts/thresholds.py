@@ -32,8 +32,7 @@ class Thresholds:
     # How training goes, by its loss alone. "Gain" is the share of the way from the loss of a
     # constant to the loss that the data allow; "late" is a share of the planned steps.
     learnable: float = number(0.1, "share of a constant's loss that the data must allow to remove")
-    finished: float = number(0.9, "gain of a run that is done")
-    accurate: float = number(0.95, "accuracy of a run that is done")
+    finished: float = number(0.9, "gain of a run that is done, by loss or by accuracy")
     short: float = number(0.75, "gain from which a flat loss is no failure")
     little: float = number(0.3, "gain below which half a run has failed")
     nothing: float = number(0.05, "gain that a constant reaches with luck")
@@ -47,6 +46,9 @@ class Thresholds:
     over: float = number(0.9, "late: hardly anything changes any more")
     steadily: float = number(0.6, "share of the newest records in which the loss falls")
     worse: float = number(0.5, "loss above a constant's, as a share of it, too large for chance")
+    # The data.
+    far_off: float = number(12.0, "size of inputs or targets, or of 1 over it, that is no scale")
+    uneven: float = number(30.0, "deviation of an input column over that of the median column")
     # Layers.
     faded: float = number(
         1e-3, "‖delta‖ of the first layer over that of the output", "AUTOTRAINER's limit for ‖dW‖"

@@ -1,50 +1,69 @@
-"""Underfitting: the steps are spent, the data allow far more, and no other caveat explains it."""
+"""Underfitting: the steps are spent, the data allow more, and no other caveat explains it."""
 
 from __future__ import annotations
+
+import math
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.sign import sign
-from caveats.verdicts.verdict import Finding
+from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import percent
 
 __all__ = ["UNDERFITTING"]
 
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.finite or not e.hidden or not fell_short(e) or narrow(e) or explained(e):
+    if not e.finite or not ended_short(e) or explained(e):
         return None
     p, known = e.progress, e.facts
     what = (
-        f"loss {e.loss:.3g} at the end of the run, where these data allow {known.reachable:.2g} "
-        f"and a constant gives {p.baseline:.3g}"
+        f"the run ends at loss {e.loss:.3g}; kernel regression reaches {known.reachable:.2g} on "
+        f"the same rows, a constant {p.baseline:.3g}"
     )
-    evidence = {
-        "gain": p.gain,
-        "reachable": known.reachable,
-        "narrowest_layer": float(e.units.min()),
-    }
+    if not math.isnan(p.accuracy):
+        what = (
+            f"the run ends at accuracy {p.accuracy:.1%}; kernel regression reaches "
+            f"{p.reachable_accuracy:.1%} on the same rows, naming the largest class {p.chance:.1%}"
+        )
+    evidence = {"gain": p.gain, "reachable": known.reachable}
+    if e.hidden:
+        evidence["narrowest_layer"] = e.narrowest
     why = (
         "A very wide network that is trained for long acts as kernel regression does (Jacot et al. "
-        "2018), so the loss of kernel regression shows what these data allow. This network went "
-        f"{max(0.0, p.gain):.0%} of the way: too few units or steps, or too much dropout."
+        "2018), so its loss shows what these data allow. This network went "
+        f"{percent(max(0.0, p.gain))} of the way from a constant's loss: {missing(e)}."
     )
-    return Finding("warning", what, why, (), evidence)
+    severity: Severity = "warning" if fell_short(e) and not narrow(e) else "note"
+    return Finding(severity, what, why, (), evidence)
+
+
+def missing(e: Evidence) -> str:
+    if not e.hidden:
+        return "without a hidden layer it can only draw a straight line, so a layer is missing"
+    return "too few steps or units, or too much dropout"
 
 
 @sign
-def fell_short(e: Evidence) -> bool:
-    """Is the run over, with far more left to learn? Its length and what the data allow must be
+def ended_short(e: Evidence) -> bool:
+    """Is the run over, with a good part left to learn? Its length and what the data allow must be
     known."""
     p, known, t = e.progress, e.facts, e.thresholds
     if not known.steps or not known.reachable > 0 or not p.late(t.over):
         return False
-    return p.learnable and not p.close and p.gain < t.far
+    return p.learnable and not p.close
+
+
+@sign
+def fell_short(e: Evidence) -> bool:
+    """Did it go less than about half of the way?"""
+    return e.progress.gain < e.thresholds.far
 
 
 @sign
 def narrow(e: Evidence) -> bool:
     """Does a layer have so few units that a run which got somewhere is not expected to do more?"""
-    few = float(e.units.min()) < e.thresholds.few
+    few = e.narrowest < e.thresholds.few
     return few and e.progress.gain >= e.thresholds.nothing
 
 
@@ -58,14 +77,15 @@ UNDERFITTING = Caveat(
     "underfitting",
     "underfitting",
     "The run ends after less than 45 % of the way from a constant's loss to the loss of kernel "
-    "regression on the same data, and no other caveat explains it.",
+    "regression on the same data, and no other caveat explains it; from there up to 75 % it is a "
+    "note.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.45",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, section 5.2",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "
     "network. A run that was cut short underfits too; then more steps are enough.",
     rule,
     (
-        "Less dropout, wider layers, or more steps.",
+        "More steps, wider layers, or less dropout.",
         "A learning rate ten times as large.",
         "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
     ),

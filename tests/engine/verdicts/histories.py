@@ -9,7 +9,7 @@ import numpy as np
 
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
-from caveats.facts import RunFacts
+from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
 from caveats.remedies import Remedies
 from caveats.verdicts import judge
@@ -38,11 +38,12 @@ def facts_of(
     steps: int,
     reachable: float = 0.0,
     reachable_accuracy: float = math.nan,
+    data: DataFacts | None = None,
 ) -> RunFacts:
     """What a run of this config would have observed of its network and its optimizer."""
     layers, optimizer = declared_layers(config, 2, 10), declared_optimizer(config)
     told = reachable, reachable_accuracy, layers, optimizer, Remedies(config)
-    return RunFacts(baseline, steps, *told)
+    return RunFacts(baseline, steps, *told, data or DataFacts())
 
 
 def history(
@@ -55,11 +56,13 @@ def history(
     until: int = PLANNED,
     accuracy: float = 0.1,
     reachable: tuple[float, float] = (0.0, math.nan),
+    data: DataFacts | None = None,
+    recall: float = math.nan,
 ) -> History:
     """``losses(step)``; ``change`` names layer measures: an array, or a function of the step."""
     names = (*(f"layer {i + 1}" for i in range(layers - 1)), "output")
     chosen = config or RunConfig.from_dict({"network": {"widths": [width] * (layers - 1)}})
-    made = History(names, facts=facts_of(chosen, baseline, PLANNED, *reachable))
+    made = History(names, facts=facts_of(chosen, baseline, PLANNED, *reachable, data))
     for step in STEPS:
         if step > until:
             break
@@ -67,7 +70,7 @@ def history(
         for name, value in (change or {}).items():
             columns[name] = np.asarray(value(step) if callable(value) else value, float)
         loss = losses(step)
-        scalars = {"loss": loss, "accuracy": accuracy, "batch_loss": loss, "lr": 0.1}
+        scalars = {"loss": loss, "accuracy": accuracy, "lowest_recall": recall, "lr": 0.1}
         made.append(step, scalars, columns)
     return made
 

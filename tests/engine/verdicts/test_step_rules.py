@@ -75,7 +75,7 @@ def test_a_loss_that_falls_steadily_and_ends_above_a_constants_needs_longer_step
         return LN10 * (10 + (-1) ** step)
 
     change = {"update_ratio": [0.001] * 4}
-    assert severities(history(high, change=change, config=config))["step_too_small"] == "warning"
+    assert severities(history(high, change=change, config=config))["step_too_small"] == "critical"
     assert "step_too_small" not in severities(history(bouncing, change=change, config=config))
     grown = {**change, "delta_rms": [90.0, 9.0, 1.0, 0.1]}  # it is the weights that put it so high
     found = severities(history(high, change=grown, config=config))
@@ -148,7 +148,7 @@ def test_a_usual_step_is_not_too_small_beside_copies_or_deltas_that_grow() -> No
 
     small = {"update_ratio": [0.002] * 4}
     copies = {"distinct": [1, 1, 1, 10]}
-    assert found(0.002, {})["step_too_small"] == "warning"
+    assert found(0.002, {})["step_too_small"] == "critical"
     assert found(0.002, copies).keys() == {"symmetry"}
     assert found(0.0002, copies).keys() >= {"symmetry", "step_too_small"}
 
@@ -260,13 +260,13 @@ class TestUnderfitting:
         assert dead is copies is None
 
     def test_three_units_are_not_expected_to_do_more(self) -> None:
-        assert self.found(units=[3, 64, 64, 64], distinct=[3, 64, 64, 64]) is None
+        assert self.found(units=[3, 64, 64, 64], distinct=[3, 64, 64, 64]) == "note"
         assert self.found(units=[4, 64, 64, 64], distinct=[4, 64, 64, 64]) == "warning"
 
     def test_even_three_units_are_expected_to_do_better_than_a_constant(self) -> None:
         narrow = {"units": [3, 64, 64, 64], "distinct": [3, 64, 64, 64]}
         made = history(lambda step: 1.2 * LN10, change=narrow, reachable=(0.1, 0.9))
-        assert severities(made)["underfitting"] == "warning"
+        assert severities(made)["underfitting"] == "critical"
 
 
 def test_dropout_of_most_units_is_not_a_step_too_small() -> None:

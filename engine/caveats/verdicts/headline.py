@@ -1,0 +1,48 @@
+"""Makes the cause the headline: what one finding explains becomes its notes, and a run that ends no
+better than a constant is critical.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from caveats.verdicts.catalogue import CAVEATS
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.sign import sign
+from caveats.verdicts.verdict import Finding
+
+__all__ = ["headlined"]
+
+# By cause, the caveats that are its effects. Units that start alike stay alike at any scale.
+EFFECTS = {
+    "unscaled_data": CAVEATS.keys() - {"unscaled_data", "symmetry"},
+    "class_imbalance": {"plateau", "underfitting", "dormant"},
+}
+
+
+def headlined(e: Evidence) -> dict[str, Finding]:
+    """The findings of one record, with the severities that are shown."""
+    found = dict(e.findings)
+    for cause, effects in EFFECTS.items():
+        if e.blames(cause):
+            found |= {name: noted(found[name]) for name in found.keys() & effects}
+    if useless(e) and all(finding.severity != "critical" for finding in found.values()):
+        found = {name: raised(finding) for name, finding in found.items()}
+    return found
+
+
+@sign
+def useless(e: Evidence) -> bool:
+    """Is the run nearly over, or flat past half of its steps, and is it no better than a constant
+    on data that can be learnt?"""
+    p, t = e.progress, e.thresholds
+    over = p.late(t.over) or (p.late(t.half_way) and not p.improving)
+    return p.learnable and over and p.gain < t.nothing and not p.skill > t.nothing
+
+
+def noted(finding: Finding) -> Finding:
+    return replace(finding, severity="note")
+
+
+def raised(finding: Finding) -> Finding:
+    return finding if finding.severity == "note" else replace(finding, severity="critical")

@@ -1,0 +1,105 @@
+"""Unscaled data: inputs or targets of a size that the network's weights and steps are not made for.
+
+It is judged last, because it hides behind the other caveats: its harm is what they found. Where it
+is a warning or worse, it is the headline, and `caveats.verdicts.headline` turns them into notes.
+"""
+
+from __future__ import annotations
+
+from caveats.documents import short
+from caveats.verdicts.caveat import Caveat
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.pace import too_slow
+from caveats.verdicts.sign import sign
+from caveats.verdicts.verdict import SEVERITIES, Finding, Severity
+
+__all__ = ["UNSCALED_DATA", "inputs_off", "target_off"]
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not (inputs_off(e) or target_off(e)):
+        return None
+    severity = harm(e)
+    if severity is None:
+        return None
+    data = e.facts.data
+    found = []
+    if far_off(e, data.input_size):
+        found.append(f"the inputs have a size of {short(data.input_size)}, where 1 is usual")
+    if uneven(e):
+        found.append(
+            f"one input column varies {short(data.input_spread)} times as much as the median one"
+        )
+    if target_off(e):
+        found.append(f"the target is {short(data.target_mean)} ± {short(data.target_deviation)}")
+    evidence = {
+        "input_size": data.input_size,
+        "input_spread": data.input_spread,
+        "target_mean": data.target_mean,
+        "target_deviation": data.target_deviation,
+        "inputs_off": float(inputs_off(e)),
+        "target_off": float(target_off(e)),
+    }
+    why = (
+        "The curvature along a weight grows with the square of its input, E[x·xᵀ], and the "
+        "gradient of a squared error with the size of the target, so no learning rate suits all "
+        "weights (LeCun et al. 1998, Efficient BackProp, section 4.3)."
+    )
+    return Finding(severity, "; ".join(found), why, (0,), evidence)
+
+
+def harm(e: Evidence) -> Severity | None:
+    """The worst that the other rules found, a warning if the run fails without a finding, None if
+    the run learns well. Units that start alike stay alike at any scale, so they do not count."""
+    p = e.progress
+    others = [f.severity for name, f in e.findings.items() if name != "symmetry"]
+    if any(severity != "note" for severity in others):
+        return max(others, key=SEVERITIES.index)
+    if not e.finite or p.stuck:
+        return "critical"
+    late = p.late(e.thresholds.half_way) and not p.close
+    return "warning" if p.learnable and late and (p.failing or too_slow(e)) else None
+
+
+def far_off(e: Evidence, size: float) -> bool:
+    return size > e.thresholds.far_off or 0 < size < 1 / e.thresholds.far_off
+
+
+@sign
+def uneven(e: Evidence) -> bool:
+    """Does one input column vary much more than most?"""
+    return e.facts.data.input_spread > e.thresholds.uneven
+
+
+@sign
+def inputs_off(e: Evidence) -> bool:
+    """Are the inputs much larger or smaller than 1, or their columns of unlike size?"""
+    return far_off(e, e.facts.data.input_size) or uneven(e)
+
+
+@sign
+def target_off(e: Evidence) -> bool:
+    """Are the targets numbers much larger than 1, or do they vary by much less than 1?"""
+    data = e.facts.data
+    return data.target_size > e.thresholds.far_off or (
+        0 < data.target_deviation < 1 / e.thresholds.far_off
+    )
+
+
+UNSCALED_DATA = Caveat(
+    "unscaled_data",
+    "unscaled data",
+    "Inputs whose size √E[x²] is more than 12 or less than 1/12, an input column that varies 30 "
+    "times as much as the median one, or targets of such a size, in a run that does not learn as "
+    "these data allow.",
+    "λ_max(E[x·xᵀ]) ≥ Σ E[x]², κ ≥ max σ_j² / min σ_j²",
+    "LeCun et al. 1998, Efficient BackProp, section 4.3",
+    "The proof is to scale the data and change nothing else. Adam makes up for the size of the "
+    "target only in part: its steps stay as small as the learning rate.",
+    rule,
+    (
+        "Give every input column mean 0 and deviation 1: x = (x - x.mean(0)) / x.std(0).",
+        "Give the target mean 0 and deviation 1, and undo it for predictions.",
+        "Put nn.BatchNorm1d in front of the first layer.",
+    ),
+)
