@@ -48,12 +48,13 @@ def common(section: str, values: Mapping[str, Any], source: str) -> dict[str, An
 def reject_unknown(
     section: str, values: Mapping[str, Any], source: str, own: Sequence[str] = ()
 ) -> None:
-    valid = [s.name for s in SETTINGS.values() if s.section == section] + list(own)
+    known = {s.name: s.label for s in SETTINGS.values() if s.section == section}
+    valid = [*known, *own]
     for key in values:
         if key not in valid:
-            raise ConfigError(
-                f"{source}: {section}.{visible(key)} is no setting: {nearest(key, valid)}"
-            )
+            called = [name for name, label in known.items() if label == key.replace("_", " ")]
+            end = f"did you mean {called[0]!r}?" if called else nearest(key, valid)
+            raise ConfigError(f"{source}: {section}.{visible(key)} is no setting: {end}")
 
 
 def own_options(section: str, values: Mapping[str, Any]) -> dict[str, Any]:

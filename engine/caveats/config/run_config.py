@@ -129,6 +129,7 @@ class RunConfig:
         tree = self.to_dict()
         if self._batch_by_default:
             del tree["training"]["batch_size"]
+        changes = {key: canonical(key, value) for key, value in changes.items()}
         for key, value in changes.items():
             if key in ("data.name", "data.file") and value != tree["data"].get(key[5:]):
                 tree["data"] = {"standardize": self.data.standardize}
@@ -162,6 +163,12 @@ class RunConfig:
         mine, theirs = self.flat(), other.flat()
         differ = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
         return any(not is_live(key) for key in differ)
+
+
+def canonical(key: str, value: Any) -> Any:
+    """A value with its alias replaced, so that "SGD" is no change from "sgd"."""
+    setting = SETTINGS.get("network.init" if key == "network.init.name" else key)
+    return value if setting is None or setting.table is None else setting.table.canonical(value)
 
 
 def is_live(key: str) -> bool:

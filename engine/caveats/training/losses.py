@@ -56,10 +56,12 @@ LOSSES: Table[Loss] = Table(
         "cross_entropy", lambda: cross_entropy,
         "Minus the log of the probability given to the right class.",
         "Bridle 1990", classes_only=True,
+        aliases=("categorical_crossentropy", "sparse_categorical_crossentropy", "cross_entropy_loss", "softmax_cross_entropy"),
     ),
     Loss(
         "mse", lambda: mse,
         "The squared distance to the target, averaged over outputs; classes become one-hot.",
         "Legendre 1805",
+        aliases=("mse_loss", "mean_squared_error", "l2"),
     ),
 )  # fmt: skip
