@@ -50,7 +50,8 @@ def typing_errors(written: str, meant: str) -> int:
     apart = abs(len(written) - len(meant))
     if apart > 2:
         return apart
-    before, row = [], list(range(len(meant) + 1))
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
     for i, letter in enumerate(written, 1):
         older, before, row = before, row, [i]
         for j, other in enumerate(meant, 1):

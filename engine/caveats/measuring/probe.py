@@ -36,6 +36,7 @@ from caveats.measuring.reductions import (
     moments,
     stacked,
 )
+from caveats.measuring.scores import Predicted, hit_rate, hit_share, of_numbers
 from caveats.measuring.sites import Site, by_unit
 from caveats.measuring.unit_states import dead_units, slopes_by_group, tail_share
 from caveats.models.isolation import walk
@@ -55,12 +56,15 @@ SILENT, SATURATED, DEAD, UNOBSERVED = (
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """The result of one pass. ``layers[name]`` is (layers,) float64, NaN where not observable;
-    ``states[layer]`` is (units,) uint8, with the codes of `caveats.measures.UNIT_STATES`."""
+    ``states[layer]`` is (units,) uint8, with the codes of `caveats.measures.UNIT_STATES`. ``r2``
+    and ``rmse`` are NaN where it is unknown what the outputs predict, and for classes."""
 
     loss: float
     accuracy: float
     layers: dict[str, NDArray[np.float64]]
     states: tuple[NDArray[np.uint8], ...]
+    r2: float = math.nan
+    rmse: float = math.nan
 
 
 class ForwardProbe:
@@ -165,11 +169,12 @@ class ForwardProbe:
                 dead, saturated = self._slopes(sites, table)
                 if deep:
                     self._deep(sites, table)
-                said = fetch([loss.detach().double(), self._hit_rate(loss).double()])
+                said = fetch([loss.detach().double(), *self._scores(loss)])
                 quiet = [] if silent is None else fetch(silent)
         self.layer_names = tuple(site.name for site in sites)
         states = self._states(table, dead, saturated, quiet)
-        return Measurement(float(said[0]), float(said[1]), dict(table), states)
+        scores = [float(number) for number in said]  # loss, accuracy, and perhaps R² and the error
+        return Measurement(scores[0], scores[1], dict(table), states, *scores[2:])
 
     def _looked(self) -> Look:
         """The result of a traced pass through the network with its present modules."""
@@ -184,8 +189,9 @@ class ForwardProbe:
                 self.born_dead = {}  # the first measurement was of other layers
         return self._look
 
-    def _hit_rate(self, loss: Tensor) -> Tensor:
-        return torch.full_like(loss.detach(), math.nan)
+    def _scores(self, loss: Tensor) -> list[Tensor]:
+        """The accuracy, and R² and the error where these are known: scalars in float64."""
+        return [torch.full_like(loss.detach(), math.nan, dtype=torch.float64)]
 
     def _norms(
         self, sites: list[Site], grads: dict[Tensor, Tensor], rows: float, table: Columns
@@ -334,7 +340,9 @@ class ForwardProbe:
 class Probe(ForwardProbe):
     """Measures ``network`` on the fixed rows ``x`` (rows, ...), ``y`` (rows, ...).
 
-    ``loss_function(output, y)`` must be the mean of the losses of single rows. For a network with
+    ``loss_function(output, y)`` must be the mean of the losses of single rows. ``predicted`` turns
+    outputs into classes (rows,) or numbers (rows, targets); without it the largest output is the
+    class. ``unit`` (targets,) is the size of a target's unit in its own measure. For a network with
     several inputs, or a loss over tokens, use a `ForwardProbe`.
     """
 
@@ -345,6 +353,9 @@ class Probe(ForwardProbe):
         x: Tensor,
         y: Tensor,
         names: Sequence[str] | None = None,
+        *,
+        predicted: Predicted | None = None,
+        unit: Tensor | None = None,
     ) -> None:
         if not isinstance(x, Tensor):
             raise ConfigError(
@@ -354,6 +365,7 @@ class Probe(ForwardProbe):
         self.loss_function = loss_function
         self.x = self._input = x
         self.y = y
+        self._predicted, self._unit = predicted, unit
         self._output: Any = None
 
     def _pass(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, float]:
@@ -361,11 +373,17 @@ class Probe(ForwardProbe):
         self._output = self.network(x)
         return self.loss_function(self._output, y), len(x)
 
-    def _hit_rate(self, loss: Tensor) -> Tensor:
+    def _scores(self, loss: Tensor) -> list[Tensor]:
         output, self._output = self._output, None
         if not isinstance(self.y, Tensor):
-            return super()._hit_rate(loss)
-        return hit_rate(output, self.y)
+            return super()._scores(loss)
+        if self._predicted is None:
+            return [hit_rate(output, self.y)]
+        said = self._predicted(output)
+        if not self.y.is_floating_point():
+            return [hit_share(said, self.y)]
+        assert self._unit is not None
+        return [*super()._scores(loss), *of_numbers(said, self.y, self._unit)]
 
     @torch.no_grad()
     def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
@@ -425,19 +443,3 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
         for p, grad in zip(wanted, found, strict=True)
         if grad is not None
     }
-
-
-def hit_rate(output: object, y: Tensor) -> Tensor:
-    """The share of rows whose largest output is their class; NaN if y does not hold classes. The
-    classes are along dimension 1, as in torch's cross_entropy, or along the last. The result is on
-    y's device, because `fetch` does not accept tensors of two devices."""
-    if (
-        isinstance(output, Tensor)
-        and output.is_floating_point()
-        and not y.is_floating_point()
-        and output.ndim == y.ndim + 1
-    ):
-        for dim in (1, -1):
-            if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
-                return (output.argmax(dim) == y).double().mean()
-    return torch.tensor(math.nan, dtype=torch.float64, device=y.device)

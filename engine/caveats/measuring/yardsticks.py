@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from caveats.measuring.constants import constant_loss, distance
+
 __all__ = ["Reach", "constant_loss", "kernel_reach"]
 
 ROWS = 256
@@ -30,20 +32,7 @@ class Reach(NamedTuple):
     accuracy: float
 
 
-def constant_loss(y: Tensor, loss: str) -> float:
-    """The loss of the best network that ignores its input, on targets y.
-
-    Cross-entropy: the entropy of the class frequencies; mse: the variance of the targets.
-    """
-    if y.is_floating_point():
-        return float(y.double().var(0, correction=0).mean())
-    share = torch.bincount(y).double() / len(y)
-    if loss == "mse":
-        return float((share * (1 - share)).mean())
-    return float(torch.special.entr(share).sum())
-
-
-def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
+def kernel_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None) -> Reach:
     """Predicts each row from all others by kernel ridge regression.
 
     If classes overlap or targets are noisy, no network that generalizes gets far below this loss,
@@ -55,7 +44,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
     Args:
         x: (rows, features).
         y: (rows,) classes, or (rows, targets) numbers.
-        loss: the value of `training.loss`; for numbers mse is always used.
+        loss: the value of `training.loss`, as for `constant_loss`; so are ``weights``.
     """
     numbers = y.is_floating_point()
     chosen = np.random.Generator(np.random.PCG64(0)).permutation(len(x))[:ROWS]
@@ -69,8 +58,8 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
     apart = torch.cdist(x, x)
     width = apart.median()
     if len(x) < 3 or not width > 0 or not width.isfinite():
-        return Reach(constant_loss(y, loss), nan if numbers else float(mean.max()))
-    odds = mean.clamp(min=1e-12).log()
+        return Reach(constant_loss(y, loss, weights), nan if numbers else float(mean.max()))
+    judged = Judged(loss, y, told, weights)
     found = []
     for share in WIDTHS:
         kernel = torch.exp(-0.5 * (apart / (share * width)).square())
@@ -80,11 +69,42 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
             off = inverse @ (told - mean) / inverse.diagonal()[:, None]  # target minus prediction
             scores = told - mean - off
             right = nan if numbers else float((scores + mean).argmax(1).eq(y).double().mean())
-            if numbers or loss == "mse":
-                found.append(Reach(float(off.square().mean()), right))
-            else:
-                found += [
-                    Reach(float(functional.cross_entropy(odds + stretch * scores, y)), right)
-                    for stretch in STRETCHES
-                ]
+            found += [Reach(value, right) for value in judged.losses(off, scores)]
     return min(found)
+
+
+class Judged:
+    """Turns what kernel regression predicts into losses of the run's kind."""
+
+    def __init__(self, loss: str, y: Tensor, told: Tensor, weights: Tensor | None) -> None:
+        numbers = y.is_floating_point()
+        self.loss = ("mse" if numbers else "cross_entropy") if loss == "auto" else loss
+        self.y, self.told = y, told
+        self.of_rows = None if weights is None or numbers else weights.cpu().double()[y]  # (rows,)
+        # Weights shift the odds of a class, as if it had that many rows more.
+        mass = told if self.of_rows is None else told * self.of_rows[:, None]
+        mean = mass.mean(0)
+        self.odds = mean.clamp(min=1e-12).log()
+        if self.loss == "bce":
+            others = (1 if self.of_rows is None else self.of_rows.mean()) - mean
+            self.odds = self.odds - others.clamp(min=1e-12).log()
+
+    def losses(self, off: Tensor, scores: Tensor) -> list[float]:
+        """The loss of predictions that are ``off`` (rows, targets) the targets; where the loss
+        takes log odds, one for each factor by which ``scores`` (rows, targets) may be stretched."""
+        if self.loss not in ("cross_entropy", "bce"):
+            return [self._averaged(distance(off, self.loss))]
+        return [self._of_logits(self.odds + stretch * scores) for stretch in STRETCHES]
+
+    def _of_logits(self, logits: Tensor) -> float:
+        if self.loss == "bce":
+            each = functional.binary_cross_entropy_with_logits(logits, self.told, reduction="none")
+            return self._averaged(each)
+        if self.of_rows is None:
+            return float(functional.cross_entropy(logits, self.y))
+        each = functional.cross_entropy(logits, self.y, reduction="none")
+        return self._averaged(each[:, None])
+
+    def _averaged(self, each: Tensor) -> float:  # (rows, targets)
+        weighted = each if self.of_rows is None else self.of_rows[:, None] * each
+        return float(weighted.mean())
