@@ -9,6 +9,7 @@ takes 1.5-3 s.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -102,7 +103,8 @@ class Choice:
     """One thing that a user can choose.
 
     ``maker`` returns the function or class that makes it. ``fixed`` holds the arguments that are
-    always passed to it, ``options`` the ones that the user may set.
+    always passed to it, ``options`` the ones that the user may set. ``aliases`` are other names
+    that people type: they are read as ``name``, which alone is kept and shown.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Choice:
     source: str
     options: tuple[Option, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
 
     def make(self, *args: Any, **settings: Any) -> Any:
         """Call the maker with the fixed settings and with ``settings``."""
@@ -147,6 +150,11 @@ class Table(Mapping[str, C], Generic[C]):
     def __init__(self, kind: str, *choices: C) -> None:
         self.kind = kind
         self._choices = {choice.name: choice for choice in choices}
+        self._called: dict[str, str] = {}
+        for choice in choices:
+            for name in (choice.name, *choice.aliases):
+                if self._called.setdefault(bare(name), choice.name) != choice.name:
+                    raise ValueError(f"two {kind}s share the name {name}")
         if len(self._choices) != len(choices):
             raise ValueError(f"two {kind}s share a name")
 
@@ -159,16 +167,30 @@ class Table(Mapping[str, C], Generic[C]):
     def __len__(self) -> int:
         return len(self._choices)
 
+    def canonical(self, name: Any) -> Any:
+        """The name of the choice that is called ``name``, by an alias, in capitals or written
+        together ("LeakyReLU"); anything else as it is."""
+        if isinstance(name, str) and name not in self._choices:
+            return self._called.get(bare(name), name)
+        return name
+
     def find(self, name: object, where: str) -> C:
-        """The choice with that name.
+        """The choice with that name or alias.
 
         Raises:
-            ConfigError: naming ``where`` (file and key), what was written, and the nearest name.
+            ConfigError: naming ``where`` (file and key), what was written, and the name that was
+                meant, or all names.
         """
-        if isinstance(name, str) and name in self._choices:
-            return self._choices[name]
+        known = self.canonical(name)
+        if isinstance(known, str) and known in self._choices:
+            return self._choices[known]
         said = visible(repr(name))
         raise ConfigError(f"{where} = {said} is no {self.kind}: {nearest(str(name), self)}")
+
+
+def bare(name: str) -> str:
+    """A name without case and punctuation: "Leaky-ReLU" and "leaky_relu" are "leakyrelu"."""
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def as_toml(options: Options) -> dict[str, Any]:

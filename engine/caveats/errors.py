@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = ["ConfigError", "nearest", "sentence", "visible"]
+
+SHORTEST, LONG = 3, 8  # letters of a word that a guess is made for, and of one with two slips
 
 
 class ConfigError(ValueError):
@@ -22,12 +23,43 @@ def visible(text: object) -> str:
 
 
 def nearest(wrong: str, valid: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the closest valid name, or all valid names."""
+    """The end of a sentence about an unknown name: the valid name that was meant, or all of them.
+
+    A name was meant if ``wrong`` is its beginning, or if both begin alike and a slip of the keys
+    lies between them (one in a word of three to seven letters, two in a longer one). Where two
+    names fit equally well, or none does, a guess would mislead.
+    """
     names = list(valid)
-    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]!r}?"
+    said = wrong.lower()
+    begun = [name for name in names if len(said) >= SHORTEST and name.lower().startswith(said)]
+    if begun and all(name.startswith(min(begun, key=len)) for name in begun):
+        return f"did you mean {min(begun, key=len)!r}?"
+    slips = sorted(
+        (typing_errors(said, name.lower()), name) for name in names if name[:1].lower() == said[:1]
+    )
+    few = 0 if len(said) < SHORTEST else 1 if len(said) < LONG else 2
+    if slips and slips[0][0] <= few and (len(slips) == 1 or slips[1][0] > slips[0][0]):
+        return f"did you mean {slips[0][1]!r}?"
     return f"valid are {', '.join(names)}"
+
+
+def typing_errors(written: str, meant: str) -> int:
+    """The fewest slips that turn one word into the other: a letter too many, too few or wrong, or
+    two neighbours exchanged (Damerau 1964). Words whose lengths differ by more than two count as
+    that far apart, which is all that `nearest` needs to know."""
+    apart = abs(len(written) - len(meant))
+    if apart > 2:
+        return apart
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(written, 1):
+        older, before, row = before, row, [i]
+        for j, other in enumerate(meant, 1):
+            best = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == meant[j - 2] and written[i - 2] == other:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+    return row[-1]
 
 
 def sentence(error: Exception) -> str:

@@ -25,12 +25,16 @@ SCALARS: dict[str, Measure] = {
     m.name: m
     for m in (
         Measure("loss", "the run's loss on the probe set, mean over rows"),
-        Measure("accuracy", "share of probe rows whose largest output is their class; NaN without"),
+        Measure("accuracy", "share of probe rows whose class is predicted; NaN without classes"),
         Measure("lowest_recall", "that share in the class that has the fewest right; NaN without"),
         Measure("batch_loss", "mean of the minibatch losses since the record before"),
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),
         Measure("sharpness", "λ_max of the Hessian, divided by √v for Adam; taken now and then"),
+        Measure("validation_loss", "the run's loss on rows held out; NaN without such rows"),
+        Measure("validation_accuracy", "as accuracy, on rows held out"),
+        Measure("r2", "1 - squared error/variance of the targets on the probe set; NaN of classes"),
+        Measure("rmse", "root mean square error on the probe set, in the target's own unit"),
     )
 }
 

@@ -22,6 +22,7 @@ from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.firing import LISTEN_EVERY, Firing
 from caveats.measuring.probe import Measurement, Probe
 from caveats.measuring.readings import Readings
+from caveats.measuring.scores import HeldOut
 from caveats.models.isolation import undisturbed
 
 __all__ = ["Observer"]
@@ -38,7 +39,8 @@ class Observer:
     ``param_groups`` and ``state`` are read. ``planned`` is the number of steps, 0 where unknown.
     ``clock`` gives the seconds since training began. ``activations`` lists the activations of the
     first layers, whose firing is counted in some training steps. ``rows`` are all training rows, on
-    which dead units are counted again.
+    which dead units are counted again. ``held_out`` are rows on which each record also measures the
+    loss.
 
     ``optimizer``, ``planned`` and ``history`` may be replaced between two steps.
     """
@@ -54,6 +56,7 @@ class Observer:
         planned: int = 0,
         activations: Callable[[], Sequence[nn.Module]] = list,
         rows: Tensor | None = None,
+        held_out: HeldOut | None = None,
     ) -> None:
         self.probe, self.optimizer, self.history = probe, optimizer, history
         self.planned = planned
@@ -62,7 +65,7 @@ class Observer:
         self.divergence: Divergence | None = None
         self._speed_since = (0, 0.0)  # step, seconds
         self._cadence, self._clock = cadence, clock
-        self._activations, self._rows = activations, rows
+        self._activations, self._rows, self._held_out = activations, rows, held_out
         # Of each layer, in the order of the anatomy and of the records.
         self.units = [layer.units for layer in probe.anatomy.layers]
         self._firing = Firing(self.units, probe.x.device)
@@ -138,6 +141,9 @@ class Observer:
                 "batch_loss": batch_loss,
                 "lr": max(float(group["lr"]) for group in self.optimizer.param_groups),
                 "seconds": self.seconds,
+                "r2": measurement.r2,
+                "rmse": measurement.rmse,
+                **({} if self._held_out is None else self._held_out.measure()),
                 **readings,
             },
             measurement.layers,

@@ -19,11 +19,13 @@ from caveats.data import Dataset, load
 from caveats.facts import RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
+from caveats.measuring.constants import constant_loss
 from caveats.measuring.data_facts import data_facts
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.probe import PROBE_ROWS, Probe
-from caveats.measuring.yardsticks import constant_loss, kernel_reach
+from caveats.measuring.scores import HELD_OUT_ROWS, HeldOut
+from caveats.measuring.yardsticks import kernel_reach
 from caveats.models.mlp import activations, layer_name
 from caveats.observer import Observer
 from caveats.remedies import Remedies
@@ -32,12 +34,12 @@ from caveats.training.trainer import Trainer
 __all__ = ["Run", "probe_rows"]
 
 
-def probe_rows(rows: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The indices of the training rows that form the probe set: all rows, or 512 drawn with a
-    fixed seed."""
-    if rows <= PROBE_ROWS:
+def probe_rows(rows: int, most: int = PROBE_ROWS) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The indices of the training rows that form the probe set: all rows, or 512 (``most``) drawn
+    with a fixed seed."""
+    if rows <= most:
         return np.arange(rows)
-    return np.sort(np.random.Generator(np.random.PCG64(0)).permutation(rows)[:PROBE_ROWS])
+    return np.sort(np.random.Generator(np.random.PCG64(0)).permutation(rows)[:most])
 
 
 class Stopwatch:
@@ -74,18 +76,26 @@ class Run:
         dataset: Dataset | None = None,
         every: int | Cadence | None = None,
     ) -> None:
-        self.dataset = load(config.data.settings()) if dataset is None else dataset
+        settings, seed = config.data.settings(), config.training.seed
+        self.dataset = load(settings, seed) if dataset is None else dataset
         self._config = config = config.fitted(self.dataset.rows)
         self.trainer = trainer = Trainer(config, self.dataset)
         rows = torch.from_numpy(probe_rows(len(self.dataset.x))).to(trainer.device)
         hidden = len(config.network.widths)
         names = tuple(layer_name(i, hidden) for i in range(hidden + 1))
+        objective = trainer.loss_function
         probe = Probe(
-            trainer.network, trainer.loss_function, trainer.x[rows], trainer.y[rows], names
+            trainer.network,
+            objective,
+            trainer.x[rows],
+            trainer.y[rows],
+            names,
+            predicted=objective.predicted,
+            unit=trainer.unit,
         )
-        loss = config.training.loss
-        self.baseline = constant_loss(probe.y, loss)
-        self.reach = kernel_reach(probe.x, probe.y, loss)
+        loss, weights = config.training.loss, trainer.loss_function.weights
+        self.baseline = constant_loss(probe.y, loss, weights, self.dataset.classes)
+        self.reach = kernel_reach(probe.x, probe.y, loss, weights)
         self._data = data_facts(probe.x, probe.y, self.reach.recall)
         self._clock = Stopwatch()
         self.observer = Observer(
@@ -97,8 +107,21 @@ class Run:
             planned=config.training.steps,
             activations=lambda: activations(trainer.network),
             rows=trainer.x,
+            held_out=self._held_out(),
         )
         self.record()
+
+    def _held_out(self) -> HeldOut | None:
+        """At most as many of the rows held out as the probe set has, always the same ones."""
+        if self.dataset.held_out is None:
+            return None
+        chosen = probe_rows(len(self.dataset.held_out[0]), HELD_OUT_ROWS)
+        x, y = (
+            torch.tensor(array[chosen], device=self.trainer.device)
+            for array in self.dataset.held_out
+        )
+        objective = self.trainer.loss_function
+        return HeldOut(self.trainer.network, objective, objective.predicted, x, y)
 
     @property
     def config(self) -> RunConfig:

@@ -12,7 +12,8 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from caveats.errors import ConfigError
-from caveats.measuring.probe import Probe, hit_rates
+from caveats.measuring.probe import Probe
+from caveats.measuring.scores import hit_rates
 
 ALIVE, SILENT, SATURATED, DEAD, UNOBSERVED = range(5)
 

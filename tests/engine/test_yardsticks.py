@@ -10,13 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from caveats.config import RunConfig
-from caveats.measuring.yardsticks import (
-    RIDGES,
-    WIDTHS,
-    constant_loss,
-    kernel_reach,
-    lowest_recall,
-)
+from caveats.measuring.constants import constant_loss
+from caveats.measuring.scores import hit_shares
+from caveats.measuring.yardsticks import RIDGES, WIDTHS, kernel_reach
 from caveats.run import Run
 from caveats.verdicts import Judge
 
@@ -94,10 +90,12 @@ def test_few_rows_that_contradict_each_other_cannot_be_learnt() -> None:
 
 
 def test_the_recall_is_that_of_the_class_that_fares_worst() -> None:
-    right = torch.tensor([True, True, False, True, False, False])
+    said = torch.tensor([0, 0, 1, 1, 2, 0])
     y = torch.tensor([0, 0, 0, 1, 1, 3])
-    assert float(lowest_recall(right[:5], y[:5], 4)) == pytest.approx(0.5)
-    assert float(lowest_recall(right, y, 4)) == 0.0
+    assert hit_shares(said[:5], y[:5]).tolist() == pytest.approx([0.6, 0.5])
+    assert hit_shares(said, y).tolist() == pytest.approx([0.5, 0.0])
+    ignored = torch.tensor([0, 0, -100, 1, -100, -100])
+    assert float(hit_shares(said, ignored)[1]) == 1.0
 
 
 def test_labels_that_are_flipped_at_random_bound_the_accuracy() -> None:

@@ -48,12 +48,13 @@ def common(section: str, values: Mapping[str, Any], source: str) -> dict[str, An
 def reject_unknown(
     section: str, values: Mapping[str, Any], source: str, own: Sequence[str] = ()
 ) -> None:
-    valid = [s.name for s in SETTINGS.values() if s.section == section] + list(own)
+    known = {s.name: s.label for s in SETTINGS.values() if s.section == section}
+    valid = [*known, *own]
     for key in values:
         if key not in valid:
-            raise ConfigError(
-                f"{source}: {section}.{visible(key)} is no setting: {nearest(key, valid)}"
-            )
+            called = [name for name, label in known.items() if label == key.replace("_", " ")]
+            end = f"did you mean {called[0]!r}?" if called else nearest(key, valid)
+            raise ConfigError(f"{source}: {section}.{visible(key)} is no setting: {end}")
 
 
 def own_options(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,9 +75,8 @@ def read_data(values: dict[str, Any], source: str) -> DataConfig:
             )
         reject_unknown("data", values, source, list(FILE_OPTIONS))
         own = check_file_options(own_options("data", values), f"{source}: data")
-        return DataConfig(
-            None, values["file"], values.get("target"), shared["standardize"], MappingProxyType(own)
-        )
+        shared |= {"name": None, "file": values["file"], "target": values.get("target")}
+        return DataConfig(**shared, options=MappingProxyType(own))
     for key in ("target", *FILE_OPTIONS):
         if values.get(key) is not None:
             raise ConfigError(
@@ -85,17 +85,19 @@ def read_data(values: dict[str, Any], source: str) -> DataConfig:
     choice = DATASETS[shared["name"]]
     reject_unknown("data", values, source, [option.name for option in choice.options])
     options = choice.check(own_options("data", values), f"{source}: data")
-    return DataConfig(choice.name, None, None, shared["standardize"], MappingProxyType(options))
+    return DataConfig(**shared, options=MappingProxyType(options))
 
 
 def read_network(values: dict[str, Any], source: str) -> NetworkConfig:
     reject_unknown("network", values, source)
     shared = common("network", values, source)
     widths = read_widths(values.get("widths", SETTINGS["network.widths"].default), source)
+    inits = read_inits(values.get("init", "he_normal"), len(widths), source)
     return NetworkConfig(
         widths=widths,
         activations=read_activations(values.get("activation", "relu"), len(widths), source),
-        init=read_init(values.get("init", "he_normal"), source),
+        init=inits[0],
+        inits=() if all(init == inits[0] for init in inits) else inits,
         **shared,
     )
 
@@ -130,8 +132,21 @@ def read_activations(value: Any, layers: int, source: str) -> tuple[str, ...]:
     return (table.find(value, where).name,) * layers
 
 
-def read_init(value: Any, source: str) -> InitConfig:
+def read_inits(value: Any, layers: int, source: str) -> tuple[InitConfig, ...]:
+    """One initialiser for all layers, or one for each of ``layers`` hidden layers and the output
+    layer."""
     where = f"{source}: network.init"
+    if not isinstance(value, (list, tuple)):
+        return (read_init(value, where),)
+    if len(value) != layers + 1:
+        raise ConfigError(
+            f"{where} lists {len(value)} initialisers for {layers} hidden layers and the output "
+            f"layer: give one name, or {layers + 1}"
+        )
+    return tuple(read_init(one, where) for one in value)
+
+
+def read_init(value: Any, where: str) -> InitConfig:
     if isinstance(value, Mapping):
         own = {key: v for key, v in value.items() if key != "name"}
         if "name" not in value:
@@ -161,5 +176,10 @@ def read_training(values: dict[str, Any], source: str) -> TrainingConfig:
         raise ConfigError(
             f"{source}: training.device = {visible(repr(device))} is no device: "
             "valid are auto, cpu, cuda, cuda:N, mps"
+        )
+    if values.get("epochs") and "steps" in values:
+        raise ConfigError(
+            f"{source}: training.steps = {visible(repr(values['steps']))} and training.epochs = "
+            f"{visible(repr(values['epochs']))} both say how long the run is: keep one"
         )
     return TrainingConfig(**common("training", values, source), device=device)

@@ -9,6 +9,7 @@ from typing import Any
 
 from caveats.config.run_config import RunConfig
 from caveats.facts import LayerFacts, Normalization, OptimizerFacts
+from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 
 __all__ = ["declared_layers", "declared_optimizer"]
 
@@ -19,8 +20,8 @@ NORMALIZATIONS: dict[str, Normalization] = {
 
 
 def declared_layers(config: RunConfig, features: int, outputs: int) -> tuple[LayerFacts, ...]:
-    """The layers of a config's network, the output last; ``features`` and ``outputs`` are the sizes
-    of its data."""
+    """The layers of a config's network, the output last, for data of ``features``; ``outputs`` are
+    the units of the output layer."""
     network = config.network
     layers, fan_in = [], features
     for index, (width, name) in enumerate(zip(network.widths, network.activations, strict=True)):
@@ -37,7 +38,8 @@ def declared_layers(config: RunConfig, features: int, outputs: int) -> tuple[Lay
             )
         )
         fan_in = width
-    return (*layers, LayerFacts("output", "linear", outputs, fan_in, "identity", output=True))
+    behind = OUTPUT_ACTIVATIONS[network.output_activation].activation or "identity"
+    return (*layers, LayerFacts("output", "linear", outputs, fan_in, behind, output=True))
 
 
 def declared_optimizer(config: RunConfig) -> OptimizerFacts:

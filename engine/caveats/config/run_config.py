@@ -109,19 +109,23 @@ class RunConfig:
         return tomli_w.dumps(self.to_dict())
 
     def flat(self) -> dict[str, Any]:
-        """Every setting as dotted key and plain value, to show a config or to compare two."""
-        return {
+        """Every setting as dotted key and plain value, to show a config or to compare two. Unlike
+        `to_dict` it has the settings that are written only where they are not at their default."""
+        written = {
             f"{section}.{key}": value
             for section, values in self.to_dict().items()
             for key, value in values.items()
         }
+        quiet = {s.key: s.default for s in SETTINGS.values() if s.quiet and s.key not in written}
+        return {**written, **quiet}
 
     def changed(self, changes: Mapping[str, Any], source: str = "config") -> RunConfig:
         """This config with dotted keys changed: ``{"optimizer.lr": 0.01}``.
 
         A new data set, initialiser or optimizer starts with the defaults of its own settings. A
         new optimizer takes its default learning rate if the old one had its default rate. An
-        activation shared by all layers is also used for new widths.
+        activation shared by all layers is also used for new widths. A number of steps replaces a
+        number of epochs, and the other way round.
 
         Raises:
             ConfigError: as `from_dict`.
@@ -129,11 +133,17 @@ class RunConfig:
         tree = self.to_dict()
         if self._batch_by_default:
             del tree["training"]["batch_size"]
+        changes = {key: canonical(key, value) for key, value in changes.items()}
         for key, value in changes.items():
             if key in ("data.name", "data.file") and value != tree["data"].get(key[5:]):
-                tree["data"] = {"standardize": self.data.standardize}
+                kept = {"standardize": self.data.standardize, "validation": self.data.validation}
+                tree["data"] = kept
             elif key == "optimizer.name" and value != self.optimizer.name:
                 tree["optimizer"] = self._for_another_optimizer()
+        if changes.get("training.epochs"):
+            tree["training"].pop("steps", None)
+        elif "training.steps" in changes:
+            tree["training"].pop("epochs", None)
         # Set a table or a name before the settings that belong to it, in whatever order they came.
         for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
             set_dotted(tree, key, changes[key], source)
@@ -145,12 +155,17 @@ class RunConfig:
         return not self.batch_given and self.training.batch_size == default
 
     def fitted(self, rows: int) -> RunConfig:
-        """This config for data of ``rows`` rows: default batches are no larger than the data. A
-        size that a person gave stays, right or wrong."""
-        if not self._batch_by_default or self.training.batch_size <= rows:
-            return self
-        training = replace(self.training, batch_size=rows)
-        return replace(self, training=training, batch_given=True)
+        """This config for data of ``rows`` training rows: default batches are no larger than the
+        data, and epochs become steps. A batch size that a person gave stays, right or wrong."""
+        fitted = self
+        if self._batch_by_default and self.training.batch_size > rows:
+            training = replace(self.training, batch_size=rows)
+            fitted = replace(self, training=training, batch_given=True)
+        training = fitted.training
+        if training.epochs:
+            steps = -(-training.epochs * rows // (training.batch_size or rows))  # rounded up
+            fitted = replace(fitted, training=replace(training, steps=steps, epochs=0))
+        return fitted
 
     def _for_another_optimizer(self) -> dict[str, Any]:
         old = self.optimizer
@@ -162,6 +177,12 @@ class RunConfig:
         mine, theirs = self.flat(), other.flat()
         differ = {key for key in mine.keys() | theirs.keys() if mine.get(key) != theirs.get(key)}
         return any(not is_live(key) for key in differ)
+
+
+def canonical(key: str, value: Any) -> Any:
+    """A value with its alias replaced, so that "SGD" is no change from "sgd"."""
+    setting = SETTINGS.get("network.init" if key == "network.init.name" else key)
+    return value if setting is None or setting.table is None else setting.table.canonical(value)
 
 
 def is_live(key: str) -> bool:
@@ -178,6 +199,11 @@ def set_dotted(tree: dict[str, Any], key: str, value: Any, source: str) -> None:
         raise ConfigError(f"{source}: {visible(key)} is no setting: {end}")
     if rest.startswith("init.") and section == "network":
         init = tree["network"]["init"]
+        if isinstance(init, list):
+            raise ConfigError(
+                f"{source}: {visible(key)} is for one initialiser, but network.init is a list: "
+                "change the list"
+            )
         table = dict(init) if isinstance(init, Mapping) else {"name": init}
         if rest == "init.name" and value != table.get("name"):
             table = {}  # another initialiser has settings of its own

@@ -12,7 +12,9 @@ from caveats.data.catalogue import DATASETS
 from caveats.models.activations import ACTIVATIONS
 from caveats.models.initializers import INITIALIZERS
 from caveats.models.normalizations import NORMALIZATIONS
+from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 from caveats.training.losses import LOSSES
+from caveats.training.objective import CLASS_WEIGHTS
 from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.schedules import SCHEDULES
 
@@ -24,7 +26,9 @@ class Setting:
     """One key. Numbers and switches have an ``option``, choices a ``table``. The few keys with
     neither (widths, files, device) are read by functions of their own in `caveats.config.checking`.
 
-    A ``live`` key can change during a run, which keeps its weights; the others restart the run.
+    A ``live`` key can change during a run, which keeps its weights; the others restart the run. A
+    ``quiet`` key is written only where it is not at its default, so that configs from before it
+    existed stay as they are.
     """
 
     key: str
@@ -34,6 +38,7 @@ class Setting:
     option: Option | None = None
     table: Table[Any] | None = None
     live: bool = False
+    quiet: bool = False
 
     @property
     def section(self) -> str:
@@ -55,16 +60,24 @@ def number(
     open_low: bool = False,
     open_high: bool = False,
     live: bool = False,
+    quiet: bool = False,
 ) -> Setting:
     name = key.partition(".")[2]
     option = Option(name, default, sentence, low, high, open_low, open_high)
-    return Setting(key, label, sentence, default, option=option, live=live)
+    return Setting(key, label, sentence, default, option=option, live=live, quiet=quiet)
 
 
 def choice(
-    key: str, label: str, default: str, sentence: str, table: Table[Any], *, live: bool = False
+    key: str,
+    label: str,
+    default: str,
+    sentence: str,
+    table: Table[Any],
+    *,
+    live: bool = False,
+    quiet: bool = False,
 ) -> Setting:
-    return Setting(key, label, sentence, default, table=table, live=live)
+    return Setting(key, label, sentence, default, table=table, live=live, quiet=quiet)
 
 
 # In the order of the lab's list, which starts with what matters most.
@@ -79,7 +92,13 @@ SETTINGS: dict[str, Setting] = {
             ACTIVATIONS,
             live=True,
         ),
-        choice("network.init", "init", "he_normal", "how weights are drawn", INITIALIZERS),
+        choice(
+            "network.init",
+            "init",
+            "he_normal",
+            "how weights are drawn; a list gives each layer its own, the output layer last",
+            INITIALIZERS,
+        ),
         choice("optimizer.name", "optimizer", "sgd", "how a step is made", OPTIMIZERS, live=True),
         number(
             "optimizer.lr",
@@ -95,6 +114,23 @@ SETTINGS: dict[str, Setting] = {
         Setting("data.file", "file", "your own .npz (x, y) or .csv in place of data.name", None),
         Setting("data.target", "target column", "which column of a csv is the target", None),
         number("data.standardize", "standardize", True, "every input to mean 0 and variance 1"),
+        number(
+            "data.standardize_target",
+            "standardize target",
+            False,
+            "a target of numbers to mean 0 and variance 1 over the training rows",
+            quiet=True,
+        ),
+        number(
+            "data.validation",
+            "validation",
+            0.0,
+            "share of the rows held out, on which the loss is measured too",
+            low=0.0,
+            high=1.0,
+            open_high=True,
+            quiet=True,
+        ),
         number("network.bias", "bias", 0.0, "added to every hidden bias at the start"),
         choice(
             "network.normalization",
@@ -114,6 +150,14 @@ SETTINGS: dict[str, Setting] = {
             open_high=True,
             live=True,
         ),
+        choice(
+            "network.output_activation",
+            "output activation",
+            "none",
+            "what stands behind the output layer",
+            OUTPUT_ACTIVATIONS,
+            quiet=True,
+        ),
         number(
             "optimizer.clip_norm",
             "clip norm",
@@ -131,6 +175,14 @@ SETTINGS: dict[str, Setting] = {
             live=True,
         ),
         choice("training.loss", "loss", "auto", "what is made small", LOSSES),
+        choice(
+            "training.class_weight",
+            "class weight",
+            "none",
+            "how much a row of each class counts",
+            CLASS_WEIGHTS,
+            quiet=True,
+        ),
         number(
             "training.batch_size",
             "batch size",
@@ -140,6 +192,15 @@ SETTINGS: dict[str, Setting] = {
             live=True,
         ),
         number("training.steps", "steps", 1000, "how long the run is", low=1, live=True),
+        number(
+            "training.epochs",
+            "epochs",
+            0,
+            "how often every row is seen, in place of steps; 0 = steps count",
+            low=0,
+            live=True,
+            quiet=True,
+        ),
         number(
             "training.seed", "seed", 0, "of weights, batches and dropout", low=0, high=2**63 - 1
         ),

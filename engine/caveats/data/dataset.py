@@ -28,6 +28,10 @@ class Dataset:
     k - 1; with None it is (rows, targets) float32, for regression. ``torch.from_numpy`` warns of
     arrays that cannot be written to: take ``torch.tensor``, which copies. ``target`` is the
     name of the target; ``remark`` says which rows were left out.
+
+    ``held_out`` are the inputs and targets of rows that are not trained on, of the same kinds.
+    ``target_mean`` and ``target_std`` (targets,) were subtracted from the targets and divided out
+    of them; None for targets as they were read. ``pixels`` says that all features share one scale.
     """
 
     name: str
@@ -36,10 +40,14 @@ class Dataset:
     classes: int | None
     target: str = "target"
     remark: str = ""
+    held_out: tuple[Array, Array] | None = None
+    target_mean: npt.NDArray[np.float64] | None = None
+    target_std: npt.NDArray[np.float64] | None = None
+    pixels: bool = False
 
     def __post_init__(self) -> None:
-        self.x.flags.writeable = False
-        self.y.flags.writeable = False
+        for array in (self.x, self.y, *(self.held_out or ())):
+            array.flags.writeable = False
 
     @property
     def task(self) -> Task:
@@ -56,8 +64,20 @@ class Dataset:
     @property
     def crc32(self) -> int:
         """A checksum by which a kept run recognises its data: over the bytes of ``x``, then of
-        ``y``."""
-        return zlib.crc32(self.y.tobytes(), zlib.crc32(self.x.tobytes()))
+        ``y``, then of the rows held out."""
+        found = 0
+        for array in (self.x, self.y, *(self.held_out or ())):
+            found = zlib.crc32(array.tobytes(), found)
+        return found
+
+    @property
+    def raw_y(self) -> Array:
+        """All targets as they were read, those of the rows held out last."""
+        y = np.concatenate((self.y, self.held_out[1])) if self.held_out else self.y
+        if self.target_mean is None or self.target_std is None:
+            return y
+        found: Array = y * self.target_std + self.target_mean
+        return found
 
     @property
     def outputs(self) -> int:
@@ -70,10 +90,12 @@ class Dataset:
         151,000"."""
         if self.classes is None:
             columns = f"{self.outputs} columns of " if self.outputs > 1 else ""
-            mean, spread = float(self.y.mean(dtype=float)), float(self.y.std(dtype=float))
+            y = self.raw_y
+            mean, spread = float(y.mean(dtype=float)), float(y.std(dtype=float))
             kind = f"{columns}numbers, {short(mean)} ± {short(spread)}"
+            kind += ", standardized" * (self.target_mean is not None)
         else:
-            counts = np.bincount(self.y, minlength=self.classes)
+            counts = np.bincount(self.raw_y, minlength=self.classes)
             shown = " ".join(f"{count:,}" for count in counts)
             if self.classes > SHOWN_CLASSES:
                 shown = f"{counts.min():,} to {counts.max():,} rows each"

@@ -58,7 +58,7 @@ def read_npz(path: Path, *, task: str, standardize: bool) -> Dataset:
     check_finite(x, shown)
     labels, classes = classes_or_numbers(y, f"{shown}: y", task)
     inputs = prepared(x, standardize=standardize, pixels=images)
-    return Dataset(visible(path.name), inputs, labels, classes, "y")
+    return Dataset(visible(path.name), inputs, labels, classes, "y", pixels=images)
 
 
 def member(path: Path, key: str) -> Array:

@@ -20,6 +20,8 @@ class DataConfig:
     file: str | None = None
     target: str | None = None
     standardize: bool = True
+    standardize_target: bool = False
+    validation: float = 0.0
     options: Options = field(default_factory=lambda: DATASETS["digits"].defaults())
 
     def settings(self) -> dict[str, Any]:
@@ -30,4 +32,9 @@ class DataConfig:
                 chosen["target"] = self.target
         else:
             chosen = {"name": self.name}
-        return {**chosen, "standardize": self.standardize, **as_toml(self.options)}
+        chosen["standardize"] = self.standardize
+        if self.standardize_target:
+            chosen["standardize_target"] = True
+        if self.validation:
+            chosen["validation"] = self.validation
+        return {**chosen, **as_toml(self.options)}

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from caveats.measuring.passing import named_modules
-from caveats.measuring.recognition import IDENTITY, activation_facts
+from caveats.measuring.recognition import IDENTITY, SHARE_MODULES, activation_facts
 from caveats.measuring.sites import Site
 from caveats.models.activations import Activation
 from caveats.models.isolation import walk
@@ -41,10 +41,11 @@ def capture(
     """Hook ``network`` for one pass; yields a list of sites, which fills in the order of the calls.
 
     ``names`` are the layers to watch. An activation belongs to the last layer called before it,
-    even if a normalization is in between. A layer whose output is the network's output is linear;
-    any other layer without an activation module after it is not observable. With ``deltas`` False
-    there are no gradients and tensors stay attached (34 detaches take 40 µs on 8 layers), for use
-    under no_grad. ``modules`` are all modules of the network, if the caller has them already.
+    even if a normalization is in between. A layer whose output, or the softmax of it, is the
+    network's output is linear; any other layer without an activation module after it is not
+    observable. With ``deltas`` False there are no gradients and tensors stay attached (34 detaches
+    take 40 µs on 8 layers), for use under no_grad. ``modules`` are all modules of the network, if
+    the caller has them already.
     """
     hooks = Hooks(names, deltas)
     handles = []
@@ -53,6 +54,8 @@ def capture(
             if isinstance(module, LAYERS):
                 if module in names:
                     handles.append(module.register_forward_hook(hooks.after_layer))
+            elif isinstance(module, SHARE_MODULES):
+                handles.append(module.register_forward_hook(hooks.after_softmax))
             elif (facts := activation_facts(module)) is not None:
                 hooks.facts[module] = facts
                 handles.append(module.register_forward_hook(hooks.after_activation))
@@ -75,6 +78,7 @@ class Hooks:
         self._names, self._deltas = names, deltas
         self._free = Tensor.detach if deltas else attached
         self._outputs: list[Any] = []
+        self._shares: Tensor | None = None  # the softmax of a layer's output
         self._kept: dict[nn.Module, Tensor] = {}
         self._versions: list[tuple[Site, Tensor, int, Tensor, int]] = []
 
@@ -111,6 +115,10 @@ class Hooks:
         site.out = out = self._free(out)
         self._versions.append((site, pre, pre._version, out, out._version))
 
+    def after_softmax(self, module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
+        if self.sites and hands_on(self.sites[-1].z, inputs[0]):
+            self._shares = out
+
     def at_end(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         self._outputs.append(output)
 
@@ -124,7 +132,7 @@ class Hooks:
         if self.sites and self.sites[-1].pre is None:
             last = self.sites[-1]
             outputs = [tensor for output in self._outputs for tensor in tensors_in(output)]
-            if any(hands_on(last.z, tensor) for tensor in outputs):
+            if any(t is self._shares or hands_on(last.z, t) for t in outputs):
                 last.facts, last.pre, last.out = IDENTITY, last.z, last.z
 
 

@@ -36,9 +36,9 @@ from caveats.measuring.reductions import (
     moments,
     stacked,
 )
+from caveats.measuring.scores import Predicted, hit_rates, hit_shares, of_numbers
 from caveats.measuring.sites import Site, by_unit
 from caveats.measuring.unit_states import dead_units, slopes_by_group, tail_share
-from caveats.measuring.yardsticks import lowest_recall
 from caveats.models.isolation import walk
 
 __all__ = ["ForwardProbe", "Measurement", "Probe"]
@@ -56,13 +56,16 @@ SILENT, SATURATED, DEAD, UNOBSERVED = (
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """The result of one pass. ``layers[name]`` is (layers,) float64, NaN where not observable;
-    ``states[layer]`` is (units,) uint8, with the codes of `caveats.measures.UNIT_STATES`."""
+    ``states[layer]`` is (units,) uint8, with the codes of `caveats.measures.UNIT_STATES`. ``r2``
+    and ``rmse`` are NaN where it is unknown what the outputs predict, and for classes."""
 
     loss: float
     accuracy: float
     lowest_recall: float
     layers: dict[str, NDArray[np.float64]]
     states: tuple[NDArray[np.uint8], ...]
+    r2: float = math.nan
+    rmse: float = math.nan
 
 
 class ForwardProbe:
@@ -167,13 +170,13 @@ class ForwardProbe:
                 dead, saturated = self._slopes(sites, table)
                 if deep:
                     self._deep(sites, table)
-                rates = [rate.double() for rate in self._hit_rates(loss)]
-                said = fetch([loss.detach().double(), *rates])
+                said = fetch([loss.detach().double(), *self._scores(loss)])
                 quiet = [] if silent is None else fetch(silent)
         self.layer_names = tuple(site.name for site in sites)
         states = self._states(table, dead, saturated, quiet)
-        value, accuracy, recall = (float(number) for number in said)
-        return Measurement(value, accuracy, recall, dict(table), states)
+        # Loss, accuracy, lowest recall, and perhaps R² and the error.
+        mean, accuracy, recall, *errors = (float(number) for number in said)
+        return Measurement(mean, accuracy, recall, dict(table), states, *errors)
 
     def _looked(self) -> Look:
         """The result of a traced pass through the network with its present modules."""
@@ -188,9 +191,9 @@ class ForwardProbe:
                 self.born_dead = {}  # the first measurement was of other layers
         return self._look
 
-    def _hit_rates(self, loss: Tensor) -> tuple[Tensor, Tensor]:
-        unknown = torch.full_like(loss.detach(), math.nan)
-        return unknown, unknown
+    def _scores(self, loss: Tensor) -> list[Tensor]:
+        """The accuracy, the lowest recall, and R² and the error where these are known: float64."""
+        return [torch.full_like(loss.detach(), math.nan, dtype=torch.float64)] * 2
 
     def _norms(
         self, sites: list[Site], grads: dict[Tensor, Tensor], rows: float, table: Columns
@@ -339,7 +342,9 @@ class ForwardProbe:
 class Probe(ForwardProbe):
     """Measures ``network`` on the fixed rows ``x`` (rows, ...), ``y`` (rows, ...).
 
-    ``loss_function(output, y)`` must be the mean of the losses of single rows. For a network with
+    ``loss_function(output, y)`` must be the mean of the losses of single rows. ``predicted`` turns
+    outputs into classes (rows,) or numbers (rows, targets); without it the largest output is the
+    class. ``unit`` (targets,) is the size of a target's unit in its own measure. For a network with
     several inputs, or a loss over tokens, use a `ForwardProbe`.
     """
 
@@ -350,6 +355,9 @@ class Probe(ForwardProbe):
         x: Tensor,
         y: Tensor,
         names: Sequence[str] | None = None,
+        *,
+        predicted: Predicted | None = None,
+        unit: Tensor | None = None,
     ) -> None:
         if not isinstance(x, Tensor):
             raise ConfigError(
@@ -359,6 +367,7 @@ class Probe(ForwardProbe):
         self.loss_function = loss_function
         self.x = self._input = x
         self.y = y
+        self._predicted, self._unit = predicted, unit
         self._output: Any = None
 
     def _pass(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, float]:
@@ -366,11 +375,17 @@ class Probe(ForwardProbe):
         self._output = self.network(x)
         return self.loss_function(self._output, y), len(x)
 
-    def _hit_rates(self, loss: Tensor) -> tuple[Tensor, Tensor]:
+    def _scores(self, loss: Tensor) -> list[Tensor]:
         output, self._output = self._output, None
         if not isinstance(self.y, Tensor):
-            return super()._hit_rates(loss)
-        return hit_rates(output, self.y)
+            return super()._scores(loss)
+        if self._predicted is None:
+            return [*hit_rates(output, self.y)]
+        said = self._predicted(output)
+        if not self.y.is_floating_point():
+            return [*hit_shares(said, self.y)]
+        assert self._unit is not None
+        return [*super()._scores(loss), *of_numbers(said, self.y, self._unit)]
 
     @torch.no_grad()
     def confirm(self, x: Tensor, chunk: int = 4096) -> NDArray[np.float64]:
@@ -430,25 +445,3 @@ def gradients(loss: Tensor, sites: list[Site]) -> dict[Tensor, Tensor]:
         for p, grad in zip(wanted, found, strict=True)
         if grad is not None
     }
-
-
-def hit_rates(output: object, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The share of rows whose largest output is their class, and the lowest such share of a class;
-    NaN if y does not hold classes. The classes are along dimension 1, as in torch's cross_entropy,
-    or along the last. The results are on y's device, because `fetch` does not accept tensors of two
-    devices."""
-    if (
-        isinstance(output, Tensor)
-        and output.is_floating_point()
-        and not y.is_floating_point()
-        and output.ndim == y.ndim + 1
-    ):
-        for dim in (1, -1):
-            if output.shape[:dim] + output.shape[dim:][1:] == y.shape:
-                right = output.argmax(dim) == y
-                known = y.flatten() >= 0  # torch's cross_entropy ignores rows of class -100
-                labels, hit = y.flatten()[known], right.flatten()[known]
-                recall = lowest_recall(hit, labels, output.shape[dim])
-                return right.double().mean(), recall
-    unknown = torch.tensor(math.nan, dtype=torch.float64, device=y.device)
-    return unknown, unknown

@@ -24,6 +24,8 @@ __all__ = [
     "IDENTITY",
     "MULTIPLICATIONS",
     "NORMALIZERS",
+    "SHARES",
+    "SHARE_MODULES",
     "SUMS",
     "activation_facts",
     "function_facts",
@@ -92,6 +94,11 @@ CLOSING = frozenset({
     "cross_entropy", "nll_loss", "scaled_dot_product_attention", "lstm", "gru", "rnn_tanh",
     "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
 })  # fmt: skip
+
+# They turn a row of outputs into shares: the layer before them stays linear, and its outputs are
+# the network's if the shares are.
+SHARES = ("softmax", "log_softmax")
+SHARE_MODULES = (nn.Softmax, nn.LogSoftmax)
 
 
 def activation_facts(module: nn.Module) -> Activation | None:

@@ -28,6 +28,8 @@ from caveats.measuring.recognition import (
     IDENTITY,
     MULTIPLICATIONS,
     NORMALIZERS,
+    SHARE_MODULES,
+    SHARES,
     SUMS,
     function_facts,
     made_by_hand,
@@ -66,6 +68,7 @@ class Trace(TorchFunctionMode):
         self._settled: set[Site] = set()
         self._fed_on: set[Site] = set()
         self._versions: dict[Site, tuple[Tensor, int, Tensor, int]] = {}
+        self._shares: dict[int, tuple[Tensor, set[Site], bool]] = {}  # by the id of a softmax
 
     # The method that handles each function; this mode is off inside.
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -273,6 +276,7 @@ class Trace(TorchFunctionMode):
         closing = name in CLOSING or name.endswith("loss")
         waiting: dict[Site, Normalization] = {}
         if closing:
+            self._shared(name, inputs[0], results[0])
             self._stays_linear(inputs)
         elif passes(name):
             for node in nodes:
@@ -292,6 +296,14 @@ class Trace(TorchFunctionMode):
         if name in SUMS and len(nodes) == 2:
             self.lineage.mark_residual(*nodes)
         return out
+
+    def _shared(self, name: str, logits: Tensor, shares: Tensor) -> None:
+        """Keep the layers whose outputs a softmax takes, in case its result is the network's."""
+        node = self.lineage.of(logits) if name in SHARES else None
+        if node is not None and (sites := node.waiting.keys() - self._fed_on):
+            by_module = bool(self._calling) and isinstance(self._calling[-1], SHARE_MODULES)
+            by_module = by_module and hands_on(self.sites[-1].z, logits)
+            self._shares[id(shares)] = shares, sites, by_module
 
     def nodes(self, tensors: Iterable[Any]) -> list[Node]:
         return [node for tensor in tensors if (node := self.lineage.of(tensor)) is not None]
@@ -343,8 +355,11 @@ class Trace(TorchFunctionMode):
         results = tensors_in(output)
         last = self.sites[-1] if self.sites else None
         for result, node in [(r, n) for r in results if (n := self.lineage.of(r)) is not None]:
-            for site in {*node.waiting, *node.acted} - self._fed_on:
+            _, shared, by_module = self._shares.get(id(result), (result, set(), False))
+            for site in ({*node.waiting, *node.acted} - self._fed_on) | shared:
                 site.output = True
+            if last is not None and last in shared:
+                last.by_hooks = last.module is not None and by_module
             if last is not None and last in node.waiting and last not in self._settled:
                 last.by_hooks = last.module is not None and hands_on(last.z, result)
             fed_on = set(self._fed_on)

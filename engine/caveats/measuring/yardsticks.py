@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["Reach", "constant_loss", "kernel_reach", "lowest_recall"]
+from caveats.measuring.constants import constant_loss, distance
+from caveats.measuring.scores import hit_shares
+
+__all__ = ["Reach", "kernel_reach"]
 
 ROWS = 256
 # All combinations are tried and the best counts: the width of the kernel exp(-|x - x'|²/2w²) over
@@ -35,20 +38,7 @@ class Reach(NamedTuple):
     recall: float
 
 
-def constant_loss(y: Tensor, loss: str) -> float:
-    """The loss of the best network that ignores its input, on targets y.
-
-    Cross-entropy: the entropy of the class frequencies; mse: the variance of the targets.
-    """
-    if y.is_floating_point():
-        return float(y.double().var(0, correction=0).mean())
-    share = torch.bincount(y).double() / len(y)
-    if loss == "mse":
-        return float((share * (1 - share)).mean())
-    return float(torch.special.entr(share).sum())
-
-
-def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
+def kernel_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None) -> Reach:
     """Predicts each row from all others by kernel ridge regression.
 
     If classes overlap or targets are noisy, no network that generalizes gets far below this loss,
@@ -61,7 +51,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
     Args:
         x: (rows, features).
         y: (rows,) classes, or (rows, targets) numbers.
-        loss: the value of `training.loss`; for numbers mse is always used.
+        loss: the value of `training.loss`, as for `constant_loss`; so are ``weights``.
     """
     numbers = y.is_floating_point()
     chosen = np.random.Generator(np.random.PCG64(0)).permutation(len(x))[:ROWS]
@@ -71,8 +61,8 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
     mean = told.mean(0)
     alike = bool((x == x[:1]).all()) or not bool(x.isfinite().all())
     if len(x) < 3 or alike:
-        return Reach(constant_loss(y, loss), *hits(mean.expand_as(told), y))
-    odds = mean.clamp(min=1e-12).log()
+        return Reach(constant_loss(y, loss, weights), *hits(mean.expand_as(told), y))
+    judged = Judged(loss, y, told, weights)
     found = []
     for kernel in kernels(x):
         for ridge in RIDGES:
@@ -82,13 +72,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str) -> Reach:
             off = off * ridge if len(x) <= FEW_ROWS else off / inverse.diagonal()[:, None]
             scores = told - mean - off
             right = hits(scores + mean, y)
-            if numbers or loss == "mse":
-                found.append(Reach(float(off.square().mean()), *right))
-            else:
-                found += [
-                    Reach(float(functional.cross_entropy(odds + stretch * scores, y)), *right)
-                    for stretch in STRETCHES
-                ]
+            found += [Reach(value, *right) for value in judged.losses(off, scores)]
     return min(found, key=lambda reach: reach.loss)
 
 
@@ -130,18 +114,45 @@ def products_of_bits(bits: Tensor) -> Iterator[Tensor]:
 
 
 def hits(scores: Tensor, y: Tensor) -> tuple[float, float]:
-    """The share of rows whose highest score is their class, and the lowest such share of a class;
-    NaN for numbers. ``scores`` is (rows, classes)."""
+    """`hit_shares` of the highest score (rows, classes); NaN for numbers."""
     if y.is_floating_point():
         return nan, nan
-    right = scores.argmax(1).eq(y)
-    return float(right.double().mean()), float(lowest_recall(right, y, scores.shape[1]))
+    right, lowest = hit_shares(scores.argmax(1), y).tolist()
+    return right, lowest
 
 
-def lowest_recall(right: Tensor, y: Tensor, classes: int) -> Tensor:
-    """The share of right answers in the class that has the fewest of them: ``right`` (rows,) bool,
-    y (rows,) from 0 to ``classes`` - 1 -> scalar. Classes without a row do not count."""
-    rows, hit = torch.zeros(2, classes, device=y.device, dtype=torch.float64)
-    rows.index_add_(0, y, torch.ones_like(y, dtype=torch.float64))
-    hit.index_add_(0, y, right.double())
-    return torch.where(rows > 0, hit / rows, 1.0).min()
+class Judged:
+    """Turns what kernel regression predicts into losses of the run's kind."""
+
+    def __init__(self, loss: str, y: Tensor, told: Tensor, weights: Tensor | None) -> None:
+        numbers = y.is_floating_point()
+        self.loss = ("mse" if numbers else "cross_entropy") if loss == "auto" else loss
+        self.y, self.told = y, told
+        self.of_rows = None if weights is None or numbers else weights.cpu().double()[y]  # (rows,)
+        # Weights shift the odds of a class, as if it had that many rows more.
+        mass = told if self.of_rows is None else told * self.of_rows[:, None]
+        mean = mass.mean(0)
+        self.odds = mean.clamp(min=1e-12).log()
+        if self.loss == "bce":
+            others = (1 if self.of_rows is None else self.of_rows.mean()) - mean
+            self.odds = self.odds - others.clamp(min=1e-12).log()
+
+    def losses(self, off: Tensor, scores: Tensor) -> list[float]:
+        """The loss of predictions that are ``off`` (rows, targets) the targets; where the loss
+        takes log odds, one for each factor by which ``scores`` (rows, targets) may be stretched."""
+        if self.loss not in ("cross_entropy", "bce"):
+            return [self._averaged(distance(off, self.loss))]
+        return [self._of_logits(self.odds + stretch * scores) for stretch in STRETCHES]
+
+    def _of_logits(self, logits: Tensor) -> float:
+        if self.loss == "bce":
+            each = functional.binary_cross_entropy_with_logits(logits, self.told, reduction="none")
+            return self._averaged(each)
+        if self.of_rows is None:
+            return float(functional.cross_entropy(logits, self.y))
+        each = functional.cross_entropy(logits, self.y, reduction="none")
+        return self._averaged(each[:, None])
+
+    def _averaged(self, each: Tensor) -> float:  # (rows, targets)
+        weighted = each if self.of_rows is None else self.of_rows[:, None] * each
+        return float(weighted.mean())

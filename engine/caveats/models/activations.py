@@ -104,6 +104,7 @@ ACTIVATIONS: Table[Activation] = Table(
         "silu", lambda: nn.SiLU,
         "z times sigmoid(z), also called swish: smooth, dips below zero.",
         "Elfwing et al. 2018",
+        aliases=("swish",),
     ),
     Activation(
         "mish", lambda: nn.Mish,
@@ -125,6 +126,7 @@ ACTIVATIONS: Table[Activation] = Table(
         "1/(1 + e^-z): slope at most 1/4 and 0.5 for no input, so gradients vanish with depth and "
         "nothing is zero-centred.",
         "Glorot & Bengio 2010", tails=(-SIGMOID_TAIL, SIGMOID_TAIL),
+        aliases=("logistic",),
     ),
     Activation(
         "hard_sigmoid", lambda: nn.Hardsigmoid,
@@ -145,16 +147,19 @@ ACTIVATIONS: Table[Activation] = Table(
         "sin", lambda: modules.Sin,
         "sin(z): periodic, never saturates; wide weights make it chaotic.",
         "Sitzmann et al. 2020",
+        aliases=("sine",),
     ),
     Activation(
         "exp", lambda: modules.Exp,
         "e^z: shows how networks explode; not for use.",
         "a teaching example",
+        aliases=("exponential",),
     ),
     Activation(
         "identity", lambda: nn.Identity,
         "No bend at all: however deep, the network stays a linear map.",
         "Saxe et al. 2014",
+        aliases=("linear", "none"),
     ),
     Activation(
         "tanh_plus_one", lambda: modules.TanhPlusOne,

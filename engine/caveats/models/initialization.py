@@ -7,6 +7,7 @@ Shapes in comments: weight (units, fan_in), bias (units,). Only `torch_default` 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -109,15 +110,18 @@ def randomized_asymmetric(linear: nn.Linear) -> None:
 
 @torch.no_grad()
 def scale_to_unit_variance(
-    network: nn.Module, x: Tensor, tolerance: float = 0.1, rounds: int = 10
+    network: nn.Module,
+    linears: Sequence[nn.Linear],
+    x: Tensor,
+    tolerance: float = 0.1,
+    rounds: int = 10,
 ) -> None:
     """Layer-sequential unit variance (Mishkin & Matas 2016, algorithm 1) on the rows x.
 
-    From first to last, the weights of each Linear are divided by the standard deviation of its
-    output until that deviation is within ``tolerance`` of 1. A layer whose output is constant or
-    not finite stays as it is.
+    From first to last, the weights of each of the ``linears`` of ``network`` are divided by the
+    standard deviation of its output until that deviation is within ``tolerance`` of 1. A layer
+    whose output is constant or not finite stays as it is.
     """
-    linears = [module for module in network.modules() if isinstance(module, nn.Linear)]
     seen: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, z: Tensor) -> None:

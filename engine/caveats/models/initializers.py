@@ -71,11 +71,13 @@ INITIALIZERS: Table[Initializer] = Table(
         "zeros", lambda: initialization.constant_weights,
         "Every weight 0: with tanh every gradient is 0 and nothing ever happens.",
         "Goodfellow et al. 2016, section 8.4", fixed={"value": 0.0},
+        aliases=("zero",),
     ),
     Initializer(
         "ones", lambda: initialization.constant_weights,
         "Every weight 1: all units of a layer are copies and stay copies.",
         "Goodfellow et al. 2016, section 8.4", fixed={"value": 1.0},
+        aliases=("one",),
     ),
     Initializer(
         "constant", lambda: initialization.constant_weights,
@@ -88,6 +90,7 @@ INITIALIZERS: Table[Initializer] = Table(
         "N(0, std²) whatever the width: too small and signals fade, too large and they saturate.",
         "Krizhevsky et al. 2012", options=(STD,),
         variance=lambda fan_in, fan_out, s: setting(s, "std") ** 2,
+        aliases=("gaussian", "random_normal"),
     ),
     Initializer(
         "uniform", lambda: initialization.uniform,
@@ -98,18 +101,21 @@ INITIALIZERS: Table[Initializer] = Table(
             Option("high", 0.05, "largest weight"),
         ),
         variance=uniform_variance,
+        aliases=("random_uniform",),
     ),
     Initializer(
         "truncated_normal", lambda: initialization.truncated_normal,
         "N(0, std²) with the tails beyond two standard deviations drawn again.",
         "Abadi et al. 2016", options=(STD,),
         variance=lambda fan_in, fan_out, s: TRUNCATED_SHARE * setting(s, "std") ** 2,
+        aliases=("trunc_normal",),
     ),
     Initializer(
         "lecun_normal", lambda: initialization.fan_in_normal,
         "Variance 1/fan_in: keeps the size of the signal where the slope is 1 (tanh, SELU).",
         "LeCun et al. 1998", fixed={"scale": 1.0},
         variance=lambda fan_in, fan_out, s: 1 / fan_in,
+        aliases=("lecun",),
     ),
     Initializer(
         "lecun_uniform", lambda: initialization.fan_in_uniform,
@@ -122,24 +128,28 @@ INITIALIZERS: Table[Initializer] = Table(
         "Variance 2/(fan_in + fan_out): a compromise between signal and gradient, for tanh.",
         "Glorot & Bengio 2010", options=(GAIN,),
         variance=lambda fan_in, fan_out, s: 2 * setting(s, "gain") ** 2 / (fan_in + fan_out),
+        aliases=("glorot_normal",),
     ),
     Initializer(
         "xavier_uniform", lambda: initialization.xavier_uniform,
         "Uniform with variance 2/(fan_in + fan_out), for tanh.",
         "Glorot & Bengio 2010", options=(GAIN,),
         variance=lambda fan_in, fan_out, s: 2 * setting(s, "gain") ** 2 / (fan_in + fan_out),
+        aliases=("glorot_uniform", "xavier", "glorot"),
     ),
     Initializer(
         "he_normal", lambda: initialization.fan_in_normal,
         "Variance 2/fan_in: makes up for the half of the signal that ReLU cuts away.",
         "He et al. 2015", fixed={"scale": 2.0},
         variance=lambda fan_in, fan_out, s: 2 / fan_in,
+        aliases=("kaiming_normal", "he", "kaiming", "msra"),
     ),
     Initializer(
         "he_uniform", lambda: initialization.fan_in_uniform,
         "Uniform with variance 2/fan_in, for ReLU.",
         "He et al. 2015", fixed={"scale": 2.0},
         variance=lambda fan_in, fan_out, s: 2 / fan_in,
+        aliases=("kaiming_uniform",),
     ),
     Initializer(
         "orthogonal", lambda: initialization.orthogonal,
@@ -165,6 +175,7 @@ INITIALIZERS: Table[Initializer] = Table(
         "too small for deep ReLU networks.",
         "torch.nn.Linear", variance=lambda fan_in, fan_out, s: 1 / (3 * fan_in),
         bias_variance=torch_bias,
+        aliases=("default", "pytorch", "torch"),
     ),
     Initializer(
         "lsuv", lambda: initialization.orthogonal,

@@ -13,6 +13,7 @@ from caveats.models.initializers import INITIALIZERS
 from caveats.models.isolation import undisturbed
 from caveats.models.modules import Residual
 from caveats.models.normalizations import NORMALIZATIONS
+from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 from caveats.models.section import NetworkConfig
 
 __all__ = [
@@ -61,7 +62,10 @@ def assemble(config: NetworkConfig, features: int, outputs: int) -> nn.Sequentia
         block = nn.Sequential(parts)
         blocks.append(Residual(block) if config.residual and fan_in == width else block)
         fan_in = width
-    return nn.Sequential(*blocks, nn.Linear(fan_in, outputs))
+    behind = []
+    if config.output_activation != "none":
+        behind.append(OUTPUT_ACTIVATIONS[config.output_activation].make())
+    return nn.Sequential(*blocks, nn.Linear(fan_in, outputs), *behind)
 
 
 def linears(network: nn.Module) -> list[nn.Linear]:
@@ -69,14 +73,18 @@ def linears(network: nn.Module) -> list[nn.Linear]:
 
 
 def initialise(network: nn.Sequential, config: NetworkConfig, rows: Tensor | None) -> None:
-    choice = INITIALIZERS[config.init.name]
-    for linear in linears(network):
-        choice.make(linear, **config.init.options)
-    if choice.sees_data:
-        if rows is None:
-            raise ValueError(f"the initialiser {choice.name} needs rows of data")
+    looking = []  # the layers whose initialiser looks at data
+    for linear, init in zip(linears(network), config.layer_inits, strict=True):
+        choice = INITIALIZERS[init.name]
+        choice.make(linear, **init.options)
+        if choice.sees_data:
+            looking.append(linear)
+            if rows is None:
+                raise ValueError(f"the initialiser {choice.name} needs rows of data")
+    if looking:
+        assert rows is not None
         with undisturbed(network, torch.device("cpu")):
-            scale_to_unit_variance(network, rows)
+            scale_to_unit_variance(network, looking, rows)
     if config.bias:
         with torch.no_grad():
             for linear in linears(network)[:-1]:
@@ -84,7 +92,7 @@ def initialise(network: nn.Sequential, config: NetworkConfig, rows: Tensor | Non
 
 
 def hidden_blocks(network: nn.Sequential) -> list[nn.Sequential]:
-    blocks = [b.block if isinstance(b, Residual) else b for b in list(network)[:-1]]
+    blocks = [b.block if isinstance(b, Residual) else b for b in network]
     return [block for block in blocks if isinstance(block, nn.Sequential)]
 
 

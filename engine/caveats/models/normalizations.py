@@ -18,17 +18,21 @@ NORMALIZATIONS: Table[Choice] = Table(
     Choice(
         "none", lambda: nn.Identity,
         "Nothing between weights and activation.", "Rosenblatt 1958",
+        aliases=("identity",),
     ),
     Choice(
         "batch", lambda: nn.BatchNorm1d,
         "Each unit to mean 0 and variance 1 over the minibatch.", "Ioffe & Szegedy 2015",
+        aliases=("batch_norm", "batch_normalization", "bn"),
     ),
     Choice(
         "layer", lambda: nn.LayerNorm,
         "Each row to mean 0 and variance 1 over the units.", "Ba et al. 2016",
+        aliases=("layer_norm", "layer_normalization", "ln"),
     ),
     Choice(
         "rms", lambda: nn.RMSNorm,
         "Each row to a root mean square of 1 over the units.", "Zhang & Sennrich 2019",
+        aliases=("rms_norm",),
     ),
 )  # fmt: skip

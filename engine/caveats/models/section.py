@@ -23,7 +23,11 @@ class InitConfig:
 
 @dataclass(frozen=True, slots=True)
 class NetworkConfig:
-    """[network]: hidden layers of ``widths`` units, each with an entry of ``activations``."""
+    """[network]: hidden layers of ``widths`` units, each with an entry of ``activations``.
+
+    ``inits`` is empty if all layers share ``init``; else it has an entry for each layer, the output
+    layer last, and ``init`` is the first of them.
+    """
 
     widths: tuple[int, ...] = (64, 64, 64)
     activations: tuple[str, ...] = ("relu", "relu", "relu")
@@ -32,6 +36,13 @@ class NetworkConfig:
     normalization: str = "none"
     residual: bool = False
     dropout: float = 0.0
+    output_activation: str = "none"
+    inits: tuple[InitConfig, ...] = ()
+
+    @property
+    def layer_inits(self) -> tuple[InitConfig, ...]:
+        """The initialiser of each layer, the output layer last."""
+        return self.inits or (self.init,) * (len(self.widths) + 1)
 
     @property
     def activation(self) -> str | list[str]:
@@ -45,9 +56,14 @@ class NetworkConfig:
         return {
             "widths": list(self.widths),
             "activation": self.activation,
-            "init": self.init.settings(),
+            "init": [init.settings() for init in self.inits] or self.init.settings(),
             "bias": self.bias,
             "normalization": self.normalization,
             "residual": self.residual,
             "dropout": self.dropout,
+            **(
+                {}
+                if self.output_activation == "none"
+                else {"output_activation": self.output_activation}
+            ),
         }

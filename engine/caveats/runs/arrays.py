@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from caveats.models.mlp import linears
-from caveats.run import Run
 from caveats.runs.export import written
 from caveats.runs.resuming import restore
 
@@ -50,7 +49,7 @@ def arrays(folder: Path) -> dict[str, Any]:
         "step": np.int64(run.step),
         "layers": np.array(run.history.layers),
         "activations": np.array(run.config.network.activations),
-        "loss_function": np.array(loss_function(run)),
+        "loss_function": np.array(run.trainer.loss_function.loss),
         "loss": np.float64(measured.loss),
         "accuracy": np.float64(measured.accuracy),
         **measured.layers,
@@ -64,11 +63,3 @@ def arrays(folder: Path) -> dict[str, Any]:
         if tensor.data_ptr() not in named:
             found[name] = tensor.detach().cpu().numpy()
     return found
-
-
-def loss_function(run: Run) -> str:
-    """The name of the loss, with "auto" replaced by the loss that it stands for."""
-    name = run.config.training.loss
-    if name != "auto":
-        return name
-    return "mse" if run.dataset.classes is None else "cross_entropy"

@@ -16,6 +16,7 @@ from caveats.errors import ConfigError, visible
 from caveats.models.mlp import assemble
 from caveats.runs import checkpoint
 from caveats.runs.manifest import Manifest
+from caveats.training.losses import output_units
 
 __all__ = ["data_of", "network_of"]
 
@@ -31,7 +32,7 @@ def data_of(manifest: Manifest) -> Dataset:
     config = manifest.configured()
     if config.data.file is not None:
         raise ConfigError("its data are a file, which is not read for a run that is only watched")
-    data = load(config.data.settings())
+    data = load(config.data.settings(), config.training.seed)
     if data.crc32 != manifest.data_crc32:
         raise ConfigError(f"it was trained on other {visible(data.name)} than are drawn here")
     return data
@@ -54,7 +55,8 @@ def network_of(folder: Path, data: Dataset) -> tuple[int, nn.Sequential]:
         if name.startswith(begin)
     }
     with torch.device("meta"):
-        network = assemble(saved.config.network, data.features, data.outputs)
+        units = output_units(saved.config.training.loss, data.classes, data.outputs)
+        network = assemble(saved.config.network, data.features, units)
     expected = network.state_dict()
     if {n: (t.shape, t.dtype) for n, t in weights.items()} != {
         n: (t.shape, t.dtype) for n, t in expected.items()

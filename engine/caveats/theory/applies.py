@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from caveats.choice import Value
 from caveats.models.initializers import INITIALIZERS
-from caveats.models.section import NetworkConfig
+from caveats.models.section import InitConfig, NetworkConfig
 from caveats.theory.gram import RandomLayer
 from caveats.theory.response import Response
 
@@ -20,8 +20,6 @@ MIN_WIDTH = 20  # below, single networks differ by more than theory's band (Hani
 
 def why_not(network: NetworkConfig) -> str:
     """One sentence on why theory does not apply to such a network when fresh; "" if it does."""
-    init = network.init
-    choice = INITIALIZERS[init.name]
     if network.normalization != "none":
         return f"theory leaves out {network.normalization} normalization: it ties rows or units"
     if network.dropout > 0:
@@ -33,6 +31,12 @@ def why_not(network: NetworkConfig) -> str:
             f"theory needs layers of at least {MIN_WIDTH} units: "
             f"in one of {min(network.widths)} chance decides"
         )
+    return next(filter(None, map(_unfit, network.layer_inits)), "")
+
+
+def _unfit(init: InitConfig) -> str:
+    """Why theory does not apply to weights drawn so; "" if it does."""
+    choice = INITIALIZERS[init.name]
     if choice.sees_data:
         return f"theory needs weights drawn without looking at data: {init.name} looks"
     if choice.variance is None:
@@ -46,21 +50,24 @@ def why_not(network: NetworkConfig) -> str:
 
 def layers_of(network: NetworkConfig, features: int, outputs: int) -> list[RandomLayer]:
     """The layers of a fresh network for which `why_not` has no objection, output layer last."""
-    choice = INITIALIZERS[network.init.name]
-    assert choice.variance is not None
     sizes = [features, *network.widths, outputs]
-    names = [*network.activations, None]
-    return [
-        RandomLayer(
-            fan_in,
-            units,
-            choice.variance(fan_in, units, network.init.options),
-            choice.bias_variance(fan_in),
-            0.0 if name is None else network.bias,  # only hidden layers get network.bias
-            None if name is None else Response.of(name),
+    layers = []
+    for fan_in, units, name, init in zip(
+        sizes[:-1], sizes[1:], [*network.activations, None], network.layer_inits, strict=True
+    ):
+        choice = INITIALIZERS[init.name]
+        assert choice.variance is not None
+        layers.append(
+            RandomLayer(
+                fan_in,
+                units,
+                choice.variance(fan_in, units, init.options),
+                choice.bias_variance(fan_in),
+                0.0 if name is None else network.bias,  # only hidden layers get network.bias
+                None if name is None else Response.of(name),
+            )
         )
-        for fan_in, units, name in zip(sizes[:-1], sizes[1:], names, strict=True)
-    ]
+    return layers
 
 
 def _offset(options: Mapping[str, Value]) -> float:

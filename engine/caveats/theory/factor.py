@@ -76,4 +76,4 @@ def _named(config: RunConfig) -> str:
     network = config.network
     activation = network.activation
     kind = activation if isinstance(activation, str) else "mixed"
-    return f"{kind} + {network.init.name}"
+    return f"{kind} + {'mixed init' if network.inits else network.init.name}"

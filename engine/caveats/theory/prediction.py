@@ -28,6 +28,7 @@ from caveats.theory.gram import (
 )
 from caveats.theory.residuals import residuals
 from caveats.theory.response import Floats
+from caveats.training.objective import CLASS_WEIGHTS
 
 __all__ = ["Prediction", "predict"]
 
@@ -104,7 +105,15 @@ def predict(
         return Prediction(None, None, dead, std, None, note)
     if carried.uneven is not None:
         return Prediction(None, None, dead, std, None, _uneven(config, carried.uneven))
-    draws = residuals(passed[-1].cov, passed[-1].mean, target, loss, output_sizes(carried))
+    draws = residuals(
+        passed[-1].cov,
+        passed[-1].mean,
+        target,
+        loss,
+        output_sizes(carried),
+        behind=config.network.output_activation,
+        weights=_weights(np.asarray(y), config.training.class_weight),
+    )
     gradients = backward(carried, layers, draws)
     return _assemble(config, layers, passed, gradients, dead, std)
 
@@ -129,7 +138,7 @@ def _assemble(
         layer = int(np.flatnonzero(np.isnan(log_norm))[-1])
         return Prediction(None, None, dead, std, None, _uneven(config, layer))
     note = "at step 0, to leading order in 1/width"
-    if not INITIALIZERS[config.network.init.name].independent:
+    if not all(INITIALIZERS[init.name].independent for init in config.network.layer_inits):
         note += "; orthogonal weights treated as independent ones of the same variance"
     spread = max(g.spread for g in gradients)
     # The spread of ‖dW‖². ReLU networks deeper than half their width reach this, and GELU with He
@@ -172,10 +181,22 @@ def _silent(layers: list[RandomLayer], passed: list[Passed]) -> str:
     return ""
 
 
+def _weights(y: np.ndarray[Any, Any], class_weight: str) -> Floats | None:
+    """The weight of each row by its class, (rows,), None for 1; from the classes of these rows,
+    which stand for all training rows."""
+    if not np.issubdtype(y.dtype, np.integer):
+        return None
+    weights = CLASS_WEIGHTS[class_weight].make(np.bincount(y))
+    return None if weights is None else np.asarray(weights[y], dtype=np.float64)
+
+
 def _target(y: np.ndarray[Any, Any], outputs: int | None, loss: str) -> tuple[Floats, str]:
     """``y`` as numbers (rows, outputs), one-hot for classes, and the name of the loss ("auto"
     resolved)."""
-    if np.issubdtype(y.dtype, np.integer):
-        one_hot = np.eye(outputs or int(y.max()) + 1)[y]
-        return one_hot, "cross_entropy" if loss == "auto" else loss
-    return np.asarray(y, dtype=np.float64).reshape(len(y), -1), "mse"
+    if not np.issubdtype(y.dtype, np.integer):
+        numbers = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return numbers, "mse" if loss == "auto" else loss
+    classes = outputs or int(y.max()) + 1
+    if loss == "bce" and classes <= 2:  # the single output of two classes
+        return y[:, None].astype(np.float64), loss
+    return np.eye(classes)[y], "cross_entropy" if loss == "auto" else loss

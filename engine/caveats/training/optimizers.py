@@ -41,12 +41,14 @@ OPTIMIZERS: Table[Optimizer] = Table(
         "sgd", lambda: optim.SGD,
         "Vanilla: the step is lr times the minibatch gradient, the same for every weight.",
         "Robbins & Monro 1951", (DECAY,), lr=0.1,
+        aliases=("gd", "gradient_descent", "stochastic_gradient_descent"),
     ),
     Optimizer(
         "momentum", lambda: optim.SGD,
         "SGD that keeps rolling (heavy ball): crosses ravines in which plain SGD zigzags.",
         "Polyak 1964", (MOMENTUM, DECAY),
         lr=0.01,
+        aliases=("sgd_momentum", "sgdm", "heavy_ball"),
     ),
     Optimizer(
         "nesterov", lambda: optim.SGD,
@@ -59,6 +61,7 @@ OPTIMIZERS: Table[Optimizer] = Table(
         ),
         fixed={"nesterov": True},
         lr=0.01,
+        aliases=("nag", "sgd_nesterov"),
     ),
     Optimizer(
         "rmsprop", lambda: optim.RMSprop,

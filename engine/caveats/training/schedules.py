@@ -34,20 +34,24 @@ SCHEDULES: Table[Choice] = Table(
     Choice(
         "constant", lambda: constant,
         "The learning rate stays as it is.", "Robbins & Monro 1951",
+        aliases=("none",),
     ),
     Choice(
         "linear", lambda: linear,
         "The learning rate falls in a straight line to 0 at the last step.",
         "Goyal et al. 2017",
+        aliases=("linear_decay",),
     ),
     Choice(
         "cosine", lambda: cosine,
         "The learning rate falls along half a cosine to 0 at the last step.",
         "Loshchilov & Hutter 2017",
+        aliases=("cosine_annealing", "cosine_decay"),
     ),
     Choice(
         "warmup", lambda: warmup,
         "The learning rate rises in a straight line over the first tenth of the steps.",
         "Goyal et al. 2017",
+        aliases=("linear_warmup",),
     ),
 )  # fmt: skip

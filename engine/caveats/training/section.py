@@ -33,19 +33,23 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """[training]: what is minimised, for how long, and where."""
+    """[training]: what is minimised, for how long, and where. With ``epochs``, ``steps`` has no
+    meaning until the data are known (`caveats.config.RunConfig.fitted`)."""
 
     loss: str = "auto"
+    class_weight: str = "none"
     batch_size: int = 64
     steps: int = 1000
+    epochs: int = 0  # if not 0, they say how many steps there are
     seed: int = 0
     device: str = "auto"
 
     def settings(self) -> dict[str, Any]:
         return {
             "loss": self.loss,
+            **({} if self.class_weight == "none" else {"class_weight": self.class_weight}),
             "batch_size": self.batch_size,
-            "steps": self.steps,
+            **({"epochs": self.epochs} if self.epochs else {"steps": self.steps}),
             "seed": self.seed,
             "device": self.device,
         }

@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from caveats.data import Dataset
 from caveats.errors import ConfigError
 from caveats.models.mlp import build, swap_activations, swap_dropout
+from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 from caveats.models.section import NetworkConfig
-from caveats.training.losses import LOSSES
+from caveats.training.losses import LOSSES, output_units
+from caveats.training.objective import CLASS_WEIGHTS, Objective
 from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.schedules import SCHEDULES
 from caveats.training.section import OptimizerConfig, TrainingConfig
@@ -134,10 +137,11 @@ class Trainer:
         self.x = torch.tensor(dataset.x, device=self.device)  # (rows, features)
         self.y = torch.tensor(dataset.y, device=self.device)
         seed = config.training.seed
+        self.outputs = output_units(config.training.loss, dataset.classes, dataset.outputs)
         self.network = build(
-            config.network, dataset.features, dataset.outputs, seed, torch.tensor(dataset.x[:512])
+            config.network, dataset.features, self.outputs, seed, torch.tensor(dataset.x[:512])
         ).to(self.device)
-        self.loss_function = LOSSES[config.training.loss].maker()
+        self.loss_function = self._make_objective()
         self.batches = Batches(self.x, self.y, config.training.batch_size, seed)
         self.optimizer = self._make_optimizer()
         self.step = 0
@@ -146,6 +150,29 @@ class Trainer:
         self._reads_losses = self.device.type == "cpu"
         self._dropout_state = self._first_dropout_state(seed)
         self._set_lr()
+
+    @property
+    def unit(self) -> Tensor:
+        """The size of one unit of each target in its own measure, (targets,): other than 1 where
+        targets were standardized."""
+        std = self.dataset.target_std
+        sizes = np.ones(self.dataset.outputs) if std is None else std
+        return torch.tensor(sizes, dtype=torch.float64, device=self.device)
+
+    def _make_objective(self) -> Objective:
+        settings, data = self.config.training, self.dataset
+        weights = None
+        if data.classes is not None:
+            counts = np.bincount(data.y, minlength=data.classes)
+            weights = CLASS_WEIGHTS[settings.class_weight].make(counts)
+        return Objective(
+            settings.loss,
+            data.classes,
+            probabilities=OUTPUT_ACTIVATIONS[self.config.network.output_activation].probabilities,
+            weights=None
+            if weights is None
+            else torch.tensor(weights, dtype=self.x.dtype, device=self.device),
+        )
 
     def _make_optimizer(self) -> Any:
         settings = self.config.optimizer
@@ -181,7 +208,7 @@ class Trainer:
             self.stuck, self.last_x, self._dropout_state = True, x, drawn
             return detached
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         settings = self.config.optimizer
         if settings.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm)
@@ -303,8 +330,28 @@ def check_fit(config: Recipe, dataset: Dataset) -> None:
             "network.normalization = 'batch' cannot average over batches of one row: "
             "use training.batch_size = 2 or more, or 'layer'"
         )
-    if LOSSES[config.training.loss].classes_only and dataset.classes is None:
+    if dataset.classes is None:
+        check_numbers(config.training, dataset)
+
+
+def check_numbers(training: TrainingConfig, dataset: Dataset) -> None:
+    """Raises ConfigError for a loss or a weight that numbers as targets do not allow."""
+    loss = LOSSES[training.loss]
+    if loss.classes_only:
         raise ConfigError(
-            f"training.loss = {config.training.loss!r} needs classes, but the targets of "
+            f"training.loss = {loss.name!r} needs classes, but the targets of "
             f"{dataset.name} are numbers: use 'mse'"
+        )
+    if loss.shares_only:
+        for values in (dataset.y, *(dataset.held_out or ())[1:]):
+            low, high = float(values.min()), float(values.max())
+            if low < 0 or high > 1:
+                raise ConfigError(
+                    f"training.loss = {loss.name!r} needs classes or numbers from 0 to 1, but the "
+                    f"targets of {dataset.name} go from {low:g} to {high:g}: use 'mse'"
+                )
+    if training.class_weight != "none":
+        raise ConfigError(
+            f"training.class_weight = {training.class_weight!r} needs classes, but the targets of "
+            f"{dataset.name} are numbers: use 'none'"
         )

@@ -1,0 +1,86 @@
+"""How right a network's answers are, beside its loss: the accuracy for classes; for numbers R² and
+the error in the target's own unit. And the same on rows that were held out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from caveats.measuring.reductions import fetch
+from caveats.models.isolation import undisturbed
+
+__all__ = ["HELD_OUT_ROWS", "HeldOut", "Predicted", "hit_rates", "hit_shares", "of_numbers"]
+
+# At most so many rows are held against the network at each record: as many as the probe set has, so
+# that a pass over them costs a fraction of a record.
+HELD_OUT_ROWS = 512
+
+Predicted = Callable[[Tensor], Tensor]  # outputs -> classes (rows,) or numbers (rows, targets)
+
+
+def hit_shares(said: Tensor, y: Tensor) -> Tensor:
+    """Of classes ``said`` (rows, ...) and right ones y: the share of right answers, and the lowest
+    such share among the rows of one class: (2,) float64. Classes without a row do not count, nor
+    do negative ones, which torch's losses ignore."""
+    right = (said == y).flatten()
+    labels = y.flatten().clamp(min=-1) + 1
+    rows = torch.bincount(labels).double()
+    hit = torch.bincount(labels[right], minlength=len(rows))
+    recall = torch.where(rows > 0, hit / rows, 1.0)[1:].min() if len(rows) > 1 else math.nan
+    return torch.stack((right.double().mean(), torch.as_tensor(recall, device=y.device)))
+
+
+def hit_rates(output: object, y: Tensor) -> Tensor:
+    """`hit_shares` of the largest output; NaN if y does not hold classes, or if there is one output
+    alone, of which none is the largest. The classes are along dimension 1, as in torch's
+    cross_entropy, or along the last. The result is on y's device, because `fetch` does not accept
+    tensors of two devices."""
+    if (
+        isinstance(output, Tensor)
+        and output.is_floating_point()
+        and not y.is_floating_point()
+        and output.ndim == y.ndim + 1
+    ):
+        for dim in (1, -1):
+            if output.shape[:dim] + output.shape[dim:][1:] == y.shape and output.shape[dim] > 1:
+                return hit_shares(output.argmax(dim), y)
+    return torch.full((2,), math.nan, dtype=torch.float64, device=y.device)
+
+
+def of_numbers(said: Tensor, y: Tensor, unit: Tensor) -> Tensor:
+    """R² and the root mean square error of predictions (rows, targets), each the mean over the
+    targets as in scikit-learn: (2,) float64. ``unit`` (targets,) multiplies the error. A target
+    that is constant on these rows has no R²."""
+    y = y.double()
+    off = (said.double() - y).square().mean(0)
+    r2 = (1 - off / y.var(0, correction=0)).where(y.var(0, correction=0) > 0, math.nan)
+    return torch.stack((r2.nanmean(), (off.sqrt() * unit).mean()))
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Rows ``x`` (rows, features), ``y`` on which ``network`` is not trained; ``loss_function``
+    and ``predicted`` are as for a probe."""
+
+    network: nn.Module
+    loss_function: Callable[[Tensor, Tensor], Tensor]
+    predicted: Predicted
+    x: Tensor
+    y: Tensor
+
+    @torch.no_grad()
+    def measure(self) -> Mapping[str, float]:
+        """The loss, and for classes the accuracy, in one forward pass. Dropout is off and batch
+        norm uses the batch's statistics, as on the probe set; nothing changes in the training."""
+        with undisturbed(self.network, self.x.device):
+            output = self.network(self.x)
+        found = [self.loss_function(output, self.y).double()]
+        if not self.y.is_floating_point():
+            found.append(hit_shares(self.predicted(output), self.y)[0])
+        names = ("validation_loss", "validation_accuracy")
+        return dict(zip(names, map(float, fetch(found)), strict=False))
