@@ -83,8 +83,9 @@ def with_fix(
     """A run's `result`, with the attempts at a cure under ``fix``.
 
     ``fix`` holds the ``caveat`` to be cured (None where there is none), the ``attempts`` in order
-    (each with ``change``, ``reason``, ``final`` loss and accuracy, ``verdicts`` and whether it
-    ``cured``) and, as ``cured``, the index of the attempt that cured the run, None if none did.
+    (each with ``change``, ``reason``, ``final`` loss and accuracy, ``learnt``, ``verdicts``, its
+    ``outcome`` and whether it ``cured``) and, as ``cured``, the index of the attempt that cured
+    the run, None if none did.
     """
     fix = {
         "caveat": None if verdict is None else verdict.caveat,
@@ -102,8 +103,10 @@ def attempt_words(attempt: Attempt) -> dict[str, Any]:
         "change": plain(attempt.change),
         "reason": attempt.reason,
         "final": {"loss": attempt.loss, "accuracy": accuracy},
+        "learnt": attempt.learnt,
         "verdicts": [verdict_words(verdict) for verdict in attempt.verdicts],
         "cured": attempt.cured,
+        "outcome": attempt.outcome,
     }
 
 

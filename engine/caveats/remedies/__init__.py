@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from caveats.config import RunConfig
-from caveats.remedies.ranking import RANKED
+from caveats.remedies.ranking import remedies_for
 
 if TYPE_CHECKING:
     from caveats.verdicts.evidence import Evidence
@@ -26,4 +26,4 @@ class Remedies:
 
     def __call__(self, caveat: str, evidence: Evidence, finding: Finding) -> tuple[Remedy, ...]:
         """The changes worth trying for a finding, the likeliest first, at most five."""
-        return RANKED[caveat](finding, self.config)
+        return remedies_for(caveat, evidence, finding, self.config)

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from caveats.config import RunConfig
+from caveats.remedies import customary
 from caveats.remedies.customary import (
     ADAM_LIKE_LR,
     DEEP,
@@ -37,6 +38,7 @@ __all__ = [
     "clean_start",
     "clip",
     "combined",
+    "hidden_layer",
     "leaky",
     "longer",
     "lr",
@@ -47,11 +49,12 @@ __all__ = [
     "overhaul",
     "residual",
     "scaffold",
+    "scaled_target",
     "sound",
     "standardize",
-    "standardize_target",
     "steeper",
     "usual_lr",
+    "usual_options",
     "wider",
 ]
 
@@ -92,11 +95,13 @@ def matched_init(config: RunConfig) -> Remedy | None:
 
 
 def activation(config: RunConfig, name: str, reason: str) -> Remedy | None:
-    """Another activation, with the initialiser that goes with it."""
+    """Another activation, with the initialiser that goes with it. In a few layers any init that
+    keeps the size of signals does, as a factor of 2 in the variance adds up to little."""
     if set(config.network.activations) == {name}:
         return None
     change: dict[str, Any] = {"network.activation": name}
-    if config.network.init.name != matching(name):
+    kept = customary.keeps_size(config) and len(config.network.widths) < SIX
+    if not kept and config.network.init.name != matching(name):
         change["network.init"] = matching(name)
     return combined(config, Remedy(change, reason), bearable(config))
 
@@ -147,14 +152,24 @@ def residual(config: RunConfig) -> Remedy | None:
     )
 
 
-def wider(config: RunConfig, below: int = NARROW) -> Remedy | None:
-    """At least 16 units a layer, where one has fewer than ``below``."""
+def wider(config: RunConfig, below: int | None = NARROW) -> Remedy | None:
+    """At least 16 units a layer, where one has fewer than ``below`` (None: 8)."""
     widths = config.network.widths
-    if not widths or min(widths) >= below:
+    if not widths or min(widths) >= (below or NARROW):
         return None
     return Remedy(
         {"network.widths": [max(width, 16) for width in widths]},
         "a layer of N units is silent for a row with probability 2⁻ᴺ: width protects",
+    )
+
+
+def hidden_layer(config: RunConfig) -> Remedy | None:
+    """One hidden layer, where there is none."""
+    if config.network.widths:
+        return None
+    return Remedy(
+        {"network.widths": [32]},
+        "without a hidden layer a network draws only straight lines between its classes",
     )
 
 
@@ -210,8 +225,8 @@ def standardize(config: RunConfig) -> Remedy | None:
     )
 
 
-def standardize_target(config: RunConfig) -> Remedy | None:
-    if config.flat().get("data.standardize_target"):
+def scaled_target(config: RunConfig) -> Remedy | None:
+    if config.data.standardize_target:
         return None
     return Remedy(
         {"data.standardize_target": True},
@@ -221,7 +236,7 @@ def standardize_target(config: RunConfig) -> Remedy | None:
 
 
 def balanced(config: RunConfig) -> Remedy | None:
-    if config.flat().get("training.class_weight") == "balanced":
+    if config.training.class_weight == "balanced":
         return None
     return Remedy(
         {"training.class_weight": "balanced"},
@@ -229,10 +244,28 @@ def balanced(config: RunConfig) -> Remedy | None:
     )
 
 
-def longer(config: RunConfig) -> Remedy | None:
-    return Remedy(
-        {"training.steps": 4 * config.training.steps}, "four times the steps, all else as it is"
-    )
+def longer(config: RunConfig, times: int = 10) -> Remedy | None:
+    reason = f"{times} times the steps, all else as it is"
+    if config.training.epochs:
+        return Remedy({"training.epochs": times * config.training.epochs}, reason)
+    return Remedy({"training.steps": times * config.training.steps}, reason)
+
+
+def usual_options(config: RunConfig) -> Remedy | None:
+    """The optimizer's own settings where the present ones stop it: a memory over hundreds of steps,
+    a divisor that is mostly eps, a decay or a clipping that leaves next to nothing."""
+    options, change = config.optimizer.options, {}
+    for key, (worst, usual) in customary.OPTIONS.items():
+        value = options.get(key)
+        if key == "weight_decay" and config.optimizer.name in customary.DECOUPLED:
+            worst *= customary.MILDER
+        if isinstance(value, float) and value > worst:
+            change[f"optimizer.{key}"] = usual
+    if 0 < config.optimizer.clip_norm < customary.SHORT_CLIP:
+        change["optimizer.clip_norm"] = 0.0
+    if not change:
+        return None
+    return Remedy(change, "at its usual value it does not hold the steps back")
 
 
 def bias_zero(config: RunConfig) -> Remedy | None:

@@ -10,6 +10,8 @@ import math
 
 from caveats.config import RunConfig
 from caveats.data.catalogue import DATASETS
+from caveats.facts import DataFacts
+from caveats.models.section import InitConfig
 from caveats.training.stability import stability_limit
 from caveats.verdicts.evidence import DEFAULT
 from caveats.verdicts.learning_rates import ADAM_LIKE_LR, DESCENT, customary_lr
@@ -23,6 +25,7 @@ __all__ = [
     "SIX",
     "SLUGGISH",
     "TINY",
+    "adam_lr",
     "bearable_lr",
     "common_activation",
     "customary_lr",
@@ -40,6 +43,18 @@ XAVIER = frozenset(
     ("tanh", "tanh_plus_one", "sigmoid", "hard_sigmoid", "hard_tanh", "softsign", "sin", "identity")
 )
 
+FEW_STEPS = 100  # hardly any network learns in fewer
+# Options of an optimizer: above the first number they hold every step back; the second is usual.
+OPTIONS = {"momentum": (0.97, 0.9), "eps": (1e-3, 1e-8), "weight_decay": (0.05, 0.0)}
+DECOUPLED = frozenset(("adamw", "muon"))  # their decay is multiplied by the learning rate
+MILDER = 40.0
+SHORT_CLIP = 0.05  # a length of the whole gradient
+
+# Initialisers that keep the size of a signal, or halve or double its square.
+SIZED = frozenset(
+    f"{name}_{kind}" for name in ("he", "xavier", "lecun") for kind in ("normal", "uniform")
+) | {"orthogonal", "lsuv"}
+
 # Odd activations. A network of these without biases is an odd function: at the start it cannot see
 # even functions of its data.
 ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
@@ -47,6 +62,8 @@ ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
 SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
 
 SIX, DEEP, NARROW = 6, 10, 8  # hidden layers, and units of the narrowest
+FEW_SLUGGISH = 3  # layers of a small slope that weights of the right variance still get through
+LARGE_BIAS = 0.5  # moves a unit's input, of deviation 1, so that it is mostly on or mostly off
 TINY = 5  # units of a layer, below which chance decides whether any signal passes
 
 
@@ -54,6 +71,17 @@ def matching(name: str) -> str:
     if name == "selu":
         return "lecun_normal"
     return "xavier_normal" if name in XAVIER else "he_normal"
+
+
+def keeps_size(config: RunConfig) -> bool:
+    """Whether all layers are drawn with a variance of 1 or 2 over their inputs."""
+    inits = config.network.layer_inits
+    return all(init.name in SIZED and 0.7 <= gain_of(init) <= 1.5 for init in inits)
+
+
+def gain_of(init: InitConfig) -> float:
+    gain = init.options.get("gain", 1.0)
+    return float(gain) if isinstance(gain, int | float) else 1.0
 
 
 def common_activation(config: RunConfig) -> str:
@@ -84,6 +112,11 @@ def bearable_lr(config: RunConfig) -> float:
     return stability_limit(o.name, 1.0, o.options) / (1.5 * len(widths) * max(widths))
 
 
+def adam_lr(config: RunConfig) -> float:
+    """The learning rate at which Adam trains networks of this depth."""
+    return ADAM_LIKE_LR if len(config.network.widths) >= SIX else 0.01
+
+
 def lr_is_high(config: RunConfig) -> bool:
     """More than three times what is customary for the optimizer."""
     return config.optimizer.lr > DEFAULT.high * customary_lr(config.optimizer.name)
@@ -98,6 +131,18 @@ def drops_most(config: RunConfig) -> bool:
     """Dropout switches off half of the units or more in every step; no step size makes up for
     that."""
     return config.network.dropout >= DEFAULT.drops_most
+
+
+def sinks(config: RunConfig) -> bool:
+    """Units with a small slope in so many layers that no weights pass a signal through them."""
+    sluggish = sum(name in SLUGGISH for name in config.network.activations)
+    return sluggish >= FEW_SLUGGISH and config.network.normalization == "none"
+
+
+def is_unusual(data: DataFacts) -> bool:
+    """Inputs of three times the usual size, or a column that varies ten times as much as most:
+    too little to be called unscaled, enough to be worth scaling in a run that fails."""
+    return not 1 / 3 <= data.input_size <= 3 or data.input_spread > 10
 
 
 def hard_shape(config: RunConfig) -> bool:

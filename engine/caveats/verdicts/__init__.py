@@ -5,7 +5,7 @@
 
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.caveat import Caveat
-from caveats.verdicts.judge import Judge, judge
+from caveats.verdicts.judge import Judge, judge, learnt
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Severity, Verdict
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "Severity",
     "Verdict",
     "judge",
+    "learnt",
 ]

@@ -6,6 +6,8 @@ withdraws it when its rule no longer finds it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from caveats.facts import Proposer
@@ -16,7 +18,7 @@ from caveats.verdicts.headline import headlined
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
-__all__ = ["Judge", "findings", "judge"]
+__all__ = ["Judge", "findings", "judge", "learnt"]
 
 # A verdict is withdrawn when its rule has not found it in this many records: one lucky batch is not
 # a cure.
@@ -126,6 +128,18 @@ def findings(evidence: Evidence) -> dict[str, Finding]:
         if finding is not None:
             evidence.findings[name] = finding
     return headlined(evidence)
+
+
+def learnt(history: History) -> float:
+    """The share of what can be learnt above a constant that a run had learnt at its last record: 0
+    at the loss of the best constant, 1 at that of kernel regression. For classes, the accuracy
+    above that of always naming the largest class counts where it is the larger share. Minus
+    infinity for a run that diverged or has no record."""
+    snapshot = history.snapshot()
+    if not len(snapshot):
+        return -math.inf
+    last = Evidence(snapshot, len(snapshot) - 1, history.layers, history.facts)
+    return last.progress.learnt(last.loss) if last.finite else -math.inf
 
 
 def judge(history: History) -> tuple[Verdict, ...]:

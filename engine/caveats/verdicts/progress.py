@@ -25,7 +25,8 @@ class Progress:
 
     ``gain`` is 1 at the loss of kernel regression, 0 at that of the constant predictor, negative
     above it (-1 at twice that loss). ``span`` is the difference of these two losses; ``learnable``
-    says whether it is large enough to call a loss that does not fall a fault. ``fall`` is the share
+    says whether it, or the way down to a constant's loss, is large enough to call a loss that does
+    not fall a fault. ``fall`` is the share
     of the loss that the newest half of the steps removed, ``noise`` the share by which the newest
     losses scatter. ``learned`` is the part of the fall below the constant predictor, as a share of
     the span. ``level`` is the recent loss, the median of up to three records. ``share`` is the part
@@ -56,6 +57,13 @@ class Progress:
     def skill(self) -> float:
         """The share of the way from the accuracy of chance to 100 %; NaN without classes."""
         return (self.accuracy - self.chance) / (1 - self.chance) if self.chance < 1 else math.nan
+
+    def learnt(self, loss: float) -> float:
+        """The share of what can be learnt above a constant, by ``loss`` or by accuracy."""
+        by_loss = (self.baseline - loss) / self.span if self.span > 0 else 1.0
+        reachable = self.reachable_accuracy - self.chance
+        by_accuracy = (self.accuracy - self.chance) / reachable if reachable > 0 else math.nan
+        return by_accuracy if by_accuracy > by_loss else by_loss
 
     @property
     def close(self) -> bool:
@@ -119,7 +127,8 @@ def progress(
     newest = losses[min(late, max(0, len(losses) - 3)) :]
     now = median(newest)
     reachable = facts.reachable if facts.reachable > 0 else 0.0  # a kept run may hold NaN
-    learnable = baseline - reachable >= t.learnable * baseline
+    # The loss of a constant can be reached on any data.
+    learnable = max(baseline, level) - reachable >= t.learnable * baseline
     span = max(baseline - reachable, t.learnable * baseline)
     if span > 0:
         gain = (baseline - level) / (span if level < baseline else baseline)

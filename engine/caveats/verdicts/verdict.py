@@ -20,11 +20,12 @@ class Remedy:
     """A change of config, dotted key to value, and why it should help.
 
     If there is no config to change (a user's own training), ``change`` is empty and ``reason`` says
-    in torch's terms what to do.
+    in torch's terms what to do. ``certain`` is True for the cure that an experiment was made with.
     """
 
     change: Mapping[str, Any]
     reason: str
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,7 +264,7 @@ def test_a_cure_that_does_not_cure_says_so(start: Start) -> None:
     over(bench)
     bench.verdicts()
     assert bench.cure is not None
-    assert bench.cure.outcome.startswith("not cured: seed 0 → 1 left dying ReLU")
+    assert bench.cure.outcome.startswith("no better: seed 0 → 1 left dying ReLU")
 
 
 def losses(*values: float) -> History:
@@ -282,15 +282,16 @@ def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
     ("before", "after", "left", "begins"),
     [
         (2.3, 0.1, (), "cured: lr ended plateau (loss 2.3 → 0.1)"),
-        (float("nan"), 5.0, (), "cured"),
-        (2.3, 2.2, (), "not cured: plateau is gone, the loss no better"),
-        (2.3, float("nan"), (), "not cured: plateau is gone, the loss no better"),
-        (2.3, 0.1, (verdict(),), "not cured: lr left plateau"),
+        (float("nan"), 0.5, (), "cured"),
+        (2.3, 2.2, (), "no better: less than half of what can be learnt was learnt"),
+        (2.3, float("nan"), (), "no better: less than half"),
+        (2.3, 1.7, (), "better: less than half"),
+        (2.3, 0.1, (verdict(),), "better: lr left plateau"),
         (2.3, 0.1, (verdict(severity="note"),), "cured"),
-        (2.3, 0.1, (verdict("saturation"),), "cured"),
+        (2.3, 0.1, (verdict("saturation"),), "better: lr left saturation"),
     ],
 )
-def test_cured_is_when_the_verdict_is_gone_and_the_loss_clearly_better(
+def test_cured_is_when_no_warning_is_left_and_half_of_what_can_be_learnt_is_learnt(
     before: float, after: float, left: tuple[Verdict, ...], begins: str
 ) -> None:
     attempt = Cure(verdict(), "lr", losses(3.0, before))

@@ -1,5 +1,5 @@
-"""A remedy that is being tried in the lab: what it changes, against which verdict, and whether it
-cured.
+"""A remedy that is being tried in the lab: what it changes, against which verdict, and what came
+of it.
 
 The two histories are compared by the engine's rule; no run is started here.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from caveats.curing import clearly_better
+from caveats.curing import outcome
 from caveats.history import History
 from caveats.verdicts import Verdict
 
@@ -30,15 +30,15 @@ class Cure:
         return f"trying to cure {self.verdict.title}: {self.change}"
 
     def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
-        """Fill in the outcome: whether the new run, now over, was cured."""
+        """Fill in the outcome: whether the new run, now over, is cured, better, or no better."""
         old = float(self.before.snapshot().scalar("loss")[-1])
         new = float(after.snapshot().scalar("loss")[-1])
-        gone = not any(v.caveat == self.verdict.caveat and v.severity != "note" for v in verdicts)
-        better = clearly_better(self.before, after)
         losses = f"loss {old:.3g} → {new:.3g}"
-        if gone and better:
+        left = [verdict.title for verdict in verdicts if verdict.severity != "note"]
+        found = outcome(self.before, after, verdicts)
+        if found == "cured":
             self.outcome = f"cured: {self.change} ended {self.verdict.title} ({losses})"
-        elif gone:
-            self.outcome = f"not cured: {self.verdict.title} is gone, the loss no better ({losses})"
+        elif left:
+            self.outcome = f"{found}: {self.change} left {', '.join(left)} ({losses})"
         else:
-            self.outcome = f"not cured: {self.change} left {self.verdict.title} ({losses})"
+            self.outcome = f"{found}: less than half of what can be learnt was learnt ({losses})"

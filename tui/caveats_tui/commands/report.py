@@ -113,8 +113,8 @@ def attempt_report(position: int, found: Mapping[str, Any], loss_before: float |
     ``found`` is an entry of the document's ``fix.attempts``, ``loss_before`` the loss of the run to
     be cured."""
     loss, accuracy = found["final"]["loss"], found["final"]["accuracy"]
-    said = "cured" if found["cured"] else "not cured"
-    said += f": loss {number_cell(loss, True)}, before {number_cell(loss_before, True)}"
+    said = f"{found['outcome']}: loss {number_cell(loss, True)}, "
+    said += f"before {number_cell(loss_before, True)}"
     if accuracy is not None:
         said += f"; accuracy {100 * accuracy:.1f} %"
     left = [v["caveat"] for v in found["verdicts"] if v["severity"] != "note"]

@@ -119,14 +119,16 @@ def to_cure(failed: Run) -> Verdict | None:
 
 
 def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
-    """Each remedy of ``verdict`` after it was tried, with a line of progress on stderr."""
+    """The remedies that came furthest, with a line of progress on stderr while they are tried."""
     if verdict is None:
         return
     from caveats.curing import cure
 
     progress = ProgressLine(sys.stderr)
     try:
-        for attempt in cure(failed.config, failed.history, verdict, watch=progress.follow):
+        for attempt in cure(
+            failed.config, failed.history, verdict, progress.follow, failed.dataset
+        ):
             progress.clear()
             yield attempt
     finally:
