@@ -142,6 +142,11 @@ class Run:
         return self.observer.history
 
     @property
+    def outputs(self) -> int:
+        """The units of the output layer."""
+        return self.trainer.outputs
+
+    @property
     def divergence(self) -> Divergence | None:
         return self.observer.divergence
 

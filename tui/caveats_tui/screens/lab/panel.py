@@ -16,6 +16,7 @@ from caveats_tui.charts.figures import FIGURES, curves_drawn, short
 from caveats_tui.charts.palette import layer_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.widget import RowsView
+from caveats_tui.text.numbers import number
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
@@ -123,6 +124,25 @@ def alike(one: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
+def scores(snapshot: Snapshot) -> str:
+    """The newest loss with the accuracy, or with R² and the error in the target's unit; and the
+    same of the rows held out."""
+
+    def newest(name: str) -> float:
+        return float(snapshot.scalar(name)[-1])
+
+    text = f"{newest('loss'):.3g}"
+    if not math.isnan(newest("accuracy")):
+        text += f" · {newest('accuracy'):.1%}"
+    if not math.isnan(newest("r2")):
+        text += f" · R² {newest('r2'):.2f} ±{number(newest('rmse'))}"
+    if not math.isnan(newest("validation_loss")):
+        text += f"; held out {newest('validation_loss'):.3g}"
+        if not math.isnan(newest("validation_accuracy")):
+            text += f" · {newest('validation_accuracy'):.1%}"
+    return text
+
+
 def readout(view: str, snapshot: Snapshot) -> str:
     """The newest value of a view in a few characters."""
     if view in ("dead", "neurons"):
@@ -134,9 +154,7 @@ def readout(view: str, snapshot: Snapshot) -> str:
             return "not observable"
         return f"{int(dead.sum())} of {int(units.sum())}" + (" dead" if view == "neurons" else "")
     if view == "loss":
-        accuracy = float(snapshot.scalar("accuracy")[-1])
-        text = f"{float(snapshot.scalar('loss')[-1]):.3g}"
-        return text if math.isnan(accuracy) else f"{text} · {accuracy:.1%}"
+        return scores(snapshot)
     column = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}.get(view)
     if column is not None:
         values = snapshot.layers(column)[-1]
