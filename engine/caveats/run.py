@@ -109,7 +109,7 @@ class Run:
         self.record()
 
     def _held_out(self) -> HeldOut | None:
-        """At most as many of the rows held out as the probe set has, always the same ones."""
+        """The rows held out, at most `HELD_OUT_ROWS` of them, always the same ones."""
         if self.dataset.held_out is None:
             return None
         chosen = probe_rows(len(self.dataset.held_out[0]), HELD_OUT_ROWS)

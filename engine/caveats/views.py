@@ -74,7 +74,8 @@ def classes_told(network: nn.Module, output: NDArray[np.float64]) -> NDArray[np.
     """The class of each row (rows,): the largest of several outputs, or, of a single one, whether
     the logit is above 0, or above ½ where the network answers with a probability."""
     if output.shape[1] > 1:
-        return output.argmax(-1)
+        largest: NDArray[np.int64] = output.argmax(-1)
+        return largest
     last = list(network.children())[-1]
     least = 0.5 if isinstance(last, nn.Sigmoid | nn.Softmax) else 0.0
     found: NDArray[np.int64] = (output[:, 0] > least).astype(np.int64)
