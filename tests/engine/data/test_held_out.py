@@ -3,6 +3,7 @@ scaled by the training rows alone."""
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ import torch
 from caveats.config import RunConfig
 from caveats.data import load
 from caveats.errors import ConfigError
+from caveats.results import result
 from caveats.run import Run
+from caveats.runs.resuming import resume
+from caveats.runs.tables import to_csv
+from caveats.runs.writer import Writer
 from caveats.training.objective import Objective
 from caveats.training.trainer import Trainer
 
@@ -163,6 +168,50 @@ def test_the_loss_on_them_is_theirs_and_leaves_the_training_alone(changes: dict[
         expected = (output.argmax(1) == y).double().mean().item()
         assert last.scalar("validation_accuracy")[-1] == expected
     assert np.isfinite(last.scalar("validation_loss")).all()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"network.normalization": "batch", "training.loss": "bce", "training.epochs": 5},
+        {"data.name": "sine", "data.standardize_target": True, "training.loss": "l1"},
+    ],
+    ids=str,
+)
+def test_a_kept_run_goes_on_bit_for_bit(tmp_path: Path, changes: dict[str, Any]) -> None:
+    whole = Run(config(**changes), every=3)
+    while not whole.finished:
+        whole.advance()
+    begun = Run(config(**changes), every=3)
+    writer = Writer(begun, tmp_path / "run")
+    for _ in range(13):
+        begun.advance()
+    writer.tell("stopped")
+    writer.close()
+    assert writer.join()
+    run, again = resume(tmp_path / "run", 3)
+    while not run.finished:
+        run.advance()
+    again.close()
+    assert again.join()
+    for own, other in zip(
+        run.trainer.network.parameters(), whole.trainer.network.parameters(), strict=True
+    ):
+        assert torch.equal(own, other)
+    for name in ("loss", "validation_loss", "validation_accuracy", "r2", "rmse"):
+        measured = [r.history.snapshot().scalar(name) for r in (run, whole)]
+        assert measured[0] == pytest.approx(measured[1], rel=1e-7, nan_ok=True)  # nine digits kept
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert all('"validation_loss":' in line for line in lines if '"step":' in line[:8])
+    to_csv(tmp_path / "run", tmp_path / "run.csv")
+    with (tmp_path / "run.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    kept = float(cells[-1]["validation_loss"])
+    assert kept == pytest.approx(whole.history.snapshot().scalar("validation_loss")[-1], rel=1e-7)
+    final = result(run)["final"]
+    assert final["validation_loss"] == run.history.snapshot().scalar("validation_loss")[-1]
+    assert (final["r2"] is None) == (final["accuracy"] is not None)
+    assert (final["validation_accuracy"] is None) == (final["accuracy"] is None)
 
 
 def test_without_them_there_is_no_such_number() -> None:

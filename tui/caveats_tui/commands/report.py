@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from caveats.errors import visible
-from caveats_tui.text.numbers import number, number_cell
+from caveats_tui.text.numbers import amount, explained, number, number_cell
 from caveats_tui.text.tables import aligned, cut, folded
 
 __all__ = ["LAYER_COLUMNS", "attempt_report", "report", "subject"]
@@ -104,10 +104,8 @@ def outcome(document: Mapping[str, Any], baseline: float, reachable: float) -> l
         lines.append(f"{'accuracy':<10} {100 * final['accuracy']:.1f} %")
     if final["r2"] is not None:
         unit = visible(document["target"]).partition(":")[0]
-        lines.append(
-            f"{'R2':<10} {number(final['r2'])}  (error {number_cell(final['rmse'], True)} "
-            f"in the unit of {unit})"
-        )
+        error = f"error {amount(final['rmse'])} in the unit of {unit}"
+        lines.append(f"{'R2':<10} {explained(final['r2'])}  ({error})")
     if final["validation_loss"] is not None:
         line = f"{'held out':<10} loss {number(final['validation_loss'])}"
         if final["validation_accuracy"] is not None:

@@ -184,6 +184,8 @@ class SetupList(OptionList):
     def _prompt(self, line: SettingLine) -> Text:
         width = max(20, self.scrollable_content_region.width)
         value = shown(line.value)
+        most = width - min(len(line.label), 12) - 4
+        value = value if len(value) <= most else f"{value[: most - 2]}.."  # else it would wrap
         text = Text(no_wrap=True, overflow="ellipsis")
         letter = _LETTERS.get(line.key, " ")
         text.append(f"{letter} ", style="bold")
