@@ -16,6 +16,7 @@ same.
 - pass:     the probe pass alone, against forward and backward of the same 512 rows
 - deep:     what the deep measures of one record cost, in bare steps
 - reading:  a reading of the sharpness, in bare steps
+- held out: the loss on 256 rows held out, in bare steps; every record measures it
 
 The first thousand steps are reported separately, as a run of that length: in them the automatic
 cadence makes about forty records, so that a short run has a curve too, and a reading at the end.
@@ -39,6 +40,7 @@ from caveats.data import Dataset, load
 from caveats.measuring.cadence import DEEP, GAP, READINGS, Every
 from caveats.measuring.firing import Firing
 from caveats.measuring.readings import Readings
+from caveats.measuring.scores import HELD_OUT_ROWS, HeldOut
 from caveats.models.mlp import activations
 from caveats.run import Run
 
@@ -121,6 +123,14 @@ def ways(config: RunConfig, data: Dataset) -> dict[str, Callable[[], None]]:
         probed.trainer.train_step().item()
         probed.probe.measure()
 
+    objective, network = probed.trainer.loss_function, probed.trainer.network
+    held_out = HeldOut(
+        network,
+        objective,
+        objective.predicted,
+        probed.trainer.x[:HELD_OUT_ROWS],
+        probed.trainer.y[:HELD_OUT_ROWS],
+    )
     parameters = list(probed.trainer.network.parameters())
 
     def forward_backward() -> None:
@@ -136,6 +146,7 @@ def ways(config: RunConfig, data: Dataset) -> dict[str, Callable[[], None]]:
         "pass": lambda: (probed.probe.measure(), None)[1],
         "deep": lambda: (probed.probe.measure(deep=True), None)[1],
         "reading": lambda: (readings.take(probed.trainer.optimizer), None)[1],
+        "held out": lambda: (held_out.measure(), None)[1],
         "512 rows": forward_backward,
     }
 
@@ -194,7 +205,7 @@ def main() -> None:
         rest = zip(*(found[way] for way in ("deep", "pass", "reading")), strict=True)
         shares = [(deep - one) / DEEP[1] + reading / READINGS[1] for deep, one, reading in rest]
         found["auto"] = [a + b for a, b in zip(found["auto"], shares, strict=True)]
-        for way in ("auto", "loop", "listened", "probed", "pass", "deep", "reading"):
+        for way in ("auto", "loop", "listened", "probed", "pass", "deep", "reading", "held out"):
             base = found["512 rows" if way == "pass" else "bare"]
             ratios = [a / b for a, b in zip(found[way], base, strict=True)]
             low, rows[way], high = statistics.quantiles(ratios, n=4)

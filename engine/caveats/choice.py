@@ -185,7 +185,9 @@ class Table(Mapping[str, C], Generic[C]):
         if isinstance(known, str) and known in self._choices:
             return self._choices[known]
         said = visible(repr(name))
-        raise ConfigError(f"{where} = {said} is no {self.kind}: {nearest(str(name), self)}")
+        aliases = [alias for choice in self.values() for alias in choice.aliases]
+        end = nearest(str(name), self, aliases)
+        raise ConfigError(f"{where} = {said} is no {self.kind}: {end}")
 
 
 def bare(name: str) -> str:

@@ -22,14 +22,16 @@ def visible(text: object) -> str:
     )
 
 
-def nearest(wrong: str, valid: Iterable[str]) -> str:
-    """The end of a sentence about an unknown name: the valid name that was meant, or all of them.
+def nearest(wrong: str, valid: Iterable[str], aliases: Iterable[str] = ()) -> str:
+    """The end of a sentence about an unknown name: the valid name, or the alias of one, that was
+    meant, or all ``valid`` names.
 
     A name was meant if ``wrong`` is its beginning, or if both begin alike and a slip of the keys
     lies between them (one in a word of three to seven letters, two in a longer one). Where two
     names fit equally well, or none does, a guess would mislead.
     """
-    names = list(valid)
+    valid = list(valid)
+    names = [*valid, *aliases]
     said = wrong.lower()
     begun = [name for name in names if len(said) >= SHORTEST and name.lower().startswith(said)]
     if begun and all(name.startswith(min(begun, key=len)) for name in begun):
@@ -40,7 +42,7 @@ def nearest(wrong: str, valid: Iterable[str]) -> str:
     few = 0 if len(said) < SHORTEST else 1 if len(said) < LONG else 2
     if slips and slips[0][0] <= few and (len(slips) == 1 or slips[1][0] > slips[0][0]):
         return f"did you mean {slips[0][1]!r}?"
-    return f"valid are {', '.join(names)}"
+    return f"valid are {', '.join(valid)}"
 
 
 def typing_errors(written: str, meant: str) -> int:

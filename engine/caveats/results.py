@@ -41,8 +41,10 @@ def result(run: Run) -> dict[str, Any]:
     """The run's config, length, last record, verdicts and divergence. For an experiment, its own
     cure is the first remedy, as in `--fix` and in the lab.
 
-    ``final`` holds the newest record: ``loss``, ``accuracy`` (None for regression) and, for each
-    layer, one dict of `LAYER_KEYS`, whose meanings are in `caveats.measures`; counts are ints.
+    ``final`` holds the newest record: ``loss``, ``accuracy`` (None for regression), ``r2`` and
+    ``rmse`` (None for classes), ``validation_loss`` and ``validation_accuracy`` (None where no rows
+    are held out) and, for each layer, one dict of `LAYER_KEYS`; the meanings are in
+    `caveats.measures`, counts are ints.
 
     A number that came out infinite or NaN is None, and ``nonfinite`` holds its dotted path
     ("final.layers.0.grad_norm"). A number that does not exist (the accuracy of a regression, a
@@ -60,10 +62,7 @@ def result(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "steps_per_second": run.step / run.seconds,
         "final": {
-            "loss": float(snapshot.scalar("loss")[-1]),
-            "accuracy": (
-                None if run.dataset.classes is None else float(snapshot.scalar("accuracy")[-1])
-            ),
+            **scores(run, snapshot),
             "layers": [
                 {"name": name, **layer(snapshot, index)}
                 for index, name in enumerate(run.history.layers)
@@ -75,6 +74,22 @@ def result(run: Run) -> dict[str, Any]:
         ),
     }
     return {**finite(document), "nonfinite": list(nonfinite(document))}
+
+
+def scores(run: Run, snapshot: Snapshot) -> dict[str, float | None]:
+    """The loss and how right the answers are, None for what does not exist."""
+    classes, held_out = run.dataset.classes is not None, run.dataset.held_out is not None
+    exist = {
+        "loss": True,
+        "accuracy": classes,
+        "r2": not classes,
+        "rmse": not classes,
+        "validation_loss": held_out,
+        "validation_accuracy": held_out and classes,
+    }
+    return {
+        name: float(snapshot.scalar(name)[-1]) if there else None for name, there in exist.items()
+    }
 
 
 def with_fix(

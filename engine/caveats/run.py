@@ -112,7 +112,7 @@ class Run:
         self.record()
 
     def _held_out(self) -> HeldOut | None:
-        """At most as many of the rows held out as the probe set has, always the same ones."""
+        """The rows held out, at most `HELD_OUT_ROWS` of them, always the same ones."""
         if self.dataset.held_out is None:
             return None
         chosen = probe_rows(len(self.dataset.held_out[0]), HELD_OUT_ROWS)
@@ -143,6 +143,11 @@ class Run:
     @property
     def history(self) -> History:
         return self.observer.history
+
+    @property
+    def outputs(self) -> int:
+        """The units of the output layer."""
+        return self.trainer.outputs
 
     @property
     def divergence(self) -> Divergence | None:

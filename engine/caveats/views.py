@@ -59,7 +59,7 @@ def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
     grid = np.stack(np.broadcast_arrays(across[None, :], down[:, None]), -1).reshape(-1, 2)
     chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
     rows = np.concatenate((grid, x[chosen]))
-    said = answer(network, rows).argmax(-1)
+    said = classes_told(network, answer(network, rows))
     truth = np.asarray(data.y)[chosen].astype(np.int64)
     return Plane(
         said[: len(grid)].reshape(height, width),
@@ -68,6 +68,18 @@ def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
         said[len(grid) :] == truth,
         np.stack((low, high)),
     )
+
+
+def classes_told(network: nn.Module, output: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The class of each row (rows,): the largest of several outputs, or, of a single one, whether
+    the logit is above 0, or above ½ where the network answers with a probability."""
+    if output.shape[1] > 1:
+        largest: NDArray[np.int64] = output.argmax(-1)
+        return largest
+    last = list(network.children())[-1]
+    least = 0.5 if isinstance(last, nn.Sigmoid | nn.Softmax) else 0.0
+    found: NDArray[np.int64] = (output[:, 0] > least).astype(np.int64)
+    return found
 
 
 @torch.no_grad()

@@ -110,6 +110,23 @@ def test_a_guess_is_the_right_thing_or_none(typed: str, valid: Any, meant: str |
 
 
 @pytest.mark.parametrize(
+    ("table", "typed", "meant"),
+    [
+        (INITIALIZERS, "glorot_unifrom", "glorot_uniform"),
+        (INITIALIZERS, "kaiming_norm", "kaiming_normal"),
+        (ACTIVATIONS, "linaer", "linear"),
+        (INITIALIZERS, "linear", None),
+        (LOSSES, "bce_with", "bce_with_logits"),
+    ],
+)
+def test_an_alias_may_be_what_was_meant(table: Table[Any], typed: str, meant: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        table.find(typed, "here")
+    end = f"valid are {', '.join(table)}" if meant is None else f"did you mean {meant!r}?"
+    assert str(caught.value).endswith(end)
+
+
+@pytest.mark.parametrize(
     ("section", "key", "said"),
     [
         ("data", "sep", "valid are name, file"),

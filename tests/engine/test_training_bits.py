@@ -39,6 +39,14 @@ KINDS: dict[str, dict[str, Any]] = {
         "network.activation": "prelu", "optimizer.name": "nadam", "network.normalization": "layer",
     },
     "lsuv_full_batch": {"network.init": "lsuv", "training.batch_size": 0},
+    "held_out_bce_sigmoid": {
+        "data.validation": 0.2, "training.loss": "bce", "network.output_activation": "sigmoid",
+        "training.class_weight": "balanced", "network.dropout": 0.2,
+    },
+    "softmax_huber_own_inits": {
+        "network.output_activation": "softmax", "training.loss": "huber",
+        "network.init": ["lsuv", "he_normal", "xavier"],
+    },
 }  # fmt: skip
 each_kind = pytest.mark.parametrize("kind", KINDS)
 

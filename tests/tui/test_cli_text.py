@@ -16,6 +16,8 @@ from caveats_tui.commands.report import report
 from caveats_tui.text.ascii import ascii_text, carried, is_unicode
 from caveats_tui.text.times import clock
 
+OTHERS = ("r2", "rmse", "validation_loss", "validation_accuracy")
+
 
 def document(layers: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
     return {
@@ -23,7 +25,8 @@ def document(layers: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
         "steps": 1000,
         "seconds": 2.0,
         "steps_per_second": 500.0,
-        "final": {"loss": 0.25, "accuracy": 0.5, "layers": layers},
+        "target": "price: numbers, 424,000 ± 151,000",
+        "final": {"loss": 0.25, "accuracy": 0.5, **dict.fromkeys(OTHERS), "layers": layers},
         "verdicts": [],
         "diverged": None,
         "nonfinite": [],
@@ -78,6 +81,21 @@ def test_a_regression_shows_no_accuracy() -> None:
 
     assert "accuracy" in text_of(document([layer("output")]))
     assert "accuracy" not in text_of(found)
+
+
+def test_a_regression_shows_r2_and_the_error_in_the_unit_of_its_target() -> None:
+    found = document([layer("output")])
+    found["final"] |= {"accuracy": None, "r2": 0.9571, "rmse": 30834.2, "validation_loss": 0.0751}
+    lines = text_of(found).splitlines()
+    assert "R2         0.957  (error 30,800 in the unit of price)" in lines
+    assert "held out   loss 0.0751" in lines
+
+
+def test_the_rows_held_out_have_a_line() -> None:
+    found = document([layer("output")])
+    found["final"] |= {"validation_loss": 0.5, "validation_accuracy": 0.875}
+    assert "held out   loss 0.5; accuracy 87.5 %" in text_of(found).splitlines()
+    assert "held out" not in text_of(document([layer("output")]))
 
 
 def test_a_file_name_cannot_move_the_cursor() -> None:

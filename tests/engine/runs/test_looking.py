@@ -30,6 +30,13 @@ CHANGES = {
         "network.init": "lsuv",
     },
     "regression": {"data.name": "sine", "training.loss": "mse"},
+    "bce, held out, own inits": {
+        "training.loss": "bce", "data.validation": 0.3, "training.seed": 4,
+        "network.output_activation": "sigmoid", "network.init": ["he", "xavier", "zeros"],
+    },
+    "standardized target": {
+        "data.name": "sine", "data.standardize_target": True, "data.validation": 0.3,
+    },
 }  # fmt: skip
 
 

@@ -50,11 +50,24 @@ def test_curves_over_the_steps_have_one_row_for_each_record(
     np.testing.assert_allclose(values, trace.snapshot.layers(measure)[:, : len(layers)], rtol=1e-8)
 
 
+def test_the_loss_of_the_rows_held_out_is_copied_where_there_are_any(made: Made) -> None:
+    trace = made(2, 4)
+    numbers = trace.snapshot.table.copy()
+    for name in ("validation_loss", "validation_accuracy"):
+        numbers[:, list(SCALARS).index(name)] = np.nan
+    numbers[1:, list(SCALARS).index("validation_loss")] = 0.5
+    trace = replace(trace, snapshot=replace(trace.snapshot, table=numbers))
+    head, rows = read(copied("loss", trace, None).text)
+    assert head == ["step", "loss", "accuracy", "validation_loss", "validation_accuracy"]
+    assert [row[3:] for row in rows] == [["", ""], ["0.5", ""], ["0.5", ""], ["0.5", ""]]
+
+
 def test_loss_and_accuracy_leave_out_what_was_not_measured(made: Made) -> None:
     trace = made(2, 4)
     numbers = trace.snapshot.table.copy()
     numbers[2, list(SCALARS).index("accuracy")] = np.nan
     numbers[3, list(SCALARS).index("loss")] = np.inf
+    numbers[:, list(SCALARS).index("validation_loss")] = np.nan
     trace = replace(trace, snapshot=replace(trace.snapshot, table=numbers))
     head, rows = read(copied("loss", trace, None).text)
     assert head == ["step", "loss", "accuracy"]

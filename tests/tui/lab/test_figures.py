@@ -148,6 +148,28 @@ def test_on_a_linear_axis_the_loss_stands_on_0(made: Made) -> None:
     assert chart.y_limits[0] == 0
 
 
+@pytest.mark.parametrize("log", [True, False])
+def test_the_rows_held_out_are_drawn_dim_behind_the_others(log: bool) -> None:
+    history = History(("layer 1", "output"))
+    for step in range(4):
+        told = {"loss": 1 / (1 + step), "accuracy": 0.8, "validation_loss": 2.0 + step}
+        history.append(step, {**told, "validation_accuracy": 0.25}, {})
+    chart = FIGURES["loss"].make(
+        Trace(history.snapshot(), history.layers, 10), None, replace(LOOK, log=log), None
+    )
+    labels = [curve.label for curve in chart.curves]
+    assert labels == ["held out", "loss", "", "accuracy"]
+    held_out, _, accuracy, _ = chart.curves
+    assert held_out.y.tolist() == [2, 3, 4, 5]
+    assert held_out.colour == series_colour("held_out")
+    assert accuracy.colour == series_colour("held_out_accuracy")
+    assert chart.y_limits is not None
+    low, high = chart.y_limits
+    assert high >= 5
+    middle = low * (high / low) ** 0.25 if log else low + (high - low) * 0.25
+    assert accuracy.y == pytest.approx([middle] * 4)
+
+
 def test_a_regression_has_no_accuracy_to_draw() -> None:
     history = History(("layer 1", "output"))
     history.append(0, {"loss": 1.0}, {})

@@ -403,3 +403,45 @@ def test_another_theme_has_other_colours_in_the_charts(
         assert before.isdisjoint(after - {None, 245, 242})
 
     drive(scenario, configured(SMALL))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data.name": "moons", "data.validation": 0.2}, ("held out 0.", "%")),
+        (
+            {"data.name": "sine", "data.validation": 0.2, "data.standardize_target": True},
+            ("R² ", ", error ", "; held out "),
+        ),
+    ],
+    ids=str,
+)
+def test_the_rows_held_out_and_r2_stand_below_the_loss(
+    drive: Drive, configured: Configured, changes: dict[str, Any], said: tuple[str, ...]
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await trained(lab)
+        assert all(part in lab.panel(3)._labels[1] for part in said)
+        await lab.calm()
+        assert lab.panel(3)._labels[1] in lab.text
+
+    drive(scenario, configured({**SMALL, **changes}))
+
+
+def test_two_classes_of_one_output_and_a_number_of_epochs(
+    drive: Drive, configured: Configured
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await trained(lab)
+        assert "moons · 8-8-1" in lab.rows[0]
+        assert "step 188/188" in lab.rows[0]  # 12 · 1,000 rows in batches of 64
+        await lab.press("4", "v")
+        await lab.until(lambda: lab.panel(4).view == "boundary")
+        await lab.until(lambda: lab.panel(4).picture is not None)
+        picture = lab.panel(4).picture
+        assert {0, 1} == set(picture.classes.ravel().tolist())
+        right = lab.bench.trace().snapshot.scalar("accuracy")[-1]
+        assert picture.right.mean() == pytest.approx(right, abs=0.05)
+
+    changes = {"data.name": "moons", "network.widths": [8, 8], "training.epochs": 12}
+    drive(scenario, configured({**changes, "training.loss": "bce"}))

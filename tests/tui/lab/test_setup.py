@@ -62,6 +62,23 @@ def test_each_choices_own_settings_stand_below_it(
         assert own == {f"{section}.{o.name}": o.default for o in choice.options}
 
 
+def test_epochs_stand_in_place_of_steps(configured: Configured) -> None:
+    found = keyed(configured({"training.epochs": 7}))
+    assert found["training.epochs"].value == 7
+    assert "training.steps" not in found
+    assert nudged(keyed(RunConfig())["training.epochs"], 1) == 1
+
+
+def test_an_initialiser_for_each_layer_is_one_line(configured: Configured) -> None:
+    mixed = ["he_normal", {"name": "normal", "std": 0.1}, "zeros", "xavier_normal"]
+    config = configured({"network.init": mixed})
+    found = keyed(config)
+    assert shown(found["network.init"].value).startswith("he_normal, normal (std 0.1), zeros, ")
+    assert not any(key.startswith("network.init.") for key in found)
+    assert nudged(found["network.init"], 1) == found["network.init"].value
+    assert " · mixed · sgd" in describe(config, 10)
+
+
 def test_what_a_line_says_can_be_set_under_its_key(configured: Configured) -> None:
     """A value written as the list shows it is read back as the same value."""
     config = configured({"network.init": "uniform", "optimizer.name": "adam", "data.name": "moons"})

@@ -78,7 +78,9 @@ class Forecaster:
     def of(self, config: RunConfig, sample: Sample) -> Forecast | None:
         """What theory predicts for a fresh run of this config, None while nothing is known yet;
         ``sample`` is called in the thread."""
-        key = config.data, config.network, config.training.loss
+        training = config.training
+        seed = training.seed if config.data.validation else 0  # chooses the rows that are left
+        key = config.data, config.network, training.loss, training.class_weight, seed
         if self._known is not None and self._known[0] == key:
             return self._known[1]
         if self._wanted is None or self._wanted[0] != key:

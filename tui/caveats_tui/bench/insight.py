@@ -48,7 +48,7 @@ class Insight:
         data = data_of(self._reader.manifest)
         self.dataset = data
         rows = probe_rows(data.rows)
-        return data.x[rows], data.y[rows], data.outputs
+        return data.x[rows], data.y[rows], self._reader.manifest.units[-1]
 
     def ask(
         self, question: Question, then: Callable[[Any], None], refuse: Callable[[str], None]

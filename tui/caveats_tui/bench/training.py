@@ -132,7 +132,7 @@ class Training:
         snapshot = history.snapshot()
 
         def sample() -> tuple[Any, Any, int]:
-            return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.dataset.outputs
+            return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.outputs
 
         prediction = self._forecaster.predicted(run.config, sample, snapshot)
         return Trace(
@@ -185,7 +185,8 @@ class Training:
 
     @property
     def outputs(self) -> int | None:
-        return None if self.dataset is None else self.dataset.outputs
+        run = None if self.session is None else self.session.run
+        return None if run is None else run.outputs
 
     @property
     def origin(self) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+
 from caveats.measures import UNIT_STATES
 from caveats.runs.tables import cell
 from caveats_tui.charts.figures import predicted
@@ -99,12 +101,16 @@ def over_steps(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
 
 
 def losses(trace: Trace) -> list[Cells]:
-    columns = [trace.snapshot.scalar(name).tolist() for name in ("loss", "accuracy")]
+    held_out = ["validation_loss", "validation_accuracy"]
+    if np.isnan(trace.snapshot.scalar("validation_loss")).all():
+        held_out = []
+    names = ["loss", "accuracy", *held_out]
+    columns = [trace.snapshot.scalar(name).tolist() for name in names]
     rows = [
         [str(step), *map(cell, row)]
         for step, *row in zip(trace.snapshot.steps.tolist(), *columns, strict=True)
     ]
-    return [["step", "loss", "accuracy"], *rows]
+    return [["step", *names], *rows]
 
 
 def across(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:

@@ -7,12 +7,12 @@ present run lies on top.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.palette import Series, dim_layer_colour, layer_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Chart, Curve, Floats, Look, Mark
 from caveats_tui.charts.trace import Trace
@@ -185,8 +185,9 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
 
 
 def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-    """The loss on the axis, and over it the accuracy, with 0 at the bottom and 1 at the top."""
-    losses: list[Curve] = []
+    """The loss on the axis, and over it the accuracy, with 0 at the bottom and 1 at the top; both
+    also dim, of the rows that are held out."""
+    losses = held_out(trace, "validation_loss", look)
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None:
             colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
@@ -196,6 +197,11 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
     if y is not None and not look.log:
         y = (min(0.0, y[0]), y[1])
     curves = list(losses)
+    if y is not None:
+        curves += [
+            replace(curve, y=laid_over(curve.y, y, look.log))
+            for curve in held_out(trace, "validation_accuracy", look)
+        ]
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None and y is not None:
             accuracy = one.snapshot.scalar("accuracy")
@@ -204,6 +210,17 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
                 x = one.snapshot.steps.astype(float)
                 curves.append(Curve(x, laid_over(accuracy, y, look.log), colour, label="accuracy"))
     return chart(trace, ghost, look, curves, y)
+
+
+def held_out(trace: Trace, name: str, look: Look) -> list[Curve]:
+    """The curve of a scalar of the rows held out; none where there are no such rows."""
+    values = trace.snapshot.scalar(name)
+    if not np.isfinite(values).any():
+        return []
+    series: Series = "held_out" if name == "validation_loss" else "held_out_accuracy"
+    label = "held out" if name == "validation_loss" else ""
+    x = trace.snapshot.steps.astype(float)
+    return [Curve(x, values, series_colour(series, dark=look.dark), label=label)]
 
 
 def laid_over(share: Floats, y: Limits, log: bool) -> Floats:

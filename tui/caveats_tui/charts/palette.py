@@ -12,7 +12,10 @@ from typing import Literal
 
 __all__ = ["SERIES", "Series", "dim_layer_colour", "layer_colour", "rgb", "series_colour"]
 
-Series = Literal["loss", "accuracy", "loss_dim", "accuracy_dim", "theory", "mark", "axis"]
+Series = Literal[
+    "loss", "accuracy", "held_out", "held_out_accuracy", "loss_dim", "accuracy_dim", "theory",
+    "mark", "axis",
+]  # fmt: skip
 
 # Stops chosen by hand near the hues of viridis (OKLab), so that luminance rises at each step, also
 # as protanopes and deuteranopes see it (Viénot 1999). On dark, contrast is at least 3:1 against
@@ -26,6 +29,8 @@ _LIGHT_DIM = (139, 140, 103, 109, 108, 144, 144)
 SERIES: dict[Series, tuple[int, int]] = {
     "loss": (215, 130),
     "accuracy": (81, 25),
+    "held_out": (137, 137),
+    "held_out_accuracy": (31, 67),
     "loss_dim": (95, 180),
     "accuracy_dim": (24, 110),
     "theory": (252, 236),

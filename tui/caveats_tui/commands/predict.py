@@ -82,12 +82,12 @@ def measured_beside_theory(config: RunConfig, seeds: int) -> tuple[dict[str, Any
             taken["dead_fraction"].append(first.layers("dead")[0] / first.layers("units")[0])
         progress.say("predicting")
         x, y = run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy()
-        prediction = predict(config, x, y, run.dataset.outputs)
+        prediction = predict(config, x, y, run.outputs)
         measured = {key: np.array(values) for key, values in taken.items()}
         names = run.history.layers
         return (
             prediction_document(config, names, len(x), prediction, measured),
-            run.dataset.outputs,
+            run.outputs,
         )
     finally:
         progress.clear()

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from caveats.errors import visible
-from caveats_tui.text.numbers import number, number_cell
+from caveats_tui.text.numbers import amount, explained, number, number_cell
 from caveats_tui.text.tables import aligned, cut, folded
 
 __all__ = ["LAYER_COLUMNS", "attempt_report", "report", "subject"]
@@ -63,10 +63,12 @@ def subject(config: Mapping[str, Any], outputs: int) -> list[str]:
     data, network = config["data"], config["network"]
     activation, init = network["activation"], network["init"]
     activations = [activation] if isinstance(activation, str) else activation
+    inits = init if isinstance(init, list) else [init]
+    names = [one if isinstance(one, str) else one["name"] for one in inits]
     pairs = (
         ("data", data.get("name") or visible(data["file"])),
         ("network", f"{repeated(network['widths'], '-')}-{outputs}".lstrip("-")),
-        ("", f"{repeated(activations, ', ')}; {init if isinstance(init, str) else init['name']}"),
+        ("", f"{repeated(activations, ', ')}; {repeated(names, ', ')}"),
     )
     return [cut(f"{name:<10} {value}") for name, value in pairs]
 
@@ -100,6 +102,15 @@ def outcome(document: Mapping[str, Any], baseline: float, reachable: float) -> l
     lines = [f"{'loss':<10} {loss}  ({known})"]
     if final["accuracy"] is not None:
         lines.append(f"{'accuracy':<10} {100 * final['accuracy']:.1f} %")
+    if final["r2"] is not None:
+        unit = visible(document["target"]).partition(":")[0]
+        error = f"error {amount(final['rmse'])} in the unit of {unit}"
+        lines.append(f"{'R2':<10} {explained(final['r2'])}  ({error})")
+    if final["validation_loss"] is not None:
+        line = f"{'held out':<10} loss {number(final['validation_loss'])}"
+        if final["validation_accuracy"] is not None:
+            line += f"; accuracy {100 * final['validation_accuracy']:.1f} %"
+        lines.append(line)
     if document["diverged"] is not None:
         where = document["diverged"]
         lines.append(

@@ -88,7 +88,7 @@ def run(
             baseline=finished.baseline,
             reachable=finished.reach.loss,
             device=str(finished.trainer.device),
-            outputs=finished.dataset.outputs,
+            outputs=finished.outputs,
         )
         click.echo(text)
         if kept.folder is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["loss_text", "number", "number_cell", "percent", "size", "spark"]
+__all__ = [
+    "amount", "explained", "loss_text", "number", "number_cell", "percent", "size", "spark",
+]  # fmt: skip
 
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.-~=+*#"
@@ -13,6 +15,16 @@ _ASCII_BARS = "_.-~=+*#"
 def number(value: float) -> str:
     """Three digits: 0.123, 12.3, 4.56e-05."""
     return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def amount(value: float) -> str:
+    """Three digits in the unit of a person's own data: 30,800, 0.0123."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
+def explained(r2: float) -> str:
+    """R²: 0.957, 0, -12.3."""
+    return f"{round(r2, 3) + 0.0:.3g}"  # + 0.0: no -0
 
 
 def number_cell(value: object, broken: bool) -> str:

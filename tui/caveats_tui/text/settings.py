@@ -36,9 +36,8 @@ def describe(config: RunConfig, outputs: int | None) -> str:
     activation = config.network.activation
     name = activation if isinstance(activation, str) else "mixed"
     optimizer = f"{config.optimizer.name} {shown(config.optimizer.lr)}"
-    return " · ".join(
-        (data, shown(widths) or "no layers", name, config.network.init.name, optimizer)
-    )
+    init = "mixed" if config.network.inits else config.network.init.name
+    return " · ".join((data, shown(widths) or "no layers", name, init, optimizer))
 
 
 def changes_shown(changes: Mapping[str, Any], config: RunConfig) -> str:

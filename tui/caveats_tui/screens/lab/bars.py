@@ -39,9 +39,11 @@ class Header(Static):
         super().__init__("", id="header", markup=False)
         self._said: Text | None = None
 
-    def show(self, bench: Bench, step: int, *, plain: bool, recording: bool = False) -> None:
-        """``step`` is the step that the charts show, so that header and charts agree; ``plain``
-        uses only ASCII; with ``recording``, the header says so beside the state."""
+    def show(
+        self, bench: Bench, step: int, planned: int, *, plain: bool, recording: bool = False
+    ) -> None:
+        """``step`` of ``planned`` is what the charts show, so that header and charts agree;
+        ``plain`` uses only ASCII; with ``recording``, the header says so beside the state."""
         if not self.size.width:  # before the first layout
             return
         status, config = bench.status, bench.config
@@ -54,7 +56,7 @@ class Header(Static):
             part
             for part in (
                 status.device,
-                f"step {step:,}/{config.training.steps:,}" if status.device else "",
+                f"step {step:,}/{planned:,}" if status.device else "",
                 f"{status.speed:,.0f}/s" if status.speed else "",
                 f"{symbol} {word}",
                 f"{'*' if plain else '◉'} rec" if recording else "",

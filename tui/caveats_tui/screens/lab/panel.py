@@ -16,6 +16,7 @@ from caveats_tui.charts.figures import FIGURES, curves_drawn, short
 from caveats_tui.charts.palette import layer_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.widget import RowsView
+from caveats_tui.text.numbers import amount, explained
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
@@ -83,14 +84,16 @@ class Panel(RowsView, can_focus=True):
     def head(
         self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool, origin: str = ""
     ) -> None:
-        """Write the frame: the chart's number, what is shown, its newest value, and the colours;
-        ``origin`` says which network was asked, if not the present one."""
+        """Write the frame: the chart's number, what is shown, its newest value, and the colours or
+        further values; ``origin`` says which network was asked, if not the present one."""
         value = "" if snapshot is None or not len(snapshot) else readout(self.view, snapshot)
         if self.view in ("boundary", "fit"):
             value = origin
         scale = " (log)" if self.log_axis else ""
         title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
         legend = self._legend(layers, dark) if self.view in BY_LAYER else ""
+        if self.view == "loss" and snapshot is not None and len(snapshot):
+            legend = beside_loss(snapshot)
         self._label(title, legend)
 
     def _label(self, title: str, legend: str) -> None:
@@ -121,6 +124,23 @@ def alike(one: str, other: str) -> int:
     """How many characters two strings have in common at their start."""
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def beside_loss(snapshot: Snapshot) -> str:
+    """What stands below the curve of the loss: R² and the error in the target's own unit, and the
+    newest loss and accuracy of the rows held out."""
+
+    def newest(name: str) -> float:
+        return float(snapshot.scalar(name)[-1])
+
+    parts = []
+    if not math.isnan(newest("r2")):
+        parts.append(f"R² {explained(newest('r2'))}, error {amount(newest('rmse'))}")
+    if not math.isnan(newest("validation_loss")):
+        parts.append(f"held out {newest('validation_loss'):.3g}")
+        if not math.isnan(newest("validation_accuracy")):
+            parts[-1] += f" · {newest('validation_accuracy'):.1%}"
+    return "; ".join(parts)
 
 
 def readout(view: str, snapshot: Snapshot) -> str:

@@ -187,7 +187,10 @@ class LabScreen(Screen[None]):
         bench, plain = self.bench, self.options.plain
         step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
         recording = self.recorder is not None and self.recorder.recording
-        self.query_one(Header).show(bench, step, plain=plain, recording=recording)
+        training = bench.config.training
+        # Only the run knows how many steps a number of epochs makes.
+        planned = trace.steps if trace is not None and training.epochs else training.steps
+        self.query_one(Header).show(bench, step, planned, plain=plain, recording=recording)
         setup = self.query_one(SetupList)
         setup.show(bench.config)
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""

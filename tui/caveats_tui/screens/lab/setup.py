@@ -50,8 +50,9 @@ class SettingLine:
 def lines(config: RunConfig) -> Iterator[SettingLine]:
     """Every setting of a config, with the settings of each choice below it."""
     flat = config.flat()
+    network = config.network
     own: dict[str, tuple[Option, ...]] = {
-        "network.init": INITIALIZERS[config.network.init.name].options,
+        "network.init": () if network.inits else INITIALIZERS[network.init.name].options,
         "optimizer.lr": OPTIMIZERS[config.optimizer.name].options,
     }
     if config.data.name is not None:
@@ -62,15 +63,17 @@ def lines(config: RunConfig) -> Iterator[SettingLine]:
             continue
         if key == "data.name" and from_file:
             continue
+        if key == "training.steps" and config.training.epochs:
+            continue
         value = flat.get(key)
-        if key == "network.init":
-            value = config.network.init.name
+        if key == "network.init" and not network.inits:
+            value = network.init.name
         words = setting.label, setting.sentence
         yield SettingLine(key, *words, value, setting.option, setting.table)
         for option in own.get(key, ()):
             section = key if key == "network.init" else setting.section
             options = {
-                "network": config.network.init.options,
+                "network": network.init.options,
                 "optimizer": config.optimizer.options,
                 "data": config.data.options,
             }[setting.section]
@@ -181,6 +184,8 @@ class SetupList(OptionList):
     def _prompt(self, line: SettingLine) -> Text:
         width = max(20, self.scrollable_content_region.width)
         value = shown(line.value)
+        most = width - min(len(line.label), 12) - 4
+        value = value if len(value) <= most else f"{value[: most - 2]}.."  # else it would wrap
         text = Text(no_wrap=True, overflow="ellipsis")
         letter = _LETTERS.get(line.key, " ")
         text.append(f"{letter} ", style="bold")
