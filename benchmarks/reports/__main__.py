@@ -29,14 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.reports.catalogue import HELD_OUT, REPORTS
 from benchmarks.reports.judging import Result, judged
-from benchmarks.reports.network import NETWORK
-from benchmarks.reports.output import OUTPUT
-from benchmarks.reports.scale import SCALE
-from benchmarks.reports.steps import STEPS
 from benchmarks.trials import Trials
 
-REPORTS = (*SCALE, *STEPS, *NETWORK, *OUTPUT)
 PARTS = ("developed", "held-out")
 GOALS = {"named": 0.9, "first": 0.85}
 
@@ -90,7 +86,7 @@ def document(r: Result) -> dict[str, Any]:
     found["report"] = {k: v for k, v in found["report"].items() if k in
                        ("name", "kind", "url", "title", "wrong", "measure")}  # fmt: skip
     return found | {"sound": r.sound, "named": r.named, "headline": r.headline,
-                    "held_out": r.report.held_out, "first_cures": r.cured(0)}  # fmt: skip
+                    "held_out": r.report.name in HELD_OUT, "first_cures": r.cured(0)}  # fmt: skip
 
 
 def main() -> None:
@@ -106,9 +102,9 @@ def main() -> None:
     found: dict[str, list[Result]] = {part: [] for part in PARTS}
     chosen = [r for r in REPORTS if (options.only or "") in r.name]
     if options.part != "both":
-        chosen = [r for r in chosen if r.held_out == (options.part == "held-out")]
+        chosen = [r for r in chosen if (r.name in HELD_OUT) == (options.part == "held-out")]
     for index, report in enumerate(chosen):
-        found[PARTS[report.held_out]].append(judged(report, trials))
+        found[PARTS[report.name in HELD_OUT]].append(judged(report, trials))
         print(f"\r{index + 1}/{len(chosen)}", end="", file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps({k: [document(r) for r in v] for k, v in found.items()}, indent=1))

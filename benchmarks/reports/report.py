@@ -5,7 +5,6 @@ A cause counts only if its own cure, alone, makes the network learn; `judging` t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,11 +54,6 @@ class Report:
     causes: Mapping[str, Cure]
     rows: Callable[[Rng], Rows] | None = None
     measure: str = "loss"  # or "balanced accuracy", or "new rows"
-
-    @property
-    def held_out(self) -> bool:
-        """Whether it belongs to the third that no rule may be developed on."""
-        return int(hashlib.sha256(self.name.encode()).hexdigest(), 16) % 3 == 0
 
 
 def change(**settings: Any) -> Cure:

@@ -62,7 +62,7 @@ def colours(rng: Rng) -> Rows:
 
 def two_features_of_one(rng: Rng) -> Rows:
     x = np.linspace(2, 5, 12)
-    return Rows(np.column_stack([x**2, x]), np.sin(x) + rng.normal(0, 0.05, 12))
+    return Rows(np.column_stack([x**2, x]), np.sin(1.3 * x) + rng.normal(0, 0.05, 12))
 
 
 def hours(rng: Rng) -> Rows:
@@ -194,14 +194,14 @@ SCALE = (
         "https://discuss.pytorch.org/t/"
         "finding-coefficients-of-a-polynomial-through-linear-regression/71751",
         "Finding coefficients of a polynomial through linear regression",
-        "x² and x as raw columns: a larger rate diverges, a smaller one crawls",
+        "x² and x as raw columns: this rate diverges, a smaller one crawls",
         {
             "data": {"standardize": False, "task": "regression"},
             "network": {"widths": []},
-            "optimizer": {"name": "momentum", "lr": 0.0003},
+            "optimizer": {"name": "momentum", "lr": 0.03},
             "training": {"batch_size": 0, "steps": 400},
         },
-        {"unscaled_data": change(data__standardize=True, optimizer__lr=0.03)},
+        {"unscaled_data": STANDARDIZED},
         two_features_of_one,
     ),
     Report(

@@ -19,6 +19,16 @@ def fast_sine(rng: Rng) -> Rows:
     return Rows(x[:, None], np.sin(2 * x))
 
 
+def images(rng: Rng) -> Rows:
+    """Ten kinds of 784 grey values, mostly black, and much alike, as those of MNIST are."""
+    kind = np.arange(1000) % 10
+    body = (rng.random(784) < 0.3) * rng.uniform(0.4, 1, 784)
+    strokes = (rng.random((10, 784)) < 0.05) * rng.uniform(0.4, 1, (10, 784))
+    shown = rng.random((1000, 784)) < 0.7
+    x = np.maximum(body, strokes[kind]) * shown + rng.normal(0, 0.05, (1000, 784))
+    return Rows(np.clip(x, 0, 1), kind)
+
+
 DIGITS = {"name": "digits", "n": 1000}
 
 STEPS = (
@@ -54,7 +64,7 @@ STEPS = (
         {
             "ravine": change(optimizer__name="adam", optimizer__lr=0.005),
             "plateau": change(optimizer__name="adam", optimizer__lr=0.005),
-            "step_too_small": change(optimizer__lr=0.2),
+            "step_too_small": change(optimizer__lr=0.1),
         },
         fast_sine,
     ),
@@ -64,15 +74,16 @@ STEPS = (
         "learning_rate is too large in Multi-Layer Perception example",
         "a rate of 0.1 where 0.001 works: accuracy stays at one class of ten",
         {
-            "data": DIGITS,
+            "data": {"standardize": False},
             "network": {"widths": [32, 32], "activation": "relu", "init": "torch_default"},
             "optimizer": {"name": "adam", "lr": 0.1},
-            "training": {"batch_size": 256, "steps": 300},
+            "training": {"batch_size": 256, "steps": 200},
         },
         {
-            "step_too_large": change(optimizer__lr=0.003),
-            "dying_relu": change(network__activation="elu", optimizer__lr=0.01),
+            "step_too_large": change(optimizer__lr=0.001),
+            "dying_relu": change(optimizer__lr=0.001),
         },
+        images,
     ),
     Report(
         "tanh_squares_too_fast", "rate",
