@@ -6,6 +6,7 @@ to see whether what can be learnt holds for rows that nobody was trained on.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -50,6 +51,12 @@ def frame(name: str) -> pd.DataFrame:
     return getattr(sm.datasets, name).load_pandas().data
 
 
+def vega(name: str) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks pandas for what pandas deprecates
+        return getattr(local_data, name)()
+
+
 def columns(data: pd.DataFrame, names: str, target: str) -> Raw:
     data = data[[*names.split(), target]].dropna()
     y = data[target].to_numpy()
@@ -76,26 +83,26 @@ def schools() -> Raw:
 
 
 def cars(target: str) -> Raw:
-    data = local_data.cars().assign(year=lambda d: d.Year.dt.year)
+    data = vega("cars").assign(year=lambda d: d.Year.dt.year)
     names = "Cylinders Displacement Horsepower Weight_in_lbs Acceleration year"
     return columns(data, names, target)
 
 
 def temperatures() -> Raw:
-    data = local_data.sf_temps()
-    hour, day = data.date.dt.hour, data.date.dt.dayofyear
+    data = vega("sf_temps")
+    hour, day = data.date.dt.hour, data.date.dt.day_of_year
     return np.column_stack([hour, day]).astype(float), data.temp.to_numpy(dtype=float)
 
 
 def barley() -> Raw:
-    data = local_data.barley()
+    data = vega("barley")
     x = pd.get_dummies(data[["variety", "year", "site"]].astype(str)).to_numpy(dtype=float)
     return x, data["yield"].to_numpy(dtype=float)
 
 
 def employment() -> Raw:
     names = "mining_and_logging construction manufacturing utilities information"
-    return columns(local_data.us_employment(), names, "retail_trade")
+    return columns(vega("us_employment"), names, "retail_trade")
 
 
 WEATHER = "precipitation temp_max temp_min wind"
@@ -118,7 +125,7 @@ TABLES: dict[str, Callable[[], Raw]] = {
     ),
     "cars": lambda: as_numbers(cars("Miles_per_Gallon")),
     "origins": lambda: as_classes(cars("Origin")),
-    "weather": lambda: as_classes(columns(local_data.seattle_weather(), WEATHER, "weather")),
+    "weather": lambda: as_classes(columns(vega("seattle_weather"), WEATHER, "weather")),
     "temperatures": lambda: as_numbers(temperatures()),
     "barley": lambda: as_numbers(barley()),
     "employment": lambda: as_numbers(employment()),
