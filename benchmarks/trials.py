@@ -131,4 +131,3 @@ def version(*rooms: str) -> str:
     for file in files:
         digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()[:12]
-
