@@ -71,6 +71,19 @@ def as_numbers(found: Raw) -> Raw:
     return found[0], found[1].astype(float)
 
 
+def nines() -> Raw:
+    """Whether a digit is a nine: one in ten is."""
+    x, y = shipped("digits")
+    return x, y == 9
+
+
+def rare_tumours() -> Raw:
+    """The benign tumours, and the first 20 malignant ones: one row in nineteen."""
+    x, y = shipped("breast_cancer")
+    kept = np.sort(np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:20]]))
+    return x[kept], y[kept]
+
+
 def affairs() -> Raw:
     data = frame("fair").assign(any=lambda d: d.affairs > 0)
     return columns(data, "rate_marriage age yrs_married children religious educ occupation", "any")
@@ -113,6 +126,8 @@ TABLES: dict[str, Callable[[], Raw]] = {
     "wine": lambda: as_classes(shipped("wine")),
     "breast_cancer": lambda: as_classes(shipped("breast_cancer")),
     "digits": lambda: as_classes(shipped("digits")),
+    "nines": lambda: as_classes(nines()),
+    "rare_tumours": lambda: as_classes(rare_tumours()),
     "diabetes": lambda: as_numbers(shipped("diabetes", scaled=False)),
     "affairs": lambda: as_classes(affairs()),
     "schools": lambda: as_numbers(schools()),

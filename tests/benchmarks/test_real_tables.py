@@ -13,7 +13,7 @@ KNOWN = {
     "iris": (150, 4, 3), "wine": (178, 13, 3), "breast_cancer": (569, 30, 2),
     "digits": (700, 64, 10), "diabetes": (442, 10, None), "schools": (303, 12, None),
     "investment": (220, 3, None), "food": (235, 1, None), "weather": (700, 4, 5),
-    "cars": (392, 6, None), "barley": (120, 18, None),
+    "cars": (392, 6, None), "barley": (120, 18, None), "rare_tumours": (377, 30, 2),
 }  # fmt: skip
 
 
