@@ -5,10 +5,11 @@
 
 Rules and remedies are developed on ``dev``; the seeds of ``held-out`` are for counting alone.
 A network is *well-trained* if its loss comes .75 of the way from the constant predictor's to that
-of the best reference network of its table, *failed* if it comes less than half of it; the label is
-the outcome, whatever was done to the network. It prints the shares with their 95 % intervals and
-goals, and with ``--misses`` one line for every failed network that no remedy cured, for every
-failed one without a flag, and for every well-trained one with a flag.
+of the best reference network of its table on rows kept out, *failed* if it comes less than half of
+it; the label is the outcome, whatever was done to the network. It prints the shares with their
+95 % intervals and goals, and with ``--misses`` one line for every failed network that the first
+remedy did not cure, for every failed one without a flag, and for every well-trained one with a
+flag.
 
 With ``--cache`` nothing is trained twice while the engine's code stays the same. Held out, 320
 networks take about twenty minutes on one core. Needs statsmodels and vega_datasets: the extra

@@ -61,25 +61,25 @@ class Case:
 
 def tried(index: int, network: Network, trials: Trials) -> Case | None:
     """None where the table cannot be learnt."""
-    goal = reference(table(network.table), trials)
-    if not goal.learnable:
+    best = reference(table(network.table), trials)
+    if not best.learnable:
         return None
     config = network.on(file_of(network, trials))
     own = trials.judged(config)
-    case = Case(index, network, own.gain / goal.learnt, own.flags)
+    case = Case(index, network, own.gain / best.goal, own.flags)
     if case.kind != "failed":
         return case
     attempts = []
     for change in own.remedies:
-        attempts.append(reached(config, change, goal, trials))
+        attempts.append(reached(config, change, best, trials))
         if attempts[-1] >= WELL:
             break
     return Case(index, network, case.share, own.flags, own.remedies, tuple(attempts))
 
 
-def reached(config: RunConfig, change: dict[str, Any], goal: Reference, trials: Trials) -> float:
+def reached(config: RunConfig, change: dict[str, Any], best: Reference, trials: Trials) -> float:
     try:
-        return trials.trained(config.changed(change)).gain / goal.learnt
+        return trials.trained(config.changed(change)).gain / best.goal
     except ConfigError:  # the data refuse this remedy
         return -math.inf
 
