@@ -1,0 +1,133 @@
+"""Trains configs on data of a suite's own and keeps every result on disk, for the suites
+`benchmarks.reports` and `benchmarks.real_tables`.
+
+A result is kept under the config, the data and the code that made it: after a change of the engine
+what depends on it is trained again, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import caveats
+from caveats.config import RunConfig
+from caveats.curing import ATTEMPTS, curable
+from caveats.run import Run
+from caveats.verdicts import judge
+
+__all__ = ["Array", "Measure", "Trials", "Tried"]
+
+Array = npt.NDArray[Any]
+Measure = Callable[[Run], float]
+
+FLAGGED = ("warning", "critical")
+TRAINING = ("config", "data", "models", "training")  # the rooms that decide how a network trains
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A config that was trained. ``gain`` is the share of the way from the constant predictor (0)
+    to perfection (1), minus infinity where the run diverged. ``flags`` are the caveats at warning
+    or worse, the worst first; ``remedies`` the changes that the program offers first."""
+
+    gain: float
+    flags: tuple[str, ...] = ()
+    remedies: tuple[dict[str, Any], ...] = field(default=())
+    loss: float = math.nan
+    constant: float = math.nan
+
+
+class Trials:
+    """Trained configs in a folder. ``measure`` names another gain than that of the loss."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / "trials.jsonl"
+        self._kept: dict[str, dict[str, Any]] = {}
+        if self._log.exists():
+            for line in self._log.read_text().splitlines():
+                key, found = json.loads(line)
+                self._kept[key] = found
+
+    def file(self, name: str, x: Array, y: Array) -> str:
+        """The path of an npz file with these rows; its name says what it holds."""
+        digest = hashlib.sha256(x.tobytes() + y.tobytes() + str(y.dtype).encode()).hexdigest()[:10]
+        path = self.folder / f"{name}-{digest}.npz"
+        if not path.exists():
+            np.savez(path, x=x, y=y)
+        return str(path)
+
+    def judged(self, config: RunConfig, measure: Measure | None = None, kind: str = "") -> Tried:
+        """Train and judge as the program does; ``kind`` tells measures apart."""
+
+        def train() -> Tried:
+            run = Run(config)
+            finish(run)
+            verdicts = [v for v in judge(run.history) if v.severity in FLAGGED]
+            worst = curable(config, verdicts)
+            remedies = [dict(r.change) for r in worst.next[:ATTEMPTS]] if worst else []
+            flags = tuple(v.caveat for v in verdicts)
+            return tried(run, measure, flags, tuple(r for r in remedies if r))
+
+        return self._once(config, f"judged {kind} {version()}", train)
+
+    def trained(self, config: RunConfig, measure: Measure | None = None, kind: str = "") -> Tried:
+        """Train without judging."""
+
+        def train() -> Tried:
+            run = Run(config, every=config.training.steps)
+            finish(run)
+            return tried(run, measure)
+
+        return self._once(config, f"trained {kind} {version(*TRAINING)}", train)
+
+    def _once(self, config: RunConfig, about: str, train: Callable[[], Tried]) -> Tried:
+        text = config.to_toml()
+        if config.data.file is not None:  # the folder may move: the name tells the rows
+            text = text.replace(config.data.file, Path(config.data.file).name)
+        key = hashlib.sha256(f"{text}\n{about}".encode()).hexdigest()[:24]
+        if key not in self._kept:
+            self._kept[key] = asdict(train())
+            with self._log.open("a") as log:
+                log.write(json.dumps([key, self._kept[key]]) + "\n")
+        found = self._kept[key]
+        return Tried(**{**found, "flags": tuple(found["flags"]),
+                        "remedies": tuple(found["remedies"])})  # fmt: skip
+
+
+def finish(run: Run) -> None:
+    while not run.finished:
+        run.advance()
+
+
+def tried(
+    run: Run, measure: Measure | None, flags: tuple[str, ...] = (), remedies: Any = ()
+) -> Tried:
+    snapshot = run.history.snapshot()
+    loss = float(snapshot.scalar("loss")[-1])
+    if run.divergence is not None or not math.isfinite(loss):
+        return Tried(-math.inf, flags, remedies, math.inf, run.baseline)
+    gain = (run.baseline - loss) / run.baseline if measure is None else measure(run)
+    return Tried(gain, flags, remedies, loss, run.baseline)
+
+
+@cache
+def version(*rooms: str) -> str:
+    """A digest of the engine's code, or of some of its rooms."""
+    root = Path(caveats.__file__).parent
+    files = [f for room in rooms or ("",) for f in sorted((root / room).rglob("*.py"))]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:12]
