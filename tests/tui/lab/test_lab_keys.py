@@ -420,6 +420,15 @@ async def _(lab: Any) -> None:
         assert lab.app.screen is lab.app.lab
 
 
+@check("suspend")
+async def _(lab: Any) -> None:
+    """tests/terminal/test_signals.py looks at what a real terminal shows."""
+    asked: list[bool] = []
+    lab.app.action_suspend_process = lambda: asked.append(True)
+    await lab.press("ctrl+z")
+    assert asked == [True]
+
+
 @check("quit")
 async def _(lab: Any) -> None:
     await lab.press("space")

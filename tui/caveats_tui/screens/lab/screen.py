@@ -377,5 +377,8 @@ class LabScreen(Leavable[None]):
 
         self.app.push_screen(Palette(lambda typed: offered(self, typed)), took)
 
+    def action_suspend(self) -> None:
+        self.app.action_suspend_process()
+
     def action_help(self) -> None:
         self.app.push_screen(Help())
