@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from textual import events
 from textual.widgets import Input, OptionList
 
 from caveats.config import RunConfig
-from caveats_tui.screens.dialogs import Ask, Picker
+from caveats_tui.screens.dialogs import Ask, Edit, Picker
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.palette import Palette
@@ -197,3 +198,54 @@ def test_random_keys_and_clicks(seed: int, drive: Drive, configured: Configured)
         await lab.calm()
 
     drive(scenario, configured(SMALL), drawing=False)
+
+
+@pytest.mark.parametrize("pasted", ["1x9999-" * 150, "64-" * 15_000, "1x9999" * 150, "[" * 50_000])
+def test_any_paste_into_widths_is_answered_with_a_sentence(
+    pasted: str, drive: Drive, configured: Configured
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        setup = lab.app.lab.query_one("#setup")
+        setup.highlighted = [line.key for line in setup._shown].index("network.widths")
+        await lab.press("enter")
+        await lab.until(lambda: isinstance(lab.app.screen, Edit))
+        for _ in range(3):
+            lab.app.screen.query_one(Input).post_message(events.Paste(pasted))
+        await lab.calm()
+        assert lab.app.screen.query_one("#problem").content
+        await lab.press("enter", "escape")
+        assert lab.app.screen is lab.app.lab
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_a_setting_and_its_value_typed_into_the_palette(
+    drive: Drive, configured: Configured
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("ctrl+p", *"learning rate 0.01", "enter")
+        await lab.until(lambda: lab.bench.config.optimizer.lr == 0.01)
+        await lab.press("ctrl+p", *"optimizer.name=adamm", "enter")
+        await lab.until("did you mean 'adam'")
+        await lab.press("ctrl+p", *"theme", "enter")
+        await lab.until("choose: theme")
+        await lab.press(*"caveats-light", "enter")
+        await lab.until(lambda: lab.app.theme == "caveats-light")
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_leaving_when_the_runs_folder_has_been_deleted(
+    drive: Drive, configured: Configured, tmp_path: Path
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("space")
+        await lab.until(lambda: lab.bench.folder and (lab.bench.folder / "run.toml").exists())
+        lab.bench.folder.rename(tmp_path / "elsewhere")
+        await lab.press("q", "d")
+        await lab.until(lambda: lab.app._exit)
+
+    drive(scenario, configured({**SMALL, "training.steps": 10**8}), drawing=False, place=tmp_path)

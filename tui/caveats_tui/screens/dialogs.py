@@ -20,7 +20,7 @@ from textual.widgets.option_list import Option as ListItem
 
 from caveats.choice import Choice, Table
 from caveats.errors import ConfigError
-from caveats_tui.screens.windows import Choices, Window
+from caveats_tui.screens.windows import LONGEST, Choices, Line, Window
 
 __all__ = ["Ask", "Edit", "Picker", "matches", "sought", "typed_ahead"]
 
@@ -93,7 +93,7 @@ class Picker(Window[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(f"choose: {self._table.kind}")
-            yield Input(placeholder="type to filter", id="filter", compact=True)
+            yield Line(placeholder="type to filter")
             yield Choices(id="choices", markup=False)
             yield Static("↑ ↓ move · enter takes · escape leaves", markup=False)
 
@@ -180,7 +180,7 @@ class Edit(Window[str | None]):
         with Vertical() as box:
             box.border_title = Content(self._title)
             yield Static(self._sentence, id="sentence", markup=False)
-            yield Input(self._value, select_on_focus=True, compact=True)
+            yield Line(self._value, select=True)
             yield Static("enter takes · escape leaves", id="problem-hint", markup=False)
             yield Static("", id="problem", markup=False)
 
@@ -197,6 +197,11 @@ class Edit(Window[str | None]):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         self.query_one("#problem", Static).update(self._problem(event.value))
+
+    @on(Line.TooLong)
+    def _too_long(self) -> None:
+        problem = f"a line has at most {LONGEST:,} characters: this was not taken"
+        self.query_one("#problem", Static).update(problem)
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

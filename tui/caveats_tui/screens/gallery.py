@@ -19,7 +19,7 @@ from caveats.experiments import Experiment, experiments
 from caveats_tui.screens.blocks import heading, indented
 from caveats_tui.screens.dialogs import sought, typed_ahead
 from caveats_tui.screens.pictures import spark_lines
-from caveats_tui.screens.windows import Choices, Window
+from caveats_tui.screens.windows import Choices, Line, Window
 from caveats_tui.text.settings import changes_shown, describe
 
 __all__ = ["Gallery", "fitting"]
@@ -71,7 +71,7 @@ class Gallery(Window[Experiment | None]):
         with Vertical() as box:
             box.border_title = "experiments"
             box.border_subtitle = "type to filter · ↑ ↓ move · enter loads · escape leaves"
-            yield Input(placeholder="type to filter", compact=True)
+            yield Line(placeholder="type to filter")
             with Horizontal():
                 yield Choices(markup=False)
                 with VerticalScroll(can_focus=False):

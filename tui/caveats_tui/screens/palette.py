@@ -21,7 +21,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
 from caveats_tui.screens.dialogs import sought, typed_ahead
-from caveats_tui.screens.windows import Choices, Window
+from caveats_tui.screens.windows import Choices, Line, Window
 
 __all__ = ["Command", "Palette", "fitting"]
 
@@ -84,7 +84,7 @@ class Palette(Window[Command | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "commands"
-            yield Input(placeholder="type to filter, or a setting and its value", compact=True)
+            yield Line(placeholder="type to filter, or a setting and its value")
             yield Choices(markup=False)
             yield Static("↑ ↓ move · enter runs · escape leaves", markup=False)
 

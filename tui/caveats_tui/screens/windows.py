@@ -14,10 +14,12 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
-__all__ = ["Choices", "Leavable", "Window", "hand_over"]
+__all__ = ["LONGEST", "Choices", "Leavable", "Line", "Window", "hand_over"]
 
 Result = TypeVar("Result")
 T = TypeVar("T")
+
+LONGEST = 4000  # characters of a line of text: 1,000 widths of three digits
 
 OUTDATED = (InputEvent, Input.Changed, Input.Submitted, OptionList.OptionMessage)
 
@@ -73,6 +75,21 @@ class Leavable(Screen[Result]):
 
 class Window(Leavable[Result], ModalScreen[Result]):
     """A small screen over another, which stays visible behind it."""
+
+
+class Line(Input):
+    """A line of text of bounded length: each character typed or pasted is checked as a whole."""
+
+    class TooLong(Message):
+        """What was typed or pasted would make the line longer than `LONGEST`."""
+
+    def __init__(self, value: str = "", *, placeholder: str = "", select: bool = False) -> None:
+        super().__init__(
+            value, placeholder=placeholder, max_length=LONGEST, select_on_focus=select, compact=True
+        )
+
+    def restricted(self) -> None:
+        self.post_message(self.TooLong())
 
 
 class Choices(OptionList):

@@ -29,7 +29,7 @@ from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
 from caveats_tui.screens.runs.listing import fits, heading, line
 from caveats_tui.screens.runs.loader import Loader
-from caveats_tui.screens.windows import Choices, Leavable, hand_over
+from caveats_tui.screens.windows import Choices, Leavable, Line, hand_over
 from caveats_tui.text.kept_runs import alive, name, standing
 from caveats_tui.text.times import age, now
 
@@ -98,7 +98,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     def compose(self) -> ComposeResult:
         yield Static("", id="head", markup=False)
-        yield Input(placeholder="/ and a few letters show only the runs that fit", compact=True)
+        yield Line(placeholder="/ and a few letters show only the runs that fit")
         yield Static("", id="columns", markup=False)
         yield Choices(markup=False)
         yield Static("", id="said", markup=False)
