@@ -29,7 +29,8 @@ from caveats.measuring.yardsticks import kernel_reach
 from caveats.models.mlp import activations, layer_name
 from caveats.observer import Observer
 from caveats.remedies import Remedies
-from caveats.training.trainer import Trainer
+from caveats.training.memory import check_memory
+from caveats.training.trainer import Trainer, pick_device
 
 __all__ = ["Run", "probe_rows"]
 
@@ -67,7 +68,8 @@ class Run:
     Step 0 is measured at once. `advance` makes one step; `record` measures at once.
 
     Raises:
-        ConfigError: as `caveats.training.trainer.Trainer` and `caveats.data.load`.
+        ConfigError: as `caveats.training.trainer.Trainer` and `caveats.data.load`, or if memory
+            cannot hold the network.
     """
 
     def __init__(
@@ -79,6 +81,11 @@ class Run:
         settings, seed = config.data.settings(), config.training.seed
         self.dataset = load(settings, seed) if dataset is None else dataset
         self._config = config = config.fitted(self.dataset.rows)
+        data, network = self.dataset, config.network
+        check_memory(
+            data.features, network.widths, data.outputs,
+            config.training.batch_size or data.rows, pick_device(config.training.device),
+        )  # fmt: skip
         self.trainer = trainer = Trainer(config, self.dataset)
         rows = torch.from_numpy(probe_rows(len(self.dataset.x))).to(trainer.device)
         hidden = len(config.network.widths)

@@ -40,7 +40,7 @@ KEYS = {
 }  # fmt: skip
 
 # A login starts with an environment of its own: nothing of the person who runs the tests.
-_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TMPDIR")
+_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR")
 
 # The program's session must own the terminal, or no hang-up and no resize would be told to it. A
 # session's leader gets the first terminal that it opens (a preexec_fn would fork beside threads).

@@ -19,6 +19,7 @@ from caveats_tui.charts.process import ChartProcess
 from caveats_tui.keys import KEY_GROUPS, KEYS, Key, bindings, markdown, table
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.help import help_text
+from caveats_tui.screens.lab.command_palette import commands
 from caveats_tui.screens.lab.screen import LabScreen
 from caveats_tui.screens.lab.tools import Tools
 
@@ -90,7 +91,7 @@ def test_the_help_says_every_key_with_its_sentence() -> None:
 
 def test_the_palette_offers_every_command_of_the_table_under_its_sentence() -> None:
     lab = LabScreen(Training(RunConfig()), Tools(ChartProcess()), LabOptions(RunConfig()))
-    offered = {command.title: command.help for command in lab.commands()}
+    offered = {command.title: command.sentence for command in commands(lab)}
     assert offered == {f"{k.label} ({k.shown})": k.sentence for k in KEYS if k.palette}
 
 

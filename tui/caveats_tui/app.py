@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.screen import Screen
 
 from caveats.runs.shelf import default_place
@@ -21,6 +20,7 @@ from caveats_tui.recording.caption import show_key
 from caveats_tui.recording.recorder import Recorder
 from caveats_tui.screens.lab.screen import LabScreen
 from caveats_tui.screens.lab.tools import Tools
+from caveats_tui.screens.windows import hand_over
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.text.settings import describe
@@ -50,7 +50,7 @@ class CaveatsApp(App[None]):
     frame; ``recorder`` records the terminal."""
 
     TITLE = "caveats"
-    ENABLE_COMMAND_PALETTE = True
+    ENABLE_COMMAND_PALETTE = False  # the lab has its own
 
     def __init__(
         self,
@@ -104,24 +104,15 @@ class CaveatsApp(App[None]):
     def on_mount(self) -> None:
         self._mounted = True
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        yield from self.front.commands()
-        yield SystemCommand("theme", "Choose the colours of the program.", self.action_change_theme)
-
     # Called on the drawing process's thread.
 
     def _charts_ready(self) -> None:
         if self._mounted:
-            self._hand_over(lambda: self.front.charts_drawn())
+            hand_over(self, self.lab, lambda app: app.front.charts_drawn(), self)
 
     def _chart_trouble(self, key: str, sentence: str) -> None:
         if self._mounted:
-            self._hand_over(lambda: self.front.chart_trouble(key, sentence))
-
-    def _hand_over(self, action: Any) -> None:
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(action)
+            hand_over(self, self.lab, lambda app: app.front.chart_trouble(key, sentence), self)
 
 
 def run_lab(options: LabOptions) -> int:

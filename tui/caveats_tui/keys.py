@@ -180,6 +180,11 @@ KEYS: tuple[Key, ...] = (
         "program",
     ),
     Key(
+        "suspend", "ctrl+z", "ctrl+z", "suspend", "suspend",
+        "Stop the program and give the terminal back, as the shell does; fg goes on.",
+        "program",
+    ),
+    Key(
         "help", "question_mark,f1", "?", "help", "help",
         "Show all keys, and what the charts mean.", "program", footer=True,
     ),

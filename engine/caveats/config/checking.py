@@ -103,12 +103,13 @@ def read_network(values: dict[str, Any], source: str) -> NetworkConfig:
 
 
 def read_widths(value: Any, source: str) -> tuple[int, ...]:
-    where = f"{source}: network.widths = {visible(repr(value))}"
+    said = repr(value[:20] if isinstance(value, (list, tuple, str)) else value)
+    where = f"{source}: network.widths = {visible(said)[:200]}"
     if not isinstance(value, (list, tuple)):
         raise ConfigError(f"{where} should be a list of whole numbers, such as [64, 64, 64]")
     if len(value) > MAX_LAYERS:
         raise ConfigError(
-            f"{source}: network.widths has {len(value)} layers: the most is {MAX_LAYERS}"
+            f"{source}: network.widths has more than {MAX_LAYERS:,} layers, which is the most"
         )
     for width in value:
         if isinstance(width, bool) or not isinstance(width, int):

@@ -10,12 +10,19 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from caveats.config.checking import read_data, read_network, read_optimizer, read_training
+from caveats.config.checking import (
+    MAX_LAYERS,
+    read_data,
+    read_network,
+    read_optimizer,
+    read_training,
+)
 from caveats.config.settings import SECTIONS, SETTINGS
 from caveats.data.section import DataConfig
 from caveats.errors import ConfigError, nearest, visible
@@ -226,7 +233,8 @@ def parse_assignment(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {visible(text)} should be KEY=VALUE, such as optimizer.lr=0.01")
     if key == "network.widths" and re.fullmatch(r"\d+([x×]\d{1,4})?(-\d+([x×]\d{1,4})?)*", value):
         parts = [re.split("[x×]", part) for part in value.split("-")]
-        return key, [int(w) for w, *times in parts for _ in range(int(*times or ["1"]))]
+        widths = (int(w) for w, *times in parts for _ in range(int(*times or ["1"])))
+        return key, list(islice(widths, MAX_LAYERS + 1))  # one more than allowed is refused as well
     # TOML wants a digit on both sides of the point.
     padded = re.sub(r"(?<![\w.])\.(?=\d)", "0.", re.sub(r"(?<=\d)\.(?![\d.])", ".0", value))
     for written in (value, padded):

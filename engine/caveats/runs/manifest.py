@@ -181,19 +181,25 @@ class Manifest:
                 f"{where}: format = {version} is of a newer caveats-tui: this one reads up to "
                 f"format {FORMAT}"
             )
+        kind = top.text("kind")
         layers = top.texts("layers", MAX_LAYERS + 1)
         units = top.wholes("units", MAX_LAYERS + 1, MAX_WIDTH)
         if not layers or len(layers) != len(units):
             raise ConfigError(f"{where}: layers and units should be lists of one length")
+        config = None if kind == "watch" and "config" not in tree else read_config(top)
+        if config is not None and config.network.widths != units[:-1]:
+            raise ConfigError(
+                f"{where}: config.network.widths = {list(config.network.widths)!r:.60} and "
+                f"units = {list(units)!r:.60} are of different networks"
+            )
         process = top.section("process")
         versions = top.section("versions")
-        kind = top.text("kind")
         facts = top.section("facts") if "facts" in top.tree else Section({}, where)
         layer_facts, optimizer, data_facts = facts_from_toml(facts)
         if len(layer_facts) not in (0, len(layers)):
             raise ConfigError(f"{where}: facts: layers should be as many as layers")
         return cls(
-            config=None if kind == "watch" and "config" not in tree else read_config(top),
+            config=config,
             layers=layers,
             units=units,
             kind=kind,

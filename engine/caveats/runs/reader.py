@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers, declared_optimizer
@@ -183,7 +186,8 @@ class Reader:
         self._skipped = self._skipped_states = b""
         if states is not None:
             self._states = states
-        self.history.append(record.step, record.scalars, record.layers, self._states)
+        layers = counted(record.layers, self.manifest.units)
+        self.history.append(record.step, record.scalars, layers, self._states)
 
     def _note(self, event: Event) -> None:
         if self.history.version[1] < MOST_EVENTS:
@@ -194,6 +198,19 @@ class Reader:
     def _complain(self, sentence: str) -> None:
         if sentence not in self.problems and len(self.problems) < MOST_PROBLEMS:
             self.problems = (*self.problems, sentence)
+
+
+def counted(
+    layers: Mapping[str, NDArray[np.float64]], units: tuple[int, ...]
+) -> dict[str, NDArray[np.float64]]:
+    """A record's measures, each (layers,), for rules that count: a count that is no number of a
+    layer's units becomes NaN, which says that it was not observed."""
+    sound = dict(layers)
+    for name, values in layers.items():
+        if LAYER_MEASURES[name].counts:
+            sound[name] = np.where((values >= 0) & (values <= units), values, np.nan)
+    sound["units"] = np.array(units, float)
+    return sound
 
 
 def records(folder: Path, manifest: Manifest) -> Iterator[Record | Event]:

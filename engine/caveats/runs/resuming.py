@@ -17,6 +17,7 @@ from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats.measuring.cadence import Cadence
 from caveats.run import Run
 from caveats.runs import checkpoint
+from caveats.runs.claim import GONE_AFTER, claimed
 from caveats.runs.log import LOG
 from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
@@ -24,8 +25,6 @@ from caveats.runs.writer import BEAT, Writer
 from caveats.status import LIVE
 
 __all__ = ["restore", "resume"]
-
-GONE_AFTER = 60.0  # seconds without a sign of life after which a process is dead
 
 
 def restore(folder: Path, every: int | Cadence | None = None) -> Run:
@@ -52,6 +51,8 @@ def restore(folder: Path, every: int | Cadence | None = None) -> Run:
     if history.layers != run.history.layers:
         raise ConfigError(f"{where} is of another network than {LOG}")
     checkpoint.load_into(run, saved, history, where)
+    if not len(history):  # the log is gone or holds no record: measure the weights as they are
+        run.record()
     return run
 
 
@@ -78,12 +79,15 @@ def resume(folder: Path, every: int | Cadence | None = None) -> tuple[Run, Write
     again.
 
     Raises:
-        ConfigError: as `restore`, and if another process is still writing the run.
+        ConfigError: as `restore`, and if another process is still writing the run, or is just
+            beginning to.
     """
-    manifest = Manifest.read(folder)
-    refuse_if_alive(folder, manifest)
-    run = restore(folder, every)
-    writer = Writer(run, folder, resumed=manifest)
+    Manifest.read(folder)  # before the claim: what is no run gets no file
+    with claimed(folder):
+        manifest = Manifest.read(folder)
+        refuse_if_alive(folder, manifest)
+        run = restore(folder, every)
+        writer = Writer(run, folder, resumed=manifest)
     run.history.note(Event(run.step, "resumed", f"resumed at step {run.step:,}"))
     return run, writer
 

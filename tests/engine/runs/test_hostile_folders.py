@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import shutil
+import socket
 import struct
 import tomllib
 import tracemalloc
@@ -24,6 +25,7 @@ from safetensors.numpy import load_file, save_file
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.run import Run
+from caveats.runs.claim import CLAIM, claimed
 from caveats.runs.export import export
 from caveats.runs.looking import data_of, network_of
 from caveats.runs.manifest import Manifest
@@ -406,3 +408,66 @@ def test_no_input_of_a_fuzzer_gets_a_traceback_or_an_escape_out(sound, tmp_path)
 @pytest.mark.slow
 def test_ten_thousand_inputs_of_a_fuzzer(sound, tmp_path):
     fuzz(sound, tmp_path, range(300, 10_300))
+
+
+def test_a_run_whose_log_has_no_readable_record_goes_on_from_its_checkpoint(folder):
+    (folder / "log.jsonl").write_text('{"step": "one"}\nno line of a log\n')
+    run, writer = resume(folder)
+    assert run.step == 40
+    snapshot = run.history.snapshot()
+    assert snapshot.steps.tolist() == [40]
+    assert np.isfinite(snapshot.scalar("loss")).all()
+    writer.close()
+    assert writer.join()
+    assert CliRunner().invoke(cli, ["run", "--resume", str(folder), "--json"]).exit_code == 0
+
+
+def test_a_config_of_another_network_than_the_layers_is_refused(folder):
+    path = folder / "run.toml"
+    tree = tomllib.loads(path.read_text())
+    tree["config"]["network"]["widths"] = [6, 5, 4]
+    path.write_text(tomli_w.dumps(tree))
+    for read in (Reader, resume, restore):
+        assert "units" in refused(read, folder)
+
+
+@pytest.mark.parametrize("value", ["null", "-1", "1e999", "7"])
+@pytest.mark.parametrize("name", ["units", "dead", "dormant", "saturated", "distinct", "born_dead"])
+def test_a_count_that_is_none_of_the_layers_units_was_not_observed(folder, name, value):
+    """7 units of a layer that has 6. They are judged as if they had not been counted."""
+    from caveats.verdicts import judge
+
+    path = folder / "log.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if "layers" in line:
+            line["layers"][name] = [json.loads(value), 1, 1]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    reader = Reader(folder)
+    snapshot = reader.history.snapshot()
+    assert snapshot.layers("units").tolist() == [[6.0, 5.0, 2.0]] * len(snapshot)
+    if name != "units":
+        assert np.isnan(snapshot.layers(name)[:, 0]).all()
+    judge(reader.history)
+
+
+def test_a_second_process_cannot_begin_to_resume_a_run(folder):
+    """As if another process were just restoring it: its file is there, and it lives."""
+    with claimed(folder):
+        assert "another process" in refused(resume, folder)
+    run, writer = resume(folder)
+    assert run.step == 40
+    writer.close()
+    assert writer.join()
+    assert not (folder / CLAIM).exists()
+
+
+@pytest.mark.parametrize("left", [f"{2**22 + 1} {socket.gethostname()}\n", "999 elsewhere\n", ""])
+def test_a_file_that_a_crash_has_left_stops_nobody(folder, left):
+    claim = folder / CLAIM
+    claim.write_text(left)
+    os.utime(claim, (0, 0))
+    run, writer = resume(folder)
+    assert run.step == 40
+    writer.close()
+    assert writer.join()

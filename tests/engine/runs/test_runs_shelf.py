@@ -33,7 +33,12 @@ def put(place: Path, name: str, minutes: int, kind: str = "lab", state="finished
     when = START + timedelta(minutes=minutes)
     standing = Standing(state, 10, time=when, curve=(2.0, 1.0), verdicts=(("symmetry", "note"),))
     Manifest(
-        RunConfig(), ("layer 1", "output"), (4, 2), kind=kind, created=when, standing=standing
+        RunConfig().changed({"network.widths": [4]}),
+        ("layer 1", "output"),
+        (4, 2),
+        kind=kind,
+        created=when,
+        standing=standing,
     ).write(folder)
     return folder
 

@@ -72,6 +72,11 @@ class Lab:
         for character in text:
             self._send("enter" if character == "\r" else character)
 
+    def burst_keys(self, *keys: str) -> None:
+        """Press keys, by their names, so fast that they arrive in one piece."""
+        for key in keys:
+            self._send(key)
+
     def _send(self, key: str) -> None:
         name = _character_to_key(key) if len(key) == 1 else key
         event = Key(name, key if len(key) == 1 else {"space": " "}.get(key))

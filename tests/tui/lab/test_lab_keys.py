@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.command import CommandPalette
 
 from caveats.experiments import experiments
 from caveats_tui.keys import KEYS
@@ -26,6 +25,7 @@ from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab.bars import Footer
 from caveats_tui.screens.lab.setup import SetupList
+from caveats_tui.screens.palette import Palette
 from caveats_tui.screens.runs.screen import RunsScreen
 from caveats_tui.terminal.output import Output
 
@@ -360,7 +360,7 @@ async def _(lab: Any) -> None:
 @check("palette")
 async def _(lab: Any) -> None:
     await lab.press("ctrl+p")
-    assert isinstance(lab.app.screen, CommandPalette)
+    assert isinstance(lab.app.screen, Palette)
     await lab.press(*"restart")
     await lab.until("Begin again from step 0 with the same seed.")
     await lab.press("escape")
@@ -418,6 +418,15 @@ async def _(lab: Any) -> None:
         assert isinstance(lab.app.screen, Help)
         await lab.press("escape")
         assert lab.app.screen is lab.app.lab
+
+
+@check("suspend")
+async def _(lab: Any) -> None:
+    """tests/terminal/test_signals.py looks at what a real terminal shows."""
+    asked: list[bool] = []
+    lab.app.action_suspend_process = lambda: asked.append(True)
+    await lab.press("ctrl+z")
+    assert asked == [True]
 
 
 @check("quit")

@@ -13,6 +13,7 @@ from caveats.errors import ConfigError, visible
 from caveats.experiments import Experiment
 from caveats.history import History
 from caveats.runs.keeper import Keeper
+from caveats.runs.manifest import MANIFEST
 from caveats.runs.shelf import delete
 from caveats.session import Session
 from caveats.status import Status
@@ -83,7 +84,7 @@ class Training:
             return
         importing = session.run is None and session.status.run_number < 2
         session.stop(1.0 if importing or session.keeper is None else LEAVING)
-        if discard and folder is not None:
+        if discard and folder is not None and (folder / MANIFEST).exists():  # or it is gone already
             delete(folder)
 
     # Reading

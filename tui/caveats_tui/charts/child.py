@@ -40,7 +40,9 @@ def serve(source: int, sink: int, parent: int) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is sent to the whole group of processes is meant for the app, which ends this process.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(5)  # so that training gets the cores first
     sink = os.dup(1)
     os.dup2(2, 1)  # plotext prints notes, which must not get between the answers

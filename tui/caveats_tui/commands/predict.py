@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from caveats_tui.commands.comparison import comparison
+from caveats_tui.commands.heeding import heeding
 from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.commands.shared import config_options, read_config
 from caveats_tui.options import ConfigOptions
@@ -62,6 +63,11 @@ def measured_beside_theory(config: RunConfig, seeds: int) -> tuple[dict[str, Any
         ConfigError: where config and data do not fit.
     """
     progress = ProgressLine(sys.stderr)
+    with heeding(progress):
+        return compared(config, seeds, progress)
+
+
+def compared(config: RunConfig, seeds: int, progress: ProgressLine) -> tuple[dict[str, Any], int]:
     try:
         progress.say("loading torch")
         import numpy as np

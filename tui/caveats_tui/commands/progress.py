@@ -4,6 +4,7 @@ terminal."""
 from __future__ import annotations
 
 import os
+import threading
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -40,6 +41,8 @@ class ProgressLine:
         self._unicode = is_unicode(stream)
         self._drawn = 0  # columns of the present line
         self._next = 0.0
+        self._text, self._since = "", 0.0  # what was said last, and when
+        self._lock = threading.Lock()  # another thread shows that time passes
 
     def due(self) -> bool:
         return self._shown and time.monotonic() >= self._next
@@ -55,6 +58,24 @@ class ProgressLine:
 
     def say(self, text: str) -> None:
         """Show ``text`` in place of the present line."""
+        with self._lock:
+            self._text, self._since = text, time.monotonic()
+            self._draw(text)
+
+    def beat(self) -> None:
+        """Show how long ago the present line was said; call now and then from another thread."""
+        with self._lock:
+            if self._text:
+                self._draw(f"{self._text}  ({clock(time.monotonic() - self._since)})")
+
+    def clear(self) -> None:
+        with self._lock:
+            self._text = ""
+            if self._drawn:
+                self._write("\r" + " " * self._drawn + "\r")
+                self._drawn = 0
+
+    def _draw(self, text: str) -> None:
         if not self._shown:
             return
         # Spaces remove the old line, not an escape sequence, since a dumb terminal knows none.
@@ -62,11 +83,6 @@ class ProgressLine:
         self._write("\r" + text.ljust(self._drawn))
         self._drawn = len(text)
         self._next = time.monotonic() + PAUSE
-
-    def clear(self) -> None:
-        if self._drawn:
-            self._write("\r" + " " * self._drawn + "\r")
-            self._drawn = 0
 
     def _write(self, text: str) -> None:
         self._stream.write(text)

@@ -14,6 +14,7 @@ from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import find
+from caveats_tui.commands.heeding import Heed, heeding
 from caveats_tui.commands.keeping import Kept, stopping
 from caveats_tui.commands.program import Interrupted
 from caveats_tui.commands.progress import ProgressLine
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from caveats.verdicts import Verdict
 
 __all__ = ["run"]
+
+STOPPING = "Stopping after this step, so that --resume can go on; ctrl-c again ends at once"
 
 
 @click.command(short_help="Train without a screen and print what was measured.")
@@ -144,18 +147,25 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
         Interrupted: by ctrl-c, SIGTERM and SIGHUP, after everything was written.
     """
     progress = ProgressLine(sys.stderr)
-    kept = kept or Kept(warning)
+    with heeding(progress) as heed:
+        return trained_to_the_end(config, every, kept or Kept(warning), progress, heed)
+
+
+def trained_to_the_end(
+    config: RunConfig, every: int | None, kept: Kept, progress: ProgressLine, heed: Heed
+) -> Run:
     started: Run | None = None
     whole = False
     try:
         progress.say("loading torch")
         import caveats.run  # noqa: F401
 
-        progress.say("loading data")
+        progress.say("loading data and drawing the weights")
         started = kept.begin(config, every)
         if config.data.file is not None:
             progress.clear()
             click.echo(carried(narrated(config, started), sys.stderr), err=True)
+        heed.patient = STOPPING
         with stopping() as stop:
             while not started.finished and not stop.asked:
                 started.advance()

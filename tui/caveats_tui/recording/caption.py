@@ -74,14 +74,14 @@ class PressedKey(Container):
     """
 
     def __init__(self, key: str) -> None:
-        super().__init__(Static(_SHOWN.get(key, key), markup=False))
+        super().__init__(Static(Text(_SHOWN.get(key, key)), markup=False))
         self._timer: Timer | None = None
 
     def on_mount(self) -> None:
         self._timer = self.set_timer(STAYS, self.remove)
 
     def say(self, key: str) -> None:
-        self.query_one(Static).update(_SHOWN.get(key, key))
+        self.query_one(Static).update(Text(_SHOWN.get(key, key)))
         if self._timer is not None:
             self._timer.stop()
             self.on_mount()

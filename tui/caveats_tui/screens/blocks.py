@@ -35,5 +35,5 @@ def two_columns(rows: list[tuple[str, str]]) -> Table:
     grid.add_column(width=max(len(left) for left, _ in rows) + 2, no_wrap=True)
     grid.add_column(ratio=1)
     for left, right in rows:
-        grid.add_row(Text(f"  {left}", style="bold"), right)
+        grid.add_row(Text(f"  {left}", style="bold"), Text(right))
     return grid

@@ -13,13 +13,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
 from caveats.choice import Choice, Table
 from caveats.errors import ConfigError
+from caveats_tui.screens.windows import LONGEST, Choices, Line, Window
 
 __all__ = ["Ask", "Edit", "Picker", "matches", "sought", "typed_ahead"]
 
@@ -47,16 +48,21 @@ def matches(typed: str, choice: Choice) -> int | None:
     return 3 if phrase in choice.sentence.lower() else None
 
 
-def typed_ahead(screen: ModalScreen[Any], event: Key) -> None:
-    """Add a key that came while the window was opening to its line of text: over a slow line
+async def typed_ahead(screen: Window[Any], event: Key) -> None:
+    """Give a key that came while the window was opening to its line of text: over a slow line
     several keys arrive at once."""
     line = screen.query_one(Input)
-    if event.is_printable and event.character and not line.has_focus:
+    if line.has_focus or (screen.focused is not None and event.key == "enter"):
+        return  # the list takes its own enter
+    if event.is_printable and event.character:
         line.insert_text_at_cursor(event.character)
+        event.stop()
+    elif event.key == "enter":
+        await line.action_submit()
         event.stop()
 
 
-class Picker(ModalScreen[str | None]):
+class Picker(Window[str | None]):
     """A table of choices with a filter: type to filter, move with the arrows, enter takes."""
 
     DEFAULT_CSS = """
@@ -86,12 +92,12 @@ class Picker(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"choose: {self._table.kind}"
-            yield Input(placeholder="type to filter", id="filter", compact=True)
-            yield OptionList(id="choices")
-            yield Static("↑ ↓ move · enter takes · escape leaves")
+            box.border_title = Content(f"choose: {self._table.kind}")
+            yield Line(placeholder="type to filter")
+            yield Choices(id="choices", markup=False)
+            yield Static("↑ ↓ move · enter takes · escape leaves", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self._fill("")
         self.query_one(Input).focus()
 
@@ -99,8 +105,8 @@ class Picker(ModalScreen[str | None]):
     def _filter(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
-    def on_key(self, event: Key) -> None:
-        typed_ahead(self, event)
+    async def on_key(self, event: Key) -> None:
+        await typed_ahead(self, event)
 
     def _fill(self, typed: str) -> None:
         self._typed = typed
@@ -110,10 +116,10 @@ class Picker(ModalScreen[str | None]):
             if (rank := matches(typed, choice)) is not None
         ) if typed.strip() else [(0, i, c) for i, c in enumerate(self._table.values())]  # fmt: skip
         self._names = [choice.name for _, _, choice in ranked]
-        choices = self.query_one("#choices", OptionList)
+        choices = self.query_one(Choices)
         choices.clear_options()
         choices.add_options(
-            [ListItem(self._prompt(choice)) for _, _, choice in ranked]
+            [ListItem(self._prompt(choice), id=choice.name) for _, _, choice in ranked]
             or [ListItem(f"no {self._table.kind} fits; ctrl+u clears the filter", disabled=True)]
         )
         if self._names:
@@ -124,10 +130,10 @@ class Picker(ModalScreen[str | None]):
         head = Text("● " if choice.name == self._current else "  ", no_wrap=True)
         head.append(choice.name, style="bold")
         head.append(f"   {choice.source}", style="dim italic")
-        return Group(head, Padding(choice.sentence, (0, 0, 0, 4)))
+        return Group(head, Padding(Text(choice.sentence), (0, 0, 0, 4)))
 
     def action_move(self, lines: int) -> None:
-        choices = self.query_one("#choices", OptionList)
+        choices = self.query_one(Choices)
         if self._names:
             at = (choices.highlighted or 0) + lines
             choices.highlighted = max(0, min(len(self._names) - 1, at))
@@ -139,16 +145,16 @@ class Picker(ModalScreen[str | None]):
     def _take(self, event: Input.Submitted) -> None:
         if event.value != self._typed:  # enter was typed so fast that the filter has not run yet
             self._fill(event.value)
-        at = self.query_one("#choices", OptionList).highlighted
+        at = self.query_one(Choices).highlighted
         if self._names and at is not None:
             self.dismiss(self._names[at])
 
     @on(OptionList.OptionSelected)
     def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._names[event.option_index])
+        self.dismiss(event.option.id)
 
 
-class Edit(ModalScreen[str | None]):
+class Edit(Window[str | None]):
     """One line of text. ``check`` raises ConfigError if the text is not valid; the error is shown
     at once."""
 
@@ -172,13 +178,13 @@ class Edit(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = self._title
+            box.border_title = Content(self._title)
             yield Static(self._sentence, id="sentence", markup=False)
-            yield Input(self._value, select_on_focus=True, compact=True)
-            yield Static("enter takes · escape leaves", id="problem-hint")
+            yield Line(self._value, select=True)
+            yield Static("enter takes · escape leaves", id="problem-hint", markup=False)
             yield Static("", id="problem", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(Input).focus()
 
     def _problem(self, text: str) -> str:
@@ -192,6 +198,11 @@ class Edit(ModalScreen[str | None]):
     def _changed(self, event: Input.Changed) -> None:
         self.query_one("#problem", Static).update(self._problem(event.value))
 
+    @on(Line.TooLong)
+    def _too_long(self) -> None:
+        problem = f"a line has at most {LONGEST:,} characters: this was not taken"
+        self.query_one("#problem", Static).update(problem)
+
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         if not self._problem(event.value):
@@ -201,7 +212,7 @@ class Edit(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Window[str | None]):
     """A question with a few answers, each with its own key; escape returns None."""
 
     DEFAULT_CSS = """
@@ -222,13 +233,12 @@ class Ask(ModalScreen[str | None]):
         with Vertical():
             yield Static(self._question + "\n", markup=False)
             for key, words in self._answers.items():
-                yield Static(f"[b]{key}[/b]  {words}")
-            yield Static("[b]escape[/b]  go on as before")
+                yield Static(Text.assemble((key, "bold"), f"  {words}"))
+            yield Static(Text.assemble(("escape", "bold"), "  go on as before"))
 
-    def on_key(self, event: object) -> None:
-        key = getattr(event, "key", "")
-        if key in self._answers:
-            self.dismiss(key)
+    def on_key(self, event: Key) -> None:
+        if event.key in self._answers:
+            self.dismiss(event.key)
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -14,7 +14,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
@@ -25,6 +25,7 @@ from caveats_tui.charts.spec import Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.blocks import heading, indented
+from caveats_tui.screens.windows import Choices, Window
 from caveats_tui.text.settings import changes_shown
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def numbers(verdict: Verdict) -> str:
     )
 
 
-class Explain(ModalScreen[None]):
+class Explain(Window[None]):
     """One verdict in full: definition, this run's numbers, a chart, remedies, limits, source."""
 
     DEFAULT_CSS = """
@@ -107,11 +108,11 @@ class Explain(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(id="upper")
+            yield Static(id="upper", markup=False)
             yield RowsView("drawing", id="chart-explain")
-            yield Static(id="lower")
+            yield Static(id="lower", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(VerticalScroll).focus()
         self.call_after_refresh(self._show)
 
@@ -119,13 +120,13 @@ class Explain(ModalScreen[None]):
         verdict = self._verdicts[self._at]
         caveat = CAVEATS[verdict.caveat]
         box = self.query_one(VerticalScroll)
-        box.border_title = f"{verdict.title}: {verdict.severity}"
+        box.border_title = Content(f"{verdict.title}: {verdict.severity}")
         many = (
             f"{self._at + 1} of {len(self._verdicts)}: n next, p before · "
             if self._verdicts[1:]
             else ""
         )
-        box.border_subtitle = f"{many}escape leaves"
+        box.border_subtitle = Content(f"{many}escape leaves")
         upper: list[RenderableType] = [
             heading("what"),
             indented(f"{verdict.what} (first seen at step {verdict.step:,})"),
@@ -163,7 +164,7 @@ class Explain(ModalScreen[None]):
         self.dismiss(None)
 
 
-class RemedyList(ModalScreen[int | None]):
+class RemedyList(Window[int | None]):
     """The remedies of a verdict; returns the index of the chosen one."""
 
     DEFAULT_CSS = """
@@ -182,9 +183,9 @@ class RemedyList(ModalScreen[int | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = f"what could cure {self._verdict.title}"
+            box.border_title = Content(f"what could cure {self._verdict.title}")
             box.border_subtitle = "enter tries one · escape leaves"
-            yield OptionList(
+            yield Choices(
                 *(
                     ListItem(
                         Group(
@@ -193,7 +194,8 @@ class RemedyList(ModalScreen[int | None]):
                         )
                     )
                     for remedy in self._verdict.next
-                )
+                ),
+                markup=False,
             )
 
     @on(OptionList.OptionSelected)

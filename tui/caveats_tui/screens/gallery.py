@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
@@ -20,6 +19,7 @@ from caveats.experiments import Experiment, experiments
 from caveats_tui.screens.blocks import heading, indented
 from caveats_tui.screens.dialogs import sought, typed_ahead
 from caveats_tui.screens.pictures import spark_lines
+from caveats_tui.screens.windows import Choices, Line, Window
 from caveats_tui.text.settings import changes_shown, describe
 
 __all__ = ["Gallery", "fitting"]
@@ -41,7 +41,7 @@ def fitting(typed: str) -> list[Experiment]:
     ]
 
 
-class Gallery(ModalScreen[Experiment | None]):
+class Gallery(Window[Experiment | None]):
     """Type to filter, enter loads the experiment into the lab."""
 
     DEFAULT_CSS = """
@@ -71,13 +71,13 @@ class Gallery(ModalScreen[Experiment | None]):
         with Vertical() as box:
             box.border_title = "experiments"
             box.border_subtitle = "type to filter · ↑ ↓ move · enter loads · escape leaves"
-            yield Input(placeholder="type to filter", compact=True)
+            yield Line(placeholder="type to filter")
             with Horizontal():
-                yield OptionList()
+                yield Choices(markup=False)
                 with VerticalScroll(can_focus=False):
-                    yield Static("", id="story")
+                    yield Static("", id="story", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self._fill("")
         self.query_one(Input).focus()
 
@@ -85,8 +85,8 @@ class Gallery(ModalScreen[Experiment | None]):
     def _filter(self, event: Input.Changed) -> None:
         self._fill(event.value)
 
-    def on_key(self, event: Key) -> None:
-        typed_ahead(self, event)
+    async def on_key(self, event: Key) -> None:
+        await typed_ahead(self, event)
 
     def _fill(self, typed: str) -> None:
         self._typed = typed
@@ -100,7 +100,7 @@ class Gallery(ModalScreen[Experiment | None]):
                 items.append(ListItem(Text(group, style="bold"), disabled=True))
             self._shown.append(experiment)
             items.append(ListItem(f"  {experiment.name}"))
-        view = self.query_one(OptionList)
+        view = self.query_one(Choices)
         view.clear_options()
         view.add_options(items or [ListItem("no experiment fits", disabled=True)])
         first = next((i for i, e in enumerate(self._shown) if e is not None), None)
@@ -109,7 +109,7 @@ class Gallery(ModalScreen[Experiment | None]):
 
     @property
     def _current(self) -> Experiment | None:
-        at = self.query_one(OptionList).highlighted
+        at = self.query_one(Choices).highlighted
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     @on(OptionList.OptionHighlighted)
@@ -119,7 +119,7 @@ class Gallery(ModalScreen[Experiment | None]):
         story.update("" if experiment is None else told(experiment, self._plain))
 
     def action_move(self, direction: int) -> None:
-        view = self.query_one(OptionList)
+        view = self.query_one(Choices)
         at = view.highlighted
         while at is not None and 0 <= at + direction < len(self._shown):
             at += direction

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats_tui.keys import table
-from caveats_tui.screens.blocks import heading, two_columns
+from caveats_tui.screens.blocks import heading, indented, two_columns
+from caveats_tui.screens.windows import Window
 
 __all__ = ["Help", "help_text"]
 
@@ -35,12 +34,12 @@ def help_text() -> Group:
         heading("what is measured"),
         two_columns([(m.name, m.meaning) for m in measures]),
         heading("what colours and marks mean"),
-        Padding(COLOURS, (0, 0, 0, 2)),
+        indented(COLOURS),
     ]
     return Group(*parts)
 
 
-class Help(ModalScreen[None]):
+class Help(Window[None]):
     DEFAULT_CSS = """
     Help { align: center middle; }
     Help > VerticalScroll {
@@ -56,9 +55,9 @@ class Help(ModalScreen[None]):
         with VerticalScroll() as box:
             box.border_title = "help"
             box.border_subtitle = "arrows scroll · escape leaves"
-            yield Static(help_text())
+            yield Static(help_text(), markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def action_leave(self) -> None:

@@ -84,6 +84,8 @@ class _GuardedDriver(LinuxDriver):
             self.suspend_application_mode()
             self._must_signal_resume = True
         super()._sigcont_application()
+        # The terminal's screen is empty, and of what has not changed Textual would draw nothing.
+        self._app.call_later(lambda: self._app.screen.refresh(layout=True))
 
 
 def driver_class(guard: Guard) -> type[LinuxDriver]:

@@ -35,8 +35,15 @@ _LEAVE = (
     "\x1b[?7h\x1b[0m\x1b[<u\x1b[?1049l\x1b[?25h"  # wrap, colours, keyboard, screen, cursor
 ).encode("ascii")
 
-_ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 _TEXTUALS = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
+# After a crash inside a C library no Python runs. Python ignores SIGPIPE and SIGXFSZ by itself.
+_CRASHES = "SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP"
+_NOT_ENDING = "SIGKILL SIGSTOP SIGCHLD SIGURG SIGINFO SIGPIPE SIGXFSZ"
+_OTHERS = {getattr(signal, name, None) for name in f"{_CRASHES} {_NOT_ENDING}".split()}
+# Every signal that would end the program, from SIGHUP to SIGUSR1 and SIGALRM.
+_ENDING = tuple(sorted(signal.valid_signals() - _OTHERS - set(_TEXTUALS)))
+# A shell starts jobs in the background with these ignored, but whoever sends one means it.
+_HEEDED = (signal.SIGINT, signal.SIGQUIT)
 _GONE = select.POLLHUP | select.POLLERR
 _PATIENCE = 10.0  # seconds an app has to end when asked; a frozen line may block it
 _TRIES, _TRY = 100, 0.01  # how often, and after how many seconds, a blocked line is tried again
@@ -65,7 +72,8 @@ class Guard:
         self._redirect(self.log.fd)
         self._handlers = {number: signal.getsignal(number) for number in (*_ENDING, *_TEXTUALS)}
         for number in _ENDING:
-            if self._handlers[number] is not signal.SIG_IGN:  # ignored, as under nohup
+            ignored = self._handlers[number] is signal.SIG_IGN  # as SIGHUP under nohup
+            if not ignored or number in _HEEDED:
                 signal.signal(number, self._signalled)
         self._wake_read, self._wake_write = os.pipe()
         self._watcher = threading.Thread(target=self._watch, name="hang-up", daemon=True)

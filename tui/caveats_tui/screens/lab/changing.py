@@ -14,7 +14,7 @@ from caveats_tui.text.settings import shown
 if TYPE_CHECKING:
     from caveats_tui.screens.lab.screen import LabScreen
 
-__all__ = ["edit", "nudge", "pick"]
+__all__ = ["assign", "edit", "nudge", "pick"]
 
 
 def pick(lab: LabScreen, key: str) -> None:
@@ -53,20 +53,28 @@ def edit(lab: LabScreen, line: SettingLine) -> None:
         return change(lab, {line.key: not line.value})
 
     def check(text: str) -> None:
-        lab.bench.config.changed(typed(text), "setup")
+        lab.bench.config.changed(typed(line, text), "setup")
 
     def took(text: str | None) -> None:
         if text is not None:
-            change(lab, typed(text))
-
-    def typed(text: str) -> dict[str, Any]:
-        return dict([parse_assignment(f"{line.key}={text}")])
+            assign(lab, line, text)
 
     value = shown(line.value)
     if isinstance(line.value, (tuple, list)) and line.key != "network.widths":
         value = f"[{value}]"
     title = line.label.removeprefix("· ")
     lab.app.push_screen(Edit(title, line.sentence, value, check), took)
+
+
+def typed(line: SettingLine, text: str) -> dict[str, Any]:
+    return dict([parse_assignment(f"{line.key}={text}")])
+
+
+def assign(lab: LabScreen, line: SettingLine, text: str) -> None:
+    """Set a setting to what was typed; where that is not valid, a notice says why."""
+    if not lab.bench.may_change():
+        return lab.frame()
+    change(lab, typed(line, text))
 
 
 def change(lab: LabScreen, changes: Mapping[str, Any]) -> None:

@@ -5,10 +5,8 @@ It connects records, figures and the drawing process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, TypeVar
-
-from textual.app import App
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from caveats_tui.charts.figures import FIGURES, fit
 from caveats_tui.charts.grids import boundary_map, neuron_map
@@ -16,6 +14,7 @@ from caveats_tui.charts.spec import Charset, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.lab.panel import Panel
+from caveats_tui.screens.windows import hand_over
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
 
 __all__ = ["Drawing"]
-
-T = TypeVar("T")
 
 
 class Drawing:
@@ -92,7 +89,7 @@ class Drawing:
         """Ask the run's network; its answer is shown when it comes."""
         from caveats.views import fitted_curve, plane
 
-        app, view = panel.app, panel.view
+        app, screen, view = panel.app, panel.screen, panel.view
 
         def show_plane(seen: Plane) -> None:
             if panel.view == view and seen.classes.shape == (look.height, look.width):
@@ -110,18 +107,18 @@ class Drawing:
                 panel.wait(sentence)
 
         def refused(sentence: str) -> None:
-            hand_over(app, refuse, sentence)
+            hand_over(app, screen, refuse, sentence)
 
         if view == "boundary":
             bench.ask(
                 lambda network, data: plane(network, data, look.width, look.height),
-                lambda seen: hand_over(app, show_plane, seen),
+                lambda seen: hand_over(app, screen, show_plane, seen),
                 refused,
             )
         else:
             bench.ask(
                 lambda network, data: fitted_curve(network, data, 2 * look.width),
-                lambda seen: hand_over(app, show_line, seen),
+                lambda seen: hand_over(app, screen, show_line, seen),
                 refused,
             )
 
@@ -138,10 +135,3 @@ class Drawing:
             elif panel is None and drawn.key in others:
                 others[drawn.key].show(drawn.rows)
         return spent
-
-
-def hand_over(app: App[object], show: Callable[[T], None], seen: T) -> None:
-    """Show an answer on the app's thread. The worker does not wait for it (waiting took 378 µs)."""
-    loop = app._loop
-    if loop is not None and not loop.is_closed():
-        loop.call_soon_threadsafe(show, seen)

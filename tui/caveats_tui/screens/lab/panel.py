@@ -55,7 +55,7 @@ class Panel(RowsView, can_focus=True):
         # The network's answer, if the view shows one.
         self.picture: Plane | FittedCurve | None = None
         self._linear: dict[str, bool] = {}
-        self._labels = "", ""  # the title and, in markup, the legend
+        self._labels = "", Content()  # the title and the legend
 
     @property
     def log_axis(self) -> bool:
@@ -91,12 +91,12 @@ class Panel(RowsView, can_focus=True):
             value = origin
         scale = " (log)" if self.log_axis else ""
         title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
-        legend = self._legend(layers, dark) if self.view in BY_LAYER else ""
+        legend = self._legend(layers, dark) if self.view in BY_LAYER else Content()
         if self.view == "loss" and snapshot is not None and len(snapshot):
-            legend = beside_loss(snapshot)
+            legend = Content(beside_loss(snapshot))
         self._label(title, legend)
 
-    def _label(self, title: str, legend: str) -> None:
+    def _label(self, title: str, legend: Content) -> None:
         """Write the upper and the lower edge, and repaint only the part that differs. Assigning
         ``border_title`` would repaint the whole widget: with four titles that show the newest
         numbers, 20 KB a frame."""
@@ -108,16 +108,17 @@ class Panel(RowsView, can_focus=True):
             same = alike(title, old_title) if old_title else -2
             self.refresh(Region(2 + same, -1, max(1, width - 1 - same), 1))
         if legend != old_legend:
-            self._border_subtitle = Content.from_markup(legend)
+            self._border_subtitle = legend
             self.refresh(Region(-1, height, width + 2, 1))
 
-    def _legend(self, layers: tuple[str, ...], dark: bool) -> str:
+    def _legend(self, layers: tuple[str, ...], dark: bool) -> Content:
         count = len(layers) - (self.view == "dead")
         parts = []
         for index in curves_drawn(count):
             red, green, blue = rgb(layer_colour(index, count, dark=dark))
-            parts.append(f"[#{red:02x}{green:02x}{blue:02x}]{short(layers[index])}[/]")
-        return "layer " + " ".join(parts) if parts else ""
+            colour = f"#{red:02x}{green:02x}{blue:02x}"
+            parts.append(Content.assemble(" ", (short(layers[index]), colour)))
+        return Content.assemble("layer", *parts) if parts else Content()
 
 
 def alike(one: str, other: str) -> int:

@@ -7,17 +7,18 @@ It decides what is shown where and what each key does. The run is behind a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import ComposeResult, SystemCommand
+from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import DescendantFocus, Resize
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from caveats_tui.bench.following import Following
@@ -34,10 +35,12 @@ from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab import changing, kept_runs, taping
 from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
-from caveats_tui.screens.lab.command_palette import commands
+from caveats_tui.screens.lab.command_palette import offered
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.setup import SetupList
+from caveats_tui.screens.palette import Command, Palette
+from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ __all__ = ["LabScreen"]
 TICK_SHARE = 0.1  # of the time between two frames: how often the lab checks whether a frame is due
 
 
-class LabScreen(Screen[None]):
+class LabScreen(Leavable[None]):
     """Shows ``bench``, and passes on what the user wants. A screen that lies over another,
     ``under`` it, shows a kept run; leaving it goes back to the one under it. While ``held()``,
     frames are drawn only by `look`."""
@@ -109,7 +112,7 @@ class LabScreen(Screen[None]):
         yield Footer()
         yield Static("", id="too-small", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(SetupList).show(self.bench.config)
         self.query_one(SetupList).focus()
         self.frame()
@@ -194,8 +197,9 @@ class LabScreen(Screen[None]):
         setup = self.query_one(SetupList)
         setup.show(bench.config)
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
-        if setup.border_subtitle != subtitle:
-            setup.border_subtitle = subtitle
+        if setup.ghost != subtitle:
+            setup.ghost = subtitle
+            setup.border_subtitle = Content(subtitle)  # text, and no markup
         put(self, "#message", message_line(bench, self.size.width, plain))
         worst = severity(bench)
         for name in ("critical", "warning"):
@@ -370,10 +374,14 @@ class LabScreen(Screen[None]):
         taping.record_or_stop(self)
 
     def action_palette(self) -> None:
-        self.app.action_command_palette()
+        def took(command: Command | None) -> None:
+            if command is not None:
+                self.call_later(command.run)
+
+        self.app.push_screen(Palette(lambda typed: offered(self, typed)), took)
+
+    def action_suspend(self) -> None:
+        self.app.action_suspend_process()
 
     def action_help(self) -> None:
         self.app.push_screen(Help())
-
-    def commands(self) -> Iterable[SystemCommand]:
-        return commands(self)

@@ -22,6 +22,7 @@ from caveats.data.catalogue import DATASETS
 from caveats.models.initializers import INITIALIZERS
 from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui.keys import KEYS
+from caveats_tui.screens.windows import Choices
 from caveats_tui.text.settings import shown
 
 __all__ = ["SettingLine", "SetupList", "lines", "nudged"]
@@ -135,7 +136,7 @@ def _ladder(value: float, direction: int) -> float:
     return sign * lower[-1] if lower and size > 1e-6 else 0.0
 
 
-class SetupList(OptionList):
+class SetupList(Choices):
     """The setup as a list. The arrows up and down move (OptionList's own). Left, right and enter
     are keys of the lab, which reads `current`; a click posts EditRequested."""
 
@@ -153,8 +154,9 @@ class SetupList(OptionList):
             self.line = line
 
     def __init__(self) -> None:
-        super().__init__(id="setup")
+        super().__init__(id="setup", markup=False)
         self.border_title = "setup"
+        self.ghost = ""  # what the lower edge says of the ghost
         self._shown: list[SettingLine] = []
 
     @property

@@ -15,7 +15,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
+from textual.content import Content
 from textual.widgets import Static
 
 from caveats.errors import visible
@@ -25,6 +25,7 @@ from caveats_tui.charts.palette import layer_colour, rgb, series_colour
 from caveats_tui.charts.series import limits, upper_step
 from caveats_tui.charts.spec import Charset, Chart, Curve, Look
 from caveats_tui.charts.widget import RowsView
+from caveats_tui.screens.windows import Window
 from caveats_tui.text.kept_runs import standing, worst
 from caveats_tui.text.numbers import loss_text, percent
 from caveats_tui.text.settings import shown
@@ -109,7 +110,7 @@ def losses(runs: Sequence[Compared], look: Look) -> Chart:
     )
 
 
-class Compare(ModalScreen[None]):
+class Compare(Window[None]):
     """The chart above, the table below; escape leaves."""
 
     DEFAULT_CSS = """
@@ -128,12 +129,12 @@ class Compare(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
-            box.border_title = f"{len(self._runs)} runs: loss (log)"
+            box.border_title = Content(f"{len(self._runs)} runs: loss (log)")
             box.border_subtitle = "escape leaves"
             yield RowsView("drawing", id="chart-compare")
-            yield Static(self._table(), id="differences")
+            yield Static(self._table(), id="differences", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self) -> None:
@@ -156,7 +157,7 @@ class Compare(ModalScreen[None]):
             table.add_column(head, overflow="fold", ratio=1)
         setup = differing(self._runs)
         for key, values in [*setup, ("", [""] * len(self._runs)), *outcomes(self._runs)]:
-            table.add_row(key, *(Text(value) for value in values))
+            table.add_row(Text(key), *(Text(value) for value in values))
         if not setup:
             table.caption = "the setups are the same"
         return table

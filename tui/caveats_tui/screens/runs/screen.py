@@ -5,16 +5,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
@@ -28,6 +29,7 @@ from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
 from caveats_tui.screens.runs.listing import fits, heading, line
 from caveats_tui.screens.runs.loader import Loader
+from caveats_tui.screens.windows import Choices, Leavable, Line, hand_over
 from caveats_tui.text.kept_runs import alive, name, standing
 from caveats_tui.text.times import age, now
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunsScreen"]
 
+T = TypeVar("T")
+
 TICK = 0.25  # seconds between two readings of the loader's entries
 FOOTER = (
     ("enter", "open"), ("q", "leave"), ("/", "filter"), ("space", "mark"), ("c", "compare"),
@@ -43,7 +47,7 @@ FOOTER = (
 )  # fmt: skip
 
 
-class RunsScreen(Screen[Reader | Path | None]):
+class RunsScreen(Leavable[Reader | Path | None]):
     """Returns a reader if the user wants to look at a run, a folder if they want to resume one."""
 
     DEFAULT_CSS = """
@@ -94,18 +98,19 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     def compose(self) -> ComposeResult:
         yield Static("", id="head", markup=False)
-        yield Input(placeholder="/ and a few letters show only the runs that fit", compact=True)
+        yield Line(placeholder="/ and a few letters show only the runs that fit")
         yield Static("", id="columns", markup=False)
-        yield OptionList()
+        yield Choices(markup=False)
         yield Static("", id="said", markup=False)
         keys = Text(no_wrap=True, overflow="crop")
         for key, words in FOOTER:
             keys.append(f" {key}", style="bold")
             keys.append(f" {words}")
-        yield Static(keys, id="keys")
+        yield Static(keys, id="keys", markup=False)
 
-    def on_mount(self) -> None:
-        self.query_one(OptionList).focus()
+    def opened(self) -> None:
+        self._program = self.app  # threads cannot ask for it
+        self.query_one(Choices).focus()
         self.loader.start()
         self.set_interval(TICK, self._tick)
 
@@ -128,7 +133,7 @@ class RunsScreen(Screen[Reader | Path | None]):
         self._entries = self.loader.entries
         typed, moment = self.query_one(Input).value, now()
         self._shown = [entry for entry in self._entries if fits(entry, typed, moment)]
-        view = self.query_one(OptionList)
+        view = self.query_one(Choices)
         prompts = [self._line(entry, moment) for entry in self._shown]
         if view.option_count == len(prompts) and prompts:
             for place, prompt in enumerate(prompts):
@@ -183,7 +188,7 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     @property
     def _current(self) -> Entry | None:
-        at = self.query_one(OptionList).highlighted
+        at = self.query_one(Choices).highlighted
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     # Moving and filtering
@@ -196,13 +201,13 @@ class RunsScreen(Screen[Reader | Path | None]):
 
     @on(Input.Submitted)
     def _filtered(self) -> None:
-        self.query_one(OptionList).focus()
+        self.query_one(Choices).focus()
 
     def action_filter(self) -> None:
         self.query_one(Input).focus()
 
     def action_move(self, direction: int) -> None:
-        view = self.query_one(OptionList)
+        view = self.query_one(Choices)
         if self._shown:
             at = 0 if view.highlighted is None else view.highlighted + direction
             view.highlighted = max(0, min(len(self._shown) - 1, at))
@@ -212,7 +217,7 @@ class RunsScreen(Screen[Reader | Path | None]):
         field = self.query_one(Input)
         if field.has_focus or field.value:
             field.value = ""
-            self.query_one(OptionList).focus()
+            self.query_one(Choices).focus()
         else:
             self.dismiss(None)
 
@@ -224,18 +229,28 @@ class RunsScreen(Screen[Reader | Path | None]):
         if entry is not None and not self._busy:
             self._busy = True
             self._say(f"opening {name(entry)}")
-            self._read(entry.folder)
+            self._in_thread(lambda: self._read(entry.folder))
 
-    @work(thread=True)
     def _read(self, folder: Path) -> None:
         """Read a run in a thread, because a long one takes a second."""
         try:
             reader = Reader(folder)
             reader.manifest.configured()  # without a config the lab cannot show a run
         except ConfigError as error:
-            self.app.call_from_thread(self._failed, str(error))
+            self._back(self._failed, str(error))
         else:
-            self.app.call_from_thread(self.dismiss, reader)
+            self._back(self._looked_at, reader)
+
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        """Not one of Textual's workers: leaving the program would wait until it is done."""
+        threading.Thread(target=work, name="caveats-opening", daemon=True).start()
+
+    def _back(self, show: Callable[[T], object], seen: T) -> None:
+        hand_over(self._program, self, show, seen)
+
+    def _looked_at(self, reader: Reader) -> None:
+        self._failed("")
+        self.dismiss(reader)
 
     def _failed(self, sentence: str) -> None:
         self._busy = False
@@ -275,9 +290,9 @@ class RunsScreen(Screen[Reader | Path | None]):
         elif not self._busy:
             self._busy = True
             self._say("reading the records")
-            self._compare([(name(entry), entry.folder) for entry in chosen])
+            several = [(name(entry), entry.folder) for entry in chosen]
+            self._in_thread(lambda: self._compare(several))
 
-    @work(thread=True)
     def _compare(self, chosen: list[tuple[str, Path]]) -> None:
         runs: list[Compared] = []
         try:
@@ -286,9 +301,9 @@ class RunsScreen(Screen[Reader | Path | None]):
                 manifest: Manifest = reader.manifest
                 runs.append(Compared(called, manifest, reader.history.snapshot()))
         except ConfigError as error:
-            self.app.call_from_thread(self._failed, str(error))
+            self._back(self._failed, str(error))
         else:
-            self.app.call_from_thread(self._show_compared, runs)
+            self._back(self._show_compared, runs)
 
     def _show_compared(self, runs: list[Compared]) -> None:
         self._failed("")

@@ -1,0 +1,114 @@
+"""What every screen that can be left, and every list in one, must survive: keys, clicks and a leave
+that come before it is there, twice, or after it has gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from textual.app import App
+from textual.await_complete import AwaitComplete
+from textual.events import Click, InputEvent, Mount
+from textual.message import Message
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, OptionList
+
+__all__ = ["LONGEST", "Choices", "Leavable", "Line", "Window", "hand_over"]
+
+Result = TypeVar("Result")
+T = TypeVar("T")
+
+LONGEST = 4000  # characters of a line of text: 1,000 widths of three digits
+
+OUTDATED = (InputEvent, Input.Changed, Input.Submitted, OptionList.OptionMessage)
+
+
+def hand_over(app: App[Any], screen: Screen[Any], show: Callable[[T], object], seen: T) -> None:
+    """Call ``show(seen)`` on the app's thread, unless the screen has gone by then. The thread that
+    calls this does not wait (waiting took 378 µs, and for ever while the app was ending)."""
+
+    def act() -> None:
+        if screen.is_running and not app._exit:
+            with app._context():  # without it Textual does not know to which app a widget belongs
+                show(seen)
+
+    loop = app._loop
+    if loop is not None and not loop.is_closed():
+        loop.call_soon_threadsafe(act)
+
+
+class Leavable(Screen[Result]):
+    """A screen that is left once. A subclass prepares its parts in `opened`, which is not called
+    where the screen was left before they were there; until then only "leave" acts."""
+
+    has_left = False
+    _has_opened = False
+
+    def opened(self) -> None:
+        """Called once the parts of the screen are there."""
+
+    def on_mount(self, event: Mount) -> None:
+        if not self.has_left and self.children:
+            self._has_opened = True
+            self.opened()
+
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Leave with ``result``. Does nothing a second time, or while another screen lies over this
+        one: Textual would take that one away instead."""
+        if self.has_left or self.app.screen is not self:
+            return AwaitComplete()
+        self.has_left = True
+        return super().dismiss(result)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Textual asks this before each action of a key."""
+        if self.has_left:
+            return False
+        return self._has_opened or action == "leave"
+
+    async def _on_message(self, message: Message) -> None:
+        # What was typed or clicked on a screen that has gone since would look for its parts.
+        if not (self.has_left and isinstance(message, OUTDATED)):
+            await super()._on_message(message)
+
+
+class Window(Leavable[Result], ModalScreen[Result]):
+    """A small screen over another, which stays visible behind it."""
+
+
+class Line(Input):
+    """A line of text of bounded length: each character typed or pasted is checked as a whole."""
+
+    class TooLong(Message):
+        """What was typed or pasted would make the line longer than `LONGEST`."""
+
+    def __init__(self, value: str = "", *, placeholder: str = "", select: bool = False) -> None:
+        super().__init__(
+            value, placeholder=placeholder, max_length=LONGEST, select_on_focus=select, compact=True
+        )
+
+    def restricted(self) -> None:
+        self.post_message(self.TooLong())
+
+
+class Choices(OptionList):
+    """A list whose rows may change between what was drawn and what is clicked. Textual's own takes
+    the row that was drawn, and looks up the place of rows that have not been laid out yet."""
+
+    def on_click(self, event: Click) -> None:
+        clicked = event.style.meta.get("option")
+        if clicked is not None and clicked >= self.option_count:
+            event.prevent_default()
+
+    def action_page_up(self) -> None:
+        self._page(super().action_page_up, super().action_first)
+
+    def action_page_down(self) -> None:
+        self._page(super().action_page_down, super().action_last)
+
+    def _page(self, move: Callable[[], None], end: Callable[[], None]) -> None:
+        try:
+            move()
+        except KeyError:  # the rows have not been laid out yet
+            end()
