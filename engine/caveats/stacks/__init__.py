@@ -1,0 +1,1 @@
+"""Many networks of one shape as one tensor program: drawn, trained, measured and judged."""
