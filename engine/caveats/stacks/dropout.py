@@ -26,7 +26,7 @@ class Dropouts:
         self.before = [g.get_state() for g in self._generators] if any(shares) else []
 
     def draw(self, rows: int) -> list[Tensor] | None:
-        """One mask (E, rows, units) for each hidden layer, 0 or 1/(1 - share); None without any
+        """One mask (E, units, rows) for each hidden layer, 0 or 1/(1 - share); None without any
         dropout. `before` keeps the generators' states of this moment."""
         if not any(self._shares):
             return None
@@ -41,7 +41,7 @@ class Dropouts:
             if share:
                 for mask in masks:
                     mask[member].bernoulli_(1 - share, generator=generator).div_(1 - share)
-        return masks
+        return [mask.mT for mask in masks]
 
     def keep(self, members: Sequence[int]) -> None:
         self._shares = [self._shares[i] for i in members]

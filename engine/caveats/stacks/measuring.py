@@ -56,10 +56,10 @@ def measured(
     before: Sequence[Tensor] | None = None,
     deep: bool = False,
 ) -> Measured:
-    """Measure all members on x (E, rows, features), y (E, rows, ...).
+    """Measure all members on x (E, features, rows), y (E, ..., rows).
 
     ``losses(output, y)`` gives (E,), each the mean over a member's rows. ``before`` are the weights
-    (E, fan_in, units) of each layer before the last step, for the size of the update. ``deep`` adds
+    (E, units, fan_in) of each layer before the last step, for the size of the update. ``deep`` adds
     the spread.
     """
     count, hidden = len(network), len(network.layers) - 1
@@ -75,12 +75,12 @@ def measured(
     with torch.no_grad():
         for index in range(hidden + 1):
             own = {name: column[:, index] for name, column in table.items()}
-            own["units"][:] = weights[index].shape[2]
+            own["units"][:] = weights[index].shape[1]
             norms(own, weights[index], gradients[index], deltas[index], before and before[index])
             rows_of_weights(own, network, index, gradients[index], deep)
             facts = [ACTIVATIONS[a[index] if index < hidden else "identity"]
                      for a in network.activations]  # fmt: skip
-            dead.append(slopes(own, facts, seen.pre[index]))
+            dead.append(slopes(own, facts, seen.pre[index].mT))
         activations(table, seen)
     return Measured(values.detach().double().cpu().numpy(), hit_rates(output, y), table, dead)
 
@@ -90,7 +90,7 @@ def norms(
 ) -> None:
     own["weight_norm"][:] = norm(weight)
     own["grad_norm"][:] = norm(gradient)
-    rows, units = delta.shape[1:]
+    units, rows = delta.shape[1:]
     # The loss is a mean over rows; times their number, delta is that of each row's loss.
     own["delta_rms"][:] = norm(delta) * (rows / math.sqrt(rows * units))
     if before is not None:
@@ -110,10 +110,10 @@ def rows_of_weights(
 ) -> None:
     """The measures that compare a layer's units: distinct, sign coherence, spread."""
     layer = network.layers[index]
-    rows = torch.cat((layer.weight.detach().mT, layer.bias.detach()[:, :, None]), 2)
-    prints = np.sort(fingerprints(rows.contiguous(), {}).cpu().numpy(), axis=1)  # (E, units)
+    rows = torch.cat((layer.weight.detach(), layer.bias.detach()[:, :, None]), 2)
+    prints = np.sort(fingerprints(rows, {}).cpu().numpy(), axis=1)  # (E, units)
     own["distinct"][:] = 1 + (np.diff(prints, axis=1) != 0).sum(1)
-    sums = torch.stack((gradient.sum(1).abs(), gradient.abs().sum(1))).cpu().numpy()
+    sums = torch.stack((gradient.sum(2).abs(), gradient.abs().sum(2))).cpu().numpy()
     moved = sums[1] > 0  # a unit without gradient has no signs
     own["sign_coherence"][:] = np.where(moved, sums[0] / sums[1], 0).sum(1) / moved.sum(1)
     if deep:
@@ -124,7 +124,8 @@ def rows_of_weights(
 
 
 def slopes(own: dict[str, Floats], facts: list[Activation], pre: Tensor) -> NDArray[np.bool_]:
-    """Dead and saturated; returns which units are dead, (E, units)."""
+    """Dead and saturated; returns which units are dead, (E, units). ``pre`` is
+    (E, rows, units)."""
     dead: NDArray[np.bool_] = dead_units(facts, pre).cpu().numpy()
     own["dead"][:] = dead.sum(1)
     share = tail_share(facts, pre)
@@ -138,7 +139,7 @@ def activations(table: dict[str, Floats], seen: Pass) -> None:
 
     def summary(tensor: Tensor) -> tuple[Floats, ...]:
         if id(tensor) not in done:
-            done[id(tensor)] = summarised(moments(tensor.detach()).cpu().numpy())
+            done[id(tensor)] = summarised(moments(tensor.detach().mT).cpu().numpy())
         return done[id(tensor)]
 
     for index, (x, out) in enumerate(zip(seen.inputs, seen.out, strict=True)):
@@ -148,7 +149,7 @@ def activations(table: dict[str, Floats], seen: Pass) -> None:
         table["dormant"][:, index] = dormant
         # All members mostly share their rows: then one reduction is enough for the first layer.
         same = index == 0 and x.stride(0) == 0
-        fraction = summary(x)[3] if not same else summarised(moments(x[:1]).cpu().numpy())[3]
+        fraction = summary(x)[3] if not same else summarised(moments(x[:1].mT).cpu().numpy())[3]
         table["mean_fraction"][:, index] = fraction
 
 
@@ -156,21 +157,21 @@ def hit_rates(output: Tensor, y: Tensor) -> Floats:
     """The share of rows whose largest output is their class, (E,); NaN for numbers."""
     if y.is_floating_point():
         return np.full(len(output), math.nan)
-    found: Floats = (output.detach().argmax(2) == y).double().mean(1).cpu().numpy()
+    found: Floats = (output.detach().argmax(1) == y).double().mean(1).cpu().numpy()
     return found
 
 
 @torch.no_grad()
 def flat_everywhere(network: StackedNetwork, x: Tensor, chunk: int = 4096) -> Floats:
-    """How many units of each layer are flat on every row of x (E, rows, features); (E, layers)."""
+    """How many units of each layer are flat on every row of x (E, features, rows); (E, layers)."""
     hidden = len(network.layers) - 1
     flat: list[Tensor] = []
-    for rows in x.tensor_split(math.ceil(x.shape[1] / chunk), dim=1):
+    for rows in x.tensor_split(math.ceil(x.shape[2] / chunk), dim=2):
         seen = Pass()
         network.forward(rows, seen=seen)
         now = [
             dead_units([ACTIVATIONS[a[i] if i < hidden else "identity"]
-                        for a in network.activations], pre)
+                        for a in network.activations], pre.mT)
             for i, pre in enumerate(seen.pre)
         ]  # fmt: skip
         flat = now if not flat else [a & b for a, b in zip(flat, now, strict=True)]

@@ -1,7 +1,8 @@
 """E multilayer perceptrons of one shape as one: every weight has a leading member axis.
 
-Shapes: x (E, rows, features), weights (E, fan_in, units), outputs (E, rows, outputs). A member's
-numbers depend on no other member.
+Shapes: x (E, features, rows), weights (E, units, fan_in), outputs (E, outputs, rows). The rows come
+last, because batched products of small matrices are then three to six times as fast on a CPU. A
+member's numbers depend on no other member.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from itertools import groupby
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from caveats.models.activations import ACTIVATIONS
 from caveats.models.mlp import assemble, hidden_blocks, initialise, linears
@@ -25,12 +25,14 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     name: choice.make() for name, choice in ACTIVATIONS.items() if name != "prelu"
 }
 FUNCTIONS["identity"] = lambda z: z
-BATCH_EPS = 1e-5  # torch's default, of batch and of layer normalization
+# torch's defaults: of batch and layer normalization, and of root mean squares.
+EPS = 1e-5
+RMS_EPS = torch.finfo(torch.float32).eps
 
 
 @dataclass(slots=True)
 class Layer:
-    """One layer of every member: ``weight`` (E, fan_in, units), ``bias`` (E, units). ``scale`` and
+    """One layer of every member: ``weight`` (E, units, fan_in), ``bias`` (E, units). ``scale`` and
     ``shift`` (E, units) belong to the normalization, ``slope`` (E,) to PReLU; None where no member
     has them."""
 
@@ -53,7 +55,7 @@ class Layer:
 @dataclass(slots=True)
 class Pass:
     """What one pass showed: per layer its input, what its weights gave, and what entered and left
-    its activation, (E, rows, units) each. Of the output layer the last three are one tensor."""
+    its activation, (E, units, rows) each. Of the output layer the last three are one tensor."""
 
     inputs: list[Tensor] = field(default_factory=list)
     z: list[Tensor] = field(default_factory=list)
@@ -94,10 +96,10 @@ class StackedNetwork:
     def forward(
         self, x: Tensor, masks: Sequence[Tensor] | None = None, seen: Pass | None = None
     ) -> Tensor:
-        """x (E, rows, features) -> (E, rows, outputs). ``masks`` are those of dropout, one (E,
-        rows, units) for each hidden layer; ``seen`` is filled in where given."""
+        """x (E, features, rows) -> (E, outputs, rows). ``masks`` are those of dropout, one (E,
+        units, rows) for each hidden layer; ``seen`` is filled in where given."""
         for index, layer in enumerate(self.layers):
-            z = torch.baddbmm(layer.bias[:, None], x, layer.weight)
+            z = torch.baddbmm(layer.bias[:, :, None], layer.weight, x)
             last = index == len(self.layers) - 1
             pre = z if last else normalized(z, layer, self.normalization)
             out = z if last else self._activated(index, pre, layer.slope)
@@ -108,7 +110,7 @@ class StackedNetwork:
                 seen.out.append(out)
             if not last and masks is not None:
                 out = out * masks[index]
-            adds = self.residual and not last and x.shape[-1] == out.shape[-1]
+            adds = self.residual and not last and x.shape[1] == out.shape[1]
             x = x + out if adds else out
         return x
 
@@ -125,9 +127,9 @@ class StackedNetwork:
         """One member as torch's modules (running averages of batch norm are not kept)."""
         first, last = self.layers[0].weight, self.layers[-1].weight
         with torch.random.fork_rng(devices=[]):
-            network = assemble(config, first.shape[1], last.shape[2]).to(first.device)
+            network = assemble(config, first.shape[2], last.shape[1]).to(first.device)
         for linear, layer in zip(linears(network), self.layers, strict=True):
-            linear.weight.copy_(layer.weight[index].T)
+            linear.weight.copy_(layer.weight[index])
             linear.bias.copy_(layer.bias[index])
         for block, layer in zip(hidden_blocks(network), self.layers, strict=False):
             for module, name, tensor in extras(block, layer):
@@ -152,18 +154,17 @@ def activated(name: str, pre: Tensor, slope: Tensor | None, start: int, stop: in
 
 
 def normalized(z: Tensor, layer: Layer, kind: str) -> Tensor:
-    """z (E, rows, units) by the batch's statistics, or by those of each row."""
+    """z (E, units, rows) by the batch's statistics, or by those of each row."""
     if kind == "none":
         return z
     assert layer.scale is not None
-    scale = layer.scale[:, None]
+    scale = layer.scale[:, :, None]
     if kind == "rms":
-        return functional.rms_norm(z, z.shape[-1:]) * scale
+        return z * (z.square().mean(1, keepdim=True) + RMS_EPS).rsqrt() * scale
     assert layer.shift is not None
-    if kind == "layer":
-        return torch.addcmul(layer.shift[:, None], functional.layer_norm(z, z.shape[-1:]), scale)
-    variance, mean = torch.var_mean(z, 1, correction=0, keepdim=True)
-    return torch.addcmul(layer.shift[:, None], (z - mean) * (variance + BATCH_EPS).rsqrt(), scale)
+    over = 2 if kind == "batch" else 1
+    variance, mean = torch.var_mean(z, over, correction=0, keepdim=True)
+    return torch.addcmul(layer.shift[:, :, None], (z - mean) * (variance + EPS).rsqrt(), scale)
 
 
 def extras(block: nn.Sequential, layer: Layer) -> Iterator[tuple[nn.Module, str, Tensor]]:
@@ -205,7 +206,7 @@ def draw(
         prelu = hidden and any(c.activations[index] == "prelu" for c in configs)
         layers.append(
             Layer(
-                torch.empty(count, fan_in, units),
+                torch.empty(count, units, fan_in),
                 torch.empty(count, units),
                 torch.ones(count, units) if normalizes else None,
                 torch.zeros(count, units) if normalizes and first.normalization != "rms" else None,
@@ -225,7 +226,7 @@ def draw(
                 network = modules[config.activations] = assemble(config, features, outputs)
             initialise(network, config, rows[member])
         for linear, layer in zip(linears(network), layers, strict=True):
-            layer.weight[member] = linear.weight.T
+            layer.weight[member] = linear.weight
             layer.bias[member] = linear.bias
     layers = [layer.mapped(lambda t: leaf(t.to(device))) for layer in layers]
     return StackedNetwork(

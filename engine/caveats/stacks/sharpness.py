@@ -38,7 +38,7 @@ def sharpness(
                 values.sum(), parameters, create_graph=True, materialize_grads=True
             )
             stretch = None if scale is None else flat(scale)
-            return lanczos(products(grads, parameters, stretch), start(grads, stretch, parameters))
+            return lanczos(products(grads, parameters, stretch), start(grads, stretch))
         except RuntimeError as error:
             if "derivative" not in str(error):
                 raise
@@ -90,23 +90,12 @@ def products(
     return product
 
 
-def start(
-    grads: Sequence[Tensor], stretch: Tensor | None, parameters: Sequence[Tensor]
-) -> Tensor:
+def start(grads: Sequence[Tensor], stretch: Tensor | None) -> Tensor:
     """The first vector of each member, (E, n), as a single network starts: along its gradient, and
     a little random."""
     gradient = flat(grads) if stretch is None else flat(grads) * stretch
     count = gradient.shape[1]
-    numbers = torch.randn(count, generator=torch.Generator().manual_seed(0))
-    random = torch.cat(
-        [
-            # torch keeps a weight as (units, fan_in)
-            part.view(p.shape[2], p.shape[1]).T.reshape(-1) if p.ndim == 3 else part
-            for part, p in zip(
-                numbers.split([p[0].numel() for p in parameters]), parameters, strict=True
-            )
-        ]
-    ).to(gradient.device)
+    random = torch.randn(count, generator=torch.Generator().manual_seed(0)).to(gradient.device)
     length = gradient.norm(dim=1, keepdim=True)
     along = torch.where(length > 0, gradient / length, 0.0)
     return RANDOM * random / random.norm() + along

@@ -92,7 +92,7 @@ class Stack:
         self._probe = self._data.rows_at(rows)
         self._losses = losses_of(self.shape.loss)
         seeds = [c.training.seed for c in configs]
-        first_rows = [self._data.x[i, :512].cpu() for i in self._data.of.tolist()]
+        first_rows = [torch.tensor(dataset.x[:512]) for dataset in own]
         self.network = draw(
             [c.network for c in configs], seeds, self.shape.features, self.shape.outputs,
             first_rows, self.device,
@@ -148,7 +148,7 @@ class Stack:
         due = self._due(self.step + 1)
         self._before = [la.weight.detach().clone() for la in self.network.layers] if due else None
         x, y = self._batches.next()
-        masks = self._dropouts.draw(x.shape[1])
+        masks = self._dropouts.draw(x.shape[2])
         parameters = self.network.parameters()
         values = self._losses(self.network.forward(x, masks), y)
         gradients = list(torch.autograd.grad(values.sum(), parameters, materialize_grads=True))
@@ -192,7 +192,7 @@ class Stack:
             with torch.random.fork_rng(devices=[]):
                 if member.config.network.dropout and self.device.type == "cpu":
                     torch.set_rng_state(self._dropouts.before[index])
-                where = locate(network, names_in(network, member.history.layers), x[index])
+                where = locate(network, names_in(network, member.history.layers), x[index].T)
             self._note(member, where)
         self._record(members)
         self._drop(members)
@@ -271,7 +271,7 @@ class Stack:
         most = members_at_once(self.network, min(4096, self._data.rows))
         for first in range(0, len(asked), most):
             some = torch.tensor(asked[first : first + most], device=self.device) + start
-            x = self._data.x[self._data.of[some]]
+            x, _ = self._data.all_rows(some)
             confirmed[asked[first : first + most]] = flat_everywhere(self.network.chosen(some), x)
         for row in changed:
             self._members[start + row].confirmed_dead = counted[row]
@@ -317,7 +317,7 @@ class Stack:
             return False
         network = self.network.member(index, member.config.network)
         x, _ = self._probe.all_rows(slice(index, index + 1))
-        where = locate(network.eval(), names_in(network, member.history.layers), x[0])
+        where = locate(network.eval(), names_in(network, member.history.layers), x[0].T)
         self._note(member, self._since(where, newest))
         return True
 
@@ -329,7 +329,8 @@ class Stack:
     def _yardsticks(self) -> list[tuple[float, float, float]]:
         """Of each set of data: the loss of a constant, and what kernel regression reaches."""
         found = []
-        for x, y in zip(self._probe.x, self._probe.y, strict=True):
+        for place in range(self._probe.sets):
+            x, y = self._probe.of_set(place)
             baseline = constant_loss(y, self.shape.loss)
             found.append((baseline, *kernel_reach(x, y, self.shape.loss)))
         return found
@@ -363,15 +364,14 @@ def optimizer_of(config: RunConfig) -> OptimizerFacts:
 
 
 def losses_of(name: str) -> Any:
-    """The loss ``name`` of each member: output (E, rows, outputs), y (E, rows, ...) -> (E,)."""
+    """The loss ``name`` of each member: output (E, outputs, rows), y (E, ..., rows) -> (E,)."""
 
     def cross_entropy(output: Tensor, y: Tensor) -> Tensor:
-        each = functional.cross_entropy(output.flatten(0, 1), y.flatten(), reduction="none")
-        return each.view(y.shape).mean(1)
+        return functional.cross_entropy(output, y, reduction="none").mean(1)
 
     def mse(output: Tensor, y: Tensor) -> Tensor:
         if not y.is_floating_point():
-            y = functional.one_hot(y, output.shape[2]).to(output.dtype)
+            y = functional.one_hot(y, output.shape[1]).to(output.dtype).mT
         return (output - y).square().mean((1, 2))
 
     def by_task(output: Tensor, y: Tensor) -> Tensor:
