@@ -24,7 +24,9 @@ GOALS = {"200 of 10×10, 300 steps": 10.0, "8 of 64×3, 300 steps": 3.0}
 ERROR = 0.2  # of the predicted memory
 
 
-def networks(widths: list[int], members: int, steps: int = 300, lr: float = 0.05) -> list[RunConfig]:
+def networks(
+    widths: list[int], members: int, steps: int = 300, lr: float = 0.05
+) -> list[RunConfig]:
     base = RunConfig.from_dict(
         {
             "network": {"widths": widths},

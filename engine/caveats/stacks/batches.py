@@ -13,9 +13,9 @@ __all__ = ["StackedBatches", "StackedData"]
 
 
 class StackedData:
-    """The data of every member. Equal data are kept once: ``x`` (features, sets, rows), ``y`` (sets,
-    rows) of classes or (targets, sets, rows) of numbers, and ``of`` (E,) says which set a member
-    learns from."""
+    """The data of every member. Equal data are kept once: ``x`` (features, sets, rows), ``y``
+    (sets, rows) of classes or (targets, sets, rows) of numbers, and ``of`` (E,) says which set a
+    member learns from."""
 
     def __init__(self, data: Sequence[Dataset], device: torch.device) -> None:
         distinct = list({id(own): own for own in data}.values())
@@ -99,4 +99,4 @@ def taken(data: Tensor, rows: Tensor) -> Tensor:
     """data (..., sets, rows) at rows (E, size) of all sets in a line -> (E, ..., size). Selecting
     along the last dimension is twice as fast as copying whole rows and turning them."""
     found = data.flatten(-2).index_select(-1, rows.flatten())
-    return members_first(found.unflatten(-1, rows.shape))
+    return members_first(found.view(*data.shape[:-2], *rows.shape))

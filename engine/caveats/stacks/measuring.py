@@ -76,7 +76,8 @@ def measured(
         for index in range(hidden + 1):
             own = {name: column[:, index] for name, column in table.items()}
             own["units"][:] = weights[index].shape[1]
-            norms(own, weights[index], gradients[index], deltas[index], before and before[index])
+            norms(own, weights[index], gradients[index], deltas[index],
+                  None if before is None else before[index])  # fmt: skip
             rows_of_weights(own, network, index, gradients[index], deep)
             facts = [ACTIVATIONS[a[index] if index < hidden else "identity"]
                      for a in network.activations]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -24,7 +25,7 @@ SHARE = 0.8  # of what is free; the rest is for other programs
 def parameters(shape: Shape) -> tuple[int, int]:
     """The numbers of one member: all parameters, and the weights alone."""
     sizes = [shape.features, *shape.widths, shape.outputs]
-    weights = sum(a * b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    weights = sum(a * b for a, b in pairwise(sizes))
     extra = {"none": 0, "rms": 1}.get(shape.normalization, 2) * sum(shape.widths)
     return weights + sum(sizes[1:]) + extra, weights
 
@@ -39,12 +40,13 @@ def needed(shape: Shape, members: int) -> int:
     # The batch; what enters and leaves each activation; and while gradients flow back, one more of
     # the widest layer.
     widest = max((*shape.widths, shape.outputs))
-    copies = 2 if shape.normalization == "none" else 4
+    copies = 3 if shape.normalization == "none" else 5
     training = members * batch * (shape.features + copies * units + 3 * shape.outputs + widest)
-    # A measuring pass keeps what enters and leaves each layer and activation, and its gradient.
+    # The largest measuring pass is that of the sharpness, which keeps the graph of the gradient:
+    # about a dozen tensors for each layer's units, and as many of all parameters (measured).
     rows = min(PROBE_ROWS, shape.rows)
     at_once = min(members, max(1, PASS_NUMBERS // (rows * max(widest, shape.features))))
-    measuring = at_once * rows * (4 * units + 5 * shape.outputs + 2 * widest)
+    measuring = at_once * (rows * (12 * units + 12 * shape.outputs) + 16 * every)
     records = members * FIRST_RECORDS * 8
     records *= len(LAYER_MEASURES) * (len(shape.widths) + 1) + len(SCALARS) + 1
     data = 2 * shape.rows * (shape.features + shape.outputs)

@@ -19,7 +19,7 @@ from caveats.stacks.batches import StackedData
 from caveats.stacks.memory import most_members
 from caveats.stacks.network import draw
 from caveats.stacks.shape import NOT_STACKED, Shape, datasets, grouped, shape_of
-from caveats.stacks.stack import Stack, losses_of
+from caveats.stacks.stack import Stack, losses_of, rows_to_see
 from caveats.training.trainer import pick_device
 
 __all__ = ["Calibration", "Trained", "calibrated", "train"]
@@ -128,7 +128,7 @@ def step_of(
 ) -> Callable[[int], None]:
     """The costly part of a step, for the first members of a throw-away stack."""
     seeds = [config.training.seed for config in configs]
-    rows = [torch.tensor(own.x[:512]) for own in data]
+    rows = rows_to_see(data)
     networks = [config.network for config in configs]
     whole = draw(networks, seeds, shape.features, shape.outputs, rows, device)
     stacked, losses = StackedData(data, device), losses_of(shape.loss)

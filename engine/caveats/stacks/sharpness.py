@@ -98,7 +98,8 @@ def start(grads: Sequence[Tensor], stretch: Tensor | None) -> Tensor:
     random = torch.randn(count, generator=torch.Generator().manual_seed(0)).to(gradient.device)
     length = gradient.norm(dim=1, keepdim=True)
     along = torch.where(length > 0, gradient / length, 0.0)
-    return RANDOM * random / random.norm() + along
+    found: Tensor = RANDOM * random / random.norm() + along
+    return found
 
 
 def lanczos(product: Product, vector: Tensor) -> NDArray[np.float64]:
@@ -114,7 +115,8 @@ def lanczos(product: Product, vector: Tensor) -> NDArray[np.float64]:
         diagonal.append((out * basis[-1]).sum(1).double().cpu().numpy())
         vectors = torch.stack(basis, 1)  # (E, vectors, n)
         for _ in range(2):  # once leaves rounding errors as large as the rest
-            out = out - torch.einsum("ek,ekn->en", torch.einsum("ekn,en->ek", vectors, out), vectors)
+            along = torch.einsum("ekn,en->ek", vectors, out)
+            out = out - torch.einsum("ek,ekn->en", along, vectors)
         rest = out.norm(dim=1)
         beside.append(rest.double().cpu().numpy())
         size = np.abs([*diagonal, *beside[:-1]]).max(0)
@@ -124,9 +126,9 @@ def lanczos(product: Product, vector: Tensor) -> NDArray[np.float64]:
     found = np.full(count, math.nan)
     for member in range(count):
         n = length[member]
-        along = np.array([d[member] for d in diagonal[:n]])
+        middle = np.array([d[member] for d in diagonal[:n]])
         next_to = np.array([b[member] for b in beside[: n - 1]])
-        if np.isfinite(along).all() and np.isfinite([b[member] for b in beside[:n]]).all():
-            matrix = np.diag(along) + np.diag(next_to, -1) + np.diag(next_to, 1)
+        if np.isfinite(middle).all() and np.isfinite([b[member] for b in beside[:n]]).all():
+            matrix = np.diag(middle) + np.diag(next_to, -1) + np.diag(next_to, 1)
             found[member] = np.linalg.eigvalsh(matrix)[-1]
     return found

@@ -23,6 +23,7 @@ from caveats.data import Dataset
 from caveats.facts import OptimizerFacts, RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
+from caveats.measuring.capture import Layer
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.yardsticks import constant_loss, kernel_reach
@@ -31,8 +32,14 @@ from caveats.remedies import Remedies
 from caveats.run import probe_rows
 from caveats.stacks.batches import StackedBatches, StackedData
 from caveats.stacks.dropout import Dropouts
-from caveats.stacks.measuring import Measured, flat_everywhere, measured, members_at_once
-from caveats.stacks.network import StackedNetwork, draw
+from caveats.stacks.measuring import (
+    PASS_NUMBERS,
+    Measured,
+    flat_everywhere,
+    measured,
+    members_at_once,
+)
+from caveats.stacks.network import draw
 from caveats.stacks.shape import datasets, one_shape
 from caveats.stacks.sharpness import sharpness
 from caveats.stacks.updates import Updates
@@ -92,7 +99,7 @@ class Stack:
         self._probe = self._data.rows_at(rows)
         self._losses = losses_of(self.shape.loss)
         seeds = [c.training.seed for c in configs]
-        first_rows = [torch.tensor(dataset.x[:512]) for dataset in own]
+        first_rows = rows_to_see(own)
         self.network = draw(
             [c.network for c in configs], seeds, self.shape.features, self.shape.outputs,
             first_rows, self.device,
@@ -103,7 +110,8 @@ class Stack:
         )
         self._updates = Updates([c.optimizer for c in configs], self.network.parameters())
         yardsticks = self._yardsticks()
-        names = tuple(layer_name(i, len(self.shape.widths)) for i in range(len(self.shape.widths) + 1))
+        hidden = len(self.shape.widths)
+        names = tuple(layer_name(i, hidden) for i in range(hidden + 1))
         self._members = [
             Member(config, names, facts_of(config, dataset, *yardsticks[place]))
             for config, dataset, place in zip(configs, own, self._data.of.tolist(), strict=True)
@@ -283,9 +291,12 @@ class Stack:
             return found
         part = self.network.narrowed(start, stop)
         x, y = self._probe.all_rows(slice(start, stop))
-        for a, b in part.same_activations():
-            scale = self._updates.squares(start + a, start + b)
-            found[a:b] = sharpness(part.narrowed(a, b), self._losses, x[a:b], y[a:b], scale)
+        most = max(1, PASS_NUMBERS // sum(p[0].numel() for p in part.parameters()))
+        for first, last in part.same_activations():
+            for a in range(first, last, most):
+                b = min(a + most, last)
+                scale = self._updates.squares(start + a, start + b)
+                found[a:b] = sharpness(part.narrowed(a, b), self._losses, x[a:b], y[a:b], scale)
         return found
 
     def _append(self, index: int, found: Measured, row: int, sharp: float) -> bool:
@@ -312,7 +323,8 @@ class Stack:
             },
             layers,
         )
-        broken = not math.isfinite(found.loss[row]) or (self._made > 0 and not math.isfinite(batch_loss))
+        # Without a step since the last record there is no batch_loss that could be NaN.
+        broken = not math.isfinite(found.loss[row] + (batch_loss if self._made else 0.0))
         if not broken or member.divergence is not None:
             return False
         network = self.network.member(index, member.config.network)
@@ -336,7 +348,13 @@ class Stack:
         return found
 
 
-def names_in(network: torch.nn.Module, names: Sequence[str]) -> dict[torch.nn.Linear, str]:
+def rows_to_see(data: Sequence[Dataset]) -> list[Tensor]:
+    """The rows that initialisers may look at, one tensor for each set of data."""
+    seen = {id(dataset): torch.tensor(dataset.x[:512]) for dataset in data}
+    return [seen[id(dataset)] for dataset in data]
+
+
+def names_in(network: torch.nn.Module, names: Sequence[str]) -> dict[Layer, str]:
     return dict(zip(linears(network), names, strict=True))
 
 

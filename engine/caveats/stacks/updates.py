@@ -172,9 +172,7 @@ class Updates:
         self._ready: tuple[Tensor, dict[int, Numbers]] | None = None
 
     @torch.no_grad()
-    def step(
-        self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], lr: Tensor
-    ) -> None:
+    def step(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor], lr: Tensor) -> None:
         """Change ``parameters`` in place; ``lr`` is (E,) float64."""
         gradients = self._clipped(gradients)
         self.made += 1
@@ -238,9 +236,7 @@ class Updates:
             found["corrected_lr"] = lr / (1 - o["beta1"] ** t)
             found["root_bias2"] = (1 - o["beta2"] ** t).sqrt()
         if self.name == "nadam":
-            now, after = (
-                o["beta1"] * (1 - 0.5 * 0.96 ** (at * NADAM_DECAY)) for at in (t, t + 1)
-            )
+            now, after = (o["beta1"] * (1 - 0.5 * 0.96 ** (at * NADAM_DECAY)) for at in (t, t + 1))
             self._product = self._product * now
             found["gradient_lr"] = lr * (1 - now) / (1 - self._product)
             found["mean_lr"] = lr * after / (1 - self._product * after)

@@ -22,8 +22,8 @@ from caveats.stacks.updates import RULES
 
 MOONS = RunConfig.from_dict(
     {
-        "data": {"name": "moons", "n": 200},
-        "network": {"widths": [8, 8, 8]},
+        "data": {"name": "moons", "n": 100},
+        "network": {"widths": [6, 6, 6]},
         "optimizer": {"lr": 0.05},
         "training": {"batch_size": 32, "steps": 100, "device": "cpu"},
     }
@@ -70,8 +70,8 @@ def close(single: History, member: History, tolerance: float) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_member_stays_within_1e_5_of_its_single_run_over_100_steps(kind: str) -> None:
     configs = [MOONS.changed({**KINDS[kind], "training.seed": seed}) for seed in (0, 3)]
-    stack = finished(Stack(configs))
-    run = finished(Run(configs[1]))
+    stack = finished(Stack(configs, every=20))
+    run = finished(Run(configs[1], every=20))
     close(run.history, stack.histories[1], 1e-5)
     alone, stacked = run.history.facts, stack.histories[1].facts
     assert stacked.layers == alone.layers
@@ -89,14 +89,14 @@ def test_an_activation_of_its_own_for_each_member_and_layer() -> None:
                 "network.init": "xavier_normal",
                 "network.dropout": 0.1 * (i % 2),
                 "training.seed": i,
-                "training.steps": 20,
+                "training.steps": 8,
             }
         )
         for i in range(len(names))
     ]
-    stack = finished(Stack(configs))
+    stack = finished(Stack(configs, every=4))
     for config, history in zip(configs, stack.histories, strict=True):
-        close(finished(Run(config)).history, history, 1e-5)
+        close(finished(Run(config, every=4)).history, history, 1e-5)
 
 
 @pytest.mark.parametrize("init", INITIALIZERS)
@@ -127,7 +127,7 @@ def test_members_may_learn_from_different_data_of_one_shape() -> None:
 
 
 def test_a_member_that_diverges_stops_alone_and_says_where() -> None:
-    rates = (0.05, 1e6, 0.1, 1e30)
+    rates = (0.05, 1e20, 0.1, 1e30)
     configs = [
         MOONS.changed({"optimizer.lr": rate, "training.seed": i, "training.steps": 40})
         for i, rate in enumerate(rates)
@@ -157,16 +157,16 @@ def test_a_stack_whose_last_member_diverges_is_finished() -> None:
     [
         (
             {"network.widths": [4]},
-            "networks of one stack share network.widths: the first has [8, 8, 8], number 2 has [4]",
+            "networks of one stack share network.widths: the first has [6, 6, 6], number 2 has [4]",
         ),
         (
             {"optimizer.name": "adam"},
             "networks of one stack share optimizer.name: the first has 'sgd', number 2 has 'adam'",
         ),
         (
-            {"data.n": 100},
-            "networks of one stack share the number of rows of the data: the first has 200, "
-            "number 2 has 100",
+            {"data.n": 200},
+            "networks of one stack share the number of rows of the data: the first has 100, "
+            "number 2 has 200",
         ),
     ],
 )
@@ -178,7 +178,7 @@ def test_unlike_shapes_are_refused_in_one_sentence(changes: dict[str, Any], said
 
 def test_an_optimizer_that_cannot_be_stacked_is_refused_and_grouped_alone() -> None:
     muon = MOONS.changed({"optimizer.name": "muon"})
-    with pytest.raises(ConfigError, match="optimizer.name = 'muon' cannot train as a stack"):
+    with pytest.raises(ConfigError, match=r"^optimizer\.name = 'muon' cannot train as a stack"):
         Stack([muon])
     other = MOONS.changed({"network.widths": [4]})
     assert grouped([MOONS, muon, other, muon, MOONS]) == [[0, 4], [1], [2], [3]]
