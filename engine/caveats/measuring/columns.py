@@ -14,7 +14,7 @@ from torch import Tensor
 
 from caveats.measures import LAYER_MEASURES
 
-__all__ = ["DORMANT_SHARE", "Columns", "Norms", "Summary", "place", "summaries"]
+__all__ = ["DORMANT_SHARE", "Columns", "Norms", "Summary", "place", "summaries", "summarised"]
 
 DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
 
@@ -62,14 +62,20 @@ class Summary:
     fraction: float
 
 
-def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
-    """The summaries of a group of tensors from their `moments`, (3, group, units)."""
+def summarised(of_units: NDArray[np.floating]) -> tuple[NDArray[np.float64], ...]:
+    """The four numbers of `Summary` for a group of tensors, (group,) each, from their `moments`,
+    (3, group, units)."""
     mean, variance, size = of_units.astype(np.float64)  # (group, units)
     std = np.sqrt(variance.mean(1) + mean.var(1))
     dormant = (size <= DORMANT_SHARE * size.mean(1, keepdims=True)).sum(1)
     of_mean = (mean**2).sum(1)
     fraction = of_mean / (of_mean + variance.sum(1))
-    columns = mean.mean(1).tolist(), std.tolist(), dormant.tolist(), fraction.tolist()
+    return mean.mean(1), std, dormant, fraction
+
+
+def summaries(of_units: NDArray[np.floating]) -> list[Summary]:
+    """The summaries of a group of tensors from their `moments`, (3, group, units)."""
+    columns = [column.tolist() for column in summarised(of_units)]
     return [Summary(*one) for one in zip(*columns, strict=True)]
 
 

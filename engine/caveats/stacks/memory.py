@@ -1,0 +1,97 @@
+"""Estimates the memory of a stack before anything is allocated, and refuses one that cannot fit."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from caveats.errors import ConfigError
+from caveats.measures import LAYER_MEASURES, SCALARS
+from caveats.measuring.probe import PROBE_ROWS
+from caveats.stacks.measuring import PASS_NUMBERS
+from caveats.stacks.shape import Shape
+from caveats.stacks.updates import RULES
+
+__all__ = ["available", "most_members", "needed", "refuse_too_large"]
+
+FLOAT = 4
+FIRST_RECORDS = 64  # room that a history begins with
+SHARE = 0.8  # of what is free; the rest is for other programs
+
+
+def parameters(shape: Shape) -> tuple[int, int]:
+    """The numbers of one member: all parameters, and the weights alone."""
+    sizes = [shape.features, *shape.widths, shape.outputs]
+    weights = sum(a * b for a, b in pairwise(sizes))
+    extra = {"none": 0, "rms": 1}.get(shape.normalization, 2) * sum(shape.widths)
+    return weights + sum(sizes[1:]) + extra, weights
+
+
+def needed(shape: Shape, members: int) -> int:
+    """Bytes that ``members`` networks of this shape take at the most while they train."""
+    every, weights = parameters(shape)
+    batch = shape.batch_size or shape.rows
+    units = sum(shape.widths)
+    # Weights, gradients, the optimizer's state, and the weights before a step that is measured.
+    kept = members * (every * (2 + RULES[shape.optimizer].states) + weights)
+    # The batch; what enters and leaves each activation; and while gradients flow back, one more of
+    # the widest layer.
+    widest = max((*shape.widths, shape.outputs))
+    copies = 3 if shape.normalization == "none" else 5
+    training = members * batch * (shape.features + copies * units + 3 * shape.outputs + widest)
+    # The largest measuring pass is that of the sharpness, which keeps the graph of the gradient:
+    # about a dozen tensors for each layer's units, and as many of all parameters (measured).
+    rows = min(PROBE_ROWS, shape.rows)
+    at_once = min(members, max(1, PASS_NUMBERS // (rows * max(widest, shape.features))))
+    measuring = at_once * (rows * (12 * units + 12 * shape.outputs) + 16 * every)
+    records = members * FIRST_RECORDS * 8
+    records *= len(LAYER_MEASURES) * (len(shape.widths) + 1) + len(SCALARS) + 1
+    data = 2 * shape.rows * (shape.features + shape.outputs)
+    return FLOAT * (kept + max(training, measuring) + data) + records
+
+
+def available(device: torch.device) -> int:
+    """Bytes that are free for a stack on this device."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
+        return int(free) * 1024
+    except (OSError, StopIteration):  # not Linux
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def most_members(shape: Shape, device: torch.device) -> int:
+    """How many networks of this shape fit in memory at once.
+
+    Raises:
+        ConfigError: if not even one fits.
+    """
+    refuse_too_large(shape, 1, device)
+    room, one = SHARE * available(device), needed(shape, 1)
+    each = max(1, needed(shape, 2) - one)
+    return max(1, int((room - one) / each) + 1)
+
+
+def refuse_too_large(shape: Shape, members: int, device: torch.device) -> None:
+    """Raises ConfigError if ``members`` networks of this shape do not fit."""
+    wanted, free = needed(shape, members), available(device)
+    if wanted > SHARE * free:
+        raise ConfigError(
+            f"{members:,} network{'s' * (members != 1)} of network.widths = {list(shape.widths)} "
+            f"would need {told(wanted)} of memory, and {told(free)} are free: "
+            "make widths or training.batch_size smaller"
+        )
+
+
+def told(size: int) -> str:
+    """A number of bytes in words: "2 MB"."""
+    for power, unit in enumerate(("KB", "MB", "GB"), 1):
+        amount = size / 1000**power
+        if amount < 1000:
+            return f"{amount:.3g} {unit}"
+    return f"{amount:,.0f} GB"

@@ -1,0 +1,398 @@
+"""Trains and measures many networks of one shape as one tensor program.
+
+Every member gets the history that `caveats.run.Run` of its config gets, up to rounding: the same
+start to the bit, the same batches, records at the same steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from caveats.config import RunConfig
+from caveats.config.declared import declared_layers
+from caveats.data import Dataset
+from caveats.facts import OptimizerFacts, RunFacts
+from caveats.history import Event, History
+from caveats.measuring.cadence import Cadence, cadence_of
+from caveats.measuring.capture import Layer
+from caveats.measuring.divergence import Divergence, locate
+from caveats.measuring.optimizing import optimizer_facts
+from caveats.measuring.yardsticks import constant_loss, kernel_reach
+from caveats.models.mlp import layer_name, linears
+from caveats.remedies import Remedies
+from caveats.run import probe_rows
+from caveats.stacks.batches import StackedBatches, StackedData
+from caveats.stacks.dropout import Dropouts
+from caveats.stacks.measuring import (
+    PASS_NUMBERS,
+    Measured,
+    flat_everywhere,
+    measured,
+    members_at_once,
+)
+from caveats.stacks.network import draw
+from caveats.stacks.shape import datasets, one_shape
+from caveats.stacks.sharpness import sharpness
+from caveats.stacks.updates import Updates
+from caveats.training.optimizers import OPTIMIZERS
+from caveats.training.schedules import SCHEDULES
+from caveats.training.trainer import check_fit, pick_device
+
+__all__ = ["Stack"]
+
+
+class Member:
+    """One network of a stack: its config, its history, and where it broke, if it did."""
+
+    def __init__(self, config: RunConfig, names: tuple[str, ...], facts: RunFacts) -> None:
+        self.config = config
+        self.history = History(names, facts=facts)
+        self.divergence: Divergence | None = None
+        self.born_dead: list[np.ndarray[Any, np.dtype[np.bool_]]] | None = None
+        self.confirmed_dead = -1.0
+
+
+class Stack:
+    """Trains ``configs`` of one shape (`caveats.stacks.shape.Shape`), a step at a time for all.
+
+        stack = Stack(configs)
+        while not stack.finished:
+            stack.advance()
+        for history in stack.histories:
+            judge(history)
+
+    ``histories`` and ``divergences`` are in the order of the configs. A member that diverges stops
+    where its single run would; the others go on. ``every`` is the cadence, as in `caveats.Run`.
+
+    Raises:
+        ConfigError: for configs of unlike shape, and as `caveats.Run`.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        data: Sequence[Dataset] | None = None,
+        every: int | Cadence | None = None,
+    ) -> None:
+        self._began = time.perf_counter()
+        own = list(data) if data is not None else datasets(configs)
+        self.shape = one_shape(configs, own)
+        configs = [c.fitted(d.rows) for c, d in zip(configs, own, strict=True)]
+        for config, dataset in zip(configs, own, strict=True):
+            check_fit(config, dataset)
+        self.device = pick_device(self.shape.device)
+        self._cadence = cadence_of(every)
+        # Inside, members with the same activations stand side by side.
+        order = sorted(range(len(configs)), key=lambda i: configs[i].network.activations)
+        configs, own = [configs[i] for i in order], [own[i] for i in order]
+        self._data = StackedData(own, self.device)
+        rows = torch.from_numpy(probe_rows(self.shape.rows)).to(self.device)
+        self._probe = self._data.rows_at(rows)
+        self._losses = losses_of(self.shape.loss)
+        seeds = [c.training.seed for c in configs]
+        first_rows = rows_to_see(own)
+        self.network = draw(
+            [c.network for c in configs], seeds, self.shape.features, self.shape.outputs,
+            first_rows, self.device,
+        )  # fmt: skip
+        self._batches = StackedBatches(self._data, self.shape.batch_size, seeds)
+        self._dropouts = Dropouts(
+            [c.network.dropout for c in configs], seeds, self.shape.widths, self.device
+        )
+        self._updates = Updates([c.optimizer for c in configs], self.network.parameters())
+        yardsticks = self._yardsticks()
+        hidden = len(self.shape.widths)
+        names = tuple(layer_name(i, hidden) for i in range(hidden + 1))
+        self._members = [
+            Member(config, names, facts_of(config, dataset, *yardsticks[place]))
+            for config, dataset, place in zip(configs, own, self._data.of.tolist(), strict=True)
+        ]
+        at = {place: index for index, place in enumerate(order)}
+        self._all = [self._members[at[i]] for i in range(len(order))]
+        self.step = 0
+        self._sums = np.zeros(len(self))  # of the minibatch losses since the last record
+        self._made = 0
+        self._before: list[Tensor] | None = None
+        self._set_rates()
+        self._record()
+
+    def __len__(self) -> int:
+        """The number of members that still train."""
+        return len(self._members)
+
+    @property
+    def finished(self) -> bool:
+        return not self._members or self.step >= self.shape.steps
+
+    @property
+    def configs(self) -> list[RunConfig]:
+        return [member.config for member in self._all]
+
+    @property
+    def histories(self) -> list[History]:
+        return [member.history for member in self._all]
+
+    @property
+    def divergences(self) -> list[Divergence | None]:
+        return [member.divergence for member in self._all]
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._began
+
+    def advance(self) -> None:
+        """Make one step of every member, and measure if a record is due."""
+        if self.finished:
+            return
+        due = self._due(self.step + 1)
+        self._before = [la.weight.detach().clone() for la in self.network.layers] if due else None
+        x, y = self._batches.next()
+        masks = self._dropouts.draw(x.shape[2])
+        parameters = self.network.parameters()
+        values = self._losses(self.network.forward(x, masks), y)
+        gradients = list(torch.autograd.grad(values.sum(), parameters, materialize_grads=True))
+        losses = values.detach().double().cpu().numpy()
+        if not math.isfinite(losses.sum()):
+            going = np.isfinite(losses)
+            self._stop(np.flatnonzero(~going), x)
+            if not self._members:
+                return
+            kept = torch.from_numpy(np.flatnonzero(going)).to(self.device)
+            gradients, losses = [g[kept] for g in gradients], losses[going]
+        self._updates.step(self.network.parameters(), gradients, self._rates)
+        self.step += 1
+        self._sums += losses
+        self._made += 1
+        if not self._steady:
+            self._set_rates()
+        if due:
+            self._record()
+
+    def _due(self, step: int) -> bool:
+        return self._cadence.due(step, self.shape.steps) or step >= self.shape.steps
+
+    def _set_rates(self) -> None:
+        """The learning rate of each member's next step, after its schedule."""
+        settings = [member.config.optimizer for member in self._members]
+        self._steady = all(s.schedule == "constant" for s in settings)
+        self._rates = torch.tensor(
+            [
+                s.lr * float(SCHEDULES[s.schedule].make(self.step, self.shape.steps))
+                for s in settings
+            ],
+            dtype=torch.float64,
+        )
+
+    def _stop(self, members: np.ndarray[Any, np.dtype[np.int64]], x: Tensor) -> None:
+        """End these members at their present weights: their loss on ``x`` is not finite."""
+        for index in members:
+            member = self._members[index]
+            network = self.network.member(index, member.config.network)
+            with torch.random.fork_rng(devices=[]):
+                if member.config.network.dropout and self.device.type == "cpu":
+                    torch.set_rng_state(self._dropouts.before[index])
+                where = locate(network, names_in(network, member.history.layers), x[index].T)
+            self._note(member, where)
+        self._record(members)
+        self._drop(members)
+
+    def _drop(self, members: np.ndarray[Any, np.dtype[np.int64]]) -> None:
+        kept = np.setdiff1d(np.arange(len(self)), members)
+        self._members = [self._members[i] for i in kept]
+        self._sums = self._sums[kept]
+        if not len(kept):
+            return
+        chosen = torch.from_numpy(kept).to(self.device)
+        self.network = self.network.chosen(chosen)
+        self._updates.keep(chosen)
+        self._data.keep(chosen)
+        self._probe.keep(chosen)
+        self._batches.keep(chosen)
+        self._dropouts.keep(kept.tolist())
+        if self._before is not None:
+            self._before = [w[chosen] for w in self._before]
+        self._set_rates()
+
+    def _note(self, member: Member, where: str) -> None:
+        member.divergence = Divergence(self.step, where)
+        member.history.note(Event(self.step, "diverged", where))
+
+    def _record(self, members: np.ndarray[Any, np.dtype[np.int64]] | None = None) -> None:
+        """Measure all members, or those that just stopped, and add a record to each history."""
+        if members is None:
+            parts = self._parts(np.arange(len(self)))
+        else:
+            fresh = [i for i in members if self._members[i].history.version[0] != self.step]
+            parts = [(int(i), int(i) + 1) for i in fresh]
+        over = members is not None or self.step >= self.shape.steps
+        deep = over or self.step == 0 or self._cadence.deep(self.step)
+        broken = []
+        for start, stop in parts:
+            found = self._measured(start, stop, deep)
+            if deep:
+                self._confirm(found, start, stop, over)
+            sharp = self._sharpness(start, stop, members is not None)
+            for row, index in enumerate(range(start, stop)):
+                if self._append(index, found, row, sharp[row]):
+                    broken.append(index)
+        if members is not None:
+            return
+        self._sums[:] = 0.0
+        self._made = 0
+        self._before = None
+        if broken:
+            self._drop(np.array(broken))
+
+    def _parts(self, members: np.ndarray[Any, np.dtype[np.int64]]) -> list[tuple[int, int]]:
+        most = members_at_once(self.network, self._probe.rows)
+        return [(i, min(i + most, len(members))) for i in range(0, len(members), most)]
+
+    def _measured(self, start: int, stop: int, deep: bool) -> Measured:
+        before = None if self._before is None else [w[start:stop] for w in self._before]
+        x, y = self._probe.all_rows(slice(start, stop))
+        return measured(self.network.narrowed(start, stop), self._losses, x, y, before, deep)
+
+    def _confirm(self, found: Measured, start: int, stop: int, over: bool) -> None:
+        """Count the dead units again on every training row, where their number has changed."""
+        counted = np.nansum(found.layers["dead"], axis=1)
+        confirmed = found.layers["confirmed_dead"]
+        if self._probe.rows == self._data.rows:
+            confirmed[:] = found.layers["dead"]
+            return
+        changed = [
+            row
+            for row, index in enumerate(range(start, stop))
+            if over or counted[row] != self._members[index].confirmed_dead
+        ]
+        # A unit that some probe row moves is not dead on all rows, so most need no pass.
+        confirmed[changed] = 0.0
+        asked = [row for row in changed if counted[row]]
+        most = members_at_once(self.network, min(4096, self._data.rows))
+        for first in range(0, len(asked), most):
+            some = torch.tensor(asked[first : first + most], device=self.device) + start
+            x, _ = self._data.all_rows(some)
+            confirmed[asked[first : first + most]] = flat_everywhere(self.network.chosen(some), x)
+        for row in changed:
+            self._members[start + row].confirmed_dead = counted[row]
+
+    def _sharpness(self, start: int, stop: int, stopped: bool) -> np.ndarray[Any, Any]:
+        found = np.full(stop - start, math.nan)
+        over = self.step >= self.shape.steps
+        if stopped or not self.step or not (over or self._cadence.reads(self.step)):
+            return found
+        part = self.network.narrowed(start, stop)
+        x, y = self._probe.all_rows(slice(start, stop))
+        most = max(1, PASS_NUMBERS // sum(p[0].numel() for p in part.parameters()))
+        for first, last in part.same_activations():
+            for a in range(first, last, most):
+                b = min(a + most, last)
+                scale = self._updates.squares(start + a, start + b)
+                found[a:b] = sharpness(part.narrowed(a, b), self._losses, x[a:b], y[a:b], scale)
+        return found
+
+    def _append(self, index: int, found: Measured, row: int, sharp: float) -> bool:
+        """Write one member's record; returns whether the member just broke."""
+        member = self._members[index]
+        dead = [of_layer[row] for of_layer in found.dead]
+        if member.born_dead is None:
+            member.born_dead = dead
+        layers = {name: column[row] for name, column in found.layers.items()}
+        layers["born_dead"] = np.array(
+            [float((a & b).sum()) for a, b in zip(dead, member.born_dead, strict=True)]
+        )
+        batch_loss = self._sums[index] / self._made if self._made else math.nan
+        newest = member.history.version[0]
+        member.history.append(
+            self.step,
+            {
+                "loss": found.loss[row],
+                "accuracy": found.accuracy[row],
+                "batch_loss": batch_loss,
+                "lr": float(self._rates[index]),
+                "seconds": self.seconds,
+                "sharpness": sharp,
+            },
+            layers,
+        )
+        # Without a step since the last record there is no batch_loss that could be NaN.
+        broken = not math.isfinite(found.loss[row] + (batch_loss if self._made else 0.0))
+        if not broken or member.divergence is not None:
+            return False
+        network = self.network.member(index, member.config.network)
+        x, _ = self._probe.all_rows(slice(index, index + 1))
+        where = locate(network.eval(), names_in(network, member.history.layers), x[0].T)
+        self._note(member, self._since(where, newest))
+        return True
+
+    def _since(self, where: str, newest: int) -> str:
+        if self.device.type == "cpu" or not where.startswith(("weights", "parameter")):
+            return where
+        return f"a loss or a gradient between the steps {newest} and {self.step}"
+
+    def _yardsticks(self) -> list[tuple[float, float, float]]:
+        """Of each set of data: the loss of a constant, and what kernel regression reaches."""
+        found = []
+        for place in range(self._probe.sets):
+            x, y = self._probe.of_set(place)
+            baseline = constant_loss(y, self.shape.loss)
+            found.append((baseline, *kernel_reach(x, y, self.shape.loss)))
+        return found
+
+
+def rows_to_see(data: Sequence[Dataset]) -> list[Tensor]:
+    """The rows that initialisers may look at, one tensor for each set of data."""
+    seen = {id(dataset): torch.tensor(dataset.x[:512]) for dataset in data}
+    return [seen[id(dataset)] for dataset in data]
+
+
+def names_in(network: torch.nn.Module, names: Sequence[str]) -> dict[Layer, str]:
+    return dict(zip(linears(network), names, strict=True))
+
+
+def facts_of(
+    config: RunConfig, dataset: Dataset, baseline: float, reachable: float, accuracy: float
+) -> RunFacts:
+    """The facts that `caveats.Run` would observe."""
+    layers = declared_layers(config, dataset.features, dataset.outputs)
+    return RunFacts(
+        baseline,
+        config.training.steps,
+        reachable,
+        accuracy,
+        layers,
+        optimizer_of(config),
+        Remedies(config),
+    )
+
+
+def optimizer_of(config: RunConfig) -> OptimizerFacts:
+    settings = config.optimizer
+    options: dict[str, Any] = dict(settings.options)
+    made = OPTIMIZERS[settings.name].make([torch.zeros(1)], lr=settings.lr, **options)
+    return replace(optimizer_facts(made), lr=settings.lr, clip_norm=settings.clip_norm)
+
+
+def losses_of(name: str) -> Any:
+    """The loss ``name`` of each member: output (E, outputs, rows), y (E, ..., rows) -> (E,)."""
+
+    def cross_entropy(output: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(output, y, reduction="none").mean(1)
+
+    def mse(output: Tensor, y: Tensor) -> Tensor:
+        if not y.is_floating_point():
+            y = functional.one_hot(y, output.shape[1]).to(output.dtype).mT
+        return (output - y).square().mean((1, 2))
+
+    def by_task(output: Tensor, y: Tensor) -> Tensor:
+        return mse(output, y) if y.is_floating_point() else cross_entropy(output, y)
+
+    return {"auto": by_task, "cross_entropy": cross_entropy, "mse": mse}[name]
