@@ -29,6 +29,7 @@ SCALARS: dict[str, Measure] = {
         Measure("batch_loss", "mean of the minibatch losses since the record before"),
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),
+        Measure("overhead", "share of the time that watching has taken; watched trainings only"),
         Measure("sharpness", "λ_max of the Hessian, divided by √v for Adam; taken now and then"),
     )
 }
