@@ -14,13 +14,14 @@ from caveats.measuring.cadence import FIRST_STEPS, Cadence, cadence_of
 __all__ = ["BUDGET", "Budget"]
 
 BUDGET = 0.02
-CREDIT = 10.0  # seconds whose share may be spent before they have passed: most happens at the start
+CREDIT = 2.0  # seconds whose share may be spent before they have passed
 PLAIN = 32  # steps without a sample that a sampled one is compared with
 
 
 class Budget:
-    """``share`` is the part of the time that watching may take. With ``every``, every so many steps
-    are sampled, whatever they cost. ``overhead`` is the share that it has taken so far."""
+    """``share`` is the part of the time that watching may take after the first ten steps, which
+    are all sampled. With ``every``, every so many steps are sampled, whatever they cost.
+    ``overhead`` is the share that watching has taken since those first steps."""
 
     def __init__(
         self, every: int | None = None, share: float = BUDGET, *, clock: Callable[[], float]
@@ -34,6 +35,7 @@ class Budget:
         self._spent = 0.0
         self._cost = 0.0  # of the newest sampled step
         self._overdue = False
+        self._steps = 0
 
     @property
     def overhead(self) -> float:
@@ -54,6 +56,11 @@ class Budget:
         themselves, which counts where there is no other step to compare with."""
         now = self._clock()
         took, self._last = now - self._last, now
+        self._steps += 1
+        if self._steps <= FIRST_STEPS + 1:
+            self._begin = now
+            self._cost = inside
+            return
         if not sampled:
             self._plain.append(took)
             self._spent += inside

@@ -10,7 +10,7 @@ from torch import nn
 from caveats.errors import ConfigError
 from caveats.history import History
 from caveats.measuring.passing import unwrapped
-from caveats.verdicts import Judge, Verdict
+from caveats.verdicts import Verdict
 from caveats.watching.budget import BUDGET
 from caveats.watching.instruments import Instruments, parameters_of
 from caveats.watching.models import Model, script_name, trained
@@ -23,7 +23,6 @@ class Watch:
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
-        self._judge = Judge()
         instruments.install()
 
     @property
@@ -49,7 +48,7 @@ class Watch:
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdicts that hold now, worst first."""
-        return self._judge.look(self.history)
+        return self._instruments.trainings[0].judge.look(self.history)
 
     def close(self) -> None:
         """Take every hook and patched function out; history and verdicts stay."""

@@ -22,6 +22,7 @@ from caveats.history import Event, History
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
+from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
 from caveats.watching.layers import Layers
 from caveats.watching.live import Live
@@ -53,6 +54,7 @@ class WatchedTraining:
     ) -> None:
         self.model, self.budget = model, budget
         self.history: History | None = None
+        self.judge = Judge()
         self.step = 0
         self.problem = ""
         self.unobserved: dict[str, str] = {}
@@ -136,9 +138,12 @@ class WatchedTraining:
     def after(self, closure: bool = False, only_last: bool = False) -> None:
         """The optimizer has stepped."""
         start = time.perf_counter()
+        first = self._layers is None
         if closure:
             self._read(only_last)
         self.step += 1
+        if first and closure and self._layers is not None:
+            self.arm()  # before the first reading there were no layers whose step to remember
         if self._updates is not None:
             with torch.no_grad():
                 self._moved = self.step, self._updates.ratios()
@@ -160,7 +165,7 @@ class WatchedTraining:
             self._note(event)
         if value is not None:
             self._spike(self.step, value)
-        if self._armed or (broken and not self._diverged()):
+        if self._armed or (broken and not self.diverged):
             self._armed = False
             try:
                 with torch.no_grad():
@@ -204,6 +209,8 @@ class WatchedTraining:
         self.unobserved = dict(layers.unobserved)
         self.history = History(layers.names, facts=RunFacts(layers=layers.facts))
         self._refresh_facts()
+        if why:
+            self._note(Event(self.step, "unobserved", f"activations: {why}"))
 
     def _refresh_facts(self) -> None:
         assert self.history is not None
@@ -244,8 +251,19 @@ class WatchedTraining:
             layers,
             states,
         )
-        if losses and not math.isfinite(mean) and not self._diverged():
+        if losses and not math.isfinite(mean) and not self.diverged:
             self._note(Event(self.step, "diverged", "the loss of a minibatch"))
+        self._report()
+
+    def _report(self) -> None:
+        """Note each new verdict, and each that has become worse, as an event."""
+        assert self.history is not None
+        before = {v.caveat: v.severity for v in self.judge.verdicts}
+        for verdict in self.judge.look(self.history):
+            if before.get(verdict.caveat) != verdict.severity:
+                text = f"{verdict.severity}: {verdict.title}: {verdict.what}"
+                said = {"caveat": verdict.caveat, "severity": verdict.severity}
+                self._note(Event(self.step, "verdict", text, said))
 
     def _spike(self, step: int, loss: float) -> None:
         score = self._spikes.add(loss)
@@ -259,7 +277,9 @@ class WatchedTraining:
         if self.history is not None:
             self.history.note(event)
 
-    def _diverged(self) -> bool:
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss was not finite."""
         return self.history is not None and any(
             event.kind == "diverged" for event in self.history.snapshot().events
         )
