@@ -6,6 +6,7 @@ watching cost.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -39,8 +40,9 @@ class Budget:
 
     @property
     def overhead(self) -> float:
+        """NaN in the first second: a few steps say nothing about it."""
         passed = self._last - self._begin
-        return self._spent / passed if passed > 0 else 0.0
+        return self._spent / passed if passed >= 1.0 else math.nan
 
     def due(self, step: int) -> bool:
         """Whether the step that leads to ``step`` is sampled."""

@@ -95,6 +95,8 @@ def finish(folder: Path, exit_code: int) -> None:
             manifest = Manifest.read(part)
         except ConfigError:
             continue
+        if manifest.command is not None and manifest.command.exit_code is not None:
+            continue
         now = manifest.standing
         if now.state in LIVE:
             how = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"

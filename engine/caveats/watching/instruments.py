@@ -55,7 +55,8 @@ class Instruments:
         self._known: dict[int, list[WatchedTraining]] = {}  # of each optimizer, by id
         self._new: list[weakref.ref[Any]] = []
         self._by_hand: list[tuple[WatchedTraining, int]] = []
-        self._pid = os.getpid()
+        self.mine = True  # whether this is the process that they were put into: a fork is not
+        os.register_at_fork(after_in_child=forgotten(weakref.ref(self)))
         for model, optimizer in only:
             self._add(model, optimizer)
 
@@ -79,11 +80,6 @@ class Instruments:
         self._handles, self._undo = [], []
         for training in self.trainings:
             training.close()
-
-    @property
-    def mine(self) -> bool:
-        """Whether this process is the one that the instruments were put into: a fork is not."""
-        return os.getpid() == self._pid
 
     def _patch(self, owner: Any, name: str, around: Callable[..., Any]) -> None:
         """Replace a function by one that calls ``around`` with it first."""
@@ -237,10 +233,20 @@ def parameters_of(optimizer: Any) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
+def forgotten(instruments: weakref.ref[Instruments]) -> Callable[[], None]:
+    """A function for a fork of the process, which is not watched."""
+
+    def forget() -> None:
+        found = instruments()
+        if found is not None:
+            found.mine = False
+
+    return forget
+
+
 def closure_of(args: Any, kwargs: Any) -> bool:
     """Whether the optimizer was called with a function that computes the loss."""
-    found = kwargs.get("closure") or (args[1] if len(args) > 1 else None)
-    return callable(found)
+    return callable(args[1] if len(args) > 1 else kwargs.get("closure"))
 
 
 def same(a: Model, b: Model) -> bool:

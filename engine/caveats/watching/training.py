@@ -303,6 +303,7 @@ class WatchedTraining:
                 if self.history.version[0] < step:
                     self.step = step
                     reading = self._probe.read(self._layers.align([]), {}, 1, 1.0, False)
-                    self._record(reading.layers, ())
+                    states = self.history.snapshot().states
+                    self._record(reading.layers, states[-1] if states else ())
         except Exception as error:
             self.problem = sentence(error)

@@ -17,6 +17,7 @@ __all__ = ["WIRING", "Wiring", "leaves"]
 
 WIRING = "wiring"  # the kind of these events
 AFTER = 20  # steps in a row, as TrainCheck asks for
+WARM = 3  # steps before which a gradient may be new
 NAMED = 4  # names in a sentence
 
 
@@ -28,15 +29,18 @@ class Wiring:
         self._idle_since: dict[int, int] = {}
         self._grown = 0
         self._version: tuple[int, int] | None = None
-        self._asked = 0
+        self._growing = True  # until a step showed that gradients are set back to zero
         self._said: set[str] = set()
 
     def look(self, step: int, backwards: int) -> Iterator[Event]:
         """Call before every step of the optimizer, when the gradients are there; ``backwards`` is
         how many backward passes there have been since the last call."""
-        if "never zeroed" not in self._said:
-            self._grown = self._grown + 1 if self._accumulates(backwards) else 0
+        if self._growing:
+            grows = self._accumulates(backwards)
+            self._growing = grows or step < WARM
+            self._grown = self._grown + 1 if grows else 0
             if self._grown >= AFTER:
+                self._growing = False
                 yield from self._say(
                     step, "never zeroed", "gradients are never set back to zero: each step uses "
                     f"the sum of all gradients so far ({AFTER} steps in a row)", "critical",

@@ -23,6 +23,8 @@ import click
 from caveats.errors import ConfigError, visible
 from caveats.runs.shelf import default_place
 from caveats.watching.folder import Events, Notes, environment, finish, parts
+from caveats_tui.commands.shared import screen_options
+from caveats_tui.options import ScreenOptions
 
 __all__ = ["Watched", "watch"]
 
@@ -62,6 +64,7 @@ class Every(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option("--out", metavar="DIR", type=Path, help="Keep the run in this new folder.")
 @click.option("--no-screen", is_flag=True, help="Its output as alone, events on stderr.")
 @click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
+@screen_options
 @click.option(
     "--on-hangup", type=HANGUP, default="stop", help="What happens when the terminal is gone."
 )
@@ -73,6 +76,7 @@ def watch(
     no_screen: bool,
     as_json: bool,
     on_hangup: str,
+    screen: ScreenOptions,
 ) -> None:
     """Run COMMAND as it is, and watch the networks that it trains with PyTorch.
 
@@ -85,6 +89,8 @@ def watch(
     kept: `caveats-tui runs` lists it, `caveats-tui open DIR` shows it, also while it goes on.
     """
     watched = Watched(list(command), out, every, budget / 100)
+    if not (no_screen or as_json) and sys.stdin.isatty() and sys.stdout.isatty():
+        raise SystemExit(watched.on_screen(screen, stop=on_hangup == "stop"))
     show = told_as_json if as_json else told_in_words
     raise SystemExit(watched.run(show, output=2 if as_json else None, on_hangup=on_hangup))
 
@@ -129,6 +135,47 @@ class Watched:
             return not_started(self.argv[0], error)
         self.close(code, show)
         return 128 - code if code < 0 else code
+
+    def on_screen(self, screen: ScreenOptions, stop: bool) -> int:
+        """Run the command in a terminal of its own, below the charts; returns its exit code, 0 if
+        it was left running."""
+        from caveats_tui.bench.child import Child
+        from caveats_tui.commands.lab import open_watched
+        from caveats_tui.terminal.keeper import DETACH, start
+
+        if shutil.which(self.argv[0], path=self.environment.get("PATH")) is None:
+            self.discard()
+            return not_started(self.argv[0], FileNotFoundError())
+        size = shutil.get_terminal_size()
+        keeper = start(self.argv, self.folder, (size.columns, 8), stop, self.environment)
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            left = True
+            keeper.send_signal(DETACH)
+
+        def why() -> str:
+            self.notes.look()
+            return self.notes.sentence
+
+        def send(text: str) -> None:
+            if keeper.stdin is not None and keeper.poll() is None:
+                keeper.stdin.write(text.encode())
+                keeper.stdin.flush()
+
+        child = Child(keeper.poll, keeper.terminate, leave, send, why)
+        try:
+            open_watched(self.folder, screen, child)
+        finally:
+            if keeper.stdin is not None:
+                keeper.stdin.close()
+        if left:
+            narrate(f"it goes on: caveats-tui open {visible(self.folder)}")
+            return 0
+        code = keeper.wait()
+        self.close(code, lambda event: None)
+        return code
 
     def _follow(self, child: subprocess.Popen[bytes], show: Callable[[Any], None]) -> int:
         while True:
