@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from caveats.status import Status
     from caveats.theory import Prediction, predict
     from caveats.verdicts import Judge, Verdict, judge
+    from caveats.watching.facade import Watch, watch
 
 __all__ = [
     "ConfigError",
@@ -45,11 +46,13 @@ __all__ = [
     "Snapshot",
     "Status",
     "Verdict",
+    "Watch",
     "anatomy",
     "judge",
     "load",
     "optimizer_facts",
     "predict",
+    "watch",
 ]
 
 _HOMES = {
@@ -63,6 +66,7 @@ _HOMES = {
     "status": ("Status",),
     "theory": ("Prediction", "predict"),
     "verdicts": ("Judge", "Verdict", "judge"),
+    "watching.facade": ("Watch", "watch"),
 }
 
 

@@ -30,6 +30,7 @@ SCALARS: dict[str, Measure] = {
         Measure("batch_loss", "mean of the minibatch losses since the record before"),
         Measure("lr", "learning rate of the next step"),
         Measure("seconds", "time spent training and measuring so far"),
+        Measure("overhead", "share of the time that watching has taken; watched trainings only"),
         Measure("sharpness", "λ_max of the Hessian, divided by √v for Adam; taken now and then"),
         Measure("validation_loss", "the run's loss on rows held out; NaN without such rows"),
         Measure("validation_accuracy", "as accuracy, on rows held out"),

@@ -23,9 +23,11 @@ from caveats.runs.section import Section
 from caveats.status import STATES, State
 
 __all__ = [
+    "COMMAND_FILES",
     "FORMAT",
     "MANIFEST",
     "SILENT_AFTER",
+    "Command",
     "Manifest",
     "Standing",
     "curve",
@@ -35,6 +37,9 @@ __all__ = [
 FORMAT = 1
 MANIFEST = "run.toml"
 LARGEST = 2**20  # bytes: a config of 1,000 layers has 40,000
+MOST_ARGUMENTS = 1000
+# In the folder of a watched command, besides the run: who has it, its output, further models.
+COMMAND_FILES = frozenset({".first", "output.txt", "parts"})
 CURVE = 32  # losses in the small curve of a list of runs
 
 SILENT_AFTER = 10.0  # after so many seconds without a sign of life something may be wrong
@@ -59,6 +64,16 @@ class Standing:
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
     curve: tuple[float, ...] = ()
     verdicts: tuple[tuple[str, str], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The command whose training was watched; ``exit_code`` is None until it has ended, and
+    negative for the signal that ended it."""
+
+    argv: tuple[str, ...]
+    cwd: str
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,7 @@ class Manifest:
     layer_facts: tuple[LayerFacts, ...] = ()
     optimizer: OptimizerFacts | None = None
     data: DataFacts = field(default_factory=DataFacts)
+    command: Command | None = None
 
     def configured(self) -> RunConfig:
         """The config that the run was trained from; raises ConfigError if there is none."""
@@ -130,6 +146,8 @@ class Manifest:
         facts = facts_to_toml(self.layer_facts, self.optimizer, self.data)
         if facts:
             tree["facts"] = facts
+        if self.command is not None:
+            tree["command"] = command_to_toml(self.command)
         return tomli_w.dumps(
             {
                 "format": FORMAT,
@@ -220,7 +238,23 @@ class Manifest:
             pid=process.whole("pid"),
             starts=process.whole("starts"),
             standing=read_standing(top.section("status")),
+            command=read_command(top) if "command" in top.tree else None,
         )
+
+
+def command_to_toml(command: Command) -> dict[str, Any]:
+    tree: dict[str, Any] = {"argv": list(command.argv), "cwd": command.cwd}
+    return tree if command.exit_code is None else {**tree, "exit_code": command.exit_code}
+
+
+def read_command(top: Section) -> Command:
+    command = top.section("command")
+    code = command.tree.get("exit_code")
+    return Command(
+        command.texts("argv", MOST_ARGUMENTS),
+        command.text("cwd"),
+        code if type(code) is int else None,
+    )
 
 
 def read_config(top: Section) -> RunConfig:

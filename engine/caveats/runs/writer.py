@@ -26,7 +26,7 @@ from caveats.errors import ConfigError, visible
 from caveats.history import History, States
 from caveats.runs.lines import event_line, record_line
 from caveats.runs.log import Log
-from caveats.runs.manifest import Manifest, Standing, curve, rooted
+from caveats.runs.manifest import COMMAND_FILES, Command, Manifest, Standing, curve, rooted
 from caveats.status import LIVE, State
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class Writer:
 
     A `caveats.run.Run` is written with its config and its checkpoints. A run that was resumed
     continues in its own folder, whose manifest is ``resumed``. Any other training has no config,
-    from which its network could be built again, so only its records are kept (kind "watch").
+    from which its network could be built again, so only its records are kept (kind "watch"), with
+    the ``command`` that it belongs to, if there is one. That command's own files may be in the
+    folder.
 
     Use it from the thread that trains: call `between_steps` after each step, `tell` when the run's
     state changes, `close` and `join` at the end.
@@ -84,6 +86,7 @@ class Writer:
         kind: str = "run",
         state: State = "paused",
         resumed: Manifest | None = None,
+        command: Command | None = None,
     ) -> None:
         from caveats.run import Run
         from caveats.runs import checkpoint
@@ -103,12 +106,14 @@ class Writer:
         self._state: State = state
         self._said = ""
         self._told: tuple[State, str] | None = None  # the state that run.toml holds
-        self._manifest = described(training, self._run, kind, state, resumed)
+        self._manifest = replace(
+            described(training, self._run, kind, state, resumed), command=command
+        )
         self._wake = threading.Event()
         self._closing = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if resumed is None and any(folder.iterdir()):
+            if resumed is None and any(f.name not in COMMAND_FILES for f in folder.iterdir()):
                 raise ConfigError(f"{visible(folder)} is not empty: name a new folder")
             if resumed is not None:
                 snapshot = training.history.snapshot()

@@ -32,11 +32,12 @@ PASS_NUMBERS = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """``loss`` and ``accuracy`` are (E,), ``layers[name]`` (E, layers), NaN where there is nothing
+    """``loss`` is (E,), ``hits`` (2, E) the accuracy and the lowest recall of a class,
+    ``layers[name]`` (E, layers), NaN where there is nothing
     to measure; ``dead`` has one (E, units) bool array for each layer."""
 
     loss: Floats
-    accuracy: Floats
+    hits: Floats
     layers: dict[str, Floats]
     dead: list[NDArray[np.bool_]]
 
@@ -155,10 +156,17 @@ def activations(table: dict[str, Floats], seen: Pass) -> None:
 
 
 def hit_rates(output: Tensor, y: Tensor) -> Floats:
-    """The share of rows whose largest output is their class, (E,); NaN for numbers."""
+    """The share of rows whose largest output is their class, and the lowest such share of a class:
+    (2, E); NaN for numbers."""
     if y.is_floating_point():
-        return np.full(len(output), math.nan)
-    found: Floats = (output.detach().argmax(1) == y).double().mean(1).cpu().numpy()
+        return np.full((2, len(output)), math.nan)
+    y = y.expand(len(output), -1)  # (E, rows)
+    right = (output.detach().argmax(1) == y).double()
+    rows, hit = torch.zeros(2, *output.shape[:2], dtype=torch.float64, device=y.device)
+    rows.scatter_add_(1, y, torch.ones_like(right))
+    hit.scatter_add_(1, y, right)
+    lowest = torch.where(rows > 0, hit / rows, 1.0).amin(1)
+    found: Floats = torch.stack((right.mean(1), lowest)).cpu().numpy()
     return found
 
 

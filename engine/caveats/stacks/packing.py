@@ -18,7 +18,7 @@ from caveats.run import Run
 from caveats.stacks.batches import StackedData
 from caveats.stacks.memory import most_members
 from caveats.stacks.network import draw
-from caveats.stacks.shape import NOT_STACKED, Shape, datasets, grouped, shape_of
+from caveats.stacks.shape import Shape, datasets, grouped, shape_of, unstackable
 from caveats.stacks.stack import Stack, losses_of, rows_to_see
 from caveats.training.trainer import pick_device
 
@@ -62,7 +62,7 @@ def train(
     """
     data = datasets(configs)
     for group in grouped(configs):
-        if configs[group[0]].optimizer.name in NOT_STACKED:
+        if unstackable(configs[group[0]]):
             yield from alone(group[0], configs[group[0]], data[group[0]], every, watch)
             continue
         own, sets = [configs[i] for i in group], [data[i] for i in group]

@@ -8,11 +8,30 @@ from dataclasses import dataclass, fields
 from caveats.config import RunConfig
 from caveats.data import Dataset, load
 from caveats.errors import ConfigError
+from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 
-__all__ = ["NOT_STACKED", "Shape", "datasets", "grouped", "one_shape", "shape_of"]
+__all__ = ["NOT_STACKED", "Shape", "datasets", "grouped", "one_shape", "shape_of", "unstackable"]
 
 # Muon turns each weight matrix by itself, so its networks train one after another.
-NOT_STACKED = frozenset({"muon"})
+# What cannot be trained as a stack, by key; a config with one of these trains alone.
+NOT_STACKED: dict[str, frozenset[str]] = {
+    "optimizer.name": frozenset({"muon"}),
+    "training.loss": frozenset({"bce", "l1", "huber"}),
+    "training.class_weight": frozenset({"balanced"}),
+    "network.output_activation": frozenset(OUTPUT_ACTIVATIONS) - {"none"},
+}
+
+
+def unstackable(config: RunConfig) -> str | None:
+    """The setting for which a config cannot train as a stack, such as "optimizer.name = 'muon'";
+    None if it can."""
+    flat = config.flat()
+    for key, names in NOT_STACKED.items():
+        if flat.get(key) in names:
+            return f"{key} = {flat[key]!r}"
+    if config.network.inits:
+        return "network.init, a list,"
+    return "data.validation" if config.data.validation else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +110,11 @@ def one_shape(configs: Sequence[RunConfig], data: Sequence[Dataset]) -> Shape:
     """
     if not configs:
         raise ConfigError("a stack needs at least one network")
-    if configs[0].optimizer.name in NOT_STACKED:
-        raise ConfigError(
-            f"optimizer.name = {configs[0].optimizer.name!r} cannot train as a stack: "
-            "its networks train one after another"
-        )
+    for config in configs:
+        if (setting := unstackable(config)) is not None:
+            raise ConfigError(
+                f"{setting} cannot train as a stack: such networks train one after another"
+            )
     shapes = [shape_of(config, own) for config, own in zip(configs, data, strict=True)]
     for number, shape in enumerate(shapes):
         for field in fields(Shape):
@@ -121,6 +140,6 @@ def grouped(configs: Sequence[RunConfig]) -> list[list[int]]:
     their shapes first appear. A config that cannot be stacked is a group of its own."""
     groups: dict[Shape | int, list[int]] = {}
     for index, (config, dataset) in enumerate(zip(configs, datasets(configs), strict=True)):
-        alone = config.optimizer.name in NOT_STACKED
-        groups.setdefault(index if alone else shape_of(config, dataset), []).append(index)
+        group = index if unstackable(config) else shape_of(config, dataset)
+        groups.setdefault(group, []).append(index)
     return list(groups.values())

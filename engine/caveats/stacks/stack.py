@@ -20,13 +20,15 @@ from torch.nn import functional
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers
 from caveats.data import Dataset
-from caveats.facts import OptimizerFacts, RunFacts
+from caveats.facts import DataFacts, OptimizerFacts, RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
 from caveats.measuring.capture import Layer
+from caveats.measuring.constants import constant_loss
+from caveats.measuring.data_facts import data_facts
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
-from caveats.measuring.yardsticks import constant_loss, kernel_reach
+from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.models.mlp import layer_name, linears
 from caveats.remedies import Remedies
 from caveats.run import probe_rows
@@ -315,7 +317,8 @@ class Stack:
             self.step,
             {
                 "loss": found.loss[row],
-                "accuracy": found.accuracy[row],
+                "accuracy": found.hits[0, row],
+                "lowest_recall": found.hits[1, row],
                 "batch_loss": batch_loss,
                 "lr": float(self._rates[index]),
                 "seconds": self.seconds,
@@ -338,13 +341,14 @@ class Stack:
             return where
         return f"a loss or a gradient between the steps {newest} and {self.step}"
 
-    def _yardsticks(self) -> list[tuple[float, float, float]]:
-        """Of each set of data: the loss of a constant, and what kernel regression reaches."""
+    def _yardsticks(self) -> list[tuple[float, Reach, DataFacts]]:
+        """Of each set of data: the loss of a constant, that of kernel regression, the scale."""
         found = []
         for place in range(self._probe.sets):
             x, y = self._probe.of_set(place)
             baseline = constant_loss(y, self.shape.loss)
-            found.append((baseline, *kernel_reach(x, y, self.shape.loss)))
+            reach = kernel_reach(x, y, self.shape.loss)
+            found.append((baseline, reach, data_facts(x, y, reach.recall)))
         return found
 
 
@@ -359,18 +363,19 @@ def names_in(network: torch.nn.Module, names: Sequence[str]) -> dict[Layer, str]
 
 
 def facts_of(
-    config: RunConfig, dataset: Dataset, baseline: float, reachable: float, accuracy: float
+    config: RunConfig, dataset: Dataset, baseline: float, reach: Reach, data: DataFacts
 ) -> RunFacts:
     """The facts that `caveats.Run` would observe."""
     layers = declared_layers(config, dataset.features, dataset.outputs)
     return RunFacts(
         baseline,
         config.training.steps,
-        reachable,
-        accuracy,
+        reach.loss,
+        reach.accuracy,
         layers,
         optimizer_of(config),
         Remedies(config),
+        data,
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from caveats.config import RunConfig
-from caveats.curing import train as train_alone
 from caveats.experiments import experiments
+from caveats.run import Run
 from caveats.stacks import train
 from caveats.verdicts import judge
 
@@ -30,11 +30,17 @@ def configs(steps: int, seeds: tuple[int, ...]) -> list[RunConfig]:
     ]
 
 
+def finished(run: Run) -> Run:
+    while not run.finished:
+        run.advance()
+    return run
+
+
 def flagged(wanted: list[RunConfig]) -> set[str]:
     """The caveats found, which are the same for members and single runs."""
     found: set[str] = set()
     for trained in train(wanted, size=64):
-        alone = judge(train_alone(wanted[trained.index]).history)
+        alone = judge(finished(Run(wanted[trained.index])).history)
         said = [(v.caveat, v.severity, v.layers) for v in judge(trained.history)]
         assert said == [(v.caveat, v.severity, v.layers) for v in alone], wanted[trained.index]
         found.update(v.caveat for v in alone)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caveats.config import RunConfig
 from caveats.errors import visible
 from caveats.experiments import Experiment
 from caveats.runs.manifest import SILENT_AFTER
@@ -51,7 +52,7 @@ class Following:
     watching = True
 
     def __init__(self, reader: Reader, replay: Replay | None = None) -> None:
-        self.config = reader.config
+        self.config = reader.manifest.config or RunConfig()  # of a watched command: none is shown
         self.reader = reader
         self.replay = replay
         # Records reach the disk only once a second, so more frames would show little more.
@@ -151,7 +152,7 @@ class Following:
         self._insight.ask(question, then, refuse)
 
     def heed(self) -> None:
-        self.config = self.reader.config
+        self.config = self.reader.manifest.config or self.config
         alarmed = bool(self.alarm)
         if alarmed and not self._alarmed:
             self.notice = ""  # the alarm matters more than the message about an earlier key
@@ -165,12 +166,13 @@ class Following:
 
     def trace(self) -> Trace | None:
         history = self.reader.history
-        snapshot, steps = history.snapshot(), self.config.training.steps
+        snapshot, steps = history.snapshot(), self.reader.manifest.planned()
         row = None
         if self.cursor is not None and len(snapshot):
             row = self._row(snapshot.steps)
         prediction = None
-        if self._follower is not None:  # it imports torch: after the first paint
+        configured = self.reader.manifest.config is not None
+        if self._follower is not None and configured:  # it imports torch: after the first paint
             sample = self._insight.sample
             prediction = self._forecaster.predicted(self.reader.config, sample, snapshot)
         trace = Trace(snapshot, history.layers, steps, prediction, row, history)

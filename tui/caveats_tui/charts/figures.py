@@ -6,6 +6,7 @@ present run lies on top.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -71,9 +72,9 @@ def short(layer: str) -> str:
 
 
 def span(traces: list[Trace]) -> Limits:
-    """The x axis: from 0, growing in steps up to the length of the longest run."""
+    """The x axis: from 0, growing in steps up to the length of the longest run, if it is known."""
     newest = max((int(t.snapshot.steps[-1]) for t in traces if len(t.snapshot)), default=0)
-    longest = max(t.steps for t in traces)
+    longest = max(t.steps for t in traces) or math.inf
     return 0.0, float(min(longest, upper_step(max(newest, 10))))
 
 
@@ -119,7 +120,7 @@ def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curv
 
 def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
     colour = series_colour("mark", dark=look.dark)
-    labels = {"change": "change", "diverged": "diverged"}
+    labels = {"change": "change", "diverged": "diverged", "spike": "spike"}
     found = [
         Mark(float(e.step), labels[e.kind], colour)
         for e in trace.snapshot.events

@@ -6,15 +6,19 @@ import gc
 import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
+from caveats_tui.options import LabOptions
 
 if TYPE_CHECKING:
-    from caveats_tui.options import LabOptions, ScreenOptions
+    from caveats_tui.bench.child import Child
+    from caveats_tui.options import ScreenOptions
     from caveats_tui.terminal.facts import Streams
 
-__all__ = ["check_theme", "open_lab", "with_charset"]
+__all__ = ["check_theme", "open_lab", "open_watched", "with_charset"]
 
 
 def open_lab(options: LabOptions) -> None:
@@ -45,6 +49,24 @@ def open_lab(options: LabOptions) -> None:
     if threading.active_count() > 1:
         os._exit(code)
     raise SystemExit(code)
+
+
+def open_watched(folder: Path, screen: ScreenOptions, child: Child | None = None) -> None:
+    """Show a watched command until the user leaves it.
+
+    Raises:
+        ConfigError: for a terminal that cannot show it, or an unknown theme.
+    """
+    from caveats_tui.terminal import facts
+
+    streams = facts.streams()
+    screen = with_charset(screen, streams)
+    facts.check(streams, os.environ)
+    if screen.theme is not None:
+        check_theme(screen.theme)
+    from caveats_tui.watch_app import run_watch_screen
+
+    run_watch_screen(folder, LabOptions(RunConfig(), screen=screen), child)
 
 
 def with_charset(screen: ScreenOptions, streams: Streams) -> ScreenOptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from caveats.errors import ConfigError
 from caveats_tui.commands.shared import recording_options, screen_options
 from caveats_tui.options import LabOptions, RecordingOptions, ScreenOptions
 
@@ -40,9 +41,14 @@ def open_command(
         raise click.UsageError("--speed is for a replay: give --play too")
     from caveats.runs.reader import Reader
     from caveats.runs.shelf import find
-    from caveats_tui.commands.lab import open_lab
+    from caveats_tui.commands.lab import open_lab, open_watched
 
     reader = Reader(find(run))
+    if reader.manifest.config is None:
+        if play:
+            raise ConfigError("a watched training cannot be played again: leave out --play")
+        open_watched(reader.folder, screen)
+        return
     replay = (speed or 0.0) if play else None
     open_lab(
         LabOptions(reader.config, screen=screen, recording=recording, reader=reader, replay=replay)

@@ -1,0 +1,72 @@
+"""Decides which steps are sampled, so that watching takes no more than its share of the time.
+
+A sampled step is compared with the steps around it that were not: what it took longer is what
+watching cost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+from caveats.measuring.cadence import FIRST_STEPS, Cadence, cadence_of
+
+__all__ = ["BUDGET", "Budget"]
+
+BUDGET = 0.02
+CREDIT = 2.0  # seconds whose share may be spent before they have passed
+PLAIN = 32  # steps without a sample that a sampled one is compared with
+
+
+class Budget:
+    """``share`` is the part of the time that watching may take after the first ten steps, which
+    are all sampled. With ``every``, every so many steps are sampled, whatever they cost.
+    ``overhead`` is the share that watching has taken since those first steps."""
+
+    def __init__(
+        self, every: int | None = None, share: float = BUDGET, *, clock: Callable[[], float]
+    ) -> None:
+        self.share = share
+        self._every = every
+        self._cadence: Cadence = cadence_of(every)
+        self._clock = clock
+        self._begin = self._last = clock()
+        self._plain: deque[float] = deque(maxlen=PLAIN)
+        self._spent = 0.0
+        self._cost = 0.0  # of the newest sampled step
+        self._overdue = False
+        self._steps = 0
+
+    @property
+    def overhead(self) -> float:
+        """NaN in the first second: a few steps say nothing about it."""
+        passed = self._last - self._begin
+        return self._spent / passed if passed >= 1.0 else math.nan
+
+    def due(self, step: int) -> bool:
+        """Whether the step that leads to ``step`` is sampled."""
+        wanted = self._cadence.due(step, 0) or self._overdue
+        if self._every is not None or step <= FIRST_STEPS:
+            return wanted
+        allowed = self.share * (self._last - self._begin + CREDIT)
+        self._overdue = wanted and self._spent + self._cost > allowed
+        return wanted and not self._overdue
+
+    def passed(self, sampled: bool, inside: float) -> None:
+        """A step has been made; ``inside`` is how many seconds of it the instruments took
+        themselves, which counts where there is no other step to compare with."""
+        now = self._clock()
+        took, self._last = now - self._last, now
+        self._steps += 1
+        if self._steps <= FIRST_STEPS + 1:
+            self._begin = now
+            self._cost = inside
+            return
+        if not sampled:
+            self._plain.append(took)
+            self._spent += inside
+            return
+        usual = sorted(self._plain)[len(self._plain) // 2] if self._plain else took
+        self._cost = max(inside, took - usual)
+        self._spent += self._cost

@@ -1,0 +1,244 @@
+"""Sees the layers in one pass of the training itself: hooks on the modules and a mode for
+functions, put on for that pass and taken off after it.
+
+The pass computes what it would compute alone: every function is called once, with the arguments of
+the script. If something goes wrong here, the pass goes on unobserved, and ``reason`` says why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from caveats.errors import sentence
+from caveats.measuring.capture import of_units
+from caveats.measuring.recognition import DROPOUTS, activation_facts
+from caveats.measuring.recurrent import GATES
+from caveats.measuring.sites import Site, merged
+from caveats.measuring.tracing import Trace, opened
+from caveats.models.activations import Activation
+from caveats.models.isolation import walk
+
+__all__ = ["Live"]
+
+
+class Once:
+    """A function that a handler is to call once; remembers its result."""
+
+    __slots__ = ("__name__", "done", "failed", "function", "result")
+
+    def __init__(self, function: Any) -> None:
+        self.function, self.__name__ = function, getattr(function, "__name__", "")
+        self.done = self.failed = False
+        self.result: Any = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            self.result = self.function(*args, **kwargs)
+        except BaseException:
+            self.failed = True  # an error of the script: it goes to the script
+            raise
+        self.done = True
+        return self.result
+
+
+class LiveTrace(Trace):
+    """A trace that changes nothing: dropout drops, and an LSTM is called whole."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network, {}, deltas=True)
+        self.broken = ""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if self.broken or self._muted or not self._watching:
+            return func(*args, **kwargs)
+        once = Once(func)
+        try:
+            return super().__torch_function__(once, types, args, kwargs)
+        except Exception as error:
+            if once.failed:
+                raise
+            self.broken = sentence(error)
+            return once.result if once.done else func(*args, **kwargs)
+
+    def _dropout(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
+        tensor = args[0] if args else kwargs["input"]
+        share = float(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
+        nodes = self.nodes([tensor])
+        for node in nodes:
+            for site in {*node.waiting, *node.acted} - self._fed_on:
+                if of_units(site, tensor):
+                    site.dropout = max(site.dropout, share)
+        out = func(*args, **kwargs)
+        for node in nodes:
+            self.lineage.add([out], [node], node.waiting, node.acted)
+        return out
+
+    def _open(self, name: str, func: Once, args: Any, kwargs: Any) -> Any:
+        self._attending += 1
+        try:
+            with self:
+                return Once.__call__(redirected(func), *args, **kwargs)
+        finally:
+            self._attending -= 1
+
+    _HANDLERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        **Trace._HANDLERS,
+        **dict.fromkeys(DROPOUTS, _dropout),
+        "scaled_dot_product_attention": Trace.other,
+        "multi_head_attention_forward": _open,
+        **dict.fromkeys(GATES, Trace.other),
+        **dict.fromkeys((f"{kind}_cell" for kind in GATES), Trace.other),
+    }
+
+
+def redirected(once: Once) -> Once:
+    once.function = opened(once.function)
+    return once
+
+
+class Live:
+    """Watches the passes of ``network`` from now on until `close`. Of several passes, it keeps
+    those that belong to the newest backward pass: ``backward()`` says how many have begun, and
+    ``busy()`` whether one is under way (a checkpointed part is then computed again, unobserved).
+    """
+
+    def __init__(
+        self, network: nn.Module, backward: Callable[[], int], busy: Callable[[], bool]
+    ) -> None:
+        self.reason = ""
+        self.rows = 0  # of the first tensor that entered
+        self._network, self._backward, self._busy = network, backward, busy
+        self._trace: LiveTrace | None = None
+        self._began = -1  # how many backward passes there had been when the trace began
+        self._depth = 0
+        self._following = False
+        self._thread = 0
+        self._handles: list[Any] = []
+        for module in walk(network):
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            facts, kept = activation_facts(module), list[Tensor]()
+            self._handles += [
+                module.register_forward_pre_hook(
+                    partial(self._before, facts, kept), with_kwargs=True
+                ),
+                module.register_forward_hook(
+                    partial(self._after, facts, kept), with_kwargs=True, always_call=True
+                ),
+            ]
+
+    def close(self) -> None:
+        """Take every hook off."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def take(self) -> tuple[list[Site], Mapping[str, str]]:
+        """The sites of the newest passes, one a layer, and what was not observed, with reasons."""
+        trace, self._trace = self._trace, None
+        if trace is None or trace.broken or self.reason:
+            self.reason = self.reason or (trace.broken if trace else "no pass with gradients")
+            return [], {}
+        trace.finish()
+        unobserved = dict(trace.unobserved)
+        sites = merged(trace.sites)
+        unobserved.update({site.name: site.reason for site in sites if site.reason})
+        return sites, unobserved
+
+    # The hooks. A module that raises has its `_after` called too, so that depths stay right.
+
+    def _before(
+        self, facts: Activation | None, kept: list[Tensor], module: nn.Module, args: Any, kw: Any
+    ) -> None:
+        if torch.compiler.is_compiling():
+            return
+        if self._depth == 0:
+            self._thread = threading.get_ident()
+            self._begin(module, args, kw)
+        elif threading.get_ident() != self._thread:
+            return
+        self._depth += 1
+        if self._following:
+            self._guarded(self._enter, facts, kept, module, args, kw)
+
+    def _after(
+        self,
+        facts: Activation | None,
+        kept: list[Tensor],
+        module: nn.Module,
+        args: Any,
+        kw: Any,
+        out: Any,
+    ) -> None:
+        if torch.compiler.is_compiling() or threading.get_ident() != self._thread:
+            return
+        if self._depth == 0:
+            return
+        self._depth -= 1
+        if self._following:
+            self._guarded(self._leave, facts, kept, module, args, kw, out)
+        if self._depth == 0 and self._following:
+            self._following = False
+            assert self._trace is not None
+            self._guarded(self._trace.leave_network, module, args, out)
+            self._trace.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+
+    def _begin(self, module: nn.Module, args: Any, kw: Any) -> None:
+        if self.reason or not torch.is_grad_enabled() or self._busy():
+            return
+        now = self._backward()
+        if self._trace is None or self._began != now:
+            self._trace, self._began = LiveTrace(self._network), now
+            self.rows = rows_of([*args, *kw.values()])
+        self._trace.__enter__()  # type: ignore[no-untyped-call]
+        self._following = True
+        self._guarded(self._trace.enter_network, module, args, kw)
+
+    def _enter(
+        self, facts: Activation | None, kept: list[Tensor], module: nn.Module, args: Any, kw: Any
+    ) -> None:
+        assert self._trace is not None
+        if facts is None:
+            self._trace.enter(module, args)
+        else:
+            self._trace.enter_activation(kept, module, args, kw)
+
+    def _leave(
+        self,
+        facts: Activation | None,
+        kept: list[Tensor],
+        module: nn.Module,
+        args: Any,
+        kw: Any,
+        out: Any,
+    ) -> None:
+        assert self._trace is not None
+        if facts is None:
+            self._trace.leave(module, args, out)
+        else:
+            self._trace.leave_activation(kept, facts, module, args, kw, out)
+
+    def _guarded(self, act: Callable[..., None], *args: Any) -> None:
+        if self.reason:
+            return
+        try:
+            act(*args)
+        except Exception as error:  # the script must not fail because it is watched
+            self.reason = sentence(error)
+
+
+def rows_of(values: list[Any]) -> int:
+    """The length of the first tensor among the arguments; 1 where there is none."""
+    for value in values:
+        if isinstance(value, Mapping):
+            value = next((v for v in value.values() if isinstance(v, Tensor)), None)
+        if isinstance(value, Tensor) and value.ndim:
+            return len(value)
+    return 1

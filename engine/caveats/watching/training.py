@@ -1,0 +1,309 @@
+"""One model of a training that we did not write: reads its steps and fills a history.
+
+Record k holds the weights after k steps, the loss and the gradients that they gave on the next
+minibatch, and the step that led to them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from caveats.errors import sentence
+from caveats.facts import RunFacts
+from caveats.history import Event, History
+from caveats.measuring.optimizing import optimizer_facts
+from caveats.measuring.passing import compiled
+from caveats.measuring.sites import Site
+from caveats.verdicts import Judge
+from caveats.watching.budget import Budget
+from caveats.watching.layers import Layers
+from caveats.watching.live import Live
+from caveats.watching.losses import Losses, StepLosses
+from caveats.watching.models import Model, sharded
+from caveats.watching.reading import StepProbe, Updates, gradient_table
+from caveats.watching.spikes import Spikes
+from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves
+
+__all__ = ["WatchedTraining"]
+
+DEEP_STEPS = 250
+
+
+class WatchedTraining:
+    """``history`` is None until the first pass was seen. ``problem`` says why measuring stopped, ""
+    while it goes on; ``unobserved`` names what could not be seen, with reasons.
+
+    ``owned()`` gives the ids of all parameters that any optimizer has.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        optimizer: Any,
+        losses: Losses,
+        budget: Budget,
+        owned: Callable[[], set[int]] = set,
+    ) -> None:
+        self.model, self.budget = model, budget
+        self.history: History | None = None
+        self.judge = Judge()
+        self.step = 0
+        self.problem = ""
+        self.unobserved: dict[str, str] = {}
+        self.began = time.perf_counter()
+        self._optimizer, self._losses, self._owned = optimizer, losses, owned
+        self._live: Live | None = None
+        self._probe = StepProbe()
+        self._layers: Layers | None = None
+        self._updates: Updates | None = None
+        self._moved: tuple[int, Any] | None = None
+        self._waiting = StepLosses()
+        self._spikes = Spikes()
+        self._wiring = Wiring(model.parameters)
+        self._seen_backwards = losses.count
+        self._sampled = False
+        self._armed = False
+        self._root: Any = None
+        self._inside = 0.0
+        self._speed_since = (0, self.began)
+        self.speed = 0.0
+        self._why_blind = ""
+        self.arm()
+
+    # What `caveats.runs.writer` asks for.
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self.began
+
+    @property
+    def units(self) -> list[int]:
+        return [] if self._layers is None else self._layers.units
+
+    @property
+    def device(self) -> str:
+        return str(self.model.parameters[0][1].device)
+
+    # Called around each step.
+
+    def arm(self) -> None:
+        """Watch the next pass, whose step will be read."""
+        self._armed = True
+        self.disarm()
+        root = self.model.root
+        if root is None:
+            self._why_blind = "the parameters belong to no module"
+        elif compiled(root):
+            self._why_blind = "activations are not visible inside torch.compile"
+        elif sharded(root):
+            self._why_blind = "activations are not visible under FSDP, whose layers are put "
+            self._why_blind += "together only while they run"
+        if root is not None and not self._why_blind:
+            losses = self._losses
+            self._live = Live(root, lambda: losses.count, lambda: losses.running > 0)
+
+    def disarm(self, why: str = "") -> None:
+        """Take the hooks off the modules."""
+        live, self._live = self._live, None
+        if live is not None:
+            live.close()
+        self._why_blind = self._why_blind or why
+
+    def root(self, loss: Any) -> None:
+        """A backward pass begins at ``loss``."""
+        if self.step == AFTER:
+            self._root = loss
+
+    def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
+        """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
+        parameters are updated ``by_hand``, nobody says when that was done."""
+        start = time.perf_counter()
+        self._optimizer = optimizer or self._optimizer
+        if not closure:
+            self._read(only_last=False)
+        if self._layers is not None and self.budget.due(self.step + 1):
+            self._updates = Updates(self._layers.blanks)
+            if by_hand:
+                self.arm()
+        self._inside = time.perf_counter() - start
+
+    def after(self, closure: bool = False, only_last: bool = False) -> None:
+        """The optimizer has stepped."""
+        start = time.perf_counter()
+        first = self._layers is None
+        if closure:
+            self._read(only_last)
+        self.step += 1
+        if first and closure and self._layers is not None:
+            self.arm()  # before the first reading there were no layers whose step to remember
+        if self._updates is not None:
+            with torch.no_grad():
+                self._moved = self.step, self._updates.ratios()
+            self._updates = None
+            if not self._armed:
+                self.arm()
+        self._time()
+        self.budget.passed(self._sampled or self._armed, self._inside + time.perf_counter() - start)
+        self._sampled = self._armed
+
+    def _read(self, only_last: bool) -> None:
+        """Take in the loss and, at a sampled step, the layers."""
+        loss = self._losses.take(only_last)
+        value = self._waiting.add(loss)
+        backwards = self._losses.count - self._seen_backwards
+        self._seen_backwards = self._losses.count
+        broken = value is not None and not math.isfinite(value)
+        for event in self._wiring.look(self.step, backwards):
+            self._note(event)
+        if value is not None:
+            self._spike(self.step, value)
+        if self._armed or (broken and not self.diverged):
+            self._armed = False
+            try:
+                with torch.no_grad():
+                    self._sample()
+            except Exception as error:  # the script goes on, whatever happens here
+                self.problem = sentence(error)
+                self.disarm()
+        if self.step == AFTER and self._root is not None:
+            found, self._root = leaves(self._root), None
+            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
+                self._note(event)
+
+    def _sample(self) -> None:
+        live, self._live = self._live, None
+        sites: list[Site] = []
+        unobserved: Mapping[str, str] = {}
+        rows, why = 1, self._why_blind
+        if live is not None:
+            live.close()
+            sites, unobserved = live.take()
+            rows, why = live.rows, live.reason
+        if self._layers is None:
+            self._start(Layers(self.model, sites, unobserved), why)
+        assert self._layers is not None
+        assert self.history is not None
+        if why:
+            self.unobserved.setdefault("activations", why)
+        sites = self._layers.align(sites)
+        grads = gradient_table(sites)
+        self._unscale(grads)
+        deep = self.step == 0 or self.step % DEEP_STEPS == 0
+        reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
+        if self._moved is not None and self._moved[0] == self.step:
+            reading.layers["update_ratio"][:] = self._moved[1]
+        self._record(reading.layers, reading.states)
+        for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
+            self._note(event)
+
+    def _start(self, layers: Layers, why: str) -> None:
+        self._layers = layers
+        self.unobserved = dict(layers.unobserved)
+        self.history = History(layers.names, facts=RunFacts(layers=layers.facts))
+        self._refresh_facts()
+        if why:
+            self._note(Event(self.step, "unobserved", f"activations: {why}"))
+
+    def _refresh_facts(self) -> None:
+        assert self.history is not None
+        if self._optimizer is None:
+            return
+        try:
+            facts = optimizer_facts(self._optimizer)
+        except ValueError:
+            return
+        if facts != self.history.facts.optimizer:
+            self.history.facts = replace(self.history.facts, optimizer=facts)
+
+    def _unscale(self, grads: dict[Tensor, Tensor]) -> None:
+        """A fused optimizer takes gradients that are still multiplied by the loss scale."""
+        scale = getattr(self._optimizer, "grad_scale", None)
+        if isinstance(scale, Tensor) and float(scale) > 0:
+            for weight, grad in grads.items():
+                grads[weight] = grad / float(scale)
+
+    def _record(self, layers: Any, states: Any) -> None:
+        assert self.history is not None
+        losses = self._waiting.read()
+        if losses and self.device != "cpu":
+            for back, loss in enumerate(reversed(losses)):
+                self._spike(self.step - back, loss)
+        self._refresh_facts()
+        mean = float(np.mean(losses)) if losses else math.nan
+        groups = getattr(self._optimizer, "param_groups", ())
+        self.history.append(
+            self.step,
+            {
+                "loss": mean,
+                "batch_loss": mean,
+                "lr": max((float(g["lr"]) for g in groups if "lr" in g), default=math.nan),
+                "seconds": self.seconds,
+                "overhead": self.budget.overhead,
+            },
+            layers,
+            states,
+        )
+        if losses and not math.isfinite(mean) and not self.diverged:
+            self._note(Event(self.step, "diverged", "the loss of a minibatch"))
+        self._report()
+
+    def _report(self) -> None:
+        """Note each new verdict, and each that has become worse, as an event."""
+        assert self.history is not None
+        before = {v.caveat: v.severity for v in self.judge.verdicts}
+        for verdict in self.judge.look(self.history):
+            if before.get(verdict.caveat) != verdict.severity:
+                text = f"{verdict.severity}: {verdict.title}: {verdict.what}"
+                said = {"caveat": verdict.caveat, "severity": verdict.severity}
+                self._note(Event(self.step, "verdict", text, said))
+
+    def _spike(self, step: int, loss: float) -> None:
+        score = self._spikes.add(loss)
+        if score is not None:
+            text = (
+                f"the loss jumped to {loss:.4g}, {score:.0f} robust deviations above the last steps"
+            )
+            self._note(Event(step, "spike", text, {"loss": loss, "z": score}))
+
+    def _note(self, event: Event) -> None:
+        if self.history is not None:
+            self.history.note(event)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss was not finite."""
+        return self.history is not None and any(
+            event.kind == "diverged" for event in self.history.snapshot().events
+        )
+
+    def _time(self) -> None:
+        from_step, from_time = self._speed_since
+        now = time.perf_counter()
+        if now - from_time >= 0.5:
+            self.speed = (self.step - from_step) / (now - from_time)
+            self._speed_since = self.step, now
+
+    def close(self) -> None:
+        """Take the hooks off, and add a record of what came after the last one: the losses and the
+        weights, without a pass."""
+        self.disarm()
+        if self.history is None or self._layers is None or self.problem:
+            return
+        try:
+            with torch.no_grad():
+                step = max(0, self.step - 1)
+                if self.history.version[0] < step:
+                    self.step = step
+                    reading = self._probe.read(self._layers.align([]), {}, 1, 1.0, False)
+                    states = self.history.snapshot().states
+                    self._record(reading.layers, states[-1] if states else ())
+        except Exception as error:
+            self.problem = sentence(error)

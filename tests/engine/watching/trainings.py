@@ -1,0 +1,303 @@
+"""Trainings as people write them, which know nothing of caveats: each returns its losses and the
+models at its end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+Result = tuple[list[float], list[nn.Module]]
+TRAININGS: dict[str, Callable[[], Result]] = {}
+STEPS = 14
+
+
+def training(make: Callable[[], Result]) -> Callable[[], Result]:
+    TRAININGS[make.__name__] = make
+    return make
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    x = torch.randn(32, 12)
+    return x, x[:, :4].argmax(1)
+
+
+def mlp(inplace: bool = False) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(12, 16), nn.ReLU(inplace), nn.Dropout(0.1), nn.Linear(16, 16), nn.ReLU(inplace),
+        nn.Linear(16, 4),
+    )  # fmt: skip
+
+
+def loop(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    forward: Callable[[Tensor], Tensor] | None = None,
+    set_to_none: bool = True,
+) -> Result:
+    losses = []
+    for _ in range(STEPS):
+        x, y = batch()
+        loss = functional.cross_entropy((forward or model)(x), y)
+        optimizer.zero_grad(set_to_none=set_to_none)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, [model]
+
+
+@training
+def plain() -> Result:
+    model = mlp()
+    return loop(model, torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9))
+
+
+@training
+def inplace_activations() -> Result:
+    model = mlp(inplace=True)
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
+def gradients_set_to_zero() -> Result:
+    model = mlp()
+    return loop(model, torch.optim.Adam(model.parameters()), set_to_none=False)
+
+
+@training
+def fused() -> Result:
+    model = mlp()
+    return loop(model, torch.optim.AdamW(model.parameters(), fused=True))
+
+
+@training
+def foreach() -> Result:
+    model = mlp()
+    return loop(model, torch.optim.AdamW(model.parameters(), foreach=True))
+
+
+class Shared(nn.Module):
+    """One layer used twice, and its weight a third time by a functional call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(12, 12)
+        self.last = nn.Linear(12, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.first(x))
+        x = functional.relu_(self.first(x))
+        x = x + torch.tanh(x @ self.first.weight)
+        return self.last(x)
+
+
+@training
+def shared_weights() -> Result:
+    model = Shared()
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
+def accumulated_gradients() -> Result:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    losses = []
+    for step in range(3 * STEPS):
+        x, y = batch()
+        loss = functional.cross_entropy(model(x), y) / 3
+        loss.backward()
+        losses.append(loss.item())
+        if step % 3 == 2:
+            optimizer.step()
+            optimizer.zero_grad()
+    return losses, [model]
+
+
+@training
+def closures_of_lbfgs() -> Result:
+    model = nn.Sequential(nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 4))
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=3)
+    x, y = batch()
+    losses = []
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        losses.append(loss.item())
+        return loss
+
+    for _ in range(STEPS):
+        optimizer.step(closure)
+    return losses, [model]
+
+
+@training
+def loss_scaler() -> Result:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=5)
+    losses = []
+    for _ in range(STEPS):
+        x, y = batch()
+        optimizer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = functional.cross_entropy(model(x), y)
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        losses.append(loss.item())
+    return losses, [model]
+
+
+@training
+def bfloat16_autocast() -> Result:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+
+    def forward(x: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return model(x)
+
+    return loop(model, optimizer, lambda x: forward(x).float())
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, reentrant: bool) -> None:
+        super().__init__()
+        self.reentrant = reentrant
+        self.first = nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Dropout(0.2))
+        self.last = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.requires_grad_() if self.reentrant else x
+        hidden = checkpoint(self.first, x, use_reentrant=self.reentrant)
+        return self.last(hidden)
+
+
+@training
+def checkpointed() -> Result:
+    model = Checkpointed(False)
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
+def checkpointed_reentrant() -> Result:
+    model = Checkpointed(True)
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
+def several_passes_a_step() -> Result:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    losses = []
+    for _ in range(STEPS):
+        (a, y), (b, _) = batch(), batch()
+        loss = functional.cross_entropy(model(a), y) + (model(a) - model(b)).square().mean()
+        with torch.no_grad():
+            model.eval()
+            model(b)
+            model.train()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, [model]
+
+
+@training
+def compiled_network() -> Result:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    return loop(model, optimizer, torch.compile(model, backend="eager"))
+
+
+@training
+def batch_norm_and_residuals() -> Result:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 3, 3, padding=1)
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return functional.relu(x + self.norm(self.conv(x)), inplace=True)
+
+    model = nn.Sequential(
+        nn.Unflatten(1, (3, 2, 2)), Block(), Block(), nn.Flatten(), nn.Linear(12, 4)
+    )
+    return loop(model, torch.optim.SGD(model.parameters(), lr=0.05))
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(9, 6)
+        self.lstm = nn.LSTM(6, 8, num_layers=2, dropout=0.1, batch_first=True)
+        self.attention = nn.MultiheadAttention(8, 2, dropout=0.1, batch_first=True)
+        self.last = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, _ = self.lstm(self.embed((x.abs() * 3).long().clamp(max=8)))
+        h, _ = self.attention(h, h, h)
+        return self.last(h.mean(1))
+
+
+@training
+def lstm_and_attention() -> Result:
+    model = Recurrent()
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
+def two_networks() -> Result:
+    """A GAN: each network has its own optimizer, and the second's loss goes through the first."""
+    generator, critic = nn.Sequential(nn.Linear(5, 12), nn.Tanh(), nn.Linear(12, 12)), mlp()
+    critic[5] = nn.Linear(16, 1)
+    of_generator = torch.optim.Adam(generator.parameters(), lr=1e-3)
+    of_critic = torch.optim.Adam(critic.parameters(), lr=1e-3)
+    losses = []
+    for _ in range(STEPS):
+        real, _ = batch()
+        fake = generator(torch.randn(32, 5))
+        of_critic.zero_grad()
+        loss = (
+            functional.softplus(-critic(real)).mean()
+            + functional.softplus(critic(fake.detach())).mean()
+        )
+        loss.backward()
+        of_critic.step()
+        of_generator.zero_grad()
+        own = functional.softplus(-critic(fake)).mean()
+        own.backward()
+        of_generator.step()
+        losses += [loss.item(), own.item()]
+    return losses, [generator, critic]
+
+
+@training
+def updated_by_hand() -> Result:
+    model = mlp()
+    losses = []
+    for _ in range(STEPS):
+        x, y = batch()
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        with torch.no_grad():
+            for p in model.parameters():
+                p -= 0.1 * p.grad
+                p.grad = None
+        losses.append(loss.item())
+    return losses, [model]
+
+
+if __name__ == "__main__":
+    torch.manual_seed(3)
+    print(*(loss.hex() for loss in TRAININGS[sys.argv[1]]()[0]), sep="\n")

@@ -1,0 +1,67 @@
+"""The app of a watched command: its screen, the drawing process and the themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.app import App
+from textual.screen import Screen
+
+from caveats_tui.bench.child import Child
+from caveats_tui.charts.process import ChartProcess
+from caveats_tui.options import LabOptions
+from caveats_tui.screens.lab.tools import Tools
+from caveats_tui.screens.watch.screen import WatchScreen
+from caveats_tui.terminal.driver import driver_class
+from caveats_tui.terminal.guard import guarded_streams
+from caveats_tui.themes import THEMES
+
+__all__ = ["WatchApp", "run_watch_screen"]
+
+
+class WatchApp(App[None]):
+    """The caller starts ``charts`` before `run`, and stops it after."""
+
+    TITLE = "caveats watch"
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(
+        self, folder: Path, options: LabOptions, child: Child | None = None, **textual: Any
+    ) -> None:
+        super().__init__(**textual)
+        for own in THEMES:
+            self.register_theme(own)
+        self.theme = options.screen.theme or THEMES[0].name
+        self.charts = ChartProcess(on_ready=self._charts_ready, on_trouble=self._trouble)
+        self.watch_screen = WatchScreen(folder, Tools(self.charts), options, child)
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self.watch_screen
+
+    async def action_quit(self) -> None:
+        self.watch_screen.action_leave()
+
+    def action_help_quit(self) -> None:
+        self.watch_screen.action_leave()
+
+    # Called on the drawing process's thread.
+
+    def _charts_ready(self) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.watch_screen.charts_drawn)
+
+    def _trouble(self, key: str, sentence: str) -> None:
+        self.log(f"{key}: {sentence}")
+
+
+def run_watch_screen(folder: Path, options: LabOptions, child: Child | None = None) -> None:
+    """Show the run in ``folder`` in the present terminal until the user leaves it."""
+    with guarded_streams("ascii" if options.plain else "utf-8") as guard:
+        app = WatchApp(folder, options, child, driver_class=driver_class(guard))
+        app.charts.start()
+        try:
+            app.run(mouse=options.screen.mouse)
+        finally:
+            app.charts.stop()
