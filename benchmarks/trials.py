@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 import caveats
 from caveats.config import RunConfig
-from caveats.curing import ATTEMPTS, curable
+from caveats.curing import curable
 from caveats.run import Run
 from caveats.verdicts import judge
 
@@ -76,7 +76,7 @@ class Trials:
             finish(run)
             verdicts = [v for v in judge(run.history) if v.severity in FLAGGED]
             worst = curable(config, verdicts)
-            remedies = [dict(r.change) for r in worst.next[:ATTEMPTS]] if worst else []
+            remedies = [dict(r.change) for r in worst.next] if worst else []
             flags = tuple(v.caveat for v in verdicts)
             return tried(run, measure, flags, tuple(r for r in remedies if r))
 

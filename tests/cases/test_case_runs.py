@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from caveats.config import RunConfig
-from caveats.curing import ATTEMPTS, curable
+from caveats.curing import curable
 from caveats.run import Run
 from caveats.verdicts import judge
 
@@ -62,7 +62,7 @@ def gain(run):
 
 def remedies(name):
     worst = curable(config_of(name), flagged(failed(name)))
-    return [dict(r.change) for r in worst.next[:ATTEMPTS]] if worst else []
+    return [dict(r.change) for r in worst.next] if worst else []
 
 
 def cures(name, change, learnable):

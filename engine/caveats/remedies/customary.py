@@ -79,6 +79,12 @@ def keeps_size(config: RunConfig) -> bool:
     return all(init.name in SIZED and 0.7 <= gain_of(init) <= 1.5 for init in inits)
 
 
+def ordinary(config: RunConfig) -> bool:
+    """Whether all layers are drawn as sound networks are, if not with the best variance."""
+    drawn = all(init.name == "torch_default" for init in config.network.layer_inits)
+    return drawn or keeps_size(config)
+
+
 def gain_of(init: InitConfig) -> float:
     gain = init.options.get("gain", 1.0)
     return float(gain) if isinstance(gain, int | float) else 1.0

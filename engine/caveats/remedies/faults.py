@@ -19,7 +19,7 @@ from caveats.verdicts.soundness import began_symmetric, faded_start, grown_start
 from caveats.verdicts.unscaled_data import inputs_off, target_off
 from caveats.verdicts.verdict import Remedy
 
-__all__ = ["faults"]
+__all__ = ["faults", "unscaled"]
 
 Fault = Callable[[RunConfig, Evidence], Remedy | None]
 
@@ -31,9 +31,14 @@ def faults(c: RunConfig, e: Evidence) -> tuple[Remedy, ...]:
     leaves it as it is.
     """
     found = {fault: remedy for fault in FAULTS if (remedy := fault(c, e)) is not None}
-    if raw(c, e) and customary.lr_is_high(c):
+    if unscaled(c, e) and customary.lr_is_high(c):
         found.pop(rate, None)
     return tuple(found.values())
+
+
+def unscaled(c: RunConfig, e: Evidence) -> tuple[Remedy, ...]:
+    """The changes that scale what is not: the target, the inputs, or both."""
+    return tuple(r for r in (target(c, e), inputs(c, e)) if r is not None)
 
 
 def target(c: RunConfig, e: Evidence) -> Remedy | None:
@@ -59,14 +64,10 @@ def weights(c: RunConfig, e: Evidence) -> Remedy | None:
         return changes.activation(c, "relu", "ReLU grows no faster than its input")
     if began_symmetric(e):
         return changes.matched_init(c)
-    if raw(c, e):  # then the first signals tell of the data
-        return None if customary.keeps_size(c) else changes.matched_init(c)
+    if unscaled(c, e):  # then the first signals tell of the data
+        return None if customary.ordinary(c) else changes.matched_init(c)
     off = faded_start(e) or grown_start(e) or high_start(e) or born_flat(e)
     return changes.matched_init(c) if off else None
-
-
-def raw(c: RunConfig, e: Evidence) -> bool:
-    return inputs(c, e) is not None or target(c, e) is not None
 
 
 def born_flat(e: Evidence) -> bool:

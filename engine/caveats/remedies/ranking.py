@@ -14,7 +14,7 @@ from typing import Any
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.remedies import changes, customary
-from caveats.remedies.faults import faults
+from caveats.remedies.faults import faults, unscaled
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.verdict import Finding, Remedy
 
@@ -27,12 +27,13 @@ Single = Callable[[RunConfig, Finding], Remedy | None]
 
 def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     """The changes worth trying for a finding, the likeliest first, at most `MOST`."""
-    mend = faults(c, e)
-    own = single_changes(caveat, finding, c)
+    mend, data = faults(c, e), unscaled(c, e)
+    own = (data if len(data) > 1 else ()) + single_changes(caveat, finding, c)
     together = changes.combined(c, *mend)
     held = changes.normalization(c)
     most = changes.combined(c, together, own[0] if own else None, held)
-    return valid(c, (together, *own[:2], most, changes.sound(c), *own[2:]))[:MOST]
+    sound = changes.combined(c, *data, changes.sound(c))
+    return valid(c, (together, *own[:2], most, sound, *own[2:]))[:MOST]
 
 
 def single_changes(caveat: str, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from caveats.verdicts.catalogue import CAVEATS
+from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding
 
-__all__ = ["headlined"]
+__all__ = ["EFFECTS", "headlined"]
 
 # By cause, the caveats that are its effects. Units that start alike stay alike at any scale.
 EFFECTS = {
@@ -26,6 +27,9 @@ def headlined(e: Evidence) -> dict[str, Finding]:
     for cause, effects in EFFECTS.items():
         if e.blames(cause):
             found |= {name: noted(found[name]) for name in found.keys() & effects}
+    if "dying_relu" in found and cuts(e):
+        # Whatever killed it, behind a wholly dead layer nothing trains any more.
+        found["dying_relu"] = e.findings["dying_relu"]
     if useless(e) and all(finding.severity != "critical" for finding in found.values()):
         found = {name: raised(finding) for name, finding in found.items()}
     return found

@@ -14,7 +14,7 @@ from caveats.facts import Proposer
 from caveats.history import History
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.evidence import DEFAULT, Evidence
-from caveats.verdicts.headline import headlined
+from caveats.verdicts.headline import EFFECTS, headlined
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
@@ -83,7 +83,9 @@ class Judge:
                     del self._findings[name], self._since[name]
 
     def _worded(self, evidence: Evidence) -> tuple[Verdict, ...]:
-        order = {name: place for place, name in enumerate(CAVEATS)}
+        # Of two that are equally bad, a cause stands before its effects.
+        order = {name: place for place, name in enumerate((*EFFECTS, *CAVEATS))}
+        order |= {name: place for place, name in enumerate(EFFECTS)}
         found = sorted(
             self._findings.items(),
             key=lambda item: (-SEVERITIES.index(item[1].severity), order[item[0]]),

@@ -24,7 +24,7 @@ from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off, faded_start, grown_start, mostly_dead, symmetric
 from caveats.verdicts.step_too_large import was_large
 from caveats.verdicts.verdict import Finding, Severity
-from caveats.verdicts.words import percent
+from caveats.verdicts.words import TINY, percent
 
 __all__ = ["STEP_TOO_SMALL"]
 
@@ -55,6 +55,8 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def change_in_words(e: Evidence) -> str:
+    if e.largest_update < TINY:
+        return f"a step changes every layer by {percent(e.largest_update)} of its weights"
     if not math.isnan(e.largest_update):
         return f"a step changes no layer by more than {percent(e.largest_update)} of its weights"
     if not np.nansum(e.now("weight_norm")):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["percent", "times_constant"]
+__all__ = ["TINY", "percent", "times_constant"]
+
+TINY = 1e-6  # a share that is told as less than one in a million
 
 
 def percent(share: float) -> str:
@@ -13,7 +15,7 @@ def percent(share: float) -> str:
         return "an unknown share"
     if share <= 0:
         return "0%"
-    if share < 1e-6:
+    if share < TINY:
         return "less than 0.0001%"
     if share > 10:
         return "more than 1,000%"

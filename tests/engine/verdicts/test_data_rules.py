@@ -13,7 +13,8 @@ from caveats.verdicts import judge
 
 RAW = DataFacts(input_size=2300.0, input_spread=1.0)
 DOLLARS = DataFacts(1.0, 1.0, target_mean=212_000.0, target_deviation=80_900.0)
-DEAD = {"dead": [0, 64, 0, 0]}
+MOSTLY_DEAD = {"dead": [0, 60, 0, 0]}
+CUT = {"dead": [0, 64, 0, 0]}
 
 
 @pytest.mark.parametrize(
@@ -27,10 +28,16 @@ DEAD = {"dead": [0, 64, 0, 0]}
     ],
 )
 def test_a_scale_far_off_is_the_headline_of_a_run_that_fails(data: DataFacts, said: str) -> None:
-    first, *others = judge(history(stuck, change=DEAD, data=data))
+    first, *others = judge(history(stuck, change=MOSTLY_DEAD, data=data))
     assert (first.caveat, first.severity, first.what) == ("unscaled_data", "critical", said)
     assert "dying_relu" in {verdict.caveat for verdict in others}
     assert {verdict.severity for verdict in others} == {"note"}
+
+
+def test_a_layer_that_is_cut_off_stays_critical_behind_the_headline() -> None:
+    first, second = judge(history(stuck, change=CUT, data=RAW))[:2]
+    assert (first.caveat, first.severity) == ("unscaled_data", "critical")
+    assert (second.caveat, second.severity) == ("dying_relu", "critical")
 
 
 @pytest.mark.parametrize("data", [RAW, DOLLARS])
@@ -43,7 +50,7 @@ def test_a_run_that_learns_from_unscaled_data_is_left_alone(data: DataFacts) -> 
     [DataFacts(), DataFacts(1.0, 1.0), DataFacts(5.1, 1.0, 0.3, 2.0), DataFacts(7.8, 12.0)],
 )
 def test_a_usual_scale_is_not_blamed(data: DataFacts) -> None:
-    found = severities(history(stuck, change=DEAD, data=data))
+    found = severities(history(stuck, change=MOSTLY_DEAD, data=data))
     assert found["dying_relu"] == "critical"
     assert "unscaled_data" not in found
 
