@@ -99,7 +99,7 @@ NETWORK = (
         "linear_first_layer", "capacity",
         "https://stats.stackexchange.com/questions/433365/xor-with-neural-network",
         "XOR with Neural Network",
-        "two units after a linear layer, squared errors, a small rate and few epochs",
+        "two ReLU units after a linear layer of two: too few, and dead ones among them",
         {
             "data": {"standardize": False, "task": "regression"},
             "network": {"widths": [2, 2], "activation": ["identity", "relu"],
@@ -108,9 +108,8 @@ NETWORK = (
             "training": {"batch_size": 32, "steps": 2000, "seed": 1},
         },
         {
-            "underfitting": change(network__widths=[16, 16], optimizer__lr=0.1),
-            "step_too_small": change(network__widths=[16, 16], optimizer__lr=0.1),
-            "dying_relu": change(network__widths=[16, 16], optimizer__lr=0.1),
+            "underfitting": change(network__widths=[16, 16]),
+            "dying_relu": change(network__widths=[16, 16]),
         },
         corners_as_numbers,
     ),
@@ -206,6 +205,7 @@ NETWORK = (
         {
             "vanishing_gradient": RELU,
             "plateau": RELU,
+            "ravine": change(optimizer__name="momentum", optimizer__lr=0.3),
         },
     ),
     Report(
