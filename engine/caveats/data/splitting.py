@@ -43,7 +43,7 @@ def hold_out(data: Dataset, share: float, seed: int, *, standardize: bool) -> Da
     kept = np.setdiff1d(np.arange(data.rows), apart)
     x, other = data.x[kept], data.x[apart]
     if standardize:
-        x, other = rescaled(x, other, one_scale=data.pixels)
+        rescale(x, other, one_scale=data.pixels)
     words = f"{len(apart):,} of {data.rows:,} rows held out for validation"
     return replace(
         data,
@@ -69,17 +69,18 @@ def portions(counts: list[int], share: float, keep_one: bool) -> list[int]:
     return found
 
 
-def rescaled(x: Array, other: Array, *, one_scale: bool) -> tuple[Array, Array]:
-    """``x`` (rows, features) with mean 0 and standard deviation 1 for each feature, or over all of
-    them if ``one_scale``; and ``other`` moved and scaled alike. A feature that is constant in ``x``
-    becomes 0 in both. x is float32 of about that scale already."""
+def rescale(x: Array, other: Array, *, one_scale: bool) -> None:
+    """Give ``x`` (rows, features) mean 0 and standard deviation 1 for each feature, or over all of
+    them if ``one_scale``, and move and scale ``other`` alike, both in place. A feature that is
+    constant in ``x`` becomes 0 in both. x is float32 of about that scale already."""
     mean = x.mean(dtype=np.float64) if one_scale else x.mean(axis=0, dtype=np.float64)
-    centred = x - np.float32(mean)
-    square = np.einsum("rp,rp->p", centred, centred, dtype=np.float64) / len(x)
+    for rows in (x, other):
+        rows -= np.float32(mean)
+    square = np.einsum("rp,rp->p", x, x, dtype=np.float64) / len(x)
     spread = np.sqrt(square.mean() if one_scale else square)
     factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 1e-6)
-    factor = factor.astype(np.float32)
-    return centred * factor, (other - np.float32(mean)) * factor
+    for rows in (x, other):
+        rows *= factor.astype(np.float32)
 
 
 def standardize_target(data: Dataset) -> Dataset:

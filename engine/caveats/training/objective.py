@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from caveats.choice import Choice, Table
+from caveats.choice import Choice, Table, later
 from caveats.training.losses import LOSSES, of_task
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
+else:
+    np = later("numpy")
 
 __all__ = ["CLASS_WEIGHTS", "Objective"]
 

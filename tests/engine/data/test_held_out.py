@@ -140,7 +140,7 @@ def config(**changes: Any) -> RunConfig:
     [
         {},
         {"network.normalization": "batch", "network.dropout": 0.4},
-        {"data.name": "sine", "training.loss": "huber"},
+        {"data.name": "sine", "data.n": 300, "training.loss": "huber"},
     ],
     ids=str,
 )
@@ -256,3 +256,15 @@ def test_steps_and_epochs_together_are_refused_and_replace_each_other() -> None:
     assert epochs.training.epochs == 2
     assert epochs.changed({"training.steps": 5}) == RunConfig().changed({"training.steps": 5})
     assert epochs.changed({"training.epochs": 0}) == RunConfig()
+
+
+def test_of_many_rows_held_out_the_same_256_are_measured() -> None:
+    run = Run(config(**{"data.name": "moons", "data.n": 2000}))
+    assert run.dataset.held_out is not None
+    assert len(run.dataset.held_out[0]) == 600
+    own, again = (Run(run.config, run.dataset)._held_out() for _ in range(2))
+    assert own is not None
+    assert again is not None
+    assert len(own.x) == 256
+    assert torch.equal(own.x, again.x)
+    assert rows(own.x.numpy()) < rows(run.dataset.held_out[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from caveats.errors import ConfigError
 from caveats.facts import LayerFacts
 from caveats.measuring.anatomy import anatomy
+from caveats.measuring.probe import Probe
 
 sys.path.insert(0, str(Path(__file__).parent))
 import networks
@@ -269,3 +271,39 @@ def test_what_cannot_be_measured_is_said_in_one_sentence(network: nn.Module, sen
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()) or (
         isinstance(network[0], nn.LazyLinear)
     )
+
+
+class Shares(nn.Module):
+    """A classifier that returns shares, computed by a function; and whose hidden layer has a gate
+    that is a softmax too."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.hidden, self.gate, self.head = nn.Linear(4, 6), nn.Linear(4, 6), nn.Linear(6, 3)
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        gated = torch.relu(self.hidden(x)) * functional.softmax(self.gate(x), -1)
+        return self.function(self.head(gated), -1)
+
+
+@pytest.mark.parametrize("function", [functional.softmax, functional.log_softmax, torch.softmax])
+def test_the_layer_below_a_softmax_is_the_output(function: Callable[..., Tensor]) -> None:
+    network = Shares(function)
+    layers = anatomy(network, lambda: network(torch.ones(2, 4))).layers
+    assert [(layer.name, layer.activation, layer.output) for layer in layers] == [
+        ("hidden", "relu", False), ("gate", "identity", False), ("head", "identity", True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [nn.Softmax(-1), nn.LogSoftmax(-1)])
+def test_below_a_softmax_module_hooks_see_as_much(last: nn.Module) -> None:
+    network = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3), last)
+    x, y = torch.randn(8, 4), torch.arange(8) % 3
+    probe = Probe(network, functional.cross_entropy, x, y)
+    measured = probe.measure()
+    assert probe._look is not None
+    assert probe._look.hooks_suffice
+    assert probe.anatomy.layers[-1] == L("2", "linear", 3, 6, "identity", output=True)
+    assert measured.layers["dead"][1] == 0
+    assert not math.isnan(measured.layers["activation_std"][1])
