@@ -99,15 +99,18 @@ class DataFacts:
     ``input_size`` is √ mean of x² over rows and columns, 1 for standardized inputs.
     ``input_spread`` is the deviation of the column that varies most over the median of all columns
     that vary. ``target_mean`` and ``target_deviation`` are those of the target column whose numbers
-    are largest, NaN for classes. ``class_shares`` are the shares of the rows that each class has,
-    () for numbers. ``reachable_recall`` is the share of right answers of kernel regression in the
-    class in which it has the fewest, NaN for numbers.
+    are largest, NaN for classes; ``target_low`` and ``target_high`` are the smallest and the
+    largest number of any. ``class_shares`` are the shares of the rows that each class has, () for
+    numbers. ``reachable_recall`` is the share of right answers of kernel regression in the class in
+    which it has the fewest, if every class counts the same; NaN for numbers.
     """
 
     input_size: float = nan
     input_spread: float = nan
     target_mean: float = nan
     target_deviation: float = nan
+    target_low: float = nan
+    target_high: float = nan
     class_shares: tuple[float, ...] = ()
     reachable_recall: float = nan
 

@@ -17,10 +17,13 @@ def data_facts(x: Tensor, y: Tensor, reachable_recall: float = nan) -> DataFacts
     numbers."""
     size, spread = input_scale(x.detach().flatten(1).cpu().double())
     if y.is_floating_point():
-        mean, deviation = target_scale(y.detach().flatten(1).cpu().double())
-        return DataFacts(size, spread, mean, deviation)
+        numbers = y.detach().flatten(1).cpu().double()
+        mean, deviation = target_scale(numbers)
+        low, high = numbers.aminmax()
+        return DataFacts(size, spread, mean, deviation, float(low), float(high))
     shares = torch.bincount(y.detach().flatten().cpu().clamp(min=0)).double() / y.numel()
-    return DataFacts(size, spread, nan, nan, tuple(shares.tolist()), reachable_recall)
+    told = tuple(shares.tolist())
+    return DataFacts(size, spread, class_shares=told, reachable_recall=reachable_recall)
 
 
 def input_scale(x: Tensor) -> tuple[float, float]:  # (rows, columns)

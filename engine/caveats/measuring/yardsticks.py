@@ -30,8 +30,12 @@ MOST_BITS = 12
 
 
 class Reach(NamedTuple):
-    """The result of kernel regression: its loss, the share of rows whose class it predicts, and
-    that share among the rows of the class that it predicts worst; both are NaN for numbers."""
+    """The result of kernel regression: its loss and the share of rows whose class it predicts.
+
+    ``recall`` is that share among the rows of the class that it predicts worst if every class
+    counts the same, so that it shows how well the rows tell a rare class apart. Both shares are NaN
+    for numbers.
+    """
 
     loss: float
     accuracy: float
@@ -61,7 +65,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None)
     mean = told.mean(0)
     alike = bool((x == x[:1]).all()) or not bool(x.isfinite().all())
     if len(x) < 3 or alike:
-        return Reach(constant_loss(y, loss, weights), *hits(mean.expand_as(told), y))
+        return Reach(constant_loss(y, loss, weights), *hits(torch.zeros_like(told), mean, y))
     judged = Judged(loss, y, told, weights)
     found = []
     for kernel in kernels(x):
@@ -71,7 +75,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None)
             off = inverse @ (told - mean)  # target minus prediction, up to a factor
             off = off * ridge if len(x) <= FEW_ROWS else off / inverse.diagonal()[:, None]
             scores = told - mean - off
-            right = hits(scores + mean, y)
+            right = hits(scores, mean, y)
             found += [Reach(value, *right) for value in judged.losses(off, scores)]
     return min(found, key=lambda reach: reach.loss)
 
@@ -113,12 +117,14 @@ def products_of_bits(bits: Tensor) -> Iterator[Tensor]:
         yield sums[k] / sums[k][0, 0]
 
 
-def hits(scores: Tensor, y: Tensor) -> tuple[float, float]:
-    """`hit_shares` of the highest score (rows, classes); NaN for numbers."""
+def hits(scores: Tensor, mean: Tensor, y: Tensor) -> tuple[float, float]:
+    """The accuracy and the recall of a `Reach`; ``scores`` (rows, classes) are what kernel
+    regression adds to the share ``mean`` (classes,) of each class."""
     if y.is_floating_point():
         return nan, nan
-    right, lowest = hit_shares(scores.argmax(1), y).tolist()
-    return right, lowest
+    right = hit_shares((mean + scores).argmax(1), y)[0]
+    even = hit_shares((scores / mean.clamp(min=1e-12)).argmax(1), y)[1]
+    return float(right), float(even)
 
 
 class Judged:

@@ -16,6 +16,7 @@ def candidates(c: RunConfig, proposed: Sequence[Remedy]) -> tuple[Remedy, ...]:
     """``proposed`` and every single change of `caveats.remedies.changes`, each once."""
     lr = c.optimizer.lr
     singles = (
+        changes.plain_output(c),
         changes.scaled_target(c),
         changes.standardize(c),
         changes.usual_lr(c),

@@ -38,21 +38,25 @@ __all__ = [
     "clean_start",
     "clip",
     "combined",
+    "decayed",
     "hidden_layer",
     "leaky",
     "longer",
     "lr",
     "matched_init",
     "momentum",
+    "more_dropout",
     "no_dropout",
     "normalization",
     "overhaul",
+    "plain_output",
     "residual",
     "scaffold",
     "scaled_target",
     "sound",
     "standardize",
     "steeper",
+    "stopped",
     "usual_lr",
     "usual_options",
     "wider",
@@ -266,6 +270,46 @@ def usual_options(config: RunConfig) -> Remedy | None:
     if not change:
         return None
     return Remedy(change, "at its usual value it does not hold the steps back")
+
+
+def plain_output(config: RunConfig) -> Remedy | None:
+    if config.network.output_activation == "none":
+        return None
+    return Remedy(
+        {"network.output_activation": "none"},
+        "without an activation behind it the output layer reaches every number; cross_entropy and "
+        "bce take care of probabilities themselves",
+    )
+
+
+def stopped(config: RunConfig, step: int) -> Remedy | None:
+    if not 0 < step < config.training.steps:
+        return None
+    key = "training.epochs" if config.training.epochs else "training.steps"
+    if config.training.epochs:
+        step = max(1, round(step / config.training.steps * config.training.epochs))
+    return Remedy({key: step}, "the loss on rows held out was lowest there")
+
+
+def decayed(config: RunConfig) -> Remedy | None:
+    """Stronger weight decay."""
+    if "weight_decay" not in config.optimizer.options:
+        return None
+    own = float(config.optimizer.options["weight_decay"])  # type: ignore[arg-type]
+    usual = 1.0 if config.optimizer.name in customary.DECOUPLED else 0.01
+    value = max(usual, 10 * own)
+    return Remedy(
+        {"optimizer.weight_decay": value},
+        "weights that are pulled towards 0 fit less of what is true of single rows",
+    )
+
+
+def more_dropout(config: RunConfig) -> Remedy | None:
+    if config.network.dropout >= 0.5 or not config.network.widths:
+        return None
+    return Remedy(
+        {"network.dropout": 0.5}, "units that may be missing cannot learn single rows together"
+    )
 
 
 def bias_zero(config: RunConfig) -> Remedy | None:

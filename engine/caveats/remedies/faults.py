@@ -16,7 +16,7 @@ from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.learning_rates import leads_nowhere
 from caveats.verdicts.saturation import high_start
 from caveats.verdicts.soundness import began_symmetric, faded_start, grown_start
-from caveats.verdicts.unscaled_data import inputs_off, target_off
+from caveats.verdicts.unscaled_data import inputs_off, out_of_reach, target_off
 from caveats.verdicts.verdict import Remedy
 
 __all__ = ["faults", "unscaled"]
@@ -45,9 +45,18 @@ def target(c: RunConfig, e: Evidence) -> Remedy | None:
     return changes.scaled_target(c) if target_off(e) else None
 
 
+def output(c: RunConfig, e: Evidence) -> Remedy | None:
+    """An activation behind the output that keeps it from its targets, or a softmax before the one
+    in cross entropy."""
+    classes = bool(e.facts.data.class_shares)
+    twice = classes and c.training.loss in ("auto", "cross_entropy")
+    return changes.plain_output(c) if out_of_reach(e) or twice else None
+
+
 def inputs(c: RunConfig, e: Evidence) -> Remedy | None:
     mean = float(e.first("mean_fraction")[0]) > e.thresholds.mean_of_data
-    odd = inputs_off(e) or mean or customary.is_unusual(e.facts.data)
+    slow = e.blames("step_too_small", "ravine", "underfitting")  # larger inputs do not slow it
+    odd = inputs_off(e) or mean or (customary.is_unusual(e.facts.data) and not slow)
     return changes.standardize(c) if odd else None
 
 
@@ -105,5 +114,5 @@ def length(c: RunConfig, e: Evidence) -> Remedy | None:
 
 
 FAULTS: tuple[Fault, ...] = (
-    target, inputs, weights, biases, rate, options, narrow, depth, dropout, length,
+    output, target, inputs, weights, biases, rate, options, narrow, depth, dropout, length,
 )  # fmt: skip

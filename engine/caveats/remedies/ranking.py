@@ -32,6 +32,8 @@ def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tu
     together = changes.combined(c, *mend)
     held = changes.normalization(c)
     most = changes.combined(c, together, own[0] if own else None, held)
+    if caveat == "overfitting":  # it learns only too well: nothing else is at fault
+        return valid(c, (*own, changes.combined(c, *own[1:])))[:MOST]
     sound = changes.combined(c, *data, changes.sound(c))
     return valid(c, (together, *own[:2], most, sound, *own[2:]))[:MOST]
 
@@ -109,6 +111,18 @@ def clipped(c: RunConfig, finding: Finding) -> Remedy | None:
     return changes.clip(c)
 
 
+def stopped(c: RunConfig, finding: Finding) -> Remedy | None:
+    return changes.stopped(c, int(finding.evidence["best_step"]))
+
+
+def decayed(c: RunConfig, finding: Finding) -> Remedy | None:
+    return changes.decayed(c)
+
+
+def more_dropout(c: RunConfig, finding: Finding) -> Remedy | None:
+    return changes.more_dropout(c)
+
+
 def hidden_layer(c: RunConfig, finding: Finding) -> Remedy | None:
     return changes.hidden_layer(c)
 
@@ -126,6 +140,7 @@ SINGLES: dict[str, tuple[Single, ...]] = {
     "class_imbalance": (balanced, longer, adam),
     "plateau": (normalized, steeper, adam, larger_step),
     "underfitting": (hidden_layer, wider, longer, no_dropout, normalized),
+    "overfitting": (stopped, decayed, more_dropout),
     "dormant": (smaller_step, normalized, elu),
     "unscaled_data": (normalized, longer),
 }

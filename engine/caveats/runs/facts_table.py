@@ -104,6 +104,8 @@ def read_data(data: Section) -> DataFacts:
         input_spread=data.number("input_spread"),
         target_mean=data.number("target_mean"),
         target_deviation=data.number("target_deviation"),
+        target_low=data.number("target_low"),
+        target_high=data.number("target_high"),
         class_shares=tuple(shares),
         reachable_recall=data.number("reachable_recall"),
     )

@@ -11,6 +11,7 @@ from caveats.verdicts.dormant import DORMANT
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
 from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
+from caveats.verdicts.overfitting import OVERFITTING
 from caveats.verdicts.plateau import PLATEAU
 from caveats.verdicts.ravine import RAVINE
 from caveats.verdicts.saturation import SATURATION
@@ -38,6 +39,7 @@ CAVEATS: dict[str, Caveat] = {
         CLASS_IMBALANCE,
         PLATEAU,
         UNDERFITTING,
+        OVERFITTING,
         DORMANT,
         UNSCALED_DATA,
     )

@@ -48,7 +48,7 @@ class Thresholds:
     worse: float = number(0.5, "loss above a constant's, as a share of it, too large for chance")
     # The data.
     far_off: float = number(12.0, "size of inputs or targets, or of 1 over it, that is no scale")
-    uneven: float = number(30.0, "deviation of an input column over that of the median column")
+    uneven: float = number(10.0, "deviation of an input column over that of the median column")
     # Layers.
     faded: float = number(
         1e-3, "‖delta‖ of the first layer over that of the output", "AUTOTRAINER's limit for ‖dW‖"

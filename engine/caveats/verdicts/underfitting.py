@@ -34,7 +34,7 @@ def rule(e: Evidence) -> Finding | None:
         "2018), so its loss shows what these data allow. This network went "
         f"{percent(max(0.0, p.gain))} of the way from a constant's loss: {missing(e)}."
     )
-    severity: Severity = "warning" if fell_short(e) and not narrow(e) else "note"
+    severity: Severity = "warning" if fell_short(e) else "note"
     return Finding(severity, what, why, (), evidence)
 
 
@@ -58,13 +58,6 @@ def ended_short(e: Evidence) -> bool:
 def fell_short(e: Evidence) -> bool:
     """Did it go less than about half of the way?"""
     return e.progress.gain < e.thresholds.far
-
-
-@sign
-def narrow(e: Evidence) -> bool:
-    """Does a layer have so few units that a run which got somewhere is not expected to do more?"""
-    few = e.narrowest < e.thresholds.few
-    return few and e.progress.gain >= e.thresholds.nothing
 
 
 @sign

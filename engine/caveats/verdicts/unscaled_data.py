@@ -6,6 +6,8 @@ is a warning or worse, it is the headline, and `caveats.verdicts.headline` turns
 
 from __future__ import annotations
 
+import math
+
 from caveats.documents import short
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
@@ -13,11 +15,18 @@ from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import SEVERITIES, Finding, Severity
 
-__all__ = ["UNSCALED_DATA", "inputs_off", "target_off"]
+__all__ = ["UNSCALED_DATA", "inputs_off", "out_of_reach", "target_off"]
+
+# What activations of an output can give.
+REACH = {
+    "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0),
+    "hard_tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "relu": (0.0, math.inf),
+    "relu6": (0.0, 6.0), "softplus": (0.0, math.inf),
+}  # fmt: skip
 
 
 def rule(e: Evidence) -> Finding | None:
-    if not (inputs_off(e) or target_off(e)):
+    if not (inputs_off(e) or target_off(e) or out_of_reach(e)):
         return None
     severity = harm(e)
     if severity is None:
@@ -32,6 +41,13 @@ def rule(e: Evidence) -> Finding | None:
         )
     if target_off(e):
         found.append(f"the target is {short(data.target_mean)} ± {short(data.target_deviation)}")
+    if out_of_reach(e):
+        low, high = reach(e)
+        found.append(
+            f"the target goes from {short(data.target_low)} to {short(data.target_high)}, the "
+            f"output's {e.facts.layers[-1].activation} "
+            + (f"from {low:g} to {high:g}" if high < math.inf else f"only from {low:g}")
+        )
     evidence = {
         "input_size": data.input_size,
         "input_spread": data.input_spread,
@@ -39,6 +55,7 @@ def rule(e: Evidence) -> Finding | None:
         "target_deviation": data.target_deviation,
         "inputs_off": float(inputs_off(e)),
         "target_off": float(target_off(e)),
+        "out_of_reach": float(out_of_reach(e)),
     }
     why = (
         "The curvature along a weight grows with the square of its input, E[x·xᵀ], and the "
@@ -86,12 +103,26 @@ def target_off(e: Evidence) -> bool:
     )
 
 
+def reach(e: Evidence) -> tuple[float, float]:
+    """The lowest and the highest number that the output's activation gives."""
+    behind = e.facts.layers[-1].activation if e.facts.layers else None
+    return REACH.get(behind or "", (-math.inf, math.inf))
+
+
+@sign
+def out_of_reach(e: Evidence) -> bool:
+    """Do targets lie beyond what the output's activation can give?"""
+    (low, high), data = reach(e), e.facts.data
+    margin = e.thresholds.jump * data.target_deviation
+    return data.target_low < low - margin or data.target_high > high + margin
+
+
 UNSCALED_DATA = Caveat(
     "unscaled_data",
     "unscaled data",
-    "Inputs whose size √E[x²] is more than 12 or less than 1/12, an input column that varies 30 "
-    "times as much as the median one, or targets of such a size, in a run that does not learn as "
-    "these data allow.",
+    "Inputs whose size √E[x²] is more than 12 or less than 1/12, an input column that varies 10 "
+    "times as much as the median one, targets of such a size, or targets beyond what the output's "
+    "activation can give, in a run that does not learn as these data allow.",
     "λ_max(E[x·xᵀ]) ≥ Σ E[x]², κ ≥ max σ_j² / min σ_j²",
     "LeCun et al. 1998, Efficient BackProp, section 4.3",
     "The proof is to scale the data and change nothing else. Adam makes up for the size of the "
@@ -100,6 +131,7 @@ UNSCALED_DATA = Caveat(
     (
         "Give every input column mean 0 and deviation 1: x = (x - x.mean(0)) / x.std(0).",
         "Give the target mean 0 and deviation 1, and undo it for predictions.",
+        "No activation behind the output layer, if it keeps the output from the targets.",
         "Put nn.BatchNorm1d in front of the first layer.",
     ),
 )

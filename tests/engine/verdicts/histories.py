@@ -58,6 +58,7 @@ def history(
     reachable: tuple[float, float] = (0.0, math.nan),
     data: DataFacts | None = None,
     recall: float = math.nan,
+    held_out: Any = lambda step: math.nan,
 ) -> History:
     """``losses(step)``; ``change`` names layer measures: an array, or a function of the step."""
     names = (*(f"layer {i + 1}" for i in range(layers - 1)), "output")
@@ -70,7 +71,10 @@ def history(
         for name, value in (change or {}).items():
             columns[name] = np.asarray(value(step) if callable(value) else value, float)
         loss = losses(step)
-        scalars = {"loss": loss, "accuracy": accuracy, "lowest_recall": recall, "lr": 0.1}
+        scalars = {
+            "loss": loss, "accuracy": accuracy, "lowest_recall": recall, "lr": 0.1,
+            "validation_loss": held_out(step),
+        }  # fmt: skip
         made.append(step, scalars, columns)
     return made
 

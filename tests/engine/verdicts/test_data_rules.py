@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from histories import LN10, history, learning, severities, stuck
 
+from caveats.config import RunConfig
 from caveats.facts import DataFacts
 from caveats.verdicts import judge
 
@@ -47,7 +48,7 @@ def test_a_run_that_learns_from_unscaled_data_is_left_alone(data: DataFacts) -> 
 
 @pytest.mark.parametrize(
     "data",
-    [DataFacts(), DataFacts(1.0, 1.0), DataFacts(5.1, 1.0, 0.3, 2.0), DataFacts(7.8, 12.0)],
+    [DataFacts(), DataFacts(1.0, 1.0), DataFacts(5.1, 1.0, 0.3, 2.0), DataFacts(7.8, 2.0)],
 )
 def test_a_usual_scale_is_not_blamed(data: DataFacts) -> None:
     found = severities(history(stuck, change=MOSTLY_DEAD, data=data))
@@ -97,3 +98,39 @@ def test_a_run_that_ends_no_better_than_a_constant_is_critical() -> None:
     made = history(lambda step: 4.9 * LN10, accuracy=0.08, change=saturated)
     assert "critical" in severities(made).values()
     assert "warning" not in severities(made).values()
+
+
+def test_a_target_that_the_output_cannot_reach() -> None:
+    """A sigmoid gives 0 to 1; the target goes up to 8."""
+    config = RunConfig().changed({"network.output_activation": "sigmoid", "data.name": "sine"})
+    data = DataFacts(1.0, 1.0, 4.0, 2.0, 0.0, 8.0)
+    made = history(lambda step: 5.0, baseline=4.0, config=config, data=data, accuracy=math.nan)
+    first = judge(made)[0]
+    assert (first.caveat, first.severity) == ("unscaled_data", "critical")
+    assert first.what == "the target goes from 0 to 8, the output's sigmoid from 0 to 1"
+    assert dict(first.next[0].change) == {"network.output_activation": "none"}
+    within = history(
+        lambda step: 5.0, baseline=4.0, config=config, data=DataFacts(1.0, 1.0, 0.5, 0.5, 0.0, 1.0)
+    )
+    assert "unscaled_data" not in severities(within)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said"),
+    [
+        (lambda step: abs(step - 30) / 100 + 0.5, "warning"),  # falls until 30, then rises to 2.2
+        (lambda step: 0.5 + 0.0013 * max(0, step - 30), "note"),  # gives back an eighth
+        (lambda step: 2.3 * math.exp(-step / 30) + 0.5, None),  # falls all the time
+        (lambda step: 1.0 + 0.4 * (-1) ** step, None),  # noise
+        (lambda step: math.nan, None),  # no rows were held out
+    ],
+)
+def test_overfitting_is_a_held_out_loss_that_rises_while_the_other_falls(
+    held_out: Any, said: str | None
+) -> None:
+    made = history(learning, accuracy=0.99, held_out=held_out)
+    assert severities(made).get("overfitting") == said
+    if said == "warning":
+        first = judge(made)[0]
+        assert first.evidence["best_step"] == 31
+        assert dict(first.next[0].change) == {"training.steps": 31}

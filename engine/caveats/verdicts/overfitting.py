@@ -1,0 +1,95 @@
+"""Overfitting: the loss on rows held out rises while the training loss falls."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from caveats.verdicts.caveat import Caveat
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.sign import sign
+from caveats.verdicts.verdict import Finding, Severity
+from caveats.verdicts.words import percent
+
+__all__ = ["OVERFITTING"]
+
+
+def rule(e: Evidence) -> Finding | None:
+    if not e.finite or not rises(e) or not still_falls(e):
+        return None
+    held = held_out(e)
+    best = int(np.nanargmin(held))
+    step, lowest, now = int(e.steps[best]), float(held[best]), float(held[-1])
+    what = (
+        f"the loss on rows held out was lowest at step {step} ({lowest:.3g}) and is {now:.3g}; on "
+        f"the training rows it fell from {e.losses[best]:.3g} to {e.loss:.3g}"
+    )
+    evidence = {"best_step": step, "lowest": lowest, "now": now, "given_back": given_back(e)}
+    why = (
+        "From then on the network learns what is true of its training rows alone; "
+        f"{percent(given_back(e))} of what it had gained on others is lost (Goodfellow et al. "
+        "2016, Deep Learning, section 7.8)."
+    )
+    return Finding(severity(e), what, why, (), evidence)
+
+
+def severity(e: Evidence) -> Severity:
+    return "warning" if loses_much(e) else "note"
+
+
+def held_out(e: Evidence) -> NDArray[np.float64]:
+    """The loss on rows held out, (spaced records,); NaN where there are none."""
+    column: NDArray[np.float64] = e.snapshot.scalar("validation_loss")[e.rows]
+    return column
+
+
+def given_back(e: Evidence) -> float:
+    """How far the held-out loss rose above its lowest, as a share of how far that was below the
+    loss of a constant."""
+    held = held_out(e)
+    gained = e.progress.baseline - float(np.nanmin(held))
+    rise = float(held[-1] - np.nanmin(held))
+    return rise / gained if gained > 0 else 0.0
+
+
+@sign
+def rises(e: Evidence) -> bool:
+    """Is the held-out loss above its lowest by more than it scatters, in three records in a row?"""
+    held = held_out(e)
+    if len(held) < 6 or not np.isfinite(held[-3:]).all() or not np.isfinite(held).any():
+        return False
+    best = int(np.nanargmin(held))
+    scatter = float(np.nanmedian(np.abs(np.diff(held[best:])))) if best < len(held) - 3 else np.inf
+    above = held[-3:].min() - held[best]
+    return bool(above > scatter and given_back(e) >= e.thresholds.jump)
+
+
+@sign
+def still_falls(e: Evidence) -> bool:
+    """Has the training loss fallen since then?"""
+    best = int(np.nanargmin(held_out(e)))
+    return bool(e.loss < e.losses[best])
+
+
+@sign
+def loses_much(e: Evidence) -> bool:
+    """Has it given back a quarter of what it had gained?"""
+    return given_back(e) >= e.thresholds.worth_saying
+
+
+OVERFITTING = Caveat(
+    "overfitting",
+    "overfitting",
+    "The loss on rows held out has risen above its lowest by a tenth of what it had gained below a "
+    "constant's loss, while the training loss fell. From a quarter on it is a warning.",
+    "L_held out(t) − min L_held out > 0.1 (L_constant − min L_held out)",
+    "Prechelt 1998, Early Stopping; Goodfellow et al. 2016, Deep Learning, section 7.8",
+    "It needs rows held out: data.validation = 0.2. A loss may rise while the accuracy on these "
+    "rows still grows: the network is then surer of its mistakes.",
+    rule,
+    (
+        "Stop where the loss on rows held out is lowest.",
+        "weight_decay=0.01 with torch.optim.AdamW, or nn.Dropout(0.2) behind each hidden layer.",
+        "Fewer units, or more rows.",
+    ),
+)
