@@ -15,7 +15,7 @@ __all__ = ["OVERFITTING"]
 
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.finite or not rises(e) or not still_falls(e):
+    if not e.finite or not ((rises(e) and still_falls(e)) or by_heart(e)):
         return None
     held = held_out(e)
     best = int(np.nanargmin(held))
@@ -26,15 +26,15 @@ def rule(e: Evidence) -> Finding | None:
     )
     evidence = {"best_step": step, "lowest": lowest, "now": now, "given_back": given_back(e)}
     why = (
-        "From then on the network learns what is true of its training rows alone; "
-        f"{percent(given_back(e))} of what it had gained on others is lost (Goodfellow et al. "
-        "2016, Deep Learning, section 7.8)."
+        "What is true of the training rows alone is learnt last, and does not hold for others: "
+        f"{percent(given_back(e))} of what had been gained on rows held out is lost again "
+        "(Goodfellow et al. 2016, Deep Learning, section 7.8)."
     )
     return Finding(severity(e), what, why, (), evidence)
 
 
 def severity(e: Evidence) -> Severity:
-    return "warning" if loses_much(e) else "note"
+    return "warning" if loses_much(e) or by_heart(e) else "note"
 
 
 def held_out(e: Evidence) -> NDArray[np.float64]:
@@ -72,6 +72,17 @@ def still_falls(e: Evidence) -> bool:
 
 
 @sign
+def by_heart(e: Evidence) -> bool:
+    """Are the training rows fitted twice as well as kernel regression predicts rows that it has not
+    seen, and are the rows held out predicted clearly worse than it does?"""
+    reachable, t = e.facts.reachable, e.thresholds
+    if not reachable > 0 or not e.progress.late(t.half_way):
+        return False
+    worse = held_out(e)[-1] > reachable + t.jump * e.progress.baseline
+    return bool(worse and e.loss < t.most * reachable)
+
+
+@sign
 def loses_much(e: Evidence) -> bool:
     """Has it given back a quarter of what it had gained?"""
     return given_back(e) >= e.thresholds.worth_saying
@@ -81,7 +92,9 @@ OVERFITTING = Caveat(
     "overfitting",
     "overfitting",
     "The loss on rows held out has risen above its lowest by a tenth of what it had gained below a "
-    "constant's loss, while the training loss fell. From a quarter on it is a warning.",
+    "constant's loss, while the training loss fell. It is a warning from a quarter on, or if the "
+    "training loss is below half of what kernel regression reaches on rows that it has not seen, "
+    "and the loss on rows held out a tenth of a constant's above it.",
     "L_held out(t) − min L_held out > 0.1 (L_constant − min L_held out)",
     "Prechelt 1998, Early Stopping; Goodfellow et al. 2016, Deep Learning, section 7.8",
     "It needs rows held out: data.validation = 0.2. A loss may rise while the accuracy on these "
