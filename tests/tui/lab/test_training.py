@@ -293,7 +293,7 @@ def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
 def test_cured_is_when_the_verdict_is_gone_and_the_loss_clearly_better(
     before: float, after: float, left: tuple[Verdict, ...], begins: str
 ) -> None:
-    attempt = Cure(verdict(), "lr", losses(3.0, before))
+    attempt = Cure(verdict(), "lr", losses(3.0, before), RunConfig())
     attempt.settle(losses(3.0, after), left)
     assert attempt.outcome.startswith(begins)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from caveats.config import RunConfig
 from caveats.errors import visible
 from caveats.experiments import Experiment
 from caveats.runs.manifest import SILENT_AFTER
@@ -258,6 +259,9 @@ class Following:
     def curable(self) -> Verdict | None:
         self.may_change()
         return None
+
+    def setup_of(self, verdict: Verdict) -> RunConfig:
+        return self.config
 
     def fix(self, verdict: Verdict, remedy: Remedy) -> None:
         self.may_change()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Chart, Curve, Floats, Look, Mark
 from caveats_tui.charts.trace import Trace
@@ -57,12 +57,16 @@ def curves_drawn(count: int) -> list[int]:
 def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool) -> list[Curve]:
     values = trace.snapshot.layers(measure)  # (records, layers)
     count = values.shape[1] - hidden
-    colour = dim_layer_colour if dim else layer_colour
     x = trace.snapshot.steps.astype(float)
     return [
-        Curve(x, values[:, i], colour(i, count, dark=look.dark), label=short(trace.layers[i]))
+        Curve(x, values[:, i], painted(trace, i, look, dim=dim), label=short(trace.layers[i]))
         for i in curves_drawn(count)
     ]
+
+
+def painted(trace: Trace, index: int, look: Look, *, dim: bool = False) -> int:
+    """The colour of a layer, the same in every chart."""
+    return network_colour(index, len(trace.layers) - 1, dark=look.dark, dim=dim)
 
 
 def short(layer: str) -> str:
@@ -111,7 +115,7 @@ def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curv
     count = len(trace.layers) - hidden
     x = np.linspace(0.0, 0.08 * span([trace])[1], 9)
     return [
-        Curve(x, np.full(9, values[i]), layer_colour(i, count, dark=look.dark), "dots")
+        Curve(x, np.full(9, values[i]), painted(trace, i, look), "dots")
         for i in curves_drawn(count)
         if np.isfinite(values[i])
     ]
@@ -163,7 +167,10 @@ def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
             return chart(trace, ghost, look, curves, fitted(curves, True, previous))
         most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
         top = float(np.nanmax(most, initial=1.0))
-        return chart(trace, ghost, look, curves, (0.0, max(4.0, upper_step(top))))
+        # Never above the width of the widest layer: no count can be there.
+        shown = [t.snapshot for t in (trace, ghost) if t is not None and len(t.snapshot)]
+        widest = max((float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown), default=1.0)
+        return chart(trace, ghost, look, curves, (0.0, min(max(4.0, upper_step(top)), widest)))
 
     return make
 

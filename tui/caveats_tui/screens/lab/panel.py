@@ -13,7 +13,7 @@ from textual.geometry import Region
 
 from caveats.history import Snapshot
 from caveats_tui.charts.figures import FIGURES, curves_drawn, short
-from caveats_tui.charts.palette import layer_colour, rgb
+from caveats_tui.charts.palette import network_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.widget import RowsView
 
@@ -112,7 +112,7 @@ class Panel(RowsView, can_focus=True):
         count = len(layers) - (self.view == "dead")
         parts = []
         for index in curves_drawn(count):
-            red, green, blue = rgb(layer_colour(index, count, dark=dark))
+            red, green, blue = rgb(network_colour(index, len(layers) - 1, dark=dark))
             colour = f"#{red:02x}{green:02x}{blue:02x}"
             parts.append(Content.assemble(" ", (short(layers[index]), colour)))
         return Content.assemble("layer", *parts) if parts else Content()
