@@ -9,6 +9,7 @@ import pytest
 
 from caveats.config import RunConfig
 from caveats_tui.screens.lab.bars import ahead
+from caveats_tui.screens.lab.panel import whole
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,20 @@ def test_the_step_moves_between_two_records(
 
     settings = {"data.name": "moons", "network.widths": [8], "training.steps": 10**8}
     drive(scenario, configured(settings), every=10**6, drawing=False)
+
+
+@pytest.mark.parametrize(
+    ("room", "title"),
+    [
+        (50, "2 gradient norm (log): layer 1 0.45 · out 2.3"),
+        (42, "2 gradient norm: layer 1 0.45 · out 2.3"),
+        (34, "2 gradient norm: 0.45 · out 2.3"),
+    ],
+)
+def test_the_title_of_a_chart_is_never_cut_before_its_value(room: int, title: str) -> None:
+    assert whole("2 gradient norm", " (log)", "layer 1 0.45 · out 2.3", room) == title
+
+
+def test_a_narrow_chart_names_its_counts() -> None:
+    assert whole("1 dead neurons by layer", "", "188 of 192", 26) == "1 dead neurons: 188 of 192"
+    assert whole("1 dead neurons by layer", "", "188 of 192", 20) == "1 dead: 188 of 192"

@@ -89,7 +89,7 @@ class Panel(RowsView, can_focus=True):
         if self.view in ("boundary", "fit"):
             value = origin
         scale = " (log)" if self.log_axis else ""
-        title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
+        title = whole(f"{self.number} {self.title}", scale, value, self.size.width - 4)
         legend = self._legend(layers, dark) if self.view in BY_LAYER else Content()
         self._label(title, legend)
 
@@ -118,6 +118,22 @@ class Panel(RowsView, can_focus=True):
         return Content.assemble("layer", *parts) if parts else Content()
 
 
+def whole(name: str, scale: str, value: str, room: int) -> str:
+    """The title of a chart with its newest value. Where there is no room for all of it, it says
+    less of the axis, of the layers and of the name, but is never cut before its value."""
+    short_name = name.removesuffix(" by layer").removesuffix(" neurons")
+    end = f": {value}" if value else ""
+    short_end = end.replace(": layer 1 ", ": ")
+    tried = (
+        name + scale + end,
+        name + end,
+        name.removesuffix(" by layer") + end,
+        short_name + end,
+        short_name + short_end,
+    )
+    return next((title for title in tried if len(title) <= room), tried[-1])
+
+
 def alike(one: str, other: str) -> int:
     """How many characters two strings have in common at their start."""
     pairs = zip(one, other, strict=False)
@@ -142,5 +158,7 @@ def readout(view: str, snapshot: Snapshot) -> str:
     if column is not None:
         values = snapshot.layers(column)[-1]
         first, last = float(values[0]), float(values[-1])
-        return f"{first:.2g} … {last:.2g}" if math.isfinite(first + last) else "not finite"
+        if not math.isfinite(first + last):
+            return "not finite"
+        return f"layer 1 {first:.2g} · out {last:.2g}" if len(values) > 1 else f"out {last:.2g}"
     return ""
