@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from caveats.facts import RunFacts
 from caveats.history import Event, History
 from caveats.theory import Prediction
 from caveats.views import FittedCurve
+from caveats_tui.charts.draw import draw
 from caveats_tui.charts.figures import FIGURES, curves_drawn, fit
 from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve, Look
@@ -268,3 +270,40 @@ def test_the_axis_of_counts_ends_at_the_width_of_the_layers(made: Made, units: i
     assert chart.y_limits is not None
     most = max(float(np.nanmax(curve.y)) for curve in chart.curves)
     assert most <= chart.y_limits[1] <= units
+
+
+def test_a_line_far_from_all_losses_is_left_out(made: Made) -> None:
+    """Where the data hold no noise, kernel regression reaches a loss of 1e-6 and less."""
+    trace = made(2)
+    history = History(trace.layers, facts=RunFacts(baseline=float("nan"), reachable=1e-6))
+    labels = [c.label for c in figure("loss", replace(trace, history=history)).curves]
+    assert labels == ["loss", "accuracy"]
+
+
+def test_the_loss_chart_shows_guessing_and_what_the_data_allow(made: Made) -> None:
+    trace = made(2)
+    assert trace.history is None
+    history = History(trace.layers, facts=RunFacts(baseline=2.3, reachable=0.05))
+    with_facts = replace(trace, history=history)
+    chart = figure("loss", with_facts)
+    for label, value in (("guess", 2.3), ("data allow", 0.05)):
+        line = named(chart, label)
+        assert set(line.y.tolist()) == {value}
+        assert (line.x[0], line.x[-1]) == (0, 40)
+    assert chart.y_limits is not None
+    assert chart.y_limits[0] <= 0.05
+    assert chart.y_limits[1] >= 2.3
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_the_accuracys_axis_goes_from_0_to_100_percent(made: Made, log: bool) -> None:
+    chart = FIGURES["loss"].make(made(2), None, replace(LOOK, log=log), None)
+    assert chart.y_limits is not None
+    low, high = chart.y_limits
+    middle = (low * high) ** 0.5 if log else (low + high) / 2
+    assert [label for _, label in chart.right_ticks] == ["0%", "50%", "100%"]
+    np.testing.assert_allclose([h for h, _ in chart.right_ticks], [low, middle, high])
+    assert chart.right_colour == named(chart, "accuracy").colour
+    rows = ["".join(text for text, *_ in row) for row in draw(chart)]
+    assert rows[0].endswith("100%")
+    assert any(row.endswith("  0%") for row in rows)

@@ -7,7 +7,7 @@ present run lies on top.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Chart, Curve, Floats, Look, Mark
 from caveats_tui.charts.trace import Trace
+from caveats_tui.charts.yardsticks import accuracy_ticks, laid_over, yardstick_lines
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve
@@ -192,17 +193,21 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
 
 
 def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-    """The loss on the axis, and over it the accuracy, with 0 at the bottom and 1 at the top."""
+    """The loss on the left axis, with the lines of guessing and of what the data allow; the
+    accuracy on an axis of its own at the right, from 0 to 100 %."""
     losses: list[Curve] = []
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None:
             colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
             x = one.snapshot.steps.astype(float)
             losses.append(Curve(x, one.snapshot.scalar("loss"), colour, label="loss"))
-    y = fitted(losses, look.log, previous)
+    newest = float(trace.snapshot.steps[-1]) if len(trace.snapshot) else 0.0
+    lines = yardstick_lines(trace, look, newest)
+    y = fitted(losses + lines, look.log, previous)
     if y is not None and not look.log:
         y = (min(0.0, y[0]), y[1])
-    curves = list(losses)
+    curves = [*lines, *losses]
+    right: tuple[tuple[float, str], ...] = ()
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None and y is not None:
             accuracy = one.snapshot.scalar("accuracy")
@@ -210,17 +215,9 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
                 colour = series_colour("accuracy_dim" if dim else "accuracy", dark=look.dark)
                 x = one.snapshot.steps.astype(float)
                 curves.append(Curve(x, laid_over(accuracy, y, look.log), colour, label="accuracy"))
-    return chart(trace, ghost, look, curves, y)
-
-
-def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
-    """Values from 0 to 1 as heights on another axis: 0 at its bottom, 1 at its top."""
-    low, high = y
-    if log:
-        heights: Floats = low * (high / low) ** share
-    else:
-        heights = low + (high - low) * share
-    return heights
+                right = accuracy_ticks(y, look.log)
+    made = chart(trace, ghost, look, curves, y)
+    return replace(made, right_ticks=right, right_colour=series_colour("accuracy", dark=look.dark))
 
 
 def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:

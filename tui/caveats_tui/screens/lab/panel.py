@@ -89,7 +89,10 @@ class Panel(RowsView, can_focus=True):
         if self.view in ("boundary", "fit"):
             value = origin
         scale = " (log)" if self.log_axis else ""
-        title = whole(f"{self.number} {self.title}", scale, value, self.size.width - 4)
+        name = self.title
+        if self.view == "loss" and "%" not in value:
+            name = "loss"  # a regression has no accuracy
+        title = whole(f"{self.number} {name}", scale, value, self.size.width - 4)
         legend = self._legend(layers, dark) if self.view in BY_LAYER else Content()
         self._label(title, legend)
 
