@@ -64,3 +64,25 @@ def test_the_title_of_a_chart_is_never_cut_before_its_value(room: int, title: st
 def test_a_narrow_chart_names_its_counts() -> None:
     assert whole("1 dead neurons by layer", "", "188 of 192", 26) == "1 dead neurons: 188 of 192"
     assert whole("1 dead neurons by layer", "", "188 of 192", 20) == "1 dead: 188 of 192"
+
+
+def test_no_key_is_silent(drive: Callable[..., None], configured: Callable[..., RunConfig]) -> None:
+    """A key that can do nothing says why."""
+
+    async def scenario(lab: Any) -> None:
+        await lab.press("g")
+        assert "no curves yet" in lab.message or lab.bench.ghost is not None
+        await lab.opened()
+        await lab.press("3", "v")
+        await lab.until("chart 3 has only this view")
+        await lab.press("space")
+        await lab.state("finished")
+        for key in ("s", "space"):
+            lab.bench.notice = ""
+            await lab.press(key)
+            assert "the run is over" in lab.message
+        await lab.press("u")
+        assert "nothing to undo" in lab.message
+
+    settings = {"data.name": "moons", "network.widths": [8], "training.steps": 20}
+    drive(scenario, configured(settings), drawing=False)

@@ -267,18 +267,22 @@ class Training:
     # Running
 
     def play_or_pause(self) -> None:
-        self.notice = ""
-        if self.session is None:
-            return
-        if self.over:
-            self.notice = "the run is over: r begins again from step 0"
-        else:
-            self.session.play_or_pause()
+        if (session := self._unless_over()) is not None:
+            session.play_or_pause()
 
     def step(self) -> None:
+        if (session := self._unless_over()) is not None:
+            session.single_step()
+
+    def _unless_over(self) -> Session | None:
+        """The session, or None and a notice where it cannot train on."""
         self.notice = ""
-        if self.session is not None:
-            self.session.single_step()
+        if self.session is None:
+            self.notice = "torch is being loaded: try again in a moment"
+        elif self.over:
+            self.notice = "the run is over: r begins again from step 0"
+            return None
+        return self.session
 
     def restart(self) -> None:
         """Begin again from step 0, running if it was running; the curves so far become the
@@ -344,5 +348,7 @@ class Training:
         else:
             self.leave_ghost(force=True)
             self._pinned = self.ghost is not None
-            if self._pinned:
+            if not self._pinned:
+                self.notice = "there are no curves yet that could stay as a ghost"
+            else:
                 self.notes.append("this run's curves stay as the ghost; g removes them")

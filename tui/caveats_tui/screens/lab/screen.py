@@ -319,7 +319,11 @@ class LabScreen(Leavable[None]):
             self._arrange()
 
     def action_view(self) -> None:
-        self._panel.turn(self._drawing.available(self.bench))
+        panel, available = self._panel, self._drawing.available(self.bench)
+        if len([view for view in panel.views if view in available]) < 2:
+            self.notice(f"chart {panel.number} has only this view")
+            return
+        panel.turn(available)
         self.frame()
 
     def action_focus_next_part(self) -> None:
