@@ -53,7 +53,7 @@ def test_the_step_moves_between_two_records(
     ("room", "title"),
     [
         (50, "2 gradient norm (log): layer 1 0.45 · out 2.3"),
-        (42, "2 gradient norm: layer 1 0.45 · out 2.3"),
+        (42, "2 gradient norm (log): 0.45 · out 2.3"),
         (34, "2 gradient norm: 0.45 · out 2.3"),
     ],
 )

@@ -123,16 +123,16 @@ class Panel(RowsView, can_focus=True):
 
 def whole(name: str, scale: str, value: str, room: int) -> str:
     """The title of a chart with its newest value. Where there is no room for all of it, it says
-    less of the axis, of the layers and of the name, but is never cut before its value."""
-    short_name = name.removesuffix(" by layer").removesuffix(" neurons")
+    less of the layers, of the axis and of the name, but is never cut before its value."""
+    layerless = name.removesuffix(" by layer")
     end = f": {value}" if value else ""
     short_end = end.replace(": layer 1 ", ": ")
     tried = (
         name + scale + end,
-        name + end,
-        name.removesuffix(" by layer") + end,
-        short_name + end,
-        short_name + short_end,
+        layerless + scale + end,
+        layerless + scale + short_end,
+        layerless + short_end,
+        layerless.removesuffix(" neurons") + short_end,
     )
     return next((title for title in tried if len(title) <= room), tried[-1])
 
