@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from caveats.errors import ConfigError
@@ -80,3 +83,43 @@ def test_what_is_only_observed_is_a_note_and_never_more(name: str) -> None:
         noted |= {v.caveat for v in judge.look(run.history) if v.severity == "note"}
     assert find(name).caveat in noted
     assert judge.first_flagged == {}
+
+
+# How a lesson may name each setting that its cure changes.
+NAMED = {
+    "optimizer.lr": r"learning rate|at 0\.\d+",
+    "optimizer.name": "[Mm]omentum|Adam",
+    "network.init": "[Vv]ariance|initialiser|random weights",
+    "network.activation": "{value}",
+    "network.bias": "bias of 0",
+    "network.widths": "width",
+    "data.standardize": "Standardiz",
+    "data.offset": "centred on 0",
+    "network.dropout": "without dropout",
+}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES - OBSERVED))
+def test_a_lesson_names_every_setting_that_its_cure_changes(name: str) -> None:
+    experiment = find(name)
+    before = experiment.config.flat()
+    for key, value in experiment.cure.items():
+        if before.get(key) != value:
+            words = NAMED.get(key, key).format(value=value)
+            assert re.search(words, experiment.lesson, re.IGNORECASE), (name, key)
+
+
+def test_what_is_said_of_mass_extinction_is_what_it_does() -> None:
+    """Kills half of a sound network in one step, nearly all of it in a dozen; the demo's title
+    and the README say twelve steps and 96 %."""
+    run = Run(find("mass_extinction").config, every=1)
+    while run.step < 12:
+        run.advance()
+    snapshot = run.history.snapshot()
+    dead = snapshot.layers("dead")[:, :-1].sum(1) / snapshot.layers("units")[:, :-1].sum(1)
+    assert 0.45 < dead[1] < 0.55
+    assert round(100 * dead[12]) == 96
+    root = Path(__file__).parents[3]
+    for path in ("tui/caveats_tui/demos/scripts/dying_relu.toml", "README.md"):
+        said = " ".join((root / path).read_text("utf-8").split())
+        assert re.search(r"96 % (of a network|in twelve)", said), path

@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from caveats.facts import RunFacts
 from caveats.history import Event, History
 from caveats.theory import Prediction
 from caveats.views import FittedCurve
+from caveats_tui.charts.draw import draw
 from caveats_tui.charts.figures import FIGURES, curves_drawn, fit
-from caveats_tui.charts.palette import dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.explanation import EVIDENCE
@@ -46,7 +48,7 @@ def test_each_layers_curve_holds_what_was_measured(name: str, made: Made) -> Non
     for layer, curve in enumerate(chart.curves):
         np.testing.assert_array_equal(curve.x, [0, 10, 20, 30, 40])
         np.testing.assert_array_equal(curve.y, trace.snapshot.layers(OVER_STEPS[name])[:, layer])
-        assert curve.colour == layer_colour(layer, 4 - hidden_only)
+        assert curve.colour == network_colour(layer, 3)
 
 
 @pytest.mark.parametrize("name", OVER_STEPS)
@@ -59,8 +61,8 @@ def test_a_ghost_lies_dim_behind_the_run(name: str, made: Made) -> None:
     for layer in range(layers):
         measured = ghost.snapshot.layers(OVER_STEPS[name])[:, layer]
         np.testing.assert_array_equal(curves[layer].y, measured)
-        assert curves[layer].colour == dim_layer_colour(layer, layers)
-        assert curves[half + layer].colour == layer_colour(layer, layers)
+        assert curves[layer].colour == network_colour(layer, 2, dim=True)
+        assert curves[half + layer].colour == network_colour(layer, 2)
 
 
 @pytest.mark.parametrize("name", OVER_STEPS)
@@ -106,7 +108,7 @@ def test_theory_is_a_short_dotted_line_at_the_left_edge(name: str, field: str, m
         assert set(stub.y) == {expected[layer]}
         assert stub.x.min() == 0
         assert stub.x.max() < 0.1 * figure(name, trace).x_limits[1]
-        assert stub.colour == layer_colour(layer, 3 if name == "dead" else 4)
+        assert stub.colour == network_colour(layer, 3)
 
 
 def test_without_a_prediction_there_is_no_dotted_line(made: Made) -> None:
@@ -200,7 +202,7 @@ def test_of_many_layers_ten_are_drawn_with_the_first_and_the_last(count: int) ->
 def test_curves_of_a_deep_network_keep_their_own_colours_and_names(made: Made) -> None:
     chart = figure("dead", made(30))
     assert [c.label for c in chart.curves] == [str(i + 1) for i in curves_drawn(30)]
-    assert [c.colour for c in chart.curves] == [layer_colour(i, 30) for i in curves_drawn(30)]
+    assert [c.colour for c in chart.curves] == [network_colour(i, 30) for i in curves_drawn(30)]
 
 
 @pytest.mark.parametrize("name", ACROSS_LAYERS)
@@ -266,3 +268,64 @@ def test_a_fit_shows_the_targets_and_the_network_over_the_whole_input() -> None:
 def test_a_network_without_depth_has_every_figure(name: str, layers: int, made: Made) -> None:
     chart = figure(name, made(layers), made(2))
     assert (chart.width, chart.height) == (LOOK.width, LOOK.height)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_layer_has_one_colour_in_all_charts_and_the_output_a_neutral_one(
+    made: Made, dark: bool
+) -> None:
+    trace = made(4)
+    look = Look(60, 12, dark, True, "braille")
+    colours: dict[str, set[int]] = {}
+    for view in ("dead", "gradient", "delta", "update"):
+        for curve in FIGURES[view].make(trace, None, look, None).curves:
+            colours.setdefault(curve.label, set()).add(curve.colour)
+    assert all(len(found) == 1 for found in colours.values()), colours
+    assert colours["out"] == {series_colour("output", dark=dark)}
+    assert len(set.union(*colours.values())) == 5
+
+
+@pytest.mark.parametrize("units", [2, 8, 64, 100])
+def test_the_axis_of_counts_ends_at_the_width_of_the_layers(made: Made, units: int) -> None:
+    trace = made(2, units=units)
+    chart = FIGURES["dead"].make(trace, None, Look(60, 12, True, False, "braille"), None)
+    assert chart.y_limits is not None
+    most = max(float(np.nanmax(curve.y)) for curve in chart.curves)
+    assert most <= chart.y_limits[1] <= units
+
+
+def test_a_line_far_from_all_losses_is_left_out(made: Made) -> None:
+    """Where the data hold no noise, kernel regression reaches a loss of 1e-6 and less."""
+    trace = made(2)
+    history = History(trace.layers, facts=RunFacts(baseline=float("nan"), reachable=1e-6))
+    labels = [c.label for c in figure("loss", replace(trace, history=history)).curves]
+    assert labels == ["loss", "accuracy"]
+
+
+def test_the_loss_chart_shows_guessing_and_what_the_data_allow(made: Made) -> None:
+    trace = made(2)
+    assert trace.history is None
+    history = History(trace.layers, facts=RunFacts(baseline=2.3, reachable=0.05))
+    with_facts = replace(trace, history=history)
+    chart = figure("loss", with_facts)
+    for label, value in (("guess", 2.3), ("data allow", 0.05)):
+        line = named(chart, label)
+        assert set(line.y.tolist()) == {value}
+        assert (line.x[0], line.x[-1]) == (0, 40)
+    assert chart.y_limits is not None
+    assert chart.y_limits[0] <= 0.05
+    assert chart.y_limits[1] >= 2.3
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_the_accuracys_axis_goes_from_0_to_100_percent(made: Made, log: bool) -> None:
+    chart = FIGURES["loss"].make(made(2), None, replace(LOOK, log=log), None)
+    assert chart.y_limits is not None
+    low, high = chart.y_limits
+    middle = (low * high) ** 0.5 if log else (low + high) / 2
+    assert [label for _, label in chart.right_ticks] == ["0%", "50%", "100%"]
+    np.testing.assert_allclose([h for h, _ in chart.right_ticks], [low, middle, high])
+    assert chart.right_colour == named(chart, "accuracy").colour
+    rows = ["".join(text for text, *_ in row) for row in draw(chart)]
+    assert rows[0].endswith("100%")
+    assert any(row.endswith("  0%") for row in rows)

@@ -294,7 +294,7 @@ def verdict(caveat: str = "plateau", severity: str = "critical") -> Verdict:
 def test_cured_is_when_no_warning_is_left_and_half_of_what_can_be_learnt_is_learnt(
     before: float, after: float, left: tuple[Verdict, ...], begins: str
 ) -> None:
-    attempt = Cure(verdict(), "lr", losses(3.0, before))
+    attempt = Cure(verdict(), "lr", losses(3.0, before), RunConfig())
     attempt.settle(losses(3.0, after), left)
     assert attempt.outcome.startswith(begins)
 

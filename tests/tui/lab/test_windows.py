@@ -177,6 +177,26 @@ def test_a_window_closed_before_it_was_mounted(drive: Drive, configured: Configu
     drive(scenario, configured(SMALL), drawing=False)
 
 
+@pytest.mark.parametrize("key", WINDOWS)
+def test_keys_that_arrive_while_the_program_ends(
+    key: str, drive: Drive, configured: Configured
+) -> None:
+    """As a signal ends it: the window's parts are taken away, and it never was left."""
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press(key)
+        window = lab.app.screen
+        lab.app.exit()
+        for typed in ("x", "enter", "down"):
+            event = events.Key(typed, typed if len(typed) == 1 else None)
+            window.post_message(event)
+        await window.query("*").remove()
+        lab.burst_keys("x", "enter", "down", "escape")
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_random_keys_and_clicks(seed: int, drive: Drive, configured: Configured) -> None:
     """A short piece of ``python -m benchmarks.reliability``, without a terminal."""
@@ -249,3 +269,30 @@ def test_leaving_when_the_runs_folder_has_been_deleted(
         await lab.until(lambda: lab.app._exit)
 
     drive(scenario, configured({**SMALL, "training.steps": 10**8}), drawing=False, place=tmp_path)
+
+
+def test_explanation_and_remedies_stay_while_the_cure_runs(
+    drive: Drive, configured: Configured
+) -> None:
+    """x explains the failed run, and F tries another of its remedies, from the failed setup."""
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("f")
+        await lab.until(lambda: lab.bench.cure and not lab.bench.verdicts())
+        failed, first = lab.bench.cure.failed, lab.bench.config
+        await lab.press("x")
+        await lab.until("hard to break symmetry")
+        assert lab.app.screen._config == failed
+        await lab.press("escape", "F")
+        await lab.until("what could cure")
+        await lab.press("down", "enter")
+        await lab.until(lambda: lab.bench.config != first)
+        assert lab.bench.cure.failed == failed
+        verdict = lab.bench.cure.verdict
+        assert lab.bench.config == failed.changed(verdict.next[1].change)
+        await lab.until(lambda: lab.bench.ghost is not None)
+        assert lab.bench.ghost[1].snapshot.steps[-1] == 0  # still the failed run
+
+    nothing = {"network.init": "zeros", "network.activation": "tanh", "training.steps": 10**7}
+    drive(scenario, configured({**SMALL, **nothing}), drawing=False)

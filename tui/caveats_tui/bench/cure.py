@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from caveats.config import RunConfig
 from caveats.curing import outcome
 from caveats.history import History
 from caveats.verdicts import Verdict
@@ -23,6 +24,7 @@ class Cure:
     verdict: Verdict
     change: str
     before: History
+    failed: RunConfig  # the setup of the run that is to be cured
     outcome: str = ""
 
     @property

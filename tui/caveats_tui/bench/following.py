@@ -261,6 +261,9 @@ class Following:
         self.may_change()
         return None
 
+    def setup_of(self, verdict: Verdict) -> RunConfig:
+        return self.config
+
     def fix(self, verdict: Verdict, remedy: Remedy) -> None:
         self.may_change()
 

@@ -130,7 +130,11 @@ class Bench(Protocol):
         ghost."""
 
     def curable(self) -> Verdict | None:
-        """The worst verdict that has a remedy; where there is none, None and a notice."""
+        """The worst verdict that has a remedy; where there is none, that of the failed run whose
+        cure is being tried; else None and a notice."""
+
+    def setup_of(self, verdict: Verdict) -> RunConfig:
+        """The setup that a verdict is about: the present one, or that of the failed run."""
 
     def fix(self, verdict: Verdict, remedy: Remedy) -> None:
         """Try a remedy: same seed and data, from step 0, the failed run as the ghost."""

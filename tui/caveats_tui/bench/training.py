@@ -163,9 +163,15 @@ class Training:
     def curable(self) -> Verdict | None:
         """The worst verdict that has a remedy; where there is none, None and a notice."""
         verdict = next((v for v in self.verdicts() if v.next), None)
+        if verdict is None and self.cure is not None:
+            return self.cure.verdict  # another remedy for the failed run
         if verdict is None:
             self.notice = "nothing to fix: no caveat with a remedy has been found in this run"
         return verdict
+
+    def setup_of(self, verdict: Verdict) -> RunConfig:
+        cure = self.cure
+        return cure.failed if cure is not None and verdict is cure.verdict else self.config
 
     @property
     def alarm(self) -> str:
@@ -262,18 +268,22 @@ class Training:
     # Running
 
     def play_or_pause(self) -> None:
-        self.notice = ""
-        if self.session is None:
-            return
-        if self.over:
-            self.notice = "the run is over: r begins again from step 0"
-        else:
-            self.session.play_or_pause()
+        if (session := self._unless_over()) is not None:
+            session.play_or_pause()
 
     def step(self) -> None:
+        if (session := self._unless_over()) is not None:
+            session.single_step()
+
+    def _unless_over(self) -> Session | None:
+        """The session, or None and a notice where it cannot train on."""
         self.notice = ""
-        if self.session is not None:
-            self.session.single_step()
+        if self.session is None:
+            self.notice = "torch is being loaded: try again in a moment"
+        elif self.over:
+            self.notice = "the run is over: r begins again from step 0"
+            return None
+        return self.session
 
     def restart(self) -> None:
         """Begin again from step 0, running if it was running; the curves so far become the
@@ -301,14 +311,20 @@ class Training:
         run = None if self.session is None else self.session.run
         if run is None or self.session is None:
             return
+        failed, history = self.setup_of(verdict), run.history
+        again = self.cure is not None and verdict is self.cure.verdict
+        if again:
+            assert self.cure is not None
+            history = self.cure.before
         try:
-            config = self.config.changed(remedy.change, "remedy")
+            config = failed.changed(remedy.change, "remedy")
         except ConfigError as error:
             self.notice = str(error)
             return
         self.notice = ""
-        self.leave_ghost(force=True)
-        self.cure = Cure(verdict, changes_shown(remedy.change, self.config), run.history)
+        if not again:  # else the failed run is the ghost already
+            self.leave_ghost(force=True)
+        self.cure = Cure(verdict, changes_shown(remedy.change, failed), history, failed)
         self._past.append(self.config)
         self.config = config
         self.notes.append(self.cure.beginning)
@@ -333,5 +349,7 @@ class Training:
         else:
             self.leave_ghost(force=True)
             self._pinned = self.ghost is not None
-            if self._pinned:
+            if not self._pinned:
+                self.notice = "there are no curves yet that could stay as a ghost"
+            else:
                 self.notes.append("this run's curves stay as the ghost; g removes them")

@@ -82,6 +82,10 @@ def draw(chart: Chart) -> Rows:
     title = chart.x_label[:_LONGEST_TITLE] if framed else ""
     margin = max(4, len(title), *(len(label) for _, label in y_ticks)) if framed else 0
     columns = chart.width - margin - framed
+    right = max((len(label) for _, label in chart.right_ticks), default=-1) + 1 if framed else 0
+    if right and columns > 3 * right:  # the curves end before the labels at the right edge
+        low, high = x_axis
+        x_axis = low, low + (high - low) * columns / (columns - right)
     x = _Scale(*x_axis, columns, columns * across)
     y = _Scale(*y_axis, rows, rows * down, chart.log_y)
 
@@ -124,6 +128,9 @@ def _annotate(chart: Chart, x: _Scale, y: _Scale, notes: _Notes) -> None:
     for mark in chart.marks:
         if (cell := x.cell(mark.x)) is not None:
             notes.write(0, cell + 1, mark.label, mark.colour)
+    for value, label in chart.right_ticks:
+        if x.cells > 3 * len(label) and (cell := y.cell(value)) is not None:
+            notes.write(y.cells - 1 - cell, x.cells - len(label), label, chart.right_colour)
     for curve in chart.curves:
         if curve.label and (end := _end(curve, chart, x, y)) is not None:
             row, column = end
@@ -185,7 +192,10 @@ def _y_limits(chart: Chart) -> Limits:
 
 def _x_ticks(chart: Chart, scale: _Scale) -> tuple[tuple[float, str], ...]:
     if chart.x_ticks is None:
-        return ticks((scale.low, scale.high), max(2, min(8, scale.cells // 9)))
+        every = ticks((scale.low, scale.high), max(2, min(8, scale.cells // 9)))
+        return tuple(
+            tick for tick in every if tick[0] <= chart.x_limits[1] or not chart.right_ticks
+        )
     shown, free = [], -1  # the first column without a label
     for value, label in chart.x_ticks:
         cell = scale.cell(value)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from caveats_tui.charts.palette import Series, dim_layer_colour, layer_colour, series_colour
+from caveats_tui.charts.palette import Series, network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Chart, Curve, Floats, Look, Mark
 from caveats_tui.charts.trace import Trace
+from caveats_tui.charts.yardsticks import accuracy_ticks, laid_over, yardstick_lines
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve
@@ -58,12 +59,16 @@ def curves_drawn(count: int) -> list[int]:
 def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool) -> list[Curve]:
     values = trace.snapshot.layers(measure)  # (records, layers)
     count = values.shape[1] - hidden
-    colour = dim_layer_colour if dim else layer_colour
     x = trace.snapshot.steps.astype(float)
     return [
-        Curve(x, values[:, i], colour(i, count, dark=look.dark), label=short(trace.layers[i]))
+        Curve(x, values[:, i], painted(trace, i, look, dim=dim), label=short(trace.layers[i]))
         for i in curves_drawn(count)
     ]
+
+
+def painted(trace: Trace, index: int, look: Look, *, dim: bool = False) -> int:
+    """The colour of a layer, the same in every chart."""
+    return network_colour(index, len(trace.layers) - 1, dark=look.dark, dim=dim)
 
 
 def short(layer: str) -> str:
@@ -112,7 +117,7 @@ def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curv
     count = len(trace.layers) - hidden
     x = np.linspace(0.0, 0.08 * span([trace])[1], 9)
     return [
-        Curve(x, np.full(9, values[i]), layer_colour(i, count, dark=look.dark), "dots")
+        Curve(x, np.full(9, values[i]), painted(trace, i, look), "dots")
         for i in curves_drawn(count)
         if np.isfinite(values[i])
     ]
@@ -164,7 +169,10 @@ def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
             return chart(trace, ghost, look, curves, fitted(curves, True, previous))
         most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
         top = float(np.nanmax(most, initial=1.0))
-        return chart(trace, ghost, look, curves, (0.0, max(4.0, upper_step(top))))
+        # Never above the width of the widest layer: no count can be there.
+        shown = [t.snapshot for t in (trace, ghost) if t is not None and len(t.snapshot)]
+        widest = max((float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown), default=1.0)
+        return chart(trace, ghost, look, curves, (0.0, min(max(4.0, upper_step(top)), widest)))
 
     return make
 
@@ -186,23 +194,27 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
 
 
 def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-    """The loss on the axis, and over it the accuracy, with 0 at the bottom and 1 at the top; both
-    also dim, of the rows that are held out."""
+    """The loss on the left axis, with the lines of guessing and of what the data allow; the
+    accuracy on an axis of its own at the right, from 0 to 100 %; both also dim, of the rows that
+    are held out."""
     losses = held_out(trace, "validation_loss", look)
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None:
             colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
             x = one.snapshot.steps.astype(float)
             losses.append(Curve(x, one.snapshot.scalar("loss"), colour, label="loss"))
-    y = fitted(losses, look.log, previous)
+    newest = float(trace.snapshot.steps[-1]) if len(trace.snapshot) else 0.0
+    lines = yardstick_lines(trace, look, newest)
+    y = fitted(losses + lines, look.log, previous)
     if y is not None and not look.log:
         y = (min(0.0, y[0]), y[1])
-    curves = list(losses)
+    curves = [*lines, *losses]
     if y is not None:
         curves += [
             replace(curve, y=laid_over(curve.y, y, look.log))
             for curve in held_out(trace, "validation_accuracy", look)
         ]
+    right: tuple[tuple[float, str], ...] = ()
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None and y is not None:
             accuracy = one.snapshot.scalar("accuracy")
@@ -210,7 +222,9 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
                 colour = series_colour("accuracy_dim" if dim else "accuracy", dark=look.dark)
                 x = one.snapshot.steps.astype(float)
                 curves.append(Curve(x, laid_over(accuracy, y, look.log), colour, label="accuracy"))
-    return chart(trace, ghost, look, curves, y)
+                right = accuracy_ticks(y, look.log)
+    made = chart(trace, ghost, look, curves, y)
+    return replace(made, right_ticks=right, right_colour=series_colour("accuracy", dark=look.dark))
 
 
 def held_out(trace: Trace, name: str, look: Look) -> list[Curve]:
@@ -222,16 +236,6 @@ def held_out(trace: Trace, name: str, look: Look) -> list[Curve]:
     label = "held out" if name == "validation_loss" else ""
     x = trace.snapshot.steps.astype(float)
     return [Curve(x, values, series_colour(series, dark=look.dark), label=label)]
-
-
-def laid_over(share: Floats, y: Limits, log: bool) -> Floats:
-    """Values from 0 to 1 as heights on another axis: 0 at its bottom, 1 at its top."""
-    low, high = y
-    if log:
-        heights: Floats = low * (high / low) ** share
-    else:
-        heights = low + (high - low) * share
-    return heights
 
 
 def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:

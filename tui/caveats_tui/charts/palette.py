@@ -10,11 +10,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["SERIES", "Series", "dim_layer_colour", "layer_colour", "rgb", "series_colour"]
+__all__ = [
+    "SERIES",
+    "Series",
+    "dim_layer_colour",
+    "layer_colour",
+    "network_colour",
+    "rgb",
+    "series_colour",
+]
 
 Series = Literal[
-    "loss", "accuracy", "held_out", "held_out_accuracy", "loss_dim", "accuracy_dim", "theory",
-    "mark", "axis",
+    "loss", "accuracy", "held_out", "held_out_accuracy", "loss_dim", "accuracy_dim", "output",
+    "output_dim", "theory", "mark", "axis",
 ]  # fmt: skip
 
 # Stops chosen by hand near the hues of viridis (OKLab), so that luminance rises at each step, also
@@ -33,6 +41,8 @@ SERIES: dict[Series, tuple[int, int]] = {
     "held_out_accuracy": (31, 67),
     "loss_dim": (95, 180),
     "accuracy_dim": (24, 110),
+    "output": (255, 232),
+    "output_dim": (240, 247),
     "theory": (252, 236),
     "mark": (246, 242),
     "axis": (245, 242),
@@ -55,6 +65,14 @@ def layer_colour(index: int, count: int, *, dark: bool = True) -> int:
 def dim_layer_colour(index: int, count: int, *, dark: bool = True) -> int:
     """The colour of the same layer in the ghost: the same hue, nearer to the background."""
     return _stop(_DARK_DIM if dark else _LIGHT_DIM, index, count)
+
+
+def network_colour(index: int, hidden: int, *, dark: bool = True, dim: bool = False) -> int:
+    """The colour of layer ``index`` of a network in every chart: one of the palette for each of its
+    ``hidden`` layers, a neutral one for the output after them."""
+    if index == hidden:
+        return series_colour("output_dim" if dim else "output", dark=dark)
+    return (dim_layer_colour if dim else layer_colour)(index, hidden, dark=dark)
 
 
 def series_colour(name: Series, *, dark: bool = True) -> int:

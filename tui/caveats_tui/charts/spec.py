@@ -57,7 +57,8 @@ class Chart:
 
     Curves are drawn in order, so that a later one lies on top: put ghosts first, then theory.
     ``y_limits`` is in the units of ``y`` (also on a log axis); None takes them from the curves.
-    ``x_ticks`` replaces the numbers below the axis, as ``((1, "layer 1"), ...)``.
+    ``x_ticks`` replaces the numbers below the axis, as ``((1, "layer 1"), ...)``. ``right_ticks``
+    are labels at the right edge, at heights in the units of ``y``; no curve is drawn there.
     """
 
     curves: tuple[Curve, ...]
@@ -70,6 +71,8 @@ class Chart:
     x_label: str = ""
     x_ticks: tuple[tuple[float, str], ...] | None = None
     charset: Charset = "braille"
+    right_ticks: tuple[tuple[float, str], ...] = ()
+    right_colour: int = 245
     axis_colour: int = 245  # a grey that can be read on dark and on light
 
 

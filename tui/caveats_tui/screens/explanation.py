@@ -79,8 +79,17 @@ def numbers(verdict: Verdict) -> str:
     )
 
 
+def since(verdict: Verdict, trace: Trace) -> str:
+    """From which step on the verdict holds, and of which step its numbers are."""
+    newest = int(trace.seen.steps[-1])
+    if verdict.step == newest:
+        return f"found at step {newest:,}"
+    return f"found first at step {verdict.step:,}; the numbers are those of step {newest:,}"
+
+
 class Explain(Window[None]):
-    """One verdict in full: definition, this run's numbers, a chart, remedies, limits, source."""
+    """One verdict in full: what to try, a chart, why, definition, this run's numbers, limits,
+    source."""
 
     DEFAULT_CSS = """
     Explain { align: center middle; }
@@ -129,7 +138,16 @@ class Explain(Window[None]):
         box.border_subtitle = Content(f"{many}escape leaves")
         upper: list[RenderableType] = [
             heading("what"),
-            indented(f"{verdict.what} (first seen at step {verdict.step:,})"),
+            indented(verdict.what),
+            indented(since(verdict, self._trace)),
+            heading("what to try, the likeliest first"),
+        ]
+        for remedy in verdict.next:
+            change = changes_shown(remedy.change, self._config) if remedy.change else "no setting"
+            upper.append(indented(f"{change}: {remedy.reason}"))
+        if not verdict.next:
+            upper.append(indented("nothing in the setup would help more than waiting"))
+        lower: list[RenderableType] = [
             heading("why"),
             indented(verdict.why),
             heading("definition"),
@@ -137,16 +155,11 @@ class Explain(Window[None]):
             heading("formula, and this run's numbers"),
             indented(caveat.formula),
             indented(numbers(verdict)),
+            heading("limits"),
+            indented(caveat.limits),
+            heading("source"),
+            indented(caveat.source),
         ]
-        lower: list[RenderableType] = [heading("what to try, the likeliest first")]
-        for remedy in verdict.next:
-            change = changes_shown(remedy.change, self._config) if remedy.change else "no setting"
-            lower.append(indented(f"{change}: {remedy.reason}"))
-        if not verdict.next:
-            lower.append(indented("nothing in the setup would help more than waiting"))
-        lower += [
-            heading("limits"), indented(caveat.limits), heading("source"), indented(caveat.source)
-        ]  # fmt: skip
         self.query_one("#upper", Static).update(Group(*upper))
         self.query_one("#lower", Static).update(Group(*lower))
         view = self.query_one(RowsView)

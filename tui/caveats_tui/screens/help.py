@@ -19,7 +19,9 @@ __all__ = ["Help", "help_text"]
 
 
 COLOURS = (
-    "Layers are coloured first to last from violet to yellow; the ghost is dim. "
+    "Layers are coloured first to last from violet to yellow, the output in white or black; the "
+    "ghost is dim. In chart 3 the accuracy belongs to the axis at the right; guess is the loss of "
+    "a network that ignores its input, data allow that of kernel regression on the same rows. "
     "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis."
 )
 

@@ -49,7 +49,7 @@ class Leavable(Screen[Result]):
         """Called once the parts of the screen are there."""
 
     def on_mount(self, event: Mount) -> None:
-        if not self.has_left and self.children:
+        if not self.has_left and self.children and not self.app._exit:
             self._has_opened = True
             self.opened()
 
@@ -63,18 +63,20 @@ class Leavable(Screen[Result]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual asks this before each action of a key."""
-        if self.has_left:
+        if self.has_left or self.app._exit:
             return False
         return self._has_opened or action == "leave"
 
     async def _on_message(self, message: Message) -> None:
-        # What was typed or clicked on a screen that has gone since would look for its parts.
-        if not (self.has_left and isinstance(message, OUTDATED)):
+        # What was typed or clicked on a screen that has gone since would look for its parts. At the
+        # end of the program Textual takes them away without leaving the screen.
+        gone = self.has_left or self.app._exit or not self.children
+        if not (gone and isinstance(message, OUTDATED)):
             await super()._on_message(message)
 
 
-class Window(Leavable[Result], ModalScreen[Result]):
-    """A small screen over another, which stays visible behind it."""
+class Window(ModalScreen[Result], Leavable[Result]):
+    """A small screen over another, which stays visible behind it (the style of the first base)."""
 
 
 class Line(Input):

@@ -12,6 +12,7 @@ from caveats_tui.keys import KEYS
 from caveats_tui.screens.explanation import verdict_line
 from caveats_tui.text.plain import plain_marks
 from caveats_tui.text.settings import describe
+from caveats_tui.text.times import clock
 
 if TYPE_CHECKING:
     from caveats_tui.bench.protocol import Bench
@@ -42,8 +43,8 @@ class Header(Static):
     def show(
         self, bench: Bench, step: int, planned: int, *, plain: bool, recording: bool = False
     ) -> None:
-        """``step`` of ``planned`` is what the charts show, so that header and charts agree;
-        ``plain`` uses only ASCII; with ``recording``, the header says so beside the state."""
+        """``step`` of ``planned`` is the step to show; ``plain`` uses only ASCII; with
+        ``recording``, the header says so beside the state."""
         if not self.size.width:  # before the first layout
             return
         status, config = bench.status, bench.config
@@ -58,6 +59,7 @@ class Header(Static):
                 status.device,
                 f"step {step:,}/{planned:,}" if status.device else "",
                 f"{status.speed:,.0f}/s" if status.speed else "",
+                ahead(step, planned, status.speed),
                 f"{symbol} {word}",
                 f"{'*' if plain else '◉'} rec" if recording else "",
             )
@@ -78,6 +80,15 @@ class Header(Static):
 
     def on_resize(self) -> None:
         self._said = None
+
+
+def ahead(step: int, steps: int, speed: float) -> str:
+    """How far a run that goes on has come, and the time that is left: "42 %  1:10 left"."""
+    if speed <= 0 or steps <= 0:
+        return ""
+    return f"{min(1.0, step / steps):.0%}  {clock(max(0.0, steps - step) / speed)} left".replace(
+        "%", " %"
+    )
 
 
 class Footer(Widget):

@@ -13,7 +13,7 @@ from textual.geometry import Region
 
 from caveats.history import Snapshot
 from caveats_tui.charts.figures import FIGURES, curves_drawn, short
-from caveats_tui.charts.palette import layer_colour, rgb
+from caveats_tui.charts.palette import network_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.text.numbers import amount, explained
@@ -90,7 +90,10 @@ class Panel(RowsView, can_focus=True):
         if self.view in ("boundary", "fit"):
             value = origin
         scale = " (log)" if self.log_axis else ""
-        title = f"{self.number} {self.title}{scale}" + (f": {value}" if value else "")
+        name = self.title
+        if self.view == "loss" and "%" not in value:
+            name = "loss"  # a regression has no accuracy
+        title = whole(f"{self.number} {name}", scale, value, self.size.width - 4)
         legend = self._legend(layers, dark) if self.view in BY_LAYER else Content()
         if self.view == "loss" and snapshot is not None and len(snapshot):
             legend = Content(beside_loss(snapshot))
@@ -115,10 +118,26 @@ class Panel(RowsView, can_focus=True):
         count = len(layers) - (self.view == "dead")
         parts = []
         for index in curves_drawn(count):
-            red, green, blue = rgb(layer_colour(index, count, dark=dark))
+            red, green, blue = rgb(network_colour(index, len(layers) - 1, dark=dark))
             colour = f"#{red:02x}{green:02x}{blue:02x}"
             parts.append(Content.assemble(" ", (short(layers[index]), colour)))
         return Content.assemble("layer", *parts) if parts else Content()
+
+
+def whole(name: str, scale: str, value: str, room: int) -> str:
+    """The title of a chart with its newest value. Where there is no room for all of it, it says
+    less of the layers, of the axis and of the name, but is never cut before its value."""
+    layerless = name.removesuffix(" by layer")
+    end = f": {value}" if value else ""
+    short_end = end.replace(": layer 1 ", ": ")
+    tried = (
+        name + scale + end,
+        layerless + scale + end,
+        layerless + scale + short_end,
+        layerless + short_end,
+        layerless.removesuffix(" neurons") + short_end,
+    )
+    return next((title for title in tried if len(title) <= room), tried[-1])
 
 
 def alike(one: str, other: str) -> int:
@@ -162,5 +181,7 @@ def readout(view: str, snapshot: Snapshot) -> str:
     if column is not None:
         values = snapshot.layers(column)[-1]
         first, last = float(values[0]), float(values[-1])
-        return f"{first:.2g} … {last:.2g}" if math.isfinite(first + last) else "not finite"
+        if not math.isfinite(first + last):
+            return "not finite"
+        return f"layer 1 {first:.2g} · out {last:.2g}" if len(values) > 1 else f"out {last:.2g}"
     return ""

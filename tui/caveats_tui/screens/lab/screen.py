@@ -189,6 +189,8 @@ class LabScreen(Leavable[None]):
         """Update header, setup list, message and notes."""
         bench, plain = self.bench, self.options.plain
         step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
+        if bench.running and not (bench.watching or self.held()):
+            step = max(step, bench.status.step)  # go on counting between two records
         recording = self.recorder is not None and self.recorder.recording
         training = bench.config.training
         # Only the run knows how many steps a number of epochs makes.
@@ -268,7 +270,7 @@ class LabScreen(Leavable[None]):
             if place is not None:
                 self.do(lambda: self.bench.fix(verdict, verdict.next[place]))
 
-        self.app.push_screen(RemedyList(verdict, self.bench.config), took)
+        self.app.push_screen(RemedyList(verdict, self.bench.setup_of(verdict)), took)
 
     def action_experiments(self) -> None:
         if not self.bench.may_change():
@@ -283,11 +285,15 @@ class LabScreen(Leavable[None]):
     def action_explain(self) -> None:
         """Explain the verdicts (enter, unless the setup list has taken the key)."""
         verdicts, trace = self.bench.verdicts(), self.bench.trace()
+        cure, ghost = self.bench.cure, self.bench.ghost
+        if not verdicts and cure is not None and ghost is not None:
+            verdicts, trace = (cure.verdict,), ghost[1]  # those of the failed run
         if not verdicts or trace is None:
             self.notice("nothing to explain: no caveat has been found in this run")
             return
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
-        self.app.push_screen(Explain(verdicts, trace, self.bench.config, self.tools.charts, look))
+        setup = self.bench.setup_of(verdicts[0])
+        self.app.push_screen(Explain(verdicts, trace, setup, self.tools.charts, look))
 
     # Looking
 
@@ -316,7 +322,11 @@ class LabScreen(Leavable[None]):
             self._arrange()
 
     def action_view(self) -> None:
-        self._panel.turn(self._drawing.available(self.bench))
+        panel, available = self._panel, self._drawing.available(self.bench)
+        if len([view for view in panel.views if view in available]) < 2:
+            self.notice(f"chart {panel.number} has only this view")
+            return
+        panel.turn(available)
         self.frame()
 
     def action_focus_next_part(self) -> None:

@@ -1,0 +1,96 @@
+"""Whether the program survives what people, files and machines do to it.
+
+`python -m benchmarks.reliability` runs the whole campaign (hours): 100,000 random keys, pastes,
+sizes, mouse events and signals in a real terminal over ten seeds; 100,000 changed run folders,
+configs, csv, npz and recordings; 10 million steps of one run. ``--scale 0.01`` runs a hundredth of
+it. Ends with 1 if there was any fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+import numpy as np
+from benchmarks.reliability_suite.keyboard import play
+from benchmarks.reliability_suite.mutations import KINDS, try_files
+from benchmarks.reliability_suite.soak import soak
+
+EVENTS, SEEDS = 100_000, 10
+FILES = 100_000
+STEPS = 10_000_000
+PARTS = ("keys", "files", "soak")
+GROWTH = 1.25  # of the memory between a tenth of the soak and its end
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="the share of the campaign to run")
+    parser.add_argument("--part", choices=PARTS, action="append", help="only this part")
+    parser.add_argument("--seed", type=int, default=0, help="of the first seed")
+    given = parser.parse_args()
+    faults: Counter[str] = Counter()
+    for part in given.part or PARTS:
+        start = time.monotonic()
+        faults += {"keys": keys, "files": files, "soak": soaked}[part](given.scale, given.seed)
+        print(f"{part}: {time.monotonic() - start:,.0f} s", flush=True)
+    for fault, times in faults.most_common():
+        print(f"FAULT {times:>6,} × {fault}")
+    print(f"{faults.total():,} faults")
+    return int(bool(faults))
+
+
+def keys(scale: float, first: int) -> Counter[str]:
+    """Random events in a real terminal."""
+    faults: Counter[str] = Counter()
+    answers: list[float] = []
+    events = openings = 0
+    for seed in range(first, first + SEEDS):
+        session = play(max(1, round(scale * EVENTS / SEEDS)), seed)
+        events += session.events
+        openings += session.openings
+        answers += session.answers
+        faults += session.faults
+        print(f"  seed {seed}: {dict(session.faults) or 'no fault'}", file=sys.stderr, flush=True)
+    p95, worst = np.quantile(answers, [0.95, 1.0]) if answers else (np.nan, np.nan)
+    print(
+        f"keys: {events:,} events, {openings:,} openings, {SEEDS} seeds; "
+        f"answers p95 {p95:.2f} s, worst {worst:.2f} s of {len(answers):,}"
+    )
+    return faults
+
+
+def files(scale: float, first: int) -> Counter[str]:
+    """Changed files for every reader."""
+    faults: Counter[str] = Counter()
+    for name, kind in KINDS.items():
+        outcome = try_files(kind, max(1, round(scale * FILES / len(KINDS))), first)
+        print(
+            f"files: {name}: {outcome.tried:,} tried, {outcome.read:,} read, "
+            f"{outcome.refused:,} refused in a sentence, {outcome.faults.total():,} faults",
+            flush=True,
+        )
+        faults += Counter({f"{name}: {fault}": n for fault, n in outcome.faults.items()})
+    return faults
+
+
+def soaked(scale: float, first: int) -> Counter[str]:
+    """One long run."""
+    seen = soak(max(100, round(scale * STEPS)))
+    print(
+        f"soak: {seen.steps:,} steps in {seen.seconds:,.0f} s; memory {seen.memory[0]:.0f} → "
+        f"{seen.memory[1]:.0f} MB, files {seen.files[0]} → {seen.files[1]}, folder "
+        f"{seen.folder:.1f} MB, {seen.records:,} records"
+    )
+    faults: Counter[str] = Counter()
+    if seen.memory[1] > GROWTH * seen.memory[0]:
+        faults["soak: memory grows"] += 1
+    if seen.files[1] > seen.files[0]:
+        faults["soak: files stay open"] += 1
+    return faults
+
+
+if __name__ == "__main__":
+    sys.exit(main())

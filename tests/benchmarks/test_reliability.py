@@ -1,0 +1,39 @@
+"""The campaign counts what it should: what a reader reads, refuses in a sentence, or breaks on."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from benchmarks.reliability_suite.mutations import KINDS, Kind, mutated, try_files
+
+from caveats.errors import ConfigError
+
+
+def test_the_same_seed_changes_a_file_in_the_same_way() -> None:
+    data = bytes(range(256)) * 4
+    once, again, other = (mutated(data, random.Random(seed)) for seed in (1, 1, 2))
+    assert once == again != other
+    assert once != data
+
+
+def test_every_outcome_is_counted_as_what_it_is() -> None:
+    answers = iter(
+        [None, None, ConfigError("one sentence"), ConfigError("\x1b[2J"), KeyError("x"), None]
+    )
+
+    def read(path: Path) -> None:
+        if (answer := next(answers)) is not None:
+            raise answer
+
+    outcome = try_files(Kind(lambda path: path.touch(), read, "file"), 5, 0)
+    assert (outcome.tried, outcome.read, outcome.refused) == (5, 2, 1)
+    assert outcome.faults.total() == 2
+    assert {fault.partition(" in ")[0] for fault in outcome.faults} == {
+        "KeyError", "a sentence that cannot be shown",
+    }  # fmt: skip
+
+
+def test_a_few_changed_configs_and_recordings_are_read_or_refused() -> None:
+    for name in ("configs", "recordings"):
+        assert not try_files(KINDS[name], 30, 7).faults
