@@ -104,7 +104,7 @@ def activation(config: RunConfig, name: str, reason: str) -> Remedy | None:
     if set(config.network.activations) == {name}:
         return None
     change: dict[str, Any] = {"network.activation": name}
-    kept = customary.keeps_size(config) and len(config.network.widths) < SIX
+    kept = customary.keeps_size(config) and len(config.network.widths) <= customary.COUPLE
     if not kept and config.network.init.name != matching(name):
         change["network.init"] = matching(name)
     return combined(config, Remedy(change, reason), bearable(config))

@@ -62,6 +62,7 @@ ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
 SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
 
 SIX, DEEP, NARROW = 6, 10, 8  # hidden layers, and units of the narrowest
+COUPLE = 2  # layers over which a factor of 2 in the variance is no harm
 FEW_SLUGGISH = 3  # layers of a small slope that weights of the right variance still get through
 LARGE_BIAS = 0.5  # moves a unit's input, of deviation 1, so that it is mostly on or mostly off
 TINY = 5  # units of a layer, below which chance decides whether any signal passes

@@ -33,7 +33,22 @@ def faults(c: RunConfig, e: Evidence) -> tuple[Remedy, ...]:
     found = {fault: remedy for fault in FAULTS if (remedy := fault(c, e)) is not None}
     if unscaled(c, e) and customary.lr_is_high(c):
         found.pop(rate, None)
+    # Normalization makes up for the size of the weights, but not for copies or flat activations.
+    drawn = found.get(weights)
+    scaled = drawn is not None and set(drawn.change) == {"network.init"} and not began_symmetric(e)
+    if depth in found and scaled:
+        found.pop(weights)
+    deep = len(c.network.widths) >= customary.DEEP
+    if deep and (narrow in found or len(found) > 1):
+        return overhauled(c, found)
     return tuple(found.values())
+
+
+def overhauled(c: RunConfig, found: dict[Fault, Remedy]) -> tuple[Remedy, ...]:
+    """Many layers with more than one fault train only if everything suits them."""
+    data = (found[fault] for fault in (output, target) if fault in found)
+    whole = changes.overhaul(c)
+    return (*data, *((whole,) if whole is not None else ()))
 
 
 def unscaled(c: RunConfig, e: Evidence) -> tuple[Remedy, ...]:
@@ -76,7 +91,7 @@ def weights(c: RunConfig, e: Evidence) -> Remedy | None:
     if unscaled(c, e):  # then the first signals tell of the data
         return None if customary.ordinary(c) else changes.matched_init(c)
     off = faded_start(e) or grown_start(e) or high_start(e) or born_flat(e)
-    return changes.matched_init(c) if off else None
+    return changes.matched_init(c) if off or not customary.ordinary(c) else None
 
 
 def born_flat(e: Evidence) -> bool:
@@ -98,8 +113,10 @@ def narrow(c: RunConfig, e: Evidence) -> Remedy | None:
 
 
 def depth(c: RunConfig, e: Evidence) -> Remedy | None:
+    """So many layers that signals do not pass all of them without normalization."""
     deep = len(c.network.widths) >= customary.DEEP
-    return changes.normalization(c) if deep else None
+    lost = faded_start(e) or grown_start(e) or e.blames("vanishing_gradient", "dying_relu")
+    return changes.normalization(c) if deep and lost else None
 
 
 def dropout(c: RunConfig, e: Evidence) -> Remedy | None:
