@@ -25,6 +25,7 @@ from caveats_tui.commands.shared import (
     recording_options,
     screen_options,
 )
+from caveats_tui.commands.sweep import sweep_command
 from caveats_tui.options import ConfigOptions, LabOptions, RecordingOptions, ScreenOptions
 
 __all__ = ["cli", "main"]
@@ -66,6 +67,7 @@ cli.add_command(runs)
 cli.add_command(export_command)
 cli.add_command(demo)
 cli.add_command(play)
+cli.add_command(sweep_command)
 cli.add_command(doctor)
 
 
