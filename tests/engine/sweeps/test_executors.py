@@ -150,7 +150,7 @@ def test_a_sweep_survives_the_death_of_a_dask_scheduler(tmp_path: Path) -> None:
         )
 
     scheduler = started("scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
-    worker = started("worker", "--nthreads", "1", "--no-dashboard", "--death-timeout", "1")
+    worker = started("worker", "--nthreads", "1", "--no-dashboard", "--death-timeout", "60")
     try:
         until(place.exists)
         address = json.loads(place.read_text())["address"]
