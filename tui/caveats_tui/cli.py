@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from caveats_tui.commands.atlas import atlas
 from caveats_tui.commands.demo import demo
 from caveats_tui.commands.doctor import doctor
 from caveats_tui.commands.experiments import experiments_command
@@ -67,6 +68,7 @@ cli.add_command(runs)
 cli.add_command(export_command)
 cli.add_command(demo)
 cli.add_command(play)
+cli.add_command(atlas)
 cli.add_command(sweep_command)
 cli.add_command(doctor)
 

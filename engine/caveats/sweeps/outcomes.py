@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from caveats.documents import finite
 from caveats.history import History
-from caveats.measuring.divergence import Divergence
 from caveats.verdicts import Verdict, judge
 from caveats.verdicts.evidence import Evidence
+
+if TYPE_CHECKING:
+    from caveats.measuring.divergence import Divergence
 
 __all__ = ["NUMBERS", "Outcome", "outcome_of", "refused"]
 

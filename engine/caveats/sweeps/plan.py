@@ -105,17 +105,30 @@ class Plan:
 
     @cached_property
     def tasks(self) -> list[list[Cell]]:
-        """The cells in parts that are trained together: of one shape as far as the keys tell."""
+        """The cells in parts that are trained together: of one shape as far as the keys tell, and
+        every eighth cell first, then every fourth and so on, so that a map is seen early."""
         outer = [axis.key for axis in self.every_axis if splits(axis.key)]
-        shapes: dict[str, list[Cell]] = {}
+        parts: dict[tuple[int, str], list[Cell]] = {}
         for cell in self.cells:
-            shapes.setdefault(repr([cell.values[key] for key in outer]), []).append(cell)
+            shape = repr([cell.values[key] for key in outer])
+            parts.setdefault((-self.stride(cell), shape), []).append(cell)
         most = max(LEAST_IN_A_TASK, min(MOST_IN_A_TASK, len(self.cells) // TASKS))
         return [
-            cells[first : first + most]
-            for cells in shapes.values()
-            for first in range(0, len(cells), most)
+            parts[key][first : first + most]
+            for key in sorted(parts, key=lambda key: key[0])
+            for first in range(0, len(parts[key]), most)
         ]
+
+    def stride(self, cell: Cell) -> int:
+        """The coarsest grid (8, 4, 2 or 1) that the cell belongs to, on all axes but the seeds."""
+        places = cell.place[: len(self.axes)]
+        return next(s for s in (8, 4, 2, 1) if all(place % s == 0 for place in places))
+
+    def own_folder(self, place: Path) -> Path:
+        """Where a sweep without a folder of its own is kept, in ``place``: equal plans have equal
+        folders, so that what was trained is found again."""
+        text = json.dumps(self.document(), sort_keys=True)
+        return place / hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def write(self, folder: Path) -> None:
         """Write the plan; raises OSError."""
