@@ -106,9 +106,7 @@ def pooled(sweep: Sweep, tasks: Iterable[int], workers: int, report: Report) -> 
     context = multiprocessing.get_context("spawn")
     waiting = list(tasks)
     broken: set[int] = set()
-    pool = ProcessPoolExecutor(
-        workers, context, initializer=end_with, initargs=(os.getpid(),)
-    )
+    pool = ProcessPoolExecutor(workers, context, initializer=end_with, initargs=(os.getpid(),))
     try:
         # Only as many as there are workers, so that a death blames few tasks.
         futures: dict[Any, int] = {}

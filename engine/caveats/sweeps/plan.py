@@ -157,11 +157,10 @@ class Plan:
         try:
             tree = json.loads(read_whole(path, LARGEST))
             if tree["version"] != VERSION:
-                raise ConfigError(f"{shown} is of version {visible(tree['version'])}, not {VERSION}")
-            axes = [
-                Axis(str(a["key"]), tuple(a["values"]), bool(a["log"]))
-                for a in tree["axes"]
-            ]
+                raise ConfigError(
+                    f"{shown} is of version {visible(tree['version'])}, not {VERSION}"
+                )
+            axes = [Axis(str(a["key"]), tuple(a["values"]), bool(a["log"])) for a in tree["axes"]]
             base = RunConfig.from_dict(tree["config"], shown)
             return cls.of(base, axes, int(tree["seeds"]))
         except FileNotFoundError:

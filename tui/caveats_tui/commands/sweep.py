@@ -32,9 +32,7 @@ class StartOrCommand(click.Group):
         return super().parse_args(context, args)
 
 
-@click.group(
-    "sweep", cls=StartOrCommand, short_help="Train every combination of some settings."
-)
+@click.group("sweep", cls=StartOrCommand, short_help="Train every combination of some settings.")
 def sweep_command() -> None:
     """Train every combination of some settings, as stacks, here or on a cluster.
 

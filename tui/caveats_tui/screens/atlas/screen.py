@@ -29,7 +29,7 @@ from caveats_tui.text.numbers import number
 __all__ = ["AtlasScreen", "arrays", "zoomed"]
 
 LOOK = 0.25  # seconds between two looks at the folder
-KEYS = "arrows move · enter opens the cell · v view · + zoom · - back · x export · escape leaves"
+KEYS = "arrows · enter opens · v view · + zoom · - back · x export · escape leaves"
 
 
 class AtlasScreen(Screen[RunConfig | None]):
@@ -43,7 +43,7 @@ class AtlasScreen(Screen[RunConfig | None]):
     DEFAULT_CSS = """
     AtlasScreen #title { height: 1; background: $panel; text-style: bold; }
     AtlasScreen #map { height: 1fr; padding: 1 1; }
-    AtlasScreen #legend { height: 1; color: $text-muted; }
+    AtlasScreen #legend { height: 2; color: $text-muted; }
     AtlasScreen #where { height: 1; text-style: bold; }
     AtlasScreen #told { height: 3; }
     AtlasScreen #keys { height: 1; color: $text-muted; }
@@ -150,14 +150,12 @@ class AtlasScreen(Screen[RunConfig | None]):
     @property
     def outcomes(self) -> dict[tuple[int, int], list[Outcome]]:
         """The outcomes of each place, in the order of the seeds."""
-        return {
-            place: [own[seed] for seed in sorted(own)] for place, own in self._outcomes.items()
-        }
+        return {place: [own[seed] for seed in sorted(own)] for place, own in self._outcomes.items()}
 
     def _paint(self) -> None:
         if not self.is_mounted:
             return
-        room = max(1, self.size.width - 2), max(1, self.size.height - 9)
+        room = max(1, self.size.width - 2), max(1, self.size.height - 10)
         x, y = self.sweep.plan.axes
         found = self.outcomes
         done, total = sum(map(len, found.values())), len(self.sweep.plan.cells)
@@ -292,4 +290,3 @@ def narrowed(axis: Axis, at: int, base: RunConfig) -> Axis:
     quarter = max(1, count // 4)
     low, high = values[max(0, at - quarter)], values[min(count - 1, at + quarter)]
     return parse_axis(f"{axis.key}={low!r}..{high!r}@{count}{'log' * axis.log}", base)
-
