@@ -8,10 +8,12 @@ whatever has no file.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from caveats.errors import ConfigError, visible
 from caveats.runs.files import read_whole, replace_file
@@ -39,6 +41,18 @@ class Progress:
     @property
     def finished(self) -> bool:
         return self.tasks_done == self.tasks
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` in one piece; raises OSError. Several processes may do so at once,
+    also on several machines: each writes to a name of its own first."""
+    own = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        replace_file(own, data)
+        os.replace(own, path)
+    except OSError:
+        own.unlink(missing_ok=True)
+        raise
 
 
 class Sweep:
@@ -103,12 +117,12 @@ class Sweep:
             {"cell": index, "id": ids[index], **outcome.document()}
             for index, outcome in sorted(outcomes.items())
         ]
-        replace_file(self.result_file(task), json.dumps({"cells": cells}).encode())
+        publish(self.result_file(task), json.dumps({"cells": cells}).encode())
         self.failure_file(task).unlink(missing_ok=True)
 
     def fail(self, task: int, text: str) -> None:
         lines = text.strip().splitlines()[-LAST_LINES:]
-        replace_file(self.failure_file(task), "\n".join(lines).encode())
+        publish(self.failure_file(task), "\n".join(lines).encode())
 
     def results(self) -> Iterator[tuple[int, Outcome, str]]:
         """The cells that are done, each once: index, outcome, id.
@@ -167,7 +181,7 @@ class Sweep:
 
     def cancel(self) -> None:
         """Ask all workers to stop; they look every second."""
-        replace_file(self.cancel_file, b"")
+        publish(self.cancel_file, b"")
 
     def go_on(self) -> None:
         """Take back a `cancel`, and forget failures, so that their tasks are tried again."""

@@ -61,7 +61,7 @@ class Outcome:
     @classmethod
     def of(cls, document: dict[str, Any]) -> Outcome:
         """The outcome that `document` describes; raises TypeError or ValueError for another."""
-        values = {k: math.nan if v is None else v for k, v in document.items()}
+        values: dict[str, Any] = {k: math.nan if v is None else v for k, v in document.items()}
         values["caveats"] = tuple(values.get("caveats", ()))
         return cls(**values)
 

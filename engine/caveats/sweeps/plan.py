@@ -27,6 +27,7 @@ VERSION = 1
 LARGEST = 64 * 2**20  # bytes of a plan
 MOST_IN_A_TASK = 256
 LEAST_IN_A_TASK = 4
+SMALL = 32  # cells
 TASKS = 16  # or more, where there are cells enough, so that several workers have some
 SEED = "training.seed"
 
@@ -120,7 +121,10 @@ class Plan:
         ]
 
     def stride(self, cell: Cell) -> int:
-        """The coarsest grid (8, 4, 2 or 1) that the cell belongs to, on all axes but the seeds."""
+        """The coarsest grid (8, 4, 2 or 1) that the cell belongs to, on all axes but the seeds. A
+        small sweep has one grid: to cut it up would only make more tasks."""
+        if len(self.cells) < SMALL:
+            return 1
         places = cell.place[: len(self.axes)]
         return next(s for s in (8, 4, 2, 1) if all(place % s == 0 for place in places))
 

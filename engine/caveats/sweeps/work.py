@@ -15,12 +15,12 @@ from caveats.sweeps.outcomes import Outcome, outcome_of, refused
 from caveats.sweeps.plan import Cell, Plan, cell_id
 from caveats.training.trainer import check_fit
 
-__all__ = ["Cancelled", "outcomes_of", "work"]
+__all__ = ["CancelledError", "outcomes_of", "work"]
 
 LOOK = 1.0  # seconds between two looks for a cancel
 
 
-class Cancelled(Exception):
+class CancelledError(Exception):
     """The sweep was cancelled while a task was being trained."""
 
 
@@ -35,7 +35,7 @@ class Cancel:
         if now >= self._next:
             self._next = now + LOOK
             if self._path.exists():
-                raise Cancelled
+                raise CancelledError
 
 
 def work(folder: str, task: int) -> str:
@@ -49,7 +49,7 @@ def work(folder: str, task: int) -> str:
         outcomes, ids = outcomes_of(sweep.plan, cells, Cancel(sweep.cancel_file))
         sweep.keep(task, outcomes, ids)
         return "done"
-    except Cancelled:
+    except CancelledError:
         return "cancelled"
     except Exception as error:  # shown with its last lines by status
         words = f"{type(error).__name__}: {error}"

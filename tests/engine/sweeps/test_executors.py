@@ -158,9 +158,9 @@ def test_a_sweep_survives_the_death_of_a_dask_scheduler(tmp_path: Path) -> None:
         def kill(task: int, word: str) -> None:
             scheduler.kill()
 
-        with pytest.raises(ConfigError, match="the Dask scheduler was lost: caveats-tui sweep"):
+        with pytest.raises(ConfigError, match="the Dask scheduler was lost"):
             dask(sweep, None, address, kill)
-        with pytest.raises(ConfigError, match="no Dask scheduler answers at tcp://127.0.0.1"):
+        with pytest.raises(ConfigError, match="no Dask scheduler answers at tcp://"):
             dask(sweep, None, address, nothing)
     finally:
         for process in (scheduler, worker):

@@ -104,7 +104,7 @@ def test_the_same_plan_goes_on_and_another_one_is_refused(tmp_path: Path) -> Non
     (tmp_path / "other" / "file").touch()
     with pytest.raises(ConfigError, match="is not empty: a sweep wants a folder of its own"):
         made(tmp_path / "other", "optimizer.lr=0.1,0.3")
-    with pytest.raises(ConfigError, match="holds no sweep: there is no plan.json"):
+    with pytest.raises(ConfigError, match="holds no sweep: there is no plan"):
         Sweep(tmp_path / "other")
 
 

@@ -33,7 +33,7 @@ class AskAxes(ModalScreen[Plan | None]):
         width: 90%; max-width: 90; height: auto;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    AskAxes Input { border: none; height: 1; padding: 0; background: $panel; margin-bottom: 1; }
+    AskAxes Input { height: 1; background: $panel; margin-bottom: 1; }
     AskAxes #wrong { height: auto; color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
@@ -48,9 +48,9 @@ class AskAxes(ModalScreen[Plan | None]):
             box.border_title = "atlas: what becomes of networks over two settings"
             box.border_subtitle = "tab or enter: next · enter: draw it · escape leaves"
             yield Static("across: KEY=RANGE, such as optimizer.lr=1e-4..1@16log")
-            yield Input(x, id="x", select_on_focus=False)
+            yield Input(x, id="x", select_on_focus=False, compact=True)
             yield Static("up: such as network.width=2..64@6log or network.activation=relu,tanh")
-            yield Input(y, id="y", select_on_focus=False)
+            yield Input(y, id="y", select_on_focus=False, compact=True)
             yield Static("", id="wrong", markup=False)
 
     def on_mount(self) -> None:

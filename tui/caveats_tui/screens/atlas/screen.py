@@ -236,7 +236,8 @@ class AtlasScreen(Screen[RunConfig | None]):
         folder = self.sweep.folder
         try:
             export(self.sweep, folder / "cells.csv", "csv")
-            np.savez(folder / "atlas.npz", **arrays(self.sweep.plan, self.outcomes))
+            found: dict[str, Any] = arrays(self.sweep.plan, self.outcomes)
+            np.savez(folder / "atlas.npz", **found)
             self._notice = f"cells.csv and atlas.npz are in {visible(folder)}"
         except (ConfigError, OSError) as error:
             self._notice = str(error)
