@@ -31,6 +31,7 @@ EXECUTORS = ("local", "dask", "slurm")
 ATTEMPTS = 3  # of a task whose worker dies
 JOBS = "jobs.json"
 WAIT = 0.5  # seconds between two looks at the futures
+ANSWER = 10.0  # seconds that Dask may take to hand over the answer of a task
 
 Report = Callable[[int, str], None]
 
@@ -178,22 +179,31 @@ def dask(sweep: Sweep, workers: int | None, address: str | None, report: Report)
 def awaited(sweep: Sweep, client: Any, futures: dict[Any, int], report: Report) -> None:
     """Report each task when it ends. It looks now and then, because waiting for futures does not
     end when the scheduler is gone."""
+    lost = ConfigError(
+        f"the Dask scheduler was lost: caveats-tui sweep resume {visible(sweep.folder)} goes on"
+    )
     while futures:
         for future in [f for f in futures if f.status != "pending"]:
+            try:
+                word = ended(future) if client.status == "running" else None
+            except (OSError, TimeoutError):  # the answer was on the scheduler
+                raise lost from None
+            if word is None:
+                raise lost
             task = futures.pop(future)
-            if future.status == "finished":
-                report(task, future.result(timeout=WAIT * 20))
-            elif client.status == "running":
-                error = future.exception(timeout=WAIT * 20)
-                why = f"{future.status} by Dask: {sentence(error or OSError())}"
-                sweep.fail(task, why)
-                report(task, why)
+            if future.status != "finished":
+                sweep.fail(task, word)
+            report(task, word)
         if client.status != "running":
-            raise ConfigError(
-                f"the Dask scheduler was lost: caveats-tui sweep resume {visible(sweep.folder)} "
-                "goes on"
-            )
+            raise lost
         time.sleep(WAIT if futures else 0)
+
+
+def ended(future: Any) -> str:
+    """The answer of a task that Dask has run, or why there is none."""
+    if future.status == "finished":
+        return str(future.result(timeout=ANSWER))
+    return f"{future.status} by Dask: {sentence(future.exception(timeout=ANSWER) or OSError())}"
 
 
 # --- Slurm
