@@ -15,6 +15,7 @@ from caveats.stacks import Stack
 from caveats.stacks.updates import RULES
 from caveats.trials import Candidate, Result, Start, candidates, race
 from caveats.trials.candidates import CONTROL, pairs
+from caveats.trials.child import RaceProcess
 from caveats.trials.race import Stopped, ranked
 
 MOONS = RunConfig.from_dict(
@@ -136,3 +137,26 @@ def test_of_equal_losses_the_smaller_change_ranks_first() -> None:
     ]  # fmt: skip
     assert [r.candidate for r in ranked(results)] == [one, two, CONTROL, one]
     assert results[1].fall == pytest.approx(0.49)
+
+
+@pytest.mark.slow  # it starts processes, which import torch
+def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None:
+    start = Start.of(run_of({}, 3))
+    process = RaceProcess(start, steps=8)
+    found = process.poll(120.0)
+    process.stop()
+    assert found == race(start, steps=8)
+    assert process.problem == ""
+    other = RaceProcess(start, steps=10**6)
+    other.stop()
+    assert not other._process.is_alive()
+
+
+@pytest.mark.slow
+def test_a_race_that_fails_says_why() -> None:
+    start = Start.of(run_of({}, 3))
+    broken = Start(start.config, start.dataset, {"step": 3})  # a state without weights
+    process = RaceProcess(broken, steps=8)
+    assert process.poll(120.0) is None
+    process.stop()
+    assert process.problem == "KeyError: 'network'"
