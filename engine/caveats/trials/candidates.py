@@ -53,6 +53,7 @@ def candidates(config: RunConfig) -> list[Candidate]:
     changes: list[dict[str, Any]] = [
         {"optimizer.lr": float(f"{o.lr * factor:.2g}")} for factor in FACTORS
     ]
+    changes.append({"optimizer.lr": OPTIMIZERS[o.name].lr})
     if o.name == "sgd":
         changes.append({"optimizer.name": "momentum"})
     # Adam's rates have no relation to those of SGD: it comes with its own.
