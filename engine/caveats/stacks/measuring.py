@@ -158,7 +158,8 @@ def hit_rates(output: Tensor, y: Tensor) -> Floats:
     """The share of rows whose largest output is their class, (E,); NaN for numbers."""
     if y.is_floating_point():
         return np.full(len(output), math.nan)
-    found: Floats = (output.detach().argmax(1) == y).double().mean(1).cpu().numpy()
+    # As argmax, which takes five times as long along this dimension.
+    found: Floats = (output.detach().max(1).indices == y).double().mean(1).cpu().numpy()
     return found
 
 
