@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import time
+from pathlib import Path
 
 import torch
 
@@ -64,17 +64,23 @@ def share_of_measuring(configs: list[RunConfig]) -> float:
     return 1 - found[0] / found[1]
 
 
+def peak() -> int:
+    """The largest resident size of this process so far, in bytes (Linux). Not ru_maxrss, which a
+    new process takes over from the one that started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+
+
 def grown(widths: list[int], members: int) -> tuple[int, int]:
     """Bytes predicted, and bytes by which this process grew."""
     torch.set_num_threads(1)
     warm = Stack(networks(widths, 2, 3))  # libraries and their buffers
     warm.advance()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     stack = Stack(networks(widths, members, 3))
     while not stack.finished:
         stack.advance()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return needed(stack.shape, members), (after - before) * 1024
+    return needed(stack.shape, members), peak() - before
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from caveats_tui.commands.atlas import atlas
 from caveats_tui.commands.demo import demo
 from caveats_tui.commands.doctor import doctor
 from caveats_tui.commands.experiments import experiments_command
@@ -25,6 +26,7 @@ from caveats_tui.commands.shared import (
     recording_options,
     screen_options,
 )
+from caveats_tui.commands.sweep import sweep_command
 from caveats_tui.commands.watch import watch
 from caveats_tui.options import ConfigOptions, LabOptions, RecordingOptions, ScreenOptions
 
@@ -68,6 +70,8 @@ cli.add_command(export_command)
 cli.add_command(demo)
 cli.add_command(play)
 cli.add_command(watch)
+cli.add_command(atlas)
+cli.add_command(sweep_command)
 cli.add_command(doctor)
 
 

@@ -65,6 +65,11 @@ KEYS: tuple[Key, ...] = (
         "Continue the kept run on the screen here, if no process trains it.", "run",
     ),
     Key(
+        "atlas", "m", "m", "atlas", "atlas",
+        "Map what becomes of this network over two settings: choose the axes, watch it fill, enter "
+        "opens a cell here.", "look",
+    ),
+    Key(
         "previous", "left", "←", "nudge(-1)", "less",
         "In the setup list: the previous choice, or a smaller number.", "set up", palette=False,
     ),

@@ -10,6 +10,7 @@ from caveats.config import RunConfig
 
 if TYPE_CHECKING:
     from caveats.runs.reader import Reader
+    from caveats.sweeps import Sweep
     from caveats_tui.charts.spec import Charset
 
 __all__ = [
@@ -63,7 +64,7 @@ class LabOptions:
     """What the lab opens with. ``every`` is the number of steps between two records, None for
     automatic. Runs are kept in ``place``, None for nowhere. With a ``reader`` the lab begins by
     following its run, or by replaying it at ``replay`` times its speed (0: all of it in half a
-    minute)."""
+    minute). With a ``sweep`` it begins with its atlas."""
 
     config: RunConfig
     every: int | None = None
@@ -72,6 +73,7 @@ class LabOptions:
     place: Path | None = None
     reader: Reader | None = None
     replay: float | None = None
+    sweep: Sweep | None = None
 
     @property
     def charset(self) -> Charset:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -89,6 +90,15 @@ class StackedBatches:
             return shared(data.x[:, 0, rows[0]], count), shared(data.y[..., 0, rows[0]], count)
         rows = rows[self._of.to(rows.device)] + data.rows * data.of[:, None]  # (E, size)
         return taken(data.x, rows), taken(data.y, rows)
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from the ``state`` of a single run's batches, with every member."""
+        generator = torch.Generator()
+        generator.set_state(state["epoch"])
+        self._generators, self._of = [generator], torch.zeros_like(self._of)
+        if self.size:
+            self._orders = torch.randperm(self.data.rows, generator=generator)[None]
+        self._offset = state["offset"]
 
     def keep(self, members: Tensor) -> None:
         """Go on with these members only; ``data`` is shared, and its owner narrows it."""

@@ -43,6 +43,11 @@ class Dropouts:
                     mask[member].bernoulli_(1 - share, generator=generator).div_(1 - share)
         return [mask.mT for mask in masks]
 
+    def load(self, state: Tensor) -> None:
+        """Go on from the generator's ``state`` of a single run, with every member."""
+        for generator in self._generators:
+            generator.set_state(state)
+
     def keep(self, members: Sequence[int]) -> None:
         self._shares = [self._shares[i] for i in members]
         self._generators = [self._generators[i] for i in members]

@@ -161,7 +161,8 @@ def hit_rates(output: Tensor, y: Tensor) -> Floats:
     if y.is_floating_point():
         return np.full((2, len(output)), math.nan)
     y = y.expand(len(output), -1)  # (E, rows)
-    right = (output.detach().argmax(1) == y).double()
+    # As argmax, which takes five times as long along this dimension.
+    right = (output.detach().max(1).indices == y).double()
     rows, hit = torch.zeros(2, *output.shape[:2], dtype=torch.float64, device=y.device)
     rows.scatter_add_(1, y, torch.ones_like(right))
     hit.scatter_add_(1, y, right)

@@ -36,7 +36,7 @@ def needed(shape: Shape, members: int) -> int:
     batch = shape.batch_size or shape.rows
     units = sum(shape.widths)
     # Weights, gradients, the optimizer's state, and the weights before a step that is measured.
-    kept = members * (every * (2 + RULES[shape.optimizer].states) + weights)
+    kept = members * (every * (2 + len(RULES[shape.optimizer].names)) + weights)
     # The batch; what enters and leaves each activation; and while gradients flow back, one more of
     # the widest layer.
     widest = max((*shape.widths, shape.outputs))

@@ -122,18 +122,24 @@ class StackedNetwork:
         ]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def beside(self, network: nn.Sequential) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each parameter of one network of this shape, in torch's order, with the stack's: (stack's
+        (E, ...), the network's)."""
+        blocks = [*hidden_blocks(network), None]
+        for linear, layer, block in zip(linears(network), self.layers, blocks, strict=True):
+            yield layer.weight, linear.weight
+            yield layer.bias, linear.bias
+            for module, name, tensor in extras(block, layer) if block is not None else ():
+                yield tensor, getattr(module, name)
+
     @torch.no_grad()
     def member(self, index: int, config: NetworkConfig) -> nn.Sequential:
         """One member as torch's modules (running averages of batch norm are not kept)."""
         first, last = self.layers[0].weight, self.layers[-1].weight
         with torch.random.fork_rng(devices=[]):
             network = assemble(config, first.shape[2], last.shape[1]).to(first.device)
-        for linear, layer in zip(linears(network), self.layers, strict=True):
-            linear.weight.copy_(layer.weight[index])
-            linear.bias.copy_(layer.bias[index])
-        for block, layer in zip(hidden_blocks(network), self.layers, strict=False):
-            for module, name, tensor in extras(block, layer):
-                getattr(module, name).copy_(tensor[index])
+        for stacked, own in self.beside(network):
+            own.copy_(stacked[index])
         return network
 
 
@@ -175,8 +181,7 @@ def extras(block: nn.Sequential, layer: Layer) -> Iterator[tuple[nn.Module, str,
         yield normalization, "weight", layer.scale
         if layer.shift is not None:
             yield normalization, "bias", layer.shift
-    if isinstance(block.activation, nn.PReLU):
-        assert layer.slope is not None
+    if isinstance(block.activation, nn.PReLU) and layer.slope is not None:
         yield block.activation, "weight", layer.slope
 
 

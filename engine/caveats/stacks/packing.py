@@ -111,6 +111,8 @@ def calibrated(configs: Sequence[RunConfig], data: Sequence[Dataset]) -> Calibra
         return Calibration(threads, most)
     cores = threads if "OMP_NUM_THREADS" in os.environ else os.cpu_count() or 1
     sizes = sorted({min(size, most) for size in SIZES})
+    if len(sizes) == cores == 1:
+        return Calibration(1, sizes[0])  # there is nothing to choose
     timings: dict[Calibration, float] = {}
     step = step_of(shape, configs[: sizes[-1]], data[: sizes[-1]], device)
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from caveats.measuring.data_facts import data_facts
 from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.yardsticks import Reach, kernel_reach
-from caveats.models.mlp import layer_name, linears
+from caveats.models.mlp import assemble, layer_name, linears
 from caveats.remedies import Remedies
 from caveats.run import probe_rows
 from caveats.stacks.batches import StackedBatches, StackedData
@@ -178,6 +178,46 @@ class Stack:
             self._set_rates()
         if due:
             self._record()
+
+    @torch.no_grad()
+    def fork(self, config: RunConfig, state: Mapping[str, Any]) -> None:
+        """Go on, with every member, from the ``state`` of one single run of ``config``
+        (`caveats.training.trainer.Trainer.state`): its weights, its batches, its dropout, and what
+        its optimizer keeps where the members' is of the same kind."""
+        first = self._members[0].config.network
+        with torch.random.fork_rng(devices=[]):
+            network = assemble(config.network, self.shape.features, self.shape.outputs)
+        network.load_state_dict(state["network"])
+        places = {id(t): place for place, t in enumerate(self.network.parameters())}
+        kept = state["optimizer"]["state"]
+        same = config.optimizer.name == self.shape.optimizer
+        assert first.widths == config.network.widths
+        for number, (own, tensor) in enumerate(self.network.beside(network)):
+            own.copy_(tensor.expand_as(own))
+            if same and number in kept:
+                self._updates.take(places[id(own)], kept[number])
+        self._batches.load(state["batches"])
+        self._dropouts.load(state["dropout"])
+        self.step = int(state["step"])
+        self._set_rates()
+
+    @torch.no_grad()
+    def probe_losses(self) -> list[float]:
+        """The present loss of each config on the probe rows, NaN for a member that has stopped."""
+        x, y = self._probe.all_rows()
+        if self._members:
+            losses = self._losses(self.network.forward(x), y).tolist()
+            found = {id(m): loss for m, loss in zip(self._members, losses, strict=True)}
+        else:
+            found = {}
+        return [found.get(id(member), math.nan) for member in self._all]
+
+    def keep(self, members: Collection[int]) -> None:
+        """Stop all members but these, by the index of their config."""
+        wanted = {id(self._all[index]) for index in members}
+        gone = [i for i, member in enumerate(self._members) if id(member) not in wanted]
+        if gone:
+            self._drop(np.array(gone))
 
     def _due(self, step: int) -> bool:
         return self._cadence.due(step, self.shape.steps) or step >= self.shape.steps

@@ -128,26 +128,27 @@ def adamax(p: Tensor, g: Tensor, state: State, h: Numbers) -> None:
 
 
 class Rule(NamedTuple):
-    """How many state tensors a rule keeps, the one that holds squares (for the sharpness), and the
-    update itself."""
+    """The names that torch gives the state of a parameter, the one that holds squares (for the
+    sharpness), and the update itself."""
 
-    states: int
-    square: int | None
+    names: tuple[str, ...]
+    square: str | None
     update: Callable[[Tensor, Tensor, State, Numbers], None]
 
 
+MOMENTS = "exp_avg", "exp_avg_sq"
 RULES: dict[str, Rule] = {
-    "sgd": Rule(0, None, sgd),
-    "momentum": Rule(1, None, momentum),
-    "nesterov": Rule(1, None, nesterov),
-    "rmsprop": Rule(2, 0, rmsprop),
-    "adagrad": Rule(1, None, adagrad),
-    "adadelta": Rule(2, None, adadelta),
-    "adam": Rule(2, 1, adam),
-    "adamw": Rule(2, 1, adamw),
-    "nadam": Rule(2, 1, nadam),
-    "radam": Rule(2, 1, radam),
-    "adamax": Rule(2, None, adamax),
+    "sgd": Rule((), None, sgd),
+    "momentum": Rule(("momentum_buffer",), None, momentum),
+    "nesterov": Rule(("momentum_buffer",), None, nesterov),
+    "rmsprop": Rule(("square_avg", "momentum_buffer"), "square_avg", rmsprop),
+    "adagrad": Rule(("sum",), None, adagrad),
+    "adadelta": Rule(("square_avg", "acc_delta"), None, adadelta),
+    "adam": Rule(MOMENTS, "exp_avg_sq", adam),
+    "adamw": Rule(MOMENTS, "exp_avg_sq", adamw),
+    "nadam": Rule(MOMENTS, "exp_avg_sq", nadam),
+    "radam": Rule(MOMENTS, "exp_avg_sq", radam),
+    "adamax": Rule(("exp_avg", "exp_inf"), None, adamax),
 }
 
 
@@ -166,8 +167,7 @@ class Updates:
         self._clip = torch.tensor([c.clip_norm for c in configs], dtype=torch.float64)
         self._product = torch.ones(len(configs), dtype=torch.float64)  # of NAdam
         self.states = [
-            [torch.zeros_like(p, requires_grad=False) for _ in range(self.rule.states)]
-            for p in parameters
+            [torch.zeros_like(p, requires_grad=False) for _ in self.rule.names] for p in parameters
         ]
         self._ready: tuple[Tensor, dict[int, Numbers]] | None = None
 
@@ -188,6 +188,17 @@ class Updates:
         self.states = [[s[members] for s in state] for state in self.states]
         self._ready = None
 
+    @torch.no_grad()
+    def take(self, place: int, state: Mapping[str, Any]) -> None:
+        """Give every member the state that one torch optimizer keeps for the parameter at
+        ``place``."""
+        for own, name in zip(self.states[place], self.rule.names, strict=True):
+            if state.get(name) is not None:
+                own.copy_(state[name].expand_as(own))
+        self.made = int(state.get("step", self.made))
+        if "mu_product" in state:
+            self._product = torch.full_like(self._product, float(state["mu_product"]))
+
     def squares(self, start: int, stop: int) -> list[Tensor] | None:
         """The squared gradients that the update divides by, bias-corrected, plus what is added to
         their root: D of D H D for each parameter (`caveats.measuring.sharpness`), for the members
@@ -196,7 +207,7 @@ class Updates:
             return None
         found = []
         for state in self.states:
-            square = state[self.rule.square][start:stop]
+            square = state[self.rule.names.index(self.rule.square)][start:stop]
             shape = (-1, *(1,) * (square.ndim - 1))
             eps = self._options["eps"][start:stop].reshape(shape).to(square)
             if "beta2" in self._options:

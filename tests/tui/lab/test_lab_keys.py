@@ -19,6 +19,7 @@ from caveats_tui.keys import KEYS
 from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.recorder import Recorder
+from caveats_tui.screens.atlas.axes import AskAxes
 from caveats_tui.screens.dialogs import Ask, Edit, Picker
 from caveats_tui.screens.explanation import Explain, RemedyList
 from caveats_tui.screens.gallery import Gallery
@@ -268,6 +269,14 @@ async def _(lab: Any) -> None:
     assert setup(lab).has_focus
     await lab.press("left_square_bracket", "4", "tab")
     await lab.until(lambda: lab.panel(1).has_focus)  # there is no list to go back to
+
+
+@check("atlas")
+async def _(lab: Any) -> None:
+    await lab.press("m")
+    assert isinstance(lab.app.screen, AskAxes)
+    await lab.press("escape")
+    assert lab.app.screen is lab.app.lab
 
 
 @check("runs")

@@ -32,7 +32,7 @@ from caveats_tui.screens.blocks import put
 from caveats_tui.screens.explanation import Explain, RemedyList
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
-from caveats_tui.screens.lab import changing, kept_runs, taping
+from caveats_tui.screens.lab import changing, kept_runs, maps, taping
 from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.command_palette import offered
@@ -94,6 +94,7 @@ class LabScreen(Leavable[None]):
         self._pace = Pace(options.screen.fps, bench.frames)
         self._written = 0.0  # seconds that writing had taken when the last frame began
         self._drawing = Drawing(tools.charts, options.charset)
+        self.sweep = options.sweep  # whose atlas m opens again
         self._current = 1  # the chart that is shown if there is room for only one
 
     # Building and resizing
@@ -122,6 +123,8 @@ class LabScreen(Leavable[None]):
     def _begin(self) -> None:
         self.bench.begin()
         self.set_interval(TICK_SHARE / self.bench.frames, self._tick)
+        if self.sweep is not None:
+            maps.show_atlas(self)
 
     def on_unmount(self) -> None:
         self.bench.end()
@@ -357,6 +360,9 @@ class LabScreen(Leavable[None]):
 
     def action_copy(self) -> None:
         self.notice(copy(self.app, self._panel, self.bench.trace()))
+
+    def action_atlas(self) -> None:
+        maps.show_atlas(self)
 
     # Kept runs
 

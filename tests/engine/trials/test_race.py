@@ -1,0 +1,162 @@
+"""A race tells which change helps, is the same each time, and leaves the run alone."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import Any
+
+import pytest
+import torch
+
+from caveats.config import RunConfig
+from caveats.run import Run
+from caveats.stacks import Stack
+from caveats.stacks.updates import RULES
+from caveats.trials import Candidate, Result, Start, candidates, race
+from caveats.trials.candidates import CONTROL, pairs
+from caveats.trials.child import RaceProcess
+from caveats.trials.race import Stopped, ranked
+
+MOONS = RunConfig.from_dict(
+    {
+        "data": {"name": "moons", "n": 100},
+        "network": {"widths": [8, 8]},
+        "training": {"batch_size": 20, "steps": 200, "device": "cpu"},
+    }
+)
+
+
+def run_of(changes: dict[str, Any], steps: int) -> Run:
+    run = Run(MOONS.changed(changes), every=10**9)
+    for _ in range(steps):
+        run.advance()
+    return run
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_fork_goes_on_as_the_run_does(name: str) -> None:
+    changes = {"optimizer.name": name, "optimizer.lr": 0.003, "network.dropout": 0.2,
+               "network.activation": "prelu", "network.normalization": "batch",
+               "optimizer.schedule": "linear"}  # fmt: skip
+    run = run_of(changes, 7)
+    stack = Stack([run.config] * 2, every=10**9)
+    stack.fork(run.config, run.trainer.state())
+    for _ in range(20):
+        run.advance()
+        stack.advance()
+    assert stack.step == run.step == 27
+    expected = float(run.probe.measure().loss)
+    assert stack.probe_losses() == pytest.approx([expected] * 2, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "larger"),
+    [
+        ({"optimizer.lr": 1e-4}, "optimizer.lr", True),  # a step far too small
+        ({"optimizer.lr": 20.0}, "optimizer.lr", False),  # and far too large
+    ],
+)
+def test_a_step_of_the_wrong_size_is_found(
+    changes: dict[str, float], key: str, larger: bool
+) -> None:
+    run = run_of(changes, 5)
+    found = race(Start.of(run), steps=40)
+    control = next(r for r in found if r.candidate == CONTROL)
+    rates = {r.candidate.change[key]: r for r in found if set(r.candidate.change) == {key}}
+    best = min(rates.values(), key=lambda r: (-len(r.losses), r.loss))
+    assert (best.candidate.change[key] > changes[key]) == larger
+    same = control.steps.index(best.steps[-1])
+    assert best.fall > 2 * (1 - control.losses[same] / control.losses[0])
+
+
+def test_unscaled_inputs_and_a_start_without_differences_are_found() -> None:
+    raw = run_of({"data.standardize": False, "data.shift": 30.0}, 5)
+    first, last = race(Start.of(raw), [Candidate({"data.standardize": True})], steps=60)
+    assert "data.standardize" in first.candidate.change
+    assert first.loss < 0.5 * last.loss
+    zeros = run_of({"network.init": "zeros", "network.activation": "tanh"}, 5)
+    assert "network.init" in race(Start.of(zeros), steps=60)[0].candidate.change
+
+
+def test_a_race_is_the_same_each_time_and_leaves_run_and_generators_alone() -> None:
+    run = run_of({}, 5)
+    before = {name: t.clone() for name, t in run.trainer.network.state_dict().items()}
+    generator = torch.get_rng_state()
+    start = Start.of(run)
+    first = race(start, steps=12)
+    assert first == race(pickle.loads(pickle.dumps(start)), steps=12)
+    assert torch.equal(torch.get_rng_state(), generator)
+    after = run.trainer.network.state_dict()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+def test_the_control_is_never_left_out_and_ends_with_the_longest() -> None:
+    found = race(Start.of(run_of({"optimizer.lr": 1e-6}, 3)), steps=16)
+    control = next(r for r in found if r.candidate == CONTROL)
+    assert control.steps == (0, 4, 8, 16)
+    assert [len(r.losses) for r in found] == sorted((len(r.losses) for r in found), reverse=True)
+
+
+def test_a_candidate_that_diverges_ranks_last_of_its_round() -> None:
+    wild = Candidate({"optimizer.lr": 1e30})
+    found = race(Start.of(run_of({}, 3)), [CONTROL, wild], steps=12)
+    assert [r.candidate for r in found] == [CONTROL, wild]
+    assert found[1].loss == math.inf
+
+
+def test_a_race_can_be_stopped() -> None:
+    asked = iter([False] * 3 + [True] * 9)
+    with pytest.raises(Stopped):
+        race(Start.of(run_of({}, 1)), steps=1000, stop=lambda: next(asked))
+
+
+def test_a_race_may_start_at_step_0_without_a_state() -> None:
+    config = MOONS.changed({"optimizer.lr": 1e-4})
+    found = race(Start(config, run_of({}, 0).dataset), steps=8)
+    assert found[0].loss < found[0].losses[0]
+
+
+def test_candidates_are_single_valid_and_different() -> None:
+    found = candidates(MOONS)
+    assert found[0] == CONTROL
+    configs = [MOONS.changed(c.change) for c in found]
+    assert all(configs.count(config) == 1 for config in configs)
+    assert {"optimizer.lr": 1.0} in [c.change for c in found]
+    assert not any("data.standardize" in c.change for c in found)  # it is so already
+    both = pairs(MOONS, found[1:4] + found[-1:])
+    assert [c.parts for c in both] == [2, 2, 2]
+
+
+def test_of_equal_losses_the_smaller_change_ranks_first() -> None:
+    two = Candidate({"optimizer.lr": 0.1, "network.bias": 1.0})
+    one = Candidate({"optimizer.lr": 0.2})
+    results = [
+        Result(two, (0, 9), (1.0, 0.50)), Result(one, (0, 9), (1.0, 0.51)),
+        Result(CONTROL, (0, 9), (1.0, 0.9)), Result(one, (0,), (0.1,)),
+    ]  # fmt: skip
+    assert [r.candidate for r in ranked(results)] == [one, two, CONTROL, one]
+    assert results[1].fall == pytest.approx(0.49)
+
+
+@pytest.mark.slow  # it starts processes, which import torch
+def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None:
+    start = Start.of(run_of({}, 3))
+    process = RaceProcess(start, steps=8)
+    found = process.poll(120.0)
+    process.stop()
+    assert found == race(start, steps=8)
+    assert process.problem == ""
+    other = RaceProcess(start, steps=10**6)
+    other.stop()
+    assert not other._process.is_alive()
+
+
+@pytest.mark.slow
+def test_a_race_that_fails_says_why() -> None:
+    start = Start.of(run_of({}, 3))
+    broken = Start(start.config, start.dataset, {"step": 3})  # a state without weights
+    process = RaceProcess(broken, steps=8)
+    assert process.poll(120.0) is None
+    process.stop()
+    assert process.problem == "KeyError: 'network'"

@@ -1,0 +1,1 @@
+"""The atlas: a map of what becomes of networks over two settings."""

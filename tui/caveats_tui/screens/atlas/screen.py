@@ -1,0 +1,293 @@
+"""The atlas's screen: shows a sweep of two axes while it fills, and lets the user move in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widgets import Static
+
+from caveats.config import RunConfig
+from caveats.errors import ConfigError, visible
+from caveats.sweeps import Axis, Plan, Sweep
+from caveats.sweeps.borders import Border, borders
+from caveats.sweeps.export import export
+from caveats.sweeps.outcomes import NUMBERS, Outcome
+from caveats.sweeps.ranges import parse_axis
+from caveats_tui.screens.atlas.picture import VIEWS, caption, legend, rows, value
+from caveats_tui.screens.blocks import put
+from caveats_tui.text.numbers import number
+
+__all__ = ["AtlasScreen", "arrays", "zoomed"]
+
+LOOK = 0.25  # seconds between two looks at the folder
+KEYS = "arrows · enter opens · v view · + zoom · - back · x export · escape leaves"
+
+
+class AtlasScreen(Screen[RunConfig | None]):
+    """A map of ``sweep``, whose plan has two axes. It is dismissed with the config of the cell that
+    the user opened, None if they left.
+
+    ``make`` makes the sweep of a zoomed plan. While ``training``, a process beside this one trains
+    what is missing, and ends with the screen; what it has done stays in the folder.
+    """
+
+    DEFAULT_CSS = """
+    AtlasScreen #title { height: 1; background: $panel; text-style: bold; }
+    AtlasScreen #map { height: 1fr; padding: 1 1; }
+    AtlasScreen #legend { height: 2; color: $text-muted; }
+    AtlasScreen #where { height: 1; text-style: bold; }
+    AtlasScreen #told { height: 3; }
+    AtlasScreen #keys { height: 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1, 0)", "left"),
+        Binding("right,l", "move(1, 0)", "right"),
+        Binding("up,k", "move(0, 1)", "up"),
+        Binding("down,j", "move(0, -1)", "down"),
+        Binding("enter", "open", "open"),
+        Binding("v", "view", "view"),
+        Binding("plus,equals_sign", "zoom", "zoom"),
+        Binding("minus", "back", "back"),
+        Binding("x", "export", "export"),
+        Binding("escape,q,m", "leave", "leave"),
+    ]
+
+    def __init__(
+        self, sweep: Sweep, make: Callable[[Plan], Sweep], *, plain: bool, training: bool = True
+    ) -> None:
+        super().__init__()
+        self._make, self._plain, self._training = make, plain, training
+        self._above: list[Sweep] = []  # what - goes back to
+        self._view = VIEWS[0]
+        self._notice = ""
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._show(sweep)
+
+    def _show(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self._outcomes: dict[tuple[int, int], dict[int, Outcome]] = {}
+        x, y = sweep.plan.axes
+        self._shape = len(x.values), len(y.values)
+        self._cursor = self._shape[0] // 2, self._shape[1] // 2
+        self._borders: dict[tuple[int, int], Border] = {}
+        self._take(Sweep(sweep.folder).fresh())
+
+    def compose(self) -> ComposeResult:
+        for name in ("title", "map", "legend", "where", "told", "keys"):
+            yield Static("", id=name, markup=False)
+
+    def on_mount(self) -> None:
+        self._start()
+        self._compute_borders()
+        self.set_interval(LOOK, self._look)
+        self._paint()
+
+    def on_unmount(self) -> None:
+        self._stop()
+
+    def on_resize(self, event: Resize) -> None:
+        self._paint()
+
+    # The process that trains
+
+    def _start(self) -> None:
+        if self._training and self.sweep.missing():
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", "caveats.sweeps", str(self.sweep.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._worker.terminate()
+            self._worker.wait()
+            self._worker = None
+
+    def _compute_borders(self) -> None:
+        """In a thread: theory imports torch, which takes seconds."""
+        plan = self.sweep.plan
+
+        def compute() -> None:
+            found = borders(plan)
+            self.app.call_from_thread(self._take_borders, plan, found)
+
+        self.run_worker(compute, thread=True, exclusive=True)
+
+    def _take_borders(self, plan: Plan, found: dict[tuple[int, int], Border]) -> None:
+        if plan is self.sweep.plan:
+            self._borders = found
+            self._paint()
+
+    def _look(self) -> None:
+        try:
+            fresh = self.sweep.fresh()
+        except ConfigError as error:
+            self._notice = str(error)
+            fresh = {}
+        if fresh or self._notice:
+            self._take(fresh)
+            self._paint()
+
+    def _take(self, fresh: dict[int, Outcome]) -> None:
+        for index, outcome in fresh.items():
+            place = self.sweep.plan.cells[index].place
+            seed = place[2] if len(place) > 2 else 0
+            self._outcomes.setdefault((place[0], place[1]), {})[seed] = outcome
+
+    # Painting
+
+    @property
+    def outcomes(self) -> dict[tuple[int, int], list[Outcome]]:
+        """The outcomes of each place, in the order of the seeds."""
+        return {place: [own[seed] for seed in sorted(own)] for place, own in self._outcomes.items()}
+
+    def _paint(self) -> None:
+        if not self.is_mounted:
+            return
+        room = max(1, self.size.width - 2), max(1, self.size.height - 10)
+        x, y = self.sweep.plan.axes
+        found = self.outcomes
+        done, total = sum(map(len, found.values())), len(self.sweep.plan.cells)
+        up, across = ("^", ">") if self._plain else ("↑", "→")
+        name = NUMBERS.get(self._view, "what went wrong")
+        put(self, "#title", f" {name}   {across} {x.key}  {up} {y.key}   {done:,} of {total:,}")
+        painted = Text("\n").join(
+            rows(found, self._view, self._shape, room, self._cursor, self._borders, self._plain)
+        )
+        put(self, "#map", painted)
+        put(self, "#legend", self._legend(found))
+        at_x, at_y = self._cursor
+        put(self, "#where", f" {x.key} {told(x.values[at_x])}   {y.key} {told(y.values[at_y])}")
+        lines = [self._notice] if self._notice else caption(found.get(self._cursor))
+        put(self, "#told", "\n".join(f" {line}" for line in lines))
+        keys = KEYS.replace(" · ", ", ") if self._plain else KEYS
+        put(self, "#keys", f" {keys}"[: self.size.width])
+
+    def _legend(self, found: dict[tuple[int, int], list[Outcome]]) -> Text:
+        text = Text(" ") + legend(found, self._view, self._plain)
+        kinds = set(self._borders.values())
+        if "chi" in kinds:
+            text.append("  x: chi = 1" if self._plain else "  χ: χ₁ = 1")
+        if "depth" in kinds:
+            text.append("  6: depth 6 xi" if self._plain else "  ξ: depth 6ξ")
+        return text
+
+    # Keys
+
+    def action_move(self, across: int, up: int) -> None:
+        self._notice = ""
+        self._cursor = (
+            min(max(0, self._cursor[0] + across), self._shape[0] - 1),
+            min(max(0, self._cursor[1] + up), self._shape[1] - 1),
+        )
+        self._paint()
+
+    def action_view(self) -> None:
+        self._view = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
+        self._paint()
+
+    def action_open(self) -> None:
+        place = self._cursor
+        cell = next(c for c in self.sweep.plan.cells if c.place[:2] == place)
+        try:
+            self.dismiss(self.sweep.plan.config(cell))
+        except ConfigError as error:
+            self._notice = str(error)
+            self._paint()
+
+    def action_zoom(self) -> None:
+        """Look at the rectangle around the cursor, at twice the resolution."""
+        try:
+            plan = zoomed(self.sweep.plan, self._cursor)
+            sweep = self._make(plan)
+        except ConfigError as error:
+            self._notice = str(error)
+            self._paint()
+            return
+        self._change(sweep, self.sweep)
+
+    def action_back(self) -> None:
+        if self._above:
+            self._change(self._above.pop(), None)
+
+    def _change(self, sweep: Sweep, above: Sweep | None) -> None:
+        self._stop()
+        if above is not None:
+            self._above.append(above)
+        self._notice = ""
+        self._show(sweep)
+        self._start()
+        self._compute_borders()
+        self._paint()
+
+    def action_export(self) -> None:
+        """Write the map as csv and npz into its folder."""
+        folder = self.sweep.folder
+        try:
+            export(self.sweep, folder / "cells.csv", "csv")
+            found: dict[str, Any] = arrays(self.sweep.plan, self.outcomes)
+            np.savez(folder / "atlas.npz", **found)
+            self._notice = f"cells.csv and atlas.npz are in {visible(folder)}"
+        except (ConfigError, OSError) as error:
+            self._notice = str(error)
+        self._paint()
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def told(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def arrays(
+    plan: Plan, outcomes: dict[tuple[int, int], list[Outcome]]
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Each number as (x, y), the median over the seeds, NaN where nothing was trained; the values
+    of the axes as x and y."""
+    x, y = plan.axes
+    shape = len(x.values), len(y.values)
+    found: dict[str, np.ndarray[Any, Any]] = {
+        "x": np.array([told(v) if isinstance(v, list) else v for v in x.values]),
+        "y": np.array([told(v) if isinstance(v, list) else v for v in y.values]),
+    }
+    for view in NUMBERS:
+        found[view] = np.full(shape, np.nan)
+        for place, own in outcomes.items():
+            found[view][place] = value(own, view)
+    return found
+
+
+def zoomed(plan: Plan, cursor: tuple[int, int]) -> Plan:
+    """The plan of the half of each axis that is around the cursor, with as many values as before;
+    an axis of words stays as it is.
+
+    Raises:
+        ConfigError: where no value lies between.
+    """
+    axes = [narrowed(axis, at, plan.base) for axis, at in zip(plan.axes, cursor, strict=True)]
+    if axes == list(plan.axes):
+        raise ConfigError("nothing lies between these cells: this is as near as it gets")
+    return Plan.of(plan.base, axes, plan.seeds)
+
+
+def narrowed(axis: Axis, at: int, base: RunConfig) -> Axis:
+    values, count = axis.values, len(axis.values)
+    if count < 3 or not all(type(v) in (int, float) for v in values):
+        return axis
+    quarter = max(1, count // 4)
+    low, high = values[max(0, at - quarter)], values[min(count - 1, at + quarter)]
+    return parse_axis(f"{axis.key}={low!r}..{high!r}@{count}{'log' * axis.log}", base)
