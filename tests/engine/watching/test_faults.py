@@ -102,6 +102,15 @@ def test_an_optimizer_of_another_model() -> None:
     assert "none of them is part of the loss" in found["nothing_learns"].what
 
 
+def test_gradients_that_are_not_numbers_are_another_fault() -> None:
+    def broken(output: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(output, y) * float("nan")
+
+    found = watched(whole, loss=broken)
+    assert "nothing_learns" not in found
+    assert found["exploding_gradient"].severity == "critical"
+
+
 def test_a_frozen_layer_is_no_fault() -> None:
     def make() -> tuple[nn.Module, torch.optim.Optimizer]:
         model = Net()
