@@ -22,6 +22,7 @@ ORDER = (
     "dying_relu", "vanishing_gradient", "not_zero_centred", "symmetry",
     "ravine", "plateau", "step_too_large", "step_too_small",
     "exploding_gradient", "saturation", "underfitting", "dormant",
+    "nothing_learns", "loss_spike", "update_off_scale",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -70,6 +71,15 @@ SEEN = {
     ),
     "dormant": (
         "No chart draws it: the verdict counts these units, and so does `caveats-tui run --json`."
+    ),
+    "nothing_learns": (
+        "Only in a watched training (`caveats-tui watch`). Chart 3 stands still; the verdict names "
+        "the parameters."
+    ),
+    "loss_spike": "Only in a watched training. Chart 3 has a mark *spike* at the step.",
+    "update_off_scale": (
+        "Only in a watched training. *update/weight* (`v` on chart 4) has one curve far above the "
+        "others."
     ),
 }
 FIGURES = {  # of caveats whose pictures have another name: a demo may have the caveat's name

@@ -10,7 +10,9 @@ from caveats.verdicts.class_imbalance import CLASS_IMBALANCE
 from caveats.verdicts.dormant import DORMANT
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
+from caveats.verdicts.loss_spike import LOSS_SPIKE
 from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
+from caveats.verdicts.nothing_learns import NOTHING_LEARNS
 from caveats.verdicts.overfitting import OVERFITTING
 from caveats.verdicts.plateau import PLATEAU
 from caveats.verdicts.ravine import RAVINE
@@ -20,9 +22,10 @@ from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
 from caveats.verdicts.underfitting import UNDERFITTING
 from caveats.verdicts.unscaled_data import UNSCALED_DATA
+from caveats.verdicts.update_off_scale import UPDATE_OFF_SCALE
 from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
 
-__all__ = ["CAVEATS"]
+__all__ = ["CAVEATS", "ONLY_WATCHED"]
 
 CAVEATS: dict[str, Caveat] = {
     caveat.name: caveat
@@ -41,6 +44,12 @@ CAVEATS: dict[str, Caveat] = {
         UNDERFITTING,
         OVERFITTING,
         DORMANT,
+        NOTHING_LEARNS,
+        LOSS_SPIKE,
+        UPDATE_OFF_SCALE,
         UNSCALED_DATA,
     )
 }
+
+# What only a watched training shows: it has no config that a remedy could change.
+ONLY_WATCHED = frozenset({"nothing_learns", "loss_spike", "update_off_scale"})

@@ -16,7 +16,7 @@ __all__ = ["EFFECTS", "headlined"]
 
 # By cause, the caveats that are its effects. Units that start alike stay alike at any scale.
 EFFECTS = {
-    "unscaled_data": CAVEATS.keys() - {"unscaled_data", "symmetry"},
+    "unscaled_data": CAVEATS.keys() - {"unscaled_data", "symmetry", "nothing_learns"},
     "class_imbalance": {"plateau", "underfitting", "dormant"},
 }
 

@@ -33,7 +33,7 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not p.old_enough or p.close or not p.learnable:
         return None
-    if hindered(e) or projected_gain(e) > e.thresholds.far:
+    if hindered(e) or warms_up(e) or projected_gain(e) > e.thresholds.far:
         return None
     if cut_off(e) and not longer_steps_are_missing(e):
         return None
@@ -78,6 +78,13 @@ def share_of_limit(e: Evidence) -> float:
     """The newest sharpness over the largest at which these steps are stable; NaN if unknown."""
     most = limit(e.optimizer)
     return e.newest("sharpness") / most if most > 0 else math.nan
+
+
+@sign
+def warms_up(e: Evidence) -> bool:
+    """Is the learning rate still rising? Then its steps are not yet what they will be."""
+    rates = e.snapshot.scalar("lr")[: e.index + 1]
+    return len(rates) > 1 and bool(rates[-1] > 1.001 * rates[-2])
 
 
 @sign

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from caveats.watching.wiring import leaves
 
 __all__ = ["Instruments"]
 
+SOME = 8
 HAND = 2  # backward passes without any optimizer after which parameters are updated by hand
 
 
@@ -54,7 +55,7 @@ class Instruments:
         self._optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._known: dict[int, list[WatchedTraining]] = {}  # of each optimizer, by id
         self._new: list[weakref.ref[Any]] = []
-        self._by_hand: list[tuple[WatchedTraining, int]] = []
+        self._by_hand: list[tuple[WatchedTraining, Hashable]] = []
         self.mine = True  # whether this is the process that they were put into: a fork is not
         os.register_at_fork(after_in_child=forgotten(weakref.ref(self)))
         for model, optimizer in only:
@@ -257,6 +258,12 @@ def size(model: Model) -> int:
     return sum(p.numel() for _, p in model.parameters)
 
 
-def versions(model: Model) -> int:
-    """Grows whenever a parameter is written to in place."""
-    return sum(p._version for _, p in model.parameters)
+def versions(model: Model) -> Hashable:
+    """Changes whenever the parameters are written to. A write through ``.data`` leaves no trace but
+    in the values: on the CPU some of them are looked at, and elsewhere, where that would wait for
+    the device, every backward pass counts as followed by a write."""
+    parameters = [p for _, p in model.parameters]
+    if parameters[-1].device.type != "cpu":
+        return object()
+    values = [p.detach().reshape(-1)[:SOME].tolist() for p in parameters[-SOME:]]
+    return sum(p._version for p in parameters), tuple(x for some in values for x in some)

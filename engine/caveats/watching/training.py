@@ -119,7 +119,7 @@ class WatchedTraining:
 
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
-        if self.step == AFTER:
+        if self.step == AFTER and self._optimizer is not None:
             self._root = loss
 
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:

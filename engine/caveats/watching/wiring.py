@@ -57,11 +57,11 @@ class Wiring:
         return before is not None and before == (id(grad), grad._version - 1)
 
     def sample(self, step: int, norms: Sequence[float]) -> Iterator[Event]:
-        """Call at sampled steps with the norm of each parameter's gradient, NaN where it has
+        """Call at sampled steps with the norm of each parameter's gradient, 0 where it has
         none."""
         idle = []
         for (name, parameter), norm in zip(self._parameters, norms, strict=True):
-            if norm > 0 or norm == float("inf"):
+            if norm != 0:  # also where it is not a number
                 self._idle_since.pop(id(parameter), None)
                 continue
             since = self._idle_since.setdefault(id(parameter), step)
@@ -142,10 +142,10 @@ def leaves(root: Any) -> list[Tensor]:
 
 
 def gradient_norms(parameters: Sequence[tuple[str, Tensor]]) -> list[float]:
-    """‖dLoss/dp‖ of each parameter, NaN where it has no gradient. Waits for the device."""
+    """‖dLoss/dp‖ of each parameter, 0 where it has no gradient. Waits for the device."""
     from caveats.watching.models import local
 
     grads = [None if p.grad is None else local(p.grad) for _, p in parameters]
     dense = [g.to_dense() if g.is_sparse else g for g in grads if g is not None]
     norms = iter(torch.stack(torch._foreach_norm(dense)).cpu().tolist() if dense else [])
-    return [float("nan") if g is None else next(norms) for g in grads]
+    return [0.0 if g is None else next(norms) for g in grads]

@@ -80,6 +80,18 @@ def test_it_trains_as_it_would_alone(name: str) -> None:
             assert np.isfinite(records.layers("activation_std")[:-1]).any(1).all()
 
 
+@pytest.mark.parametrize("name", ["updated_by_hand", "updated_through_data"])
+def test_parameters_without_an_optimizer_are_no_fault(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainings, "STEPS", 40)
+    instruments = Instruments(every=1)
+    run(TRAININGS[name], instruments)
+    (training,) = instruments.trainings
+    assert training.step > 30
+    assert "nothing_learns" not in {verdict.caveat for verdict in training.judge.verdicts}
+
+
 def state_of_torch() -> list[Any]:
     return [
         torch.autograd.backward, torch.amp.GradScaler.scale, torch.compile,

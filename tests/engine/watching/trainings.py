@@ -298,6 +298,21 @@ def updated_by_hand() -> Result:
     return losses, [model]
 
 
+@training
+def updated_through_data() -> Result:
+    model = mlp()
+    losses = []
+    for _ in range(STEPS):
+        x, y = batch()
+        model.zero_grad()
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        for p in model.parameters():
+            p.data.add_(p.grad, alpha=-0.1)
+        losses.append(loss.item())
+    return losses, [model]
+
+
 if __name__ == "__main__":
     torch.manual_seed(3)
     print(*(loss.hex() for loss in TRAININGS[sys.argv[1]]()[0]), sep="\n")

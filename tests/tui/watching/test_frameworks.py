@@ -98,6 +98,7 @@ NAMES = (
     "accumulated_gradients", "closures_of_lbfgs", "loss_scaler", "bfloat16_autocast",
     "checkpointed", "checkpointed_reentrant", "several_passes_a_step", "compiled_network",
     "batch_norm_and_residuals", "lstm_and_attention", "two_networks", "updated_by_hand",
+    "updated_through_data",
 )  # fmt: skip
 
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Following"]
 
-_LOOK_BACK = ", and . step through the run, R continues it here"
+_CONTINUE = ", R continues it here"
+_LOOK_BACK = f", and . step through the run{_CONTINUE}"
 FOLLOWING_HINTS = {
     "loading": "another process is starting this run",
     "paused": "another process has paused this run; , looks back",
@@ -118,7 +119,10 @@ class Following:
             return "judging the records"
         if self.cursor is not None:
             return f"nothing was wrong at step {self.cursor:,}; > goes back to the newest record"
-        return FOLLOWING_HINTS.get(self.status.state, "")
+        hint = FOLLOWING_HINTS.get(self.status.state, "")
+        if self.reader.manifest.config is None:  # it can be continued only by its own command
+            hint = hint.removesuffix(_CONTINUE)
+        return hint
 
     @property
     def mode(self) -> tuple[str, str] | None:

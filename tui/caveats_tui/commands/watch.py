@@ -66,7 +66,7 @@ class Every(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option("--json", "as_json", is_flag=True, help="One event a line on stdout.")
 @screen_options
 @click.option(
-    "--on-hangup", type=HANGUP, default="stop", help="What happens when the terminal is gone."
+    "--on-hangup", type=HANGUP, default="stop", help="What happens when the screen is lost."
 )
 def watch(
     command: tuple[str, ...],
@@ -92,7 +92,7 @@ def watch(
     if not (no_screen or as_json) and sys.stdin.isatty() and sys.stdout.isatty():
         raise SystemExit(watched.on_screen(screen, stop=on_hangup == "stop"))
     show = told_as_json if as_json else told_in_words
-    raise SystemExit(watched.run(show, output=2 if as_json else None, on_hangup=on_hangup))
+    raise SystemExit(watched.run(show, output=2 if as_json else None))
 
 
 class Watched:
@@ -120,13 +120,11 @@ class Watched:
             self.folder, self.notes.path, argv, every, share, dict(os.environ)
         )
 
-    def run(
-        self, show: Callable[[Mapping[str, Any]], None], output: int | None, on_hangup: str
-    ) -> int:
+    def run(self, show: Callable[[Mapping[str, Any]], None], output: int | None) -> int:
         """Run the command with this process's streams (its stdout to the descriptor ``output``),
         ``show`` each event, and return the exit code."""
         try:
-            with handed_on(on_hangup) as signals:
+            with handed_on() as signals:
                 child = subprocess.Popen(self.argv, env=self.environment, stdout=output)
                 signals.child = child
                 code = self._follow(child, show)
@@ -234,17 +232,15 @@ class Signals:
 
 
 @contextmanager
-def handed_on(on_hangup: str) -> Iterator[Signals]:
+def handed_on() -> Iterator[Signals]:
     """Inside, signals are for the command: ctrl-c reaches it by the terminal itself, others are
-    passed on. A hang-up ends it too, unless it is to continue."""
+    passed on. Signals that were ignored (nohup) stay ignored, by the command too."""
     signals = Signals()
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, 2)  # the terminal is gone
-            if on_hangup == "continue":
-                return
         if signals.child is not None and number != signal.SIGINT:
             signals.child.send_signal(number)
 
@@ -252,7 +248,8 @@ def handed_on(on_hangup: str) -> Iterator[Signals]:
         yield signals
         return
     asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    before = {number: signal.signal(number, pass_on) for number in asked}
+    kept = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, pass_on) for number in kept}
     try:
         yield signals
     finally:

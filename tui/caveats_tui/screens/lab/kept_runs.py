@@ -39,6 +39,8 @@ def look_at(lab: LabScreen, reader: Reader) -> None:
     """Show a kept run: in place of another kept run, else on a screen over the run in training."""
     if reader.folder == lab.bench.folder:
         lab.notice("this run is on the screen already")
+    elif reader.manifest.config is None:
+        lab.notice(f"a watched command has its own screen: caveats-tui open {reader.folder.name}")
     elif lab.bench.watching:
         change_bench(lab, Following(reader))
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from textual.content import Content
 from textual.geometry import Region
 
@@ -15,6 +16,7 @@ from caveats.history import Snapshot
 from caveats_tui.charts.figures import FIGURES, curves_drawn, short
 from caveats_tui.charts.palette import network_colour, rgb
 from caveats_tui.charts.series import Limits
+from caveats_tui.charts.spec import Floats
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.text.numbers import amount, explained
 
@@ -166,7 +168,7 @@ def beside_loss(snapshot: Snapshot) -> str:
 def readout(view: str, snapshot: Snapshot) -> str:
     """The newest value of a view in a few characters."""
     if view in ("dead", "neurons"):
-        dead = snapshot.layers("dead")[-1, :-1]
+        dead = newest(snapshot, "dead")[:-1]
         units = snapshot.layers("units")[-1, :-1]
         if not len(units):
             return "no hidden layer"
@@ -179,9 +181,19 @@ def readout(view: str, snapshot: Snapshot) -> str:
         return text if math.isnan(accuracy) else f"{text} · {accuracy:.1%}"
     column = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}.get(view)
     if column is not None:
-        values = snapshot.layers(column)[-1]
+        values = newest(snapshot, column)
         first, last = float(values[0]), float(values[-1])
         if not math.isfinite(first + last):
             return "not finite"
         return f"layer 1 {first:.2g} · out {last:.2g}" if len(values) > 1 else f"out {last:.2g}"
     return ""
+
+
+def newest(snapshot: Snapshot, measure: str) -> Floats:
+    """The newest values of a layer measure that are known, (layers,): the last record of a watched
+    training was not measured, because its process ended."""
+    column = snapshot.layers(measure)
+    before = column[-2] if len(column) > 1 else column[-1]
+    unknown = not np.isfinite(column[-1]).any() and not np.isinf(column[-1]).any()
+    values: Floats = before if unknown else column[-1]
+    return values

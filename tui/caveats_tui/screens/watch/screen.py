@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widgets import Input, Static
@@ -123,7 +123,7 @@ class WatchScreen(Screen[None]):
                 for number in (1, 2, 3, 4):
                     yield Panel(number)
         yield Static("", id="message", markup=False)
-        with VerticalScroll(id="output"), Vertical():
+        with VerticalScroll(id="output"):
             yield Static("", id="text", markup=False)
         yield Input(placeholder="layers that hold; escape ends", id="search", compact=True)
         yield Static("", id="footer", markup=False)
@@ -228,10 +228,10 @@ class WatchScreen(Screen[None]):
         elif self._sought and self.has_class("-output"):
             lines = [line for line in lines if self._sought.lower() in line.lower()]
         scroll = self.query_one("#output", VerticalScroll)
-        at_end = scroll.scroll_y >= scroll.max_scroll_y - 1
+        at_end = scroll.max_scroll_y - scroll.scroll_y <= 1
         put(self, "#text", Text("\n".join(lines)))
         if at_end and not self.noting:
-            scroll.scroll_end(animate=False)
+            self.call_after_refresh(scroll.scroll_end, animate=False)
 
     def charts_drawn(self) -> None:
         """Show the charts that have come back from the drawing process."""

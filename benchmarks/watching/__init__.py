@@ -1,0 +1,1 @@
+"""What watching costs, and how far its verdicts can be trusted."""

@@ -1,0 +1,39 @@
+"""python -m benchmarks.watching trust --seeds 100,101; python -m benchmarks.watching overhead"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import torch
+from benchmarks.watching.overhead import overhead_table
+from benchmarks.watching.trust import measure, plan, table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.watching")
+    parser.add_argument("what", choices=["trust", "overhead"])
+    parser.add_argument("--seeds", default="100", help="of the runs, as 100,101")
+    parser.add_argument("--healthy", action="store_true", help="only the runs without a fault")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.what == "overhead":
+        print(overhead_table())
+        return
+    outcomes = []
+    for name, fault, seed, optimizer in plan(map(int, arguments.seeds.split(","))):
+        if arguments.healthy and fault != "none":
+            continue
+        outcome = measure(name, fault, seed, optimizer)
+        outcomes.append(outcome)
+        told = ",".join(outcome.caveats) or "-"
+        print(
+            f"{name} {fault} {optimizer} {seed}: {told} first {outcome.first} failed "
+            f"{outcome.failed} {outcome.problem}",
+            file=sys.stderr,
+        )
+    print(table(outcomes))
+
+
+if __name__ == "__main__":
+    main()

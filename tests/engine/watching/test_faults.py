@@ -1,0 +1,133 @@
+"""Faults of the wiring are found in trainings that have them, and not in those beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caveats.verdicts import Verdict
+from caveats.watching.instruments import Instruments
+from caveats.watching.spikes import Spikes
+
+
+class Net(nn.Module):
+    def __init__(self, listed: bool = False) -> None:
+        super().__init__()
+        self.first = nn.Linear(12, 16)
+        middle = [nn.Linear(16, 16), nn.Linear(16, 16)]
+        self.middle = middle if listed else nn.ModuleList(middle)
+        self.last = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.first(x))
+        for layer in self.middle:
+            x = functional.relu(layer(x))
+        return self.last(x)
+
+
+def watched(
+    make: Callable[[], tuple[nn.Module, torch.optim.Optimizer]],
+    *,
+    zero: bool = True,
+    loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
+    steps: int = 60,
+) -> dict[str, Verdict]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        instruments = Instruments(every=1)
+        instruments.install()
+        try:
+            model, optimizer = make()
+            for _ in range(steps):
+                x = torch.randn(64, 12)
+                if zero:
+                    optimizer.zero_grad(set_to_none=False)
+                loss(model(x), x[:, :4].argmax(1)).backward()
+                optimizer.step()
+        finally:
+            instruments.remove()
+    assert instruments.problem == ""
+    (training,) = instruments.trainings
+    assert training.problem == ""
+    return {verdict.caveat: verdict for verdict in training.judge.verdicts}
+
+
+def whole(**options: bool) -> tuple[nn.Module, torch.optim.Optimizer]:
+    model = Net(**options)
+    return model, torch.optim.SGD(model.parameters(), lr=0.05)
+
+
+def test_a_sound_training_has_no_verdict_of_its_wiring() -> None:
+    found = watched(whole)
+    assert "nothing_learns" not in found
+    assert "loss_spike" not in found
+
+
+def test_gradients_that_are_never_set_to_zero() -> None:
+    found = watched(whole, zero=False)
+    assert found["nothing_learns"].severity == "critical"
+    assert "never set back to zero" in found["nothing_learns"].what
+
+
+def test_layers_in_a_plain_list() -> None:
+    found = watched(lambda: whole(listed=True))
+    assert found["nothing_learns"].severity == "warning"
+    assert "nn.ModuleList" in found["nothing_learns"].what
+    assert "of a Linear" in found["nothing_learns"].what
+
+
+def test_a_layer_that_the_optimizer_was_not_given() -> None:
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = Net()
+        own = [*model.first.parameters(), *model.middle.parameters()]
+        return model, torch.optim.SGD(own, lr=0.05)
+
+    found = watched(make)
+    assert found["nothing_learns"].severity == "warning"
+    assert "last.weight, last.bias" in found["nothing_learns"].what
+
+
+def test_an_optimizer_of_another_model() -> None:
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        model, other = Net(), Net()
+        model.other = [other]  # a copy that was moved, say: it lives, and is not used
+        return model, torch.optim.SGD(other.parameters(), lr=0.05)
+
+    found = watched(make)
+    assert found["nothing_learns"].severity == "critical"
+    assert "none of them is part of the loss" in found["nothing_learns"].what
+
+
+def test_gradients_that_are_not_numbers_are_another_fault() -> None:
+    def broken(output: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(output, y) * float("nan")
+
+    found = watched(whole, loss=broken)
+    assert "nothing_learns" not in found
+    assert found["exploding_gradient"].severity == "critical"
+
+
+def test_a_frozen_layer_is_no_fault() -> None:
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = Net()
+        model.first.requires_grad_(False)
+        return model, torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
+
+    assert "nothing_learns" not in watched(make)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_spikes_are_found_and_noise_is_not(seed: int) -> None:
+    torch.manual_seed(seed)
+    spikes = Spikes()
+    noise = torch.randn(2000).tolist()
+    losses = [2.0 * 0.999**i * 2.718 ** (0.1 * noise[i]) for i in range(2000)]
+    assert [i for i, x in enumerate(losses) if spikes.add(x) is not None] == []
+    spikes = Spikes()
+    losses[700] *= 4
+    losses[1500] *= 4
+    assert [i for i, x in enumerate(losses) if spikes.add(x) is not None] == [700, 1500]
