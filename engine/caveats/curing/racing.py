@@ -1,15 +1,16 @@
 """Finds the smallest change of settings that cures a failed run, by trying.
 
-If the verdict's first remedy changes one setting, it is trained to the end; if it cures, nothing
-else is tried. Otherwise all changes that might cure race: each is trained with the same seed and
-data for a tenth of the steps, the better half for a third, the best four to the end (successive
-halving, Jamieson & Talwalkar 2016). Single changes keep half of the places in every round.
+The verdict's first remedy is trained to its end. If it cures and changes one setting, nothing else
+is tried; if it cures and changes more, all changes of fewer settings race; if it does not cure, all
+changes that might do. In a race each is trained with the same seed and data for a tenth of the
+steps, the better half for a third, the best four to the end (successive halving, Jamieson &
+Talwalkar 2016). Single changes keep half of the places in every round.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,16 +81,18 @@ def cure(
     if verdict is None:
         return
     first = entered(config, verdict.next[0], dataset)
-    tried: list[Racer] = []
-    if first is not None and (first.size == 1 or first.remedy.certain):
+    attempts: list[Attempt] = []
+    remedies = candidates(config, verdict.next)
+    if first is not None:
         first.train(1.0, watch)
-        attempt = told(first, failed)
-        if attempt.cured:
-            yield attempt
+        attempts.append(told(first, failed))
+        if attempts[0].cured and (first.size == 1 or first.remedy.certain):
+            yield attempts[0]
             return
-        tried.append(first)
-    found = race(config, verdict, watch, dataset, tried)
-    attempts = [told(racer, failed) for racer in found]
+        most = first.size - 1 if attempts[0].cured else math.inf
+        own = verdict.next[0].change
+        remedies = tuple(r for r in remedies if len(r.change) <= most and r.change != own)
+    attempts += [told(racer, failed) for racer in race(config, remedies, watch, dataset)]
     cures = [attempt for attempt in attempts if attempt.cured]
     if cures:
         yield smallest(cures)
@@ -99,21 +102,17 @@ def cure(
 
 def race(
     config: RunConfig,
-    verdict: Verdict,
+    remedies: Iterable[Remedy],
     watch: Watch | None = None,
     dataset: Dataset | None = None,
-    tried: list[Racer] | None = None,
 ) -> list[Racer]:
-    """The finalists, trained to their end, and the racers in ``tried``, which were before."""
-    finished = list(tried or ())
-    seen = [racer.remedy.change for racer in finished]
-    remedies = [r for r in candidates(config, verdict.next) if r.change not in seen]
+    """The finalists among ``remedies``, trained to their end."""
     racers = [racer for r in remedies if (racer := entered(config, r, dataset)) is not None]
     for share in SHARES:
         for racer in racers:
             racer.train(share, watch)
         racers = survivors(racers, max(FINALISTS, len(racers) // 2))
-    return finished + racers
+    return racers
 
 
 def survivors(racers: list[Racer], places: int) -> list[Racer]:

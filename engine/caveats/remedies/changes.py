@@ -54,6 +54,7 @@ __all__ = [
     "scaffold",
     "scaled_target",
     "sound",
+    "stable",
     "standardize",
     "steeper",
     "stopped",
@@ -67,13 +68,14 @@ ADAMS = ("adam", "adamw", "nadam", "radam")
 
 def bearable(config: RunConfig) -> Remedy | None:
     """A learning rate that is small enough for squared errors once signals reach every layer."""
-    most = bearable_lr(config)
-    if config.optimizer.lr <= most:
-        return None
-    return lr(
-        config, most, "the curvature of squared errors grows with depth × width, and with it the "
-        "step must shrink"
-    )  # fmt: skip
+    return stable(config) if config.optimizer.lr > bearable_lr(config) else None
+
+
+def stable(config: RunConfig) -> Remedy:
+    return Remedy(
+        {"optimizer.lr": float(f"{customary.stable_lr(config):.2g}")},
+        "the curvature of squared errors grows with depth × width, so the step must shrink with it",
+    )
 
 
 def lr(config: RunConfig, value: float, reason: str) -> Remedy | None:
@@ -198,7 +200,7 @@ def usual_lr(config: RunConfig) -> Remedy | None:
     if not (lr_is_high(config) or lr_is_low(config)):
         return None
     value = min(fitting_lr(config), bearable_lr(config))
-    return lr(config, value, "a learning rate that is customary for it")
+    return lr(config, value, f"a usual learning rate of {config.optimizer.name}")
 
 
 def clean_start(config: RunConfig) -> Remedy | None:
@@ -376,27 +378,29 @@ def overhaul(config: RunConfig) -> Remedy | None:
 
 
 def sound(config: RunConfig) -> Remedy | None:
-    """Sets everything to what is customary, for runs that no single change cured."""
+    """Sets everything to what is usual, for runs that no other change cured."""
     deep = len(config.network.widths) >= SIX
-    change: dict[str, Any] = {
-        "network.activation": "relu" if not deep else "elu",
+    usual: dict[str, Any] = {
+        "network.activation": "elu" if deep else "relu",
         "network.init": "he_normal",
         "optimizer.name": "adam",
         "optimizer.lr": 0.002 if deep else 0.005,
+        "network.bias": 0.0,
+        "data.standardize": True,
+        "optimizer.clip_norm": 0.0,
+        "network.dropout": 0.0,
     }
     if deep:
-        change["network.normalization"] = "layer"
-        if len(set(config.network.widths)) == 1:
-            change["network.residual"] = True
-    if config.network.bias:
-        change["network.bias"] = 0.0
-    if not config.data.standardize:
-        change["data.standardize"] = True
-    if config.optimizer.clip_norm:
-        change["optimizer.clip_norm"] = 0.0
-    if config.network.dropout:
-        change["network.dropout"] = 0.0
-    return Remedy(change, "several things are wrong at once: start from a sound network")
+        usual["network.normalization"] = "layer"
+        usual["network.residual"] = len(set(config.network.widths)) == 1
+    present = config.flat()
+    change = {key: value for key, value in usual.items() if present.get(key) != value}
+    if not change:
+        return None
+    reason = "everything at a value with which most networks of this depth train"
+    if len(change) == 1:
+        reason = "a value with which most networks of this depth train"
+    return Remedy(change, reason)
 
 
 def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:

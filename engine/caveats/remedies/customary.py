@@ -62,6 +62,9 @@ ODD = frozenset(("tanh", "hard_tanh", "softsign", "sin"))
 SLUGGISH = frozenset(("sigmoid", "hard_sigmoid", "softplus", "tanh_plus_one"))
 
 SIX, DEEP, NARROW = 6, 10, 8  # hidden layers, and units of the narrowest
+# Above the limit of stability a ReLU network first leaves the steep valley and then learns all the
+# same, up to about six times the limit (Lewkowycz et al. 2020); `stable_lr` lies below the limit.
+CATAPULT = 10.0
 COUPLE = 2  # layers over which a factor of 2 in the variance is no harm
 FEW_SLUGGISH = 3  # layers of a small slope that weights of the right variance still get through
 LARGE_BIAS = 0.5  # moves a unit's input, of deviation 1, so that it is mostly on or mostly off
@@ -108,15 +111,24 @@ def bearable_lr(config: RunConfig) -> float:
     The curvature λ of squared errors is that of the tangent kernel, which grows as depth times
     width (Jacot et al. 2018): 1.1 to 1.4 times L·n for He's weights (measured).
     """
-    o, widths = config.optimizer, config.network.widths
     name = config.data.name
     classes = config.training.loss != "mse" and not (
         name is not None and DATASETS[name].classes is None
     )
-    plain = o.name in DESCENT and config.network.normalization == "none"
-    if classes or not plain or not widths:
+    return math.inf if classes else stable_lr(config)
+
+
+def stable_lr(config: RunConfig) -> float:
+    """`bearable_lr` where the targets are known to be numbers. A ReLU layer whose weights have half
+    of He's variance halves the curvature of the layers below it."""
+    o, widths = config.optimizer, config.network.widths
+    if o.name not in DESCENT or config.network.normalization != "none" or not widths:
         return math.inf
-    return stability_limit(o.name, 1.0, o.options) / (1.5 * len(widths) * max(widths))
+    halved = matching(common_activation(config)) == "he_normal" and all(
+        init.name.startswith(("xavier", "lecun")) for init in config.network.layer_inits
+    )
+    curvature = 1.5 * len(widths) * max(widths) / (2.0 ** (len(widths) - 1) if halved else 1.0)
+    return stability_limit(o.name, 1.0, o.options) / curvature
 
 
 def adam_lr(config: RunConfig) -> float:

@@ -33,6 +33,8 @@ def faults(c: RunConfig, e: Evidence) -> tuple[Remedy, ...]:
     found = {fault: remedy for fault in FAULTS if (remedy := fault(c, e)) is not None}
     if unscaled(c, e) and customary.lr_is_high(c):
         found.pop(rate, None)
+    if target in found and c.optimizer.lr > customary.CATAPULT * customary.stable_lr(c):
+        found[rate] = changes.stable(c)
     # Normalization makes up for the size of the weights, but not for copies or flat activations.
     drawn = found.get(weights)
     scaled = drawn is not None and set(drawn.change) == {"network.init"} and not began_symmetric(e)
