@@ -8,8 +8,8 @@ user trains in a loop of their own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,9 @@ from caveats.measuring.scores import HeldOut
 from caveats.models.isolation import undisturbed
 
 __all__ = ["Observer"]
+
+NOTHING = nullcontext()
+TIMED_EVERY = 16  # steps: asking the clock at each would take as long as the rest of `advance`
 
 
 class Observer:
@@ -61,6 +64,7 @@ class Observer:
         self.probe, self.optimizer, self.history = probe, optimizer, history
         self.planned = planned
         self.step = 0
+        self._next_is_due = False
         self.speed = 0.0  # steps a second over the last second or so, measuring included
         self.divergence: Divergence | None = None
         self._speed_since = (0, 0.0)  # step, seconds
@@ -88,17 +92,15 @@ class Observer:
     def finished(self) -> bool:
         return self.divergence is not None or 0 < self.planned <= self.step
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """A context for the next training step: the step has to run inside it."""
         step = self.step + 1
-        if self._due(step):
+        self._next_is_due = self._due(step)
+        if self._next_is_due:
             self.probe.remember()
         if step % LISTEN_EVERY:
-            yield
-        else:
-            with self._firing.listening(self._activations()):
-                yield
+            return NOTHING
+        return self._firing.listening(self._activations())
 
     def advance(self, loss: Tensor) -> None:
         """Report that a step was made with this minibatch ``loss``; measures if a record is due."""
@@ -106,9 +108,10 @@ class Observer:
         # On the CPU a float, which costs less than a tensor; on a GPU a float would wait.
         self._losses += loss.item() if self._on_cpu else loss.double()
         self._losses_since += 1
-        if self._due(self.step):
+        if self._next_is_due or self.finished:
             self.record()
-        self._time()
+        if self.step % TIMED_EVERY == 0 or self.finished:
+            self._time()
 
     def diverge(self, where: str) -> None:
         """Report that the next step cannot be made, and measure the network as it is."""

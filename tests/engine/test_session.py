@@ -226,7 +226,7 @@ def test_a_network_too_large_for_the_memory_is_said_and_survived(session: Sessio
     session.change(config(network__widths=[1_000_000, 1_000_000, 1_000_000]))
     assert session.settled()
     assert session.status.state == "failed"
-    assert session.status.problem.startswith("out of memory: make widths or batch_size smaller")
+    assert session.status.problem.startswith("out of memory: network.widths and training.batch")
     assert "\n" not in session.status.problem
     usable_after_failure(session)
 
