@@ -21,7 +21,7 @@ def rule(e: Evidence) -> Finding | None:
     what = (
         f"{percent(recall)} of the rows of one class are right; accuracy "
         f"{e.progress.accuracy:.1%}, where always naming the largest class gives "
-        f"{max(shares):.1%}; the smallest has {percent(min(shares))} of the rows"
+        f"{max(shares):.1%}; the smallest has {percent(min(shares))} of the rows measured"
     )
     evidence = {
         "lowest_recall": recall,

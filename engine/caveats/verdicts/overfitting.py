@@ -27,8 +27,8 @@ def rule(e: Evidence) -> Finding | None:
     evidence = {"best_step": step, "lowest": lowest, "now": now, "given_back": given_back(e)}
     why = (
         "From then on the network learns what is true of its training rows alone; "
-        f"{percent(given_back(e))} of what it had gained on others is lost (Goodfellow et al. "
-        "2016, Deep Learning, section 7.8)."
+        f"{lost(e)} what it had gained on others is lost (Goodfellow et al. 2016, Deep Learning, "
+        "section 7.8)."
     )
     return Finding(severity(e), what, why, (), evidence)
 
@@ -50,6 +50,11 @@ def given_back(e: Evidence) -> float:
     gained = e.progress.baseline - float(np.nanmin(held))
     rise = float(held[-1] - np.nanmin(held))
     return rise / gained if gained > 0 else 0.0
+
+
+def lost(e: Evidence) -> str:
+    share = given_back(e)
+    return "more than all of" if share > 1 else f"{percent(share)} of"
 
 
 @sign
@@ -89,7 +94,8 @@ OVERFITTING = Caveat(
     rule,
     (
         "Stop where the loss on rows held out is lowest.",
-        "weight_decay=0.01 with torch.optim.AdamW, or nn.Dropout(0.2) behind each hidden layer.",
+        "weight_decay=0.01 with torch.optim.Adam or SGD, nearer 1 with AdamW; or nn.Dropout(0.5) "
+        "behind each hidden layer.",
         "Fewer units, or more rows.",
     ),
 )
