@@ -24,7 +24,12 @@ def rule(e: Evidence) -> Finding | None:
         f"the loss on rows held out was lowest at step {step} ({lowest:.3g}) and is {now:.3g}; on "
         f"the training rows it fell from {e.losses[best]:.3g} to {e.loss:.3g}"
     )
-    evidence = {"best_step": step, "lowest": lowest, "now": now, "given_back": given_back(e)}
+    evidence = {
+        "best_step": step,
+        "lowest_held_out_loss": lowest,
+        "held_out_loss": now,
+        "share_given_back": given_back(e),
+    }
     why = (
         "From then on the network learns what is true of its training rows alone; "
         f"{lost(e)} what it had gained on others is lost (Goodfellow et al. 2016, Deep Learning, "

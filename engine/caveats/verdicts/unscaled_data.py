@@ -61,9 +61,8 @@ def reasons(e: Evidence) -> list[str]:
         )
     if target_off(e):
         found.append(
-            "A network starts with outputs around 0 and of a size around 1, so its first steps go "
-            "to the mean of the target and to its size, and the gradient of the loss has that size "
-            "too."
+            "A network starts with outputs of a size around 1, so its first steps all go to the "
+            "mean and the size of the target, and the gradient of the loss is of that size too."
         )
     if out_of_reach(e):
         found.append(
