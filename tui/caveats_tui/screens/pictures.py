@@ -44,8 +44,8 @@ def spark_lines(name: str, plain: bool) -> list[Padding]:
             text.append(spark(shares[key], top, plain), style="bold" if key == "bad" else "")
             accuracy = run["accuracy"]
             ending = "" if accuracy is None else f"  accuracy {accuracy:.0%}"
-            rows = " on rows held out" if run["held_out"] else ""
-            text.append(f"  loss{ending}{rows}", style="dim")
+            rows = "held-out " if run["held_out"] else ""
+            text.append(f"  {rows}loss{ending}", style="dim")
             lines.append(Padding(text, (0, 0, 0, 2)))
     return lines
 
