@@ -2,7 +2,8 @@
 
     python -m benchmarks.experiments [NAME ...] [--write]
 
-``--write`` puts the losses into caveats/experiments/pictures.json, which the gallery draws.
+``--write`` puts the losses into caveats/experiments/pictures.json, which the gallery draws. Where
+rows are held out, loss and accuracy are theirs.
 """
 
 from __future__ import annotations
@@ -31,12 +32,15 @@ def trained(config: RunConfig) -> tuple[Run, dict[str, Any]]:
         run.advance()
     seen = run.history.snapshot()
     at = np.unique(np.linspace(0, len(seen) - 1, POINTS).round().astype(int))
-    losses = [round(float(v), 4) if math.isfinite(v) else None for v in seen.scalar("loss")[at]]
-    accuracy = float(seen.scalar("accuracy")[-1])
+    kind = "validation_" if config.data.validation else ""
+    loss = seen.scalar(f"{kind}loss")[at]
+    losses = [round(float(v), 4) if math.isfinite(v) else None for v in loss]
+    accuracy = float(seen.scalar(f"{kind}accuracy")[-1])
     picture = {
         "loss": losses,
         "baseline": round(run.baseline, 4),
         "accuracy": None if math.isnan(accuracy) else round(accuracy, 3),
+        "held_out": bool(kind),
     }
     return run, picture
 

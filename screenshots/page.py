@@ -21,7 +21,8 @@ BEGIN, END = "<!-- derived -->", "<!-- /derived -->"
 ORDER = (
     "dying_relu", "vanishing_gradient", "not_zero_centred", "symmetry",
     "ravine", "plateau", "step_too_large", "step_too_small",
-    "exploding_gradient", "saturation", "underfitting", "dormant",
+    "exploding_gradient", "saturation", "unscaled_data", "class_imbalance",
+    "underfitting", "overfitting", "dormant",
     "nothing_learns", "loss_spike", "update_off_scale",
 )  # fmt: skip
 
@@ -65,9 +66,22 @@ SEEN = {
         "are flat on nearly every row; a layer whose slope is small on most rows shows in the"
         " verdict first."
     ),
+    "unscaled_data": (
+        "Chart 3 starts far above the loss of a guess, or stands still at it; what else the charts "
+        "show is an effect. `caveats-tui run` says how the target was read: *302,000 ± 106,000*."
+    ),
+    "class_imbalance": (
+        "In chart 3 the loss falls, but the accuracy stands still at the share of the largest "
+        "class; on data of two inputs the boundary (`v` on chart 4) leaves no room for the rare "
+        "class."
+    ),
     "underfitting": (
         "Chart 3 ends between the loss of a guess and what the data allow, and no other chart "
         "shows anything wrong."
+    ),
+    "overfitting": (
+        "The dim curve of chart 3, the loss on rows held out, turns and rises while the other one "
+        "falls on. Without `data.validation` there is no such curve, and no verdict."
     ),
     "dormant": (
         "No chart draws it: the verdict counts these units, and so does `caveats-tui run --json`."

@@ -31,7 +31,9 @@ class Option:
 
     The type of ``default`` is the type of the option: a float option accepts ints, an int option
     accepts no fraction, and a tuple option accepts exactly as many numbers as its default has.
-    ``low`` and ``high`` belong to the range, except ``low`` where ``open_low`` is set.
+    ``low`` and ``high`` belong to the range, except ``low`` where ``open_low`` is set. A ``quiet``
+    option is written only where it is not at its default, so that configs from before it keep
+    their text.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Option:
     high: float | None = None
     open_low: bool = False
     open_high: bool = False
+    quiet: bool = False
 
     def check(self, value: object, where: str) -> Value:
         """``value``, converted to the option's type.

@@ -126,6 +126,15 @@ def named(init: Any) -> dict[str, Any]:
     return init if isinstance(init, dict) else {"name": init}
 
 
+def test_a_quiet_option_of_a_data_set_is_written_only_where_it_was_changed() -> None:
+    plain = RunConfig().changed({"data.name": "moons"})
+    rare = plain.changed({"data.share": 0.1})
+    assert "share" not in plain.to_toml()
+    assert rare.to_dict()["data"]["share"] == 0.1
+    assert (plain.flat()["data.share"], rare.flat()["data.share"]) == (0.5, 0.1)
+    assert rare.changed({"data.share": 0.5}) == plain
+
+
 def test_an_empty_file_is_the_default() -> None:
     assert RunConfig.from_toml("") == RunConfig() == RunConfig.from_dict({})
     assert RunConfig().network.activations == ("relu",) * 3

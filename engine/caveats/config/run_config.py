@@ -16,6 +16,7 @@ from typing import Any
 
 import tomli_w
 
+from caveats.choice import as_toml
 from caveats.config.checking import (
     MAX_LAYERS,
     read_data,
@@ -124,7 +125,8 @@ class RunConfig:
             for key, value in values.items()
         }
         quiet = {s.key: s.default for s in SETTINGS.values() if s.quiet and s.key not in written}
-        return {**written, **quiet}
+        options = {f"data.{key}": value for key, value in as_toml(self.data.options).items()}
+        return {**written, **options, **quiet}
 
     def changed(self, changes: Mapping[str, Any], source: str = "config") -> RunConfig:
         """This config with dotted keys changed: ``{"optimizer.lr": 0.01}``.

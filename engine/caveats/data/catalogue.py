@@ -41,6 +41,15 @@ SHIFT = Option(
     high=1e6,
 )
 
+SHARE = Option(
+    "share",
+    0.5,
+    "share of the rows that are of class 1, which makes it the rarer one",
+    low=0.001,
+    high=0.5,
+    quiet=True,
+)
+
 
 def rows(default: int = 1000) -> Option:
     # 100,000 rows of 500 features take 400 MB while they are drawn, which a laptop can hold.
@@ -73,13 +82,13 @@ DATASETS: Table[DatasetChoice] = Table(
         "moons", lambda: generators.moons,
         "Two half circles that reach into each other: no straight line separates them.",
         "scikit-learn, make_moons",
-        (rows(), noise(0.1), SEED, SHIFT),
+        (rows(), noise(0.1), SEED, SHARE, SHIFT),
     ),
     DatasetChoice(
         "circles", lambda: generators.circles,
         "A ring of radius 1 around a ring of radius ½: the boundary must be a closed curve.",
         "scikit-learn, make_circles",
-        (rows(), noise(0.05), SEED, SHIFT),
+        (rows(), noise(0.05), SEED, SHARE, SHIFT),
     ),
     DatasetChoice(
         "spirals", lambda: generators.spirals,
@@ -129,7 +138,12 @@ DATASETS: Table[DatasetChoice] = Table(
         "Bishop 2006, section 1.1",
         (
             rows(), noise(0.0, TARGET_NOISE), SEED,
-            Option("offset", 0.0, "added to every target", low=-1e6, high=1e6), SHIFT,
+            Option("offset", 0.0, "added to every target", low=-1e6, high=1e6),
+            Option(
+                "scale", 1.0, "the sine is multiplied by it before the offset and the noise",
+                low=0.0, high=1e6, open_low=True, quiet=True,
+            ),
+            SHIFT,
         ),
         classes=None,
     ),

@@ -42,24 +42,30 @@ def shuffled_labels(rng: np.random.Generator, n: int, classes: int) -> Labels:
     return rng.permutation(np.arange(n, dtype=np.int64) % classes)
 
 
+def shuffled_shares(rng: np.random.Generator, n: int, share: float) -> Labels:
+    """n labels of 0 and 1 in random order: ``share`` of them, rounded down, are 1."""
+    counted = np.floor(share * np.arange(n + 1))
+    return rng.permutation(np.diff(counted).astype(np.int64))
+
+
 def with_noise(rng: np.random.Generator, points: Floats, noise: float) -> Floats:
     return points + noise * rng.standard_normal(points.shape)
 
 
-def moons(*, n: int, noise: float, seed: int) -> tuple[Floats, Labels]:
+def moons(*, n: int, noise: float, seed: int, share: float = 0.5) -> tuple[Floats, Labels]:
     """Two half circles of radius 1: the upper one around (0, 0), the lower around (1, ½)."""
     rng = generator(seed)
-    y = shuffled_labels(rng, n, 2)
+    y = shuffled_shares(rng, n, share)
     angle = rng.uniform(0.0, math.pi, n)
     upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     x = np.where(y[:, None] == 0, upper, [1.0, 0.5] - upper)
     return with_noise(rng, x, noise), y
 
 
-def circles(*, n: int, noise: float, seed: int) -> tuple[Floats, Labels]:
+def circles(*, n: int, noise: float, seed: int, share: float = 0.5) -> tuple[Floats, Labels]:
     """Class 0 on the circle of radius 1, class 1 on the one of radius ½."""
     rng = generator(seed)
-    y = shuffled_labels(rng, n, 2)
+    y = shuffled_shares(rng, n, share)
     angle = rng.uniform(0.0, 2 * math.pi, n)
     radius = np.where(y == 0, 1.0, INNER_RADIUS)
     x = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
@@ -137,8 +143,8 @@ def absolute(*, n: int, noise: float, seed: int) -> tuple[Floats, Floats]:
     return x, with_noise(rng, np.abs(x), noise)
 
 
-def sine(*, n: int, noise: float, seed: int, offset: float) -> tuple[Floats, Floats]:
-    """y = sin x + offset, x uniform on [-π, π]."""
+def sine(*, n: int, noise: float, seed: int, offset: float, scale: float) -> tuple[Floats, Floats]:
+    """y = scale · sin x + offset, x uniform on [-π, π]."""
     rng = generator(seed)
     x = rng.uniform(-math.pi, math.pi, (n, 1))
-    return x, with_noise(rng, np.sin(x) + offset, noise)
+    return x, with_noise(rng, scale * np.sin(x) + offset, noise)

@@ -4,6 +4,7 @@ shifts and standardizes the inputs, holds rows out and standardizes the target.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,4 +64,10 @@ def check_classes(options: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"data.n = {options['n']} is too small for data.classes = {options['classes']}: "
             "each class needs a row"
+        )
+    share = options.get("share")
+    if share and share * options["n"] < 1:
+        raise ConfigError(
+            f"data.n = {options['n']} is too small for data.share = {share:g}: class 1 needs a "
+            f"row, and so the data need {math.ceil(1 / share)}"
         )

@@ -37,4 +37,9 @@ class DataConfig:
             chosen["standardize_target"] = True
         if self.validation:
             chosen["validation"] = self.validation
-        return {**chosen, **as_toml(self.options)}
+        written = {key: value for key, value in self.options.items() if not self._quiet(key, value)}
+        return {**chosen, **as_toml(written)}
+
+    def _quiet(self, key: str, value: object) -> bool:
+        options = DATASETS[self.name].options if self.name and self.file is None else ()
+        return any(o.quiet and o.name == key and o.default == value for o in options)

@@ -47,7 +47,10 @@ GROUPS = (
     "not zero-centred",
     "hard to break symmetry",
     "vanilla SGD",
+    "unscaled data",
+    "class imbalance",
     "underfitting",
+    "overfitting",
 )
 
 

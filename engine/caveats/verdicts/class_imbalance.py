@@ -18,10 +18,11 @@ def rule(e: Evidence) -> Finding | None:
         return None
     shares = e.facts.data.class_shares
     recall, reachable = e.scalar("lowest_recall"), e.facts.data.reachable_recall
+    few = f"only {percent(recall)} of the rows of one class are"
     what = (
-        f"{percent(recall)} of the rows of one class are right; accuracy "
+        f"{few if recall > 0 else 'no row of one class is'} predicted right; accuracy "
         f"{e.progress.accuracy:.1%}, where always naming the largest class gives "
-        f"{max(shares):.1%}; the smallest has {percent(min(shares))} of the rows"
+        f"{max(shares):.1%}; the smallest has {percent(min(shares))} of the rows measured"
     )
     evidence = {
         "lowest_recall": recall,

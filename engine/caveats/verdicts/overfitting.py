@@ -24,11 +24,16 @@ def rule(e: Evidence) -> Finding | None:
         f"the loss on rows held out was lowest at step {step} ({lowest:.3g}) and is {now:.3g}; on "
         f"the training rows it fell from {e.losses[best]:.3g} to {e.loss:.3g}"
     )
-    evidence = {"best_step": step, "lowest": lowest, "now": now, "given_back": given_back(e)}
+    evidence = {
+        "best_step": step,
+        "lowest_held_out_loss": lowest,
+        "held_out_loss": now,
+        "share_given_back": given_back(e),
+    }
     why = (
         "What is true of the training rows alone is learnt last, and does not hold for others: "
-        f"{percent(given_back(e))} of what had been gained on rows held out is lost again "
-        "(Goodfellow et al. 2016, Deep Learning, section 7.8)."
+        f"{lost(e)} what had been gained on rows held out is lost again (Goodfellow et al. 2016, "
+        "Deep Learning, section 7.8)."
     )
     return Finding(severity(e), what, why, (), evidence)
 
@@ -50,6 +55,11 @@ def given_back(e: Evidence) -> float:
     gained = e.progress.baseline - float(np.nanmin(held))
     rise = float(held[-1] - np.nanmin(held))
     return rise / gained if gained > 0 else 0.0
+
+
+def lost(e: Evidence) -> str:
+    share = given_back(e)
+    return "more than all of" if share > 1 else f"{percent(share)} of"
 
 
 @sign
@@ -102,7 +112,8 @@ OVERFITTING = Caveat(
     rule,
     (
         "Stop where the loss on rows held out is lowest.",
-        "weight_decay=0.01 with torch.optim.AdamW, or nn.Dropout(0.2) behind each hidden layer.",
+        "weight_decay=0.01 with torch.optim.Adam or SGD, nearer 1 with AdamW; or nn.Dropout(0.5) "
+        "behind each hidden layer.",
         "Fewer units, or more rows.",
     ),
 )

@@ -48,21 +48,42 @@ def rule(e: Evidence) -> Finding | None:
             f"output's {e.facts.layers[-1].activation} "
             + (f"from {low:g} to {high:g}" if high < math.inf else f"only from {low:g}")
         )
-    evidence = {
-        "input_size": data.input_size,
-        "input_spread": data.input_spread,
-        "target_mean": data.target_mean,
-        "target_deviation": data.target_deviation,
-        "inputs_off": float(inputs_off(e)),
-        "target_off": float(target_off(e)),
-        "out_of_reach": float(out_of_reach(e)),
-    }
-    why = (
-        "The curvature along a weight grows with the square of its input, E[x·xᵀ], and the "
-        "gradient of a squared error with the size of the target, so no learning rate suits all "
-        "weights (LeCun et al. 1998, Efficient BackProp, section 4.3)."
-    )
-    return Finding(severity, "; ".join(found), why, (0,), evidence)
+    return Finding(severity, "; ".join(found), " ".join(reasons(e)), (0,), evidence(e))
+
+
+def reasons(e: Evidence) -> list[str]:
+    """Why what is off does harm."""
+    found = []
+    if inputs_off(e):
+        found.append(
+            "The curvature along a weight grows with the square of its input, E[x·xᵀ], so no "
+            "learning rate suits all weights (LeCun et al. 1998, Efficient BackProp, section 4.3)."
+        )
+    if target_off(e):
+        found.append(
+            "A network starts with outputs of a size around 1, so its first steps all go to the "
+            "mean and the size of the target, and the gradient of the loss is of that size too."
+        )
+    if out_of_reach(e):
+        found.append(
+            "No weights give such outputs (LeCun et al. 1998, Efficient BackProp, section 4.5)."
+        )
+    return found
+
+
+def evidence(e: Evidence) -> dict[str, float]:
+    """The numbers of what is off."""
+    data = e.facts.data
+    found: dict[str, float] = {}
+    if inputs_off(e):
+        found |= {"input_size": data.input_size, "input_spread": data.input_spread}
+    if target_off(e):
+        found |= {"target_mean": data.target_mean, "target_deviation": data.target_deviation}
+    if out_of_reach(e):
+        low, high = reach(e)
+        found |= {"lowest_target": data.target_low, "highest_target": data.target_high}
+        found |= {"lowest_output": low, "highest_output": high}
+    return found
 
 
 def harm(e: Evidence) -> Severity | None:
@@ -123,8 +144,8 @@ UNSCALED_DATA = Caveat(
     "Inputs whose size √E[x²] is more than 12 or less than 1/12, an input column that varies 10 "
     "times as much as the median one, targets of such a size, or targets beyond what the output's "
     "activation can give, in a run that does not learn as these data allow.",
-    "λ_max(E[x·xᵀ]) ≥ Σ E[x]², κ ≥ max σ_j² / min σ_j²",
-    "LeCun et al. 1998, Efficient BackProp, section 4.3",
+    "λ_max(E[x·xᵀ]) ≥ Σ E[x]², κ ≥ max σ_j² / min σ_j²; L_start / L_constant ≈ 1 + E[y]² / σ_y²",
+    "LeCun et al. 1998, Efficient BackProp, sections 4.3 and 4.5",
     "The proof is to scale the data and change nothing else. Adam makes up for the size of the "
     "target only in part: its steps stay as small as the learning rate.",
     rule,

@@ -90,6 +90,19 @@ def test_the_offset_moves_the_targets_alone():
     assert np.allclose(moved.y - plain.y, 50, atol=1e-5)
 
 
+def test_the_scale_multiplies_the_sine_alone():
+    plain, scaled = raw("sine"), raw("sine", scale=2000.0, offset=300.0)
+    assert np.array_equal(plain.x, scaled.x)
+    assert np.allclose(scaled.y, 2000 * plain.y + 300, rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("name", ["moons", "circles"])
+@pytest.mark.parametrize(("n", "share"), [(500, 0.05), (1000, 0.1), (77, 0.3), (2, 0.5)])
+def test_the_share_of_class_1_is_the_one_that_was_asked_for(name, n, share):
+    data = load({"name": name, "n": n, "share": share})
+    assert (data.y == 1).sum() == math.floor(share * n + 1e-9)
+
+
 def test_gaussian_teacher_has_standard_normal_inputs_and_answers_by_its_input():
     x, y = gaussian_teacher(n=20_000, seed=3, classes=4, features=5)
     assert np.abs(x.mean(axis=0)).max() < 4 / math.sqrt(20_000)
@@ -172,6 +185,8 @@ def test_noise_of_regression_moves_targets_alone(name):
             {"name": "blobs", "n": 5, "classes": 6},
             ["data.n = 5", "data.classes = 6", "each class needs a row"],
         ),
+        ({"name": "moons", "share": 0.6}, ["data.share = 0.6", "at most 0.5"]),
+        ({"name": "moons", "n": 19, "share": 0.05}, ["data.n = 19", "data.share = 0.05", "20"]),
     ],
 )
 def test_a_wrong_setting_is_one_sentence(settings, words):

@@ -35,6 +35,21 @@ def test_a_scale_far_off_is_the_headline_of_a_run_that_fails(data: DataFacts, sa
     assert {verdict.severity for verdict in others} == {"note"}
 
 
+@pytest.mark.parametrize(
+    ("data", "numbers", "reason"),
+    [
+        (RAW, {"input_size": 2300.0, "input_spread": 1.0}, "curvature"),
+        (DOLLARS, {"target_mean": 212_000.0, "target_deviation": 80_900.0}, "first steps"),
+    ],
+)
+def test_numbers_and_reason_are_those_of_what_is_off(
+    data: DataFacts, numbers: dict[str, float], reason: str
+) -> None:
+    first = judge(history(stuck, data=data))[0]
+    assert dict(first.evidence) == numbers
+    assert [word for word in ("curvature", "first steps") if word in first.why] == [reason]
+
+
 def test_a_layer_that_is_cut_off_stays_critical_behind_the_headline() -> None:
     first, second = judge(history(stuck, change=CUT, data=RAW))[:2]
     assert (first.caveat, first.severity) == ("unscaled_data", "critical")

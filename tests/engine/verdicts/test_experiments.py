@@ -20,7 +20,7 @@ NAMES = {
     "beyond_chaos", "doubling", "against_the_rails", "tanh_plus_one", "everything_moves_together",
     "nothing_happens", "sixteen_clones", "noise_breaks_the_mirror", "long_ravine",
     "stuck_on_the_saddle", "past_the_cliff", "edge_of_stability",
-    "two_in_three_absent",
+    "two_in_three_absent", "target_in_dollars", "one_in_twenty", "learnt_by_heart",
 }  # fmt: skip
 OBSERVED = {"noise_breaks_the_mirror", "edge_of_stability"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from caveats.config import RunConfig
 from caveats.verdicts import CAVEATS, Remedy, Verdict
-from caveats_tui.screens.explanation import verdict_line
+from caveats_tui.screens.explanation import numbers, verdict_line
 
 LONG = {
     "network.init": "he_normal", "network.normalization": "layer", "network.residual": True,
@@ -41,3 +42,11 @@ def test_the_title_is_whole_and_the_line_fits(
     assert ("f: " in line.plain) == bool(change)
     if more:
         assert line.plain.endswith(f" (+{more})")
+
+
+def test_evidence_is_told_in_words_and_in_numbers_of_three_digits() -> None:
+    found = replace(
+        verdict("overfitting", "", {}),
+        evidence={"best_step": 1234, "target_mean": 301_687.3, "share_given_back": 0.25},
+    )
+    assert numbers(found) == "best step 1,234, target mean 302,000, share given back 0.25"

@@ -267,10 +267,11 @@ def test_a_cure_that_does_not_cure_says_so(start: Start) -> None:
     assert bench.cure.outcome.startswith("no better: seed 0 → 1 left dying ReLU")
 
 
-def losses(*values: float) -> History:
+def losses(*values: float, held_out: tuple[float, ...] = ()) -> History:
     history = History(("layer 1", "output"))
     for step, value in enumerate(values):
-        history.append(step, {"loss": value}, {})
+        apart = held_out[step] if held_out else float("nan")
+        history.append(step, {"loss": value, "validation_loss": apart}, {})
     return history
 
 
@@ -297,6 +298,13 @@ def test_cured_is_when_no_warning_is_left_and_half_of_what_can_be_learnt_is_lear
     attempt = Cure(verdict(), "lr", losses(3.0, before), RunConfig())
     attempt.settle(losses(3.0, after), left)
     assert attempt.outcome.startswith(begins)
+
+
+def test_the_cure_of_overfitting_is_told_by_the_loss_on_rows_held_out() -> None:
+    """On the training rows the cured run is the worse one."""
+    attempt = Cure(verdict("overfitting"), "decay", losses(3.0, 0.1, held_out=(3.0, 0.9)))
+    attempt.settle(losses(3.0, 0.2, held_out=(3.0, 0.4)), ())
+    assert attempt.outcome == "cured: decay ended overfitting (held-out loss 0.9 → 0.4)"
 
 
 # Verdicts belong to the run that is shown

@@ -33,9 +33,11 @@ class Cure:
 
     def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
         """Fill in the outcome: whether the new run, now over, is cured, better, or no better."""
-        old = float(self.before.snapshot().scalar("loss")[-1])
-        new = float(after.snapshot().scalar("loss")[-1])
-        losses = f"loss {old:.3g} → {new:.3g}"
+        apart = self.verdict.caveat == "overfitting"  # it costs nothing on the training rows
+        measure = "validation_loss" if apart else "loss"
+        old = float(self.before.snapshot().scalar(measure)[-1])
+        new = float(after.snapshot().scalar(measure)[-1])
+        losses = f"{'held-out ' * apart}loss {old:.3g} → {new:.3g}"
         left = [verdict.title for verdict in verdicts if verdict.severity != "note"]
         found = outcome(self.before, after, verdicts)
         if found == "cured":

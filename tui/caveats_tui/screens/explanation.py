@@ -19,6 +19,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
 from caveats.config import RunConfig
+from caveats.documents import short
 from caveats.verdicts import CAVEATS, Verdict
 from caveats_tui.charts.figures import Figure, counted, layerwise, loss
 from caveats_tui.charts.spec import Look
@@ -75,8 +76,10 @@ def verdict_line(verdict: Verdict, config: RunConfig, more: int, width: int, pla
 
 def numbers(verdict: Verdict) -> str:
     return ", ".join(
-        f"{name.replace('_', ' ')} {value:.3g}" for name, value in verdict.evidence.items()
-    )
+        f"{name.replace('_', ' ')} {value:,}" if isinstance(value, int)
+        else f"{name.replace('_', ' ')} {short(value)}"
+        for name, value in verdict.evidence.items()
+    )  # fmt: skip
 
 
 def since(verdict: Verdict, trace: Trace) -> str:

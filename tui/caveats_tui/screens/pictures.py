@@ -27,21 +27,28 @@ def recorded() -> dict[str, Any]:
 
 
 def spark_lines(name: str, plain: bool) -> list[Padding]:
-    """The loss of the experiment, and below it, on the same scale, the loss of its cure."""
+    """The loss of the experiment, and below it the loss of its cure, each as a share of a
+    constant's: standardized targets and weighted classes have another one."""
     picture = recorded().get(name)
     if picture is None:
         return []
-    seen = [v for values in picture.values() for v in values["loss"] if v is not None]
-    # At most twice the constant predictor's loss: a first loss of 800 would flatten all the rest.
-    top = min(max(seen, default=1.0), 2 * picture["bad"]["baseline"]) or 1.0
+    shares = {key: shares_of(run["loss"], run["baseline"]) for key, run in picture.items()}
+    seen = [v for values in shares.values() for v in values if v is not None]
+    # At most twice a constant's loss: a first loss of 800 would flatten all the rest.
+    top = min(max(seen, default=1.0), 2.0) or 1.0
     lines = []
     for key, label in (("bad", "as it is "), ("cured", "with cure")):
         if key in picture:
             run = picture[key]
             text = Text(f"{label} ", style="dim")
-            text.append(spark(run["loss"], top, plain), style="bold" if key == "bad" else "")
+            text.append(spark(shares[key], top, plain), style="bold" if key == "bad" else "")
             accuracy = run["accuracy"]
             ending = "" if accuracy is None else f"  accuracy {accuracy:.0%}"
-            text.append(f"  loss{ending}", style="dim")
+            rows = "held-out " if run["held_out"] else ""
+            text.append(f"  {rows}loss{ending}", style="dim")
             lines.append(Padding(text, (0, 0, 0, 2)))
     return lines
+
+
+def shares_of(losses: list[float | None], baseline: float) -> list[float | None]:
+    return [None if loss is None else loss / baseline for loss in losses]
