@@ -71,6 +71,8 @@ class Progress:
         right is not broken."""
         short = self.thresholds.short
         able = self.accuracy - self.chance >= short * (self.reachable_accuracy - self.chance) > 0
+        # Right in a few rows more than chance and sure of what is wrong is no success.
+        able = able and self.level < self.thresholds.climb * self.baseline
         return self.finished or self.gain >= short or able
 
     @property

@@ -56,8 +56,8 @@ def ended_short(e: Evidence) -> bool:
 
 @sign
 def fell_short(e: Evidence) -> bool:
-    """Did it go less than about half of the way?"""
-    return e.progress.gain < e.thresholds.far
+    """Did it learn less than half of what can be learnt above a constant?"""
+    return e.progress.learnt(e.loss) < e.thresholds.most
 
 
 @sign
@@ -69,10 +69,10 @@ def explained(e: Evidence) -> bool:
 UNDERFITTING = Caveat(
     "underfitting",
     "underfitting",
-    "The run ends after less than 45 % of the way from a constant's loss to the loss of kernel "
+    "The run ends after less than half of the way from a constant's loss to the loss of kernel "
     "regression on the same data, and no other caveat explains it; from there up to 75 % it is a "
     "note.",
-    "gain = (L_constant − L) / (L_constant − L_kernel) < 0.45",
+    "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, section 5.2",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "
     "network. A run that was cut short underfits too; then more steps are enough.",
