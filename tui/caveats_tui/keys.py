@@ -49,7 +49,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "data", "d", "d", "pick('data.name')", "data",
-        "Choose the data set.", "set up",
+        "Choose the data set, or a file of your own.", "set up",
     ),
     Key(
         "experiments", "e", "e", "experiments", "experiments",

@@ -27,6 +27,7 @@ from caveats_tui.text.settings import changes_shown, describe
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
+    from caveats.data.section import DataConfig
 
 __all__ = ["Training"]
 
@@ -65,6 +66,7 @@ class Training:
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
         self._past: list[RunConfig] = []
+        self._told: DataConfig | None = None  # the data that were told of last
         self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
@@ -104,6 +106,7 @@ class Training:
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
             self.notice = "resumed: space trains on"
+        self._tell_of_file(session)
         trouble = "" if session.keeper is None else session.keeper.problem
         if not trouble and status.state in ("paused", "running", "finished"):
             trouble = status.problem
@@ -111,6 +114,18 @@ class Training:
             self._resuming, self.notice = 0, trouble
             self.notes.append(trouble)
         self._said = trouble
+
+    def _tell_of_file(self, session: Session) -> None:
+        """Say once how the target of a file was read."""
+        run = session.run
+        if run is None or run.config.data == self._told:
+            return
+        self._told = run.config.data
+        if self._told.file is not None:
+            data = run.dataset
+            said = f"{data.target_told}; {data.rows:,} rows of {data.features:,} features"
+            self.notes.append(said)
+            self.notice = self.notice or said
 
     @property
     def status(self) -> Status:
