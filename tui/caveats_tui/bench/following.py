@@ -83,6 +83,10 @@ class Following:
     # Reading
 
     @property
+    def shown(self) -> RunConfig:
+        return self.config
+
+    @property
     def status(self) -> Status:
         return self.reader.status
 

@@ -57,6 +57,11 @@ class Bench(Protocol):
     # What is shown
 
     @property
+    def shown(self) -> RunConfig:
+        """The setup that the charts are of. ``config`` differs from it where settings were changed
+        after the run had ended: they wait for the next run."""
+
+    @property
     def status(self) -> Status: ...
 
     @property

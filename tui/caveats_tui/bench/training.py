@@ -23,7 +23,7 @@ from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.settings import changes_shown, describe
+from caveats_tui.text.settings import changes_between, changes_shown, describe
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
@@ -53,7 +53,7 @@ class Training:
         *,
         session: SessionMaker = Session,
     ) -> None:
-        self.config = config
+        self.config = self.shown = config
         self.session: Session | None = None
         self.notice = ""
         self.notes: list[str] = []
@@ -105,6 +105,7 @@ class Training:
         status = session.status
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
+            self.shown = self.config
             self.notice = "resumed: space trains on"
         self._tell_of_file(session)
         trouble = "" if session.keeper is None else session.keeper.problem
@@ -162,7 +163,7 @@ class Training:
             return ()
         if self._judged is not run.history:
             self._judge, self._judged = Judge(), run.history
-        verdicts = advised(self.config, self._judge.look(run.history))
+        verdicts = advised(self.shown, self._judge.look(run.history))
         found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
         if found - self._found:  # a new verdict replaces the message about an earlier key
             self.notice = ""
@@ -186,7 +187,7 @@ class Training:
 
     def setup_of(self, verdict: Verdict) -> RunConfig:
         cure = self.cure
-        return cure.failed if cure is not None and verdict is cure.verdict else self.config
+        return cure.failed if cure is not None and verdict is cure.verdict else self.shown
 
     @property
     def alarm(self) -> str:
@@ -260,7 +261,7 @@ class Training:
         if experiment.config != self.config:
             self._past.append(self.config)
         self.notice, self.cure, self.ghost, self._pinned = "", None, None, False
-        self.config = experiment.config
+        self.config = self.shown = experiment.config
         self.notes.append(f"{experiment.name}: {experiment.lesson}")
         if self.session is not None:
             self.session.restart(self.config)
@@ -276,9 +277,22 @@ class Training:
         self.cure = None
         if self.config.restarts(config):
             self.leave_ghost()
-        self.config = config
+        old, self.config = self.config, config
+        if self._too_late_for(config):
+            if config != self.shown:
+                self.notice = f"{changes_between(old, config)}: pending, r applies"
+            return
+        self.shown = config
         if self.session is not None:
             self.session.change(config)
+
+    def _too_late_for(self, config: RunConfig) -> bool:
+        """Whether the run is over and stays so: what it was trained with is what is shown of it."""
+        run = None if self.session is None else self.session.run
+        if run is None or not self.over or self.shown.restarts(config):
+            return False
+        longer = config.fitted(run.dataset.rows).training.steps > run.step
+        return not longer or self.status.state == "diverged"
 
     # Running
 
@@ -306,6 +320,7 @@ class Training:
         self.notice = ""
         self.cure = None
         self.leave_ghost()
+        self.shown = self.config
         if self.session is not None:
             self.session.restart(self.config, play=None)
 
@@ -341,7 +356,7 @@ class Training:
             self.leave_ghost(force=True)
         self.cure = Cure(verdict, changes_shown(remedy.change, failed), history, failed)
         self._past.append(self.config)
-        self.config = config
+        self.config = self.shown = config
         self.notes.append(self.cure.beginning)
         self.session.restart(config, play=True)
 

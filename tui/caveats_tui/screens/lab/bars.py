@@ -47,7 +47,7 @@ class Header(Static):
         ``recording``, the header says so beside the state."""
         if not self.size.width:  # before the first layout
             return
-        status, config = bench.status, bench.config
+        status, config = bench.status, bench.shown
         symbol, word = bench.mode or _STATE_WORDS[status.state]
         if bench.mode is None and status.state == "loading" and status.run_number > 1:
             word = "starting"
@@ -138,7 +138,7 @@ def message_line(bench: Bench, width: int, plain: bool) -> Text:
     if outcome:
         return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
     if verdicts:
-        return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, width, plain)
+        return verdict_line(verdicts[0], bench.shown, len(verdicts) - 1, width, plain)
     if bench.status.problem:
         return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
     return one_line(f" {bench.hint or HINTS.get(bench.status.state, '')}", "dim")
