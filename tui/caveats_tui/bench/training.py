@@ -3,6 +3,8 @@ and the remedy that is being tried."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,15 @@ SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
 # than the 10 s after which `caveats_tui.terminal.guard` ends the program.
 LEAVING = 8.0
 
+SLOW_MOTION = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    50.0,
+)  # steps a second: slow enough to be watched
+
 
 class Training:
     """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
@@ -65,6 +76,9 @@ class Training:
         self._place = place
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
+        self.limit = 0.0  # steps a second at most, 0 for no limit
+        self.elapsed = 0.0
+        self._timed = 0, time.monotonic()  # the run and the moment up to which time was counted
         self._past: list[RunConfig] = []
         self._told: DataConfig | None = None  # the data that were told of last
         self._pinned = False
@@ -76,6 +90,8 @@ class Training:
         """Start the session, whose thread imports torch."""
         keeper = None if self._place is None else Keeper(self._place)
         self.session = self._make_session(self.config, self._every, keeper)
+        if self.limit:
+            self.session.slow_down(self.limit)
 
     def end(self, *, discard: bool = False) -> None:
         """Stop, after everything kept is safe on disk; ``discard`` moves the present run to the
@@ -103,6 +119,7 @@ class Training:
         if session is None:
             return
         status = session.status
+        self._count_time(status)
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
             self.shown = self.config
@@ -115,6 +132,14 @@ class Training:
             self._resuming, self.notice = 0, trouble
             self.notes.append(trouble)
         self._said = trouble
+
+    def _count_time(self, status: Status) -> None:
+        number, before = self._timed
+        self._timed = status.run_number, time.monotonic()
+        if status.run_number != number:
+            self.elapsed = 0.0
+        elif status.state == "running":
+            self.elapsed += self._timed[1] - before
 
     def _tell_of_file(self, session: Session) -> None:
         """Say once how the target of a file was read."""
@@ -240,8 +265,20 @@ class Training:
         self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
 
     def hasten(self, times: float) -> None:
-        """A notice: training has no speed to choose."""
-        self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
+        """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
+        fast as possible."""
+        now = self.limit or self.status.speed or math.inf
+        slower = [rung for rung in SLOW_MOTION if rung < now]
+        faster = [rung for rung in SLOW_MOTION if rung > now]
+        if times < 1:
+            self.limit = slower[-1] if slower else SLOW_MOTION[0]
+        else:
+            self.limit = faster[0] if self.limit and faster else 0.0
+        if self.session is not None:
+            self.session.slow_down(self.limit)
+        self.notice = "training as fast as possible; - is slow motion"
+        if self.limit:
+            self.notice = f"slow motion: {self.limit:g} steps a second; + is faster"
 
     # Changing the setup
 

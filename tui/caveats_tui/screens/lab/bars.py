@@ -53,7 +53,8 @@ class Header(Static):
             word = "starting"
         if plain:
             symbol = "*"
-        right = "  ".join(
+        left = f"caveats  {describe(config, bench.outputs)}"
+        parts = [
             part
             for part in (
                 status.device,
@@ -64,10 +65,13 @@ class Header(Static):
                 f"{'*' if plain else '◉'} rec" if recording else "",
             )
             if part
-        )
+        ]
         width = self.size.width
+        right = "  ".join(parts)
+        if bench.elapsed >= 1:
+            longer = "  ".join((f"{clock(bench.elapsed)} elapsed", *parts))
+            right = longer if len(left) + len(longer) + 3 <= width else right
         room = max(0, width - len(right) - 3)
-        left = f"caveats  {describe(config, bench.outputs)}"
         if len(left) > room:
             left = left[: max(0, room - 1)] + "…"
         if plain:

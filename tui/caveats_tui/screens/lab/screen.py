@@ -163,7 +163,7 @@ class LabScreen(Leavable[None]):
             self._covered = False
             for panel in self.query(Panel):
                 panel.drawn = None
-        if self._pace.wait(busy=self.bench.running) <= 0:
+        if self._pace.wait(busy=self.bench.running and not self.bench.limit) <= 0:
             self.frame()
 
     def frame(self) -> None:
