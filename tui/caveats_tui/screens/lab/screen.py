@@ -348,8 +348,10 @@ class LabScreen(Leavable[None]):
         self._arrange()
 
     def action_scale(self) -> None:
-        self._panel.toggle_log()
-        self.frame()
+        if self._panel.toggle_log():
+            self.frame()
+        else:
+            self.notice(f"{self._panel.title}: this view has no axis to change")
 
     def action_setup_pane(self) -> None:
         self.toggle_class("-no-setup")
