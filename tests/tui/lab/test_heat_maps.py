@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +85,14 @@ def test_small_gradients_are_dark_a_zero_darkest_and_what_is_not_finite_is_a_gap
     assert shown[2] in HEAT[2:5]
     assert shown[3] is None
     assert shown[4] == HEAT[-1]
+
+
+def test_the_long_names_of_a_watched_model_leave_room_for_the_map() -> None:
+    found = history(np.ones((RECORDS, 2)), np.ones((RECORDS, 3)))
+    names = tuple(f"encoder.blocks.{i}.feed_forward" for i in range(3))
+    rows = heat_map(HEAT_MAPS["gradient_map"], replace(found, layers=names), Look(40, 8))
+    assert rows[0][0][0] == ".._forward "  # ten cells, a quarter
+    assert max(sum(len(text) for text, *_ in row) for row in rows) <= 40
 
 
 @pytest.mark.parametrize("charset", ["braille", "ascii"])

@@ -67,7 +67,7 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
     """The map in ``look.height`` rows: the first layer at the top, steps to the right, and below
     them the steps and the scale."""
     values = kind.values(trace)
-    names = [short(name) for name in trace.layers[: values.shape[1]]]
+    names = [cut(short(name), look.width // 4) for name in trace.layers[: values.shape[1]]]
     label = max((len(name) for name in names), default=0) + 1
     width, high = max(1, look.width - label), max(1, look.height - 2)
     halves = 1 if look.charset == "ascii" else 2
@@ -93,6 +93,12 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
     rows.append(((f"{'':{label}}0{steps:>{max(1, width - 1)}}", grey, None, False),))
     rows.append((*scale(kind, low, top, plain=halves == 1, grey=grey), *said(shared, grey)))
     return tuple(rows[: look.height])
+
+
+def cut(name: str, room: int) -> str:
+    """The end of a name that is too long: in a watched model it tells most."""
+    room = max(3, room)
+    return name if len(name) <= room else f"..{name[2 - room :]}"
 
 
 def over_time(kind: HeatMap, values: Floats, steps: Floats, end: float, width: int) -> Floats:
