@@ -168,5 +168,5 @@ def scale(kind: HeatMap, low: float, high: float, *, plain: bool, grey: int) -> 
 
 
 def said(shared: int, grey: int) -> list[Span]:
-    worst = f"  {shared} layers a row, the worst shown"
+    worst = f"  {shared} layers a row, the worst"
     return [(worst, grey, None, False)] if shared > 1 else []
