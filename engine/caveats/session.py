@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,8 @@ class Session:
         self.status = Status()
         self.run: Run | None = None
         self.keeper = keeper
+        self._limit = 0.0  # steps a second at most, 0 for no limit
+        self._due = 0.0  # when the next step may be made, by the monotonic clock
         self._config = config
         self._every = every
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -67,6 +70,10 @@ class Session:
         """Pause a run that is running, start one that is not. The worker decides which when it
         obeys the command, so two quick calls always undo each other."""
         self._commands.put(lambda: self._pause() if self._running else self._play())
+
+    def slow_down(self, limit: float) -> None:
+        """Make at most ``limit`` steps a second, each of them measured; 0 is for no limit."""
+        self._commands.put(lambda: self._slow_down(limit))
 
     def single_step(self) -> None:
         """Make one step and measure it; a run that is running is paused."""
@@ -111,7 +118,7 @@ class Session:
         self._guarded(lambda: self._restart(self._config, play=False))
         while not self._stopped:
             try:
-                command = self._commands.get(block=not self._running)
+                command = self._next_command()
             except queue.Empty:
                 self._guarded(self._advance)
             else:
@@ -119,6 +126,13 @@ class Session:
         self._tell("stopped")
         if self.keeper is not None:
             self.keeper.close()
+
+    def _next_command(self) -> Callable[[], None]:
+        """Raises queue.Empty where it is time for a step."""
+        if not self._running:
+            return self._commands.get()
+        wait = self._due - time.monotonic() if self._limit else 0.0
+        return self._commands.get(timeout=wait) if wait > 0 else self._commands.get(block=False)
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Run ``action``; if it fails, the status says why and the thread goes on."""
@@ -136,19 +150,27 @@ class Session:
         run = self.run
         if not run.finished:  # it may be, since steps can change while it runs
             run.advance()
+            if self._limit:
+                run.record()
+                self._due = max(time.monotonic(), self._due + 1 / self._limit)
             if self.keeper is not None:
                 self.keeper.advanced(run)
         if run.finished:
             self._running = False
             run.record()
             self._tell_settled()
-        elif run.step % 16 == 0 or run.seconds < 1:
+        elif self._limit or run.step % 16 == 0 or run.seconds < 1:
             self._tell("running", problem=self.status.problem)
 
     def _play(self) -> None:
         if self.run is not None and not self.run.finished and self.status.state != "failed":
             self._running = True
             self._tell("running")
+
+    def _slow_down(self, limit: float) -> None:
+        self._limit, self._due = limit, time.monotonic()
+        if self._running:
+            self._tell("running", problem=self.status.problem)
 
     def _pause(self) -> None:
         if self.run is not None and self._running:
@@ -243,5 +265,7 @@ class Session:
         if self.keeper is not None:
             self.keeper.tell(state, problem)
         speed = run.speed if state == "running" else 0.0
+        if self._limit:
+            speed = min(speed, self._limit)
         number, device = self.status.run_number, str(run.trainer.device)
         self.status = Status(state, run.step, speed, number, device, problem)

@@ -317,3 +317,21 @@ def test_a_question_is_answered_by_the_worker_between_two_steps(session: Session
     session.ask(lambda run: (threading.current_thread().name, run.step), then)
     assert answered.wait(30)
     assert answers[0][0] == "caveats-training"
+
+
+def test_slow_motion_makes_a_step_when_it_is_due_and_measures_each(session: Session) -> None:
+    """At a step an hour one is made at once; commands are obeyed all the same."""
+    session.slow_down(1 / 3600)
+    session.play()
+    until_step(session, 1)
+    assert session.settled()  # without waiting for the step that is due in an hour
+    assert session.status.step == 1
+    assert session.status.speed <= 1 / 3600
+    session.slow_down(10_000.0)
+    until_step(session, 20)
+    session.pause()
+    assert session.settled()
+    assert session.run is not None
+    steps = list(session.run.history.snapshot().steps)
+    assert len(steps) > 20
+    assert steps == list(range(len(steps)))

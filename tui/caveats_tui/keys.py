@@ -49,7 +49,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "data", "d", "d", "pick('data.name')", "data",
-        "Choose the data set.", "set up",
+        "Choose the data set, or a file of your own.", "set up",
     ),
     Key(
         "experiments", "e", "e", "experiments", "experiments",
@@ -119,8 +119,8 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "view", "v", "v", "view", "view",
-        "Next view of the focused chart: across layers with theory, delta; neurons, boundary or "
-        "fit, activations, update/weight.", "look",
+        "Next view of the focused chart: across layers with theory, delta, a map of layers × "
+        "steps; neurons, boundary or fit, activations, update/weight.", "look",
     ),
     Key(
         "focus_next", "tab", "tab", "focus_next_part", "next",
@@ -165,11 +165,13 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "faster", "plus,equals_sign", "+", "hasten(2.0)", "faster",
-        "In a replay (caveats-tui open DIR --play): play twice as fast.", "look",
+        "In slow motion: faster, and at last as fast as possible. In a replay (caveats-tui open "
+        "DIR --play): twice as fast.", "look",
     ),
     Key(
         "slower", "minus", "-", "hasten(0.5)", "slower",
-        "In a replay: play half as fast.", "look",
+        "Train in slow motion, from 50 steps a second down to 1, to see each change. In a replay: "
+        "half as fast.", "look",
     ),
     Key(
         "palette", "ctrl+p", "ctrl+p", "palette", "commands",

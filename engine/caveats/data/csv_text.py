@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO
 
@@ -21,13 +22,14 @@ from caveats.errors import ConfigError, visible
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["MAX_VALUES", "CsvText", "examine"]
+__all__ = ["MAX_VALUES", "CsvText", "examine", "first_cells"]
 
 # 400 MB as float64; loading takes about twice as much.
 MAX_VALUES = 50_000_000
 MAX_BYTES = 2_000_000_000
 SAMPLE = 2**18  # characters from which the separator is found
 SEPARATORS = ",;\t|"
+ROWS_SHOWN = 3  # of a table, to a person who chooses its target
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,27 @@ def examine(path: Path, target: str | None) -> CsvText:
         raise ConfigError(f"{shown}: two columns are called '{visible(twice)}'")
     unnamed = frozenset(set(names) - set(cells))
     return CsvText(path, text.encoding, separator, tuple(names), unnamed, line)
+
+
+def first_cells(path: Path) -> dict[str, tuple[str, ...]]:
+    """The columns of the table in ``path``, each with the cells of its first rows. A file without a
+    line of names has "column 1", "column 2", ...; names that only count, as pandas writes them,
+    are names.
+
+    Raises:
+        ConfigError: as `examine`.
+        OSError: for a file that cannot be read.
+    """
+    text = examine(path, "column 1")
+    if "column 1" in text.names:
+        with suppress(ConfigError):
+            text = examine(path, "0")
+    below = (cells for line, cells in text.lines() if line > text.start)
+    rows = list(islice(below, ROWS_SHOWN))
+    return {
+        name: tuple(cells[index] for cells in rows if index < len(cells))
+        for index, name in enumerate(text.names)
+    }
 
 
 def encoding_of(path: Path) -> str:

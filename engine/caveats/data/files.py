@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import difflib
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from caveats.data.csv_files import read_csv
+from caveats.data.csv_text import first_cells
 from caveats.data.dataset import Dataset
 from caveats.data.file_options import FILE_OPTIONS, Reading
 from caveats.data.npz_files import read_npz
 from caveats.errors import ConfigError, visible
 
-__all__ = ["read_file"]
+__all__ = ["SUFFIXES", "columns_of", "read_file"]
+
+T = TypeVar("T")
 
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 SUFFIXES = (*TABLES, ".npz")
@@ -25,17 +30,35 @@ def read_file(file: str | Path, reading: Reading) -> Dataset:
         ConfigError: one sentence, if the file does not exist, cannot be read, or does not hold a
             complete data set.
     """
-    path = Path(file)
+
+    def read_npz_of(path: Path) -> Dataset:
+        refuse_columns(reading, visible(path))
+        return read_npz(path, task=reading.task, standardize=reading.standardize)
+
+    return opened(Path(file), lambda path: read_csv(path, reading), read_npz_of)
+
+
+def columns_of(file: str | Path) -> dict[str, tuple[str, ...]]:
+    """The columns from which the target of a table is chosen, each with the cells of its first
+    rows; none for an .npz, whose target is its array ``y``. The rows are not read.
+
+    Raises:
+        ConfigError: as `read_file`.
+    """
+    return opened(Path(file), first_cells, lambda path: {})
+
+
+def opened(path: Path, table: Callable[[Path], T], arrays: Callable[[Path], T]) -> T:
+    """What ``table`` or ``arrays`` reads from the file; all that goes wrong becomes a sentence."""
     shown = visible(path)
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
             raise ConfigError(f"data.file = '{shown}' is not a file that holds rows")
         if path.name.lower().endswith(TABLES):
-            return read_csv(path, reading)
+            return table(path)
         if path.name.lower().endswith(".npz"):
-            refuse_columns(reading, shown)
-            return read_npz(path, task=reading.task, standardize=reading.standardize)
+            return arrays(path)
     except FileNotFoundError:
         raise ConfigError(f"data.file = '{shown}' does not exist{meant(path)}") from None
     except ConfigError:

@@ -10,6 +10,7 @@ from rich._palettes import EIGHT_BIT_PALETTE
 from rich.palette import Palette
 
 from caveats_tui.charts.palette import (
+    HEAT,
     SERIES,
     dim_layer_colour,
     layer_colour,
@@ -96,3 +97,9 @@ def test_a_layer_out_of_range_is_refused():
         layer_colour(3, 3)
     with pytest.raises(ValueError, match="no fixed"):
         rgb(7)
+
+
+@pytest.mark.parametrize("sight", BLINDNESS)
+def test_a_heat_map_is_read_by_lightness_alone(sight):
+    lights = [luminance(rgb(colour), BLINDNESS[sight]) for colour in HEAT]
+    assert all(b > 1.4 * a for a, b in itertools.pairwise(lights))

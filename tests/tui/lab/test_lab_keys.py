@@ -390,9 +390,10 @@ async def _(lab: Any) -> None:
 @check("faster")
 @check("slower")
 async def _(lab: Any) -> None:
-    for key in ("plus", "equals_sign", "minus"):  # what they do in a replay: tests of replays
-        await lab.press("escape", key)
-        assert lab.message.startswith("! + and - are for a replay: ")
+    for key, limit in (("minus", 50), ("minus", 20), ("plus", 50), ("equals_sign", 0)):
+        await lab.press(key)  # what they do in a replay: tests of replays
+        assert lab.bench.limit == limit
+    assert lab.message.startswith("! training as fast as possible")
 
 
 @check("record")

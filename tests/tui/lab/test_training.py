@@ -388,3 +388,39 @@ def test_the_reason_why_theory_says_nothing_is_shown_once(
     said = completed(factor(config, 64), predict(config, x, np.arange(64) % 10))
     assert told in said
     assert untold not in said
+
+
+def test_a_change_after_the_end_is_pending_and_what_is_shown_stays_that_of_the_run(
+    start: Start,
+) -> None:
+    bench = start()
+    bench.play_or_pause()
+    over(bench)
+    trained, events = bench.config, len(run_of(bench).history.snapshot().events)
+    assert bench.apply({"optimizer.lr": 0.5})
+    settled(bench)
+    assert bench.notice == "lr 0.1 → 0.5: pending, r applies"
+    assert bench.shown is trained
+    assert bench.config.optimizer.lr == 0.5
+    assert run_of(bench).config.optimizer.lr == 0.1  # nor is the kept run's setup another one
+    assert len(run_of(bench).history.snapshot().events) == events
+    bench.restart()
+    settled(bench)
+    assert bench.shown is bench.config
+    assert run_of(bench).config.optimizer.lr == 0.5
+
+
+def test_undo_takes_a_pending_change_back_and_more_steps_apply_it(start: Start) -> None:
+    bench = start()
+    bench.play_or_pause()
+    over(bench)
+    bench.apply({"optimizer.lr": 0.5})
+    bench.undo()
+    assert bench.config == bench.shown
+    assert not bench.notice
+    bench.apply({"optimizer.lr": 0.5})
+    bench.apply({"training.steps": 60})  # the run goes on, with both
+    settled(bench)
+    assert bench.shown is bench.config
+    assert run_of(bench).config.optimizer.lr == 0.5
+    assert bench.status.state == "paused"

@@ -51,6 +51,7 @@ class Following:
     that the user looks at, None while the newest record is shown."""
 
     watching = True
+    limit = elapsed = 0.0
 
     def __init__(self, reader: Reader, replay: Replay | None = None) -> None:
         self.config = reader.manifest.config or RunConfig()  # of a watched command: none is shown
@@ -82,6 +83,10 @@ class Following:
             self._follower.stop()
 
     # Reading
+
+    @property
+    def shown(self) -> RunConfig:
+        return self.config
 
     @property
     def status(self) -> Status:
@@ -220,7 +225,7 @@ class Following:
 
     def hasten(self, times: float) -> None:
         if self.replay is None:
-            self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
+            self.notice = "+ and - are for training and for a replay: caveats-tui open DIR --play"
         else:
             self.notice = ""
             self.replay.hasten(times)

@@ -31,9 +31,11 @@ class Bench(Protocol):
     """A run on the screen and what may be done with it.
 
     ``notice`` is the sentence about the last thing the user did, empty where it worked; ``notes``
-    are messages besides the run's own events. ``watching`` says whether the run is only looked at;
-    ``frames`` is how many frames a second are drawn while it trains; ``ghost`` is an earlier run's
-    name and curves; ``cure`` is the remedy that was tried last.
+    are messages besides the run's own events. ``limit`` is how many steps a second are made at
+    most, 0 without limit; ``elapsed`` is how many seconds the run has been training on the screen.
+    ``watching`` says whether the run is only looked at; ``frames`` is how many frames a second are
+    drawn while it trains; ``ghost`` is an earlier run's name and curves; ``cure`` is the remedy
+    that was tried last.
     """
 
     config: RunConfig
@@ -41,6 +43,8 @@ class Bench(Protocol):
     notes: list[str]
     watching: bool
     frames: float
+    limit: float
+    elapsed: float
     ghost: tuple[str, Trace] | None
     cure: Cure | None
 
@@ -55,6 +59,11 @@ class Bench(Protocol):
         """Call once a frame: take in what has happened since the last frame."""
 
     # What is shown
+
+    @property
+    def shown(self) -> RunConfig:
+        """The setup that the charts are of. ``config`` differs from it where settings were changed
+        after the run had ended: they wait for the next run."""
 
     @property
     def status(self) -> Status: ...
@@ -154,4 +163,5 @@ class Bench(Protocol):
         """Move the time cursor by ``records`` records."""
 
     def hasten(self, times: float) -> None:
-        """Multiply the speed of the replay by ``times``."""
+        """Multiply the speed of the replay by ``times``; in training, the next speed of slow motion
+        in that direction."""

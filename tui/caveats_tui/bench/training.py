@@ -3,6 +3,8 @@ and the remedy that is being tried."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +25,11 @@ from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.settings import changes_shown, describe
+from caveats_tui.text.settings import changes_between, changes_shown, describe
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
+    from caveats.data.section import DataConfig
 
 __all__ = ["Training"]
 
@@ -35,6 +38,15 @@ SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
 # Seconds that leaving waits for the present step, for the disk and for the last verdicts: fewer
 # than the 10 s after which `caveats_tui.terminal.guard` ends the program.
 LEAVING = 8.0
+
+SLOW_MOTION = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    20.0,
+    50.0,
+)  # steps a second: slow enough to be watched
 
 
 class Training:
@@ -52,7 +64,7 @@ class Training:
         *,
         session: SessionMaker = Session,
     ) -> None:
-        self.config = config
+        self.config = self.shown = config
         self.session: Session | None = None
         self.notice = ""
         self.notes: list[str] = []
@@ -64,7 +76,11 @@ class Training:
         self._place = place
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
+        self.limit = 0.0  # steps a second at most, 0 for no limit
+        self.elapsed = 0.0
+        self._timed = 0, time.monotonic()  # the run and the moment up to which time was counted
         self._past: list[RunConfig] = []
+        self._told: DataConfig | None = None  # the data that were told of last
         self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
@@ -74,6 +90,8 @@ class Training:
         """Start the session, whose thread imports torch."""
         keeper = None if self._place is None else Keeper(self._place)
         self.session = self._make_session(self.config, self._every, keeper)
+        if self.limit:
+            self.session.slow_down(self.limit)
 
     def end(self, *, discard: bool = False) -> None:
         """Stop, after everything kept is safe on disk; ``discard`` moves the present run to the
@@ -101,9 +119,12 @@ class Training:
         if session is None:
             return
         status = session.status
+        self._count_time(status)
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
+            self.shown = self.config
             self.notice = "resumed: space trains on"
+        self._tell_of_file(session)
         trouble = "" if session.keeper is None else session.keeper.problem
         if not trouble and status.state in ("paused", "running", "finished"):
             trouble = status.problem
@@ -111,6 +132,26 @@ class Training:
             self._resuming, self.notice = 0, trouble
             self.notes.append(trouble)
         self._said = trouble
+
+    def _count_time(self, status: Status) -> None:
+        number, before = self._timed
+        self._timed = status.run_number, time.monotonic()
+        if status.run_number != number:
+            self.elapsed = 0.0
+        elif status.state == "running":
+            self.elapsed += self._timed[1] - before
+
+    def _tell_of_file(self, session: Session) -> None:
+        """Say once how the target of a file was read."""
+        run = session.run
+        if run is None or run.config.data == self._told:
+            return
+        self._told = run.config.data
+        if self._told.file is not None:
+            data = run.dataset
+            said = f"{data.target_told}; {data.rows:,} rows of {data.features:,} features"
+            self.notes.append(said)
+            self.notice = self.notice or said
 
     @property
     def status(self) -> Status:
@@ -147,7 +188,7 @@ class Training:
             return ()
         if self._judged is not run.history:
             self._judge, self._judged = Judge(), run.history
-        verdicts = advised(self.config, self._judge.look(run.history))
+        verdicts = advised(self.shown, self._judge.look(run.history))
         found: set[tuple[str, str]] = {(v.caveat, v.severity) for v in verdicts}
         if found - self._found:  # a new verdict replaces the message about an earlier key
             self.notice = ""
@@ -171,7 +212,7 @@ class Training:
 
     def setup_of(self, verdict: Verdict) -> RunConfig:
         cure = self.cure
-        return cure.failed if cure is not None and verdict is cure.verdict else self.config
+        return cure.failed if cure is not None and verdict is cure.verdict else self.shown
 
     @property
     def alarm(self) -> str:
@@ -224,8 +265,20 @@ class Training:
         self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
 
     def hasten(self, times: float) -> None:
-        """A notice: training has no speed to choose."""
-        self.notice = "+ and - are for a replay: caveats-tui open DIR --play"
+        """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
+        fast as possible."""
+        now = self.limit or self.status.speed or math.inf
+        slower = [rung for rung in SLOW_MOTION if rung < now]
+        faster = [rung for rung in SLOW_MOTION if rung > now]
+        if times < 1:
+            self.limit = slower[-1] if slower else SLOW_MOTION[0]
+        else:
+            self.limit = faster[0] if self.limit and faster else 0.0
+        if self.session is not None:
+            self.session.slow_down(self.limit)
+        self.notice = "training as fast as possible; - is slow motion"
+        if self.limit:
+            self.notice = f"slow motion: {self.limit:g} steps a second; + is faster"
 
     # Changing the setup
 
@@ -245,7 +298,7 @@ class Training:
         if experiment.config != self.config:
             self._past.append(self.config)
         self.notice, self.cure, self.ghost, self._pinned = "", None, None, False
-        self.config = experiment.config
+        self.config = self.shown = experiment.config
         self.notes.append(f"{experiment.name}: {experiment.lesson}")
         if self.session is not None:
             self.session.restart(self.config)
@@ -261,9 +314,22 @@ class Training:
         self.cure = None
         if self.config.restarts(config):
             self.leave_ghost()
-        self.config = config
+        old, self.config = self.config, config
+        if self._too_late_for(config):
+            if config != self.shown:
+                self.notice = f"{changes_between(old, config)}: pending, r applies"
+            return
+        self.shown = config
         if self.session is not None:
             self.session.change(config)
+
+    def _too_late_for(self, config: RunConfig) -> bool:
+        """Whether the run is over and stays so: what it was trained with is what is shown of it."""
+        run = None if self.session is None else self.session.run
+        if run is None or not self.over or self.shown.restarts(config):
+            return False
+        longer = config.fitted(run.dataset.rows).training.steps > run.step
+        return not longer or self.status.state == "diverged"
 
     # Running
 
@@ -291,6 +357,7 @@ class Training:
         self.notice = ""
         self.cure = None
         self.leave_ghost()
+        self.shown = self.config
         if self.session is not None:
             self.session.restart(self.config, play=None)
 
@@ -326,7 +393,7 @@ class Training:
             self.leave_ghost(force=True)
         self.cure = Cure(verdict, changes_shown(remedy.change, failed), history, failed)
         self._past.append(self.config)
-        self.config = config
+        self.config = self.shown = config
         self.notes.append(self.cure.beginning)
         self.session.restart(config, play=True)
 

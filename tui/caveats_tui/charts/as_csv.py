@@ -188,5 +188,7 @@ VIEW_TABLES: dict[str, Callable[[Trace], list[Cells]]] = {
     "delta_profile": across("delta_rms", hidden=False),
     "dead_profile": across("dead", hidden=True),
     "update": over_steps("update_ratio", hidden=False),
+    "dead_map": over_steps("dead", hidden=True),
+    "gradient_map": over_steps("grad_norm", hidden=False),
     "neurons": neurons,
 }

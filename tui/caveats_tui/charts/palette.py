@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Literal
 
 __all__ = [
+    "HEAT",
     "SERIES",
     "Series",
     "dim_layer_colour",
@@ -32,6 +33,11 @@ _DARK = (97, 99, 69, 74, 43, 113, 149, 191, 227)
 _LIGHT = (53, 55, 61, 30, 65, 100, 136)
 _DARK_DIM = (55, 60, 24, 24, 23, 58, 58, 100, 100)
 _LIGHT_DIM = (139, 140, 103, 109, 108, 144, 144)
+
+# Of heat maps: dark blue to yellow through grey, near cividis (Nuñez et al. 2018), lightness
+# rising, so that it is read in the same way without red or green. A filled cell needs no other
+# palette on a light theme.
+HEAT = (17, 54, 60, 102, 144, 186, 227)
 
 # name: (on dark, on light)
 SERIES: dict[Series, tuple[int, int]] = {

@@ -4,7 +4,7 @@ the user's choice, None if they left it."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from rich.console import Group
 from rich.padding import Padding
@@ -22,7 +22,11 @@ from caveats.choice import Choice, Table
 from caveats.errors import ConfigError
 from caveats_tui.screens.windows import LONGEST, Choices, Line, Window
 
-__all__ = ["Ask", "Edit", "Picker", "matches", "sought", "typed_ahead"]
+__all__ = ["Ask", "Edit", "Filtered", "Picker", "Row", "matches", "sought", "typed_ahead"]
+
+Result = TypeVar("Result")
+
+MOST = 300  # rows of a list: adding 1,000 takes a tenth of a second
 
 
 def sought(typed: str) -> str:
@@ -62,18 +66,28 @@ async def typed_ahead(screen: Window[Any], event: Key) -> None:
         event.stop()
 
 
-class Picker(Window[str | None]):
-    """A table of choices with a filter: type to filter, move with the arrows, enter takes."""
+class Row(ListItem):
+    """A row of a filtered list, and what it stands for."""
+
+    def __init__(self, value: Any, prompt: Group | Text) -> None:
+        super().__init__(prompt)
+        self.value = value
+
+
+class Filtered(Window[Result]):
+    """A list with a filter: type to filter, move with the arrows, enter takes. A subclass says what
+    is ``offered`` for the typed text, and what is said where that is nothing."""
 
     DEFAULT_CSS = """
-    Picker { align: center middle; }
-    Picker > Vertical {
+    Filtered { align: center middle; }
+    Filtered > Vertical {
         width: 90%; max-width: 100; height: 90%; max-height: 40;
         border: round $primary; background: $surface; padding: 0 1;
     }
-    Picker Input { border: none; height: 1; padding: 0; background: $panel; }
-    Picker OptionList { border: none; height: 1fr; padding: 0; margin-top: 1; }
-    Picker Static { height: 1; color: $text-muted; }
+    Filtered Input { border: none; height: 1; padding: 0; background: $panel; }
+    Filtered OptionList { border: none; height: 1fr; padding: 0; margin-top: 1; }
+    Filtered Static { height: 1; color: $text-muted; }
+    Filtered #said { height: auto; color: $error; display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -82,24 +96,39 @@ class Picker(Window[str | None]):
         Binding("pagedown", "move(5)", "down", priority=True),
         Binding("pageup", "move(-5)", "up", priority=True),
     ]
+    placeholder = "type to filter"
+    hint = "↑ ↓ move · enter takes · escape leaves"
+    nothing = "nothing fits; ctrl+u clears the filter"
 
-    def __init__(self, table: Table[Choice], current: str | None) -> None:
+    def __init__(self, title: str) -> None:
         super().__init__()
-        self._table = table
-        self._current = current
-        self._names: list[str] = []
+        self._heading = title
+        self._rows: list[Row] = []
         self._typed = ""  # what the list was filtered by
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
-            box.border_title = Content(f"choose: {self._table.kind}")
-            yield Line(placeholder="type to filter")
+            box.border_title = Content(self._heading)
+            yield Line(placeholder=self.placeholder)
             yield Choices(id="choices", markup=False)
-            yield Static("↑ ↓ move · enter takes · escape leaves", markup=False)
+            yield Static("", id="said", markup=False)
+            yield Static(self.hint, markup=False)
 
     def opened(self) -> None:
         self._fill("")
         self.query_one(Input).focus()
+
+    def offered(self, typed: str) -> list[Row]:
+        """The rows for the typed text, in order."""
+        raise NotImplementedError
+
+    def begin(self, typed: str, rows: list[Row]) -> int:
+        """The row that is highlighted first."""
+        return 0
+
+    def take(self, value: Any) -> None:
+        """Called with the value of the row that was taken."""
+        self.dismiss(value)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
@@ -110,48 +139,74 @@ class Picker(Window[str | None]):
 
     def _fill(self, typed: str) -> None:
         self._typed = typed
+        rows = self.offered(typed)
+        self._rows = rows[:MOST]
+        shown: list[ListItem] = [*self._rows]
+        if len(rows) > MOST:
+            left = f"and {len(rows) - MOST:,} more: type a part of the name"
+            shown.append(ListItem(left, disabled=True))
+        choices = self.query_one(Choices)
+        choices.clear_options()
+        choices.add_options(shown or [ListItem(self.nothing, disabled=True)])
+        if self._rows:
+            choices.highlighted = self.begin(typed, self._rows)
+
+    def action_move(self, lines: int) -> None:
+        choices = self.query_one(Choices)
+        if self._rows:
+            at = (choices.highlighted or 0) + lines
+            choices.highlighted = max(0, min(len(self._rows) - 1, at))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        if event.value != self._typed:  # enter was typed so fast that the filter has not run yet
+            self._fill(event.value)
+        at = self.query_one(Choices).highlighted
+        self.enter(self._rows[at] if self._rows and at is not None else None)
+
+    def enter(self, row: Row | None) -> None:
+        """Called when enter is typed, with the highlighted row."""
+        if row is not None:
+            self.take(row.value)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        if isinstance(event.option, Row):
+            self.take(event.option.value)
+
+
+class Picker(Filtered[str | None]):
+    """A table of choices; returns the name of one."""
+
+    def __init__(self, table: Table[Choice], current: str | None, hint: str = "") -> None:
+        """``hint`` is added to what the keys do."""
+        super().__init__(f"choose: {table.kind}")
+        self.hint += hint
+        self.nothing = f"no {table.kind} fits; ctrl+u clears the filter"
+        self._table = table
+        self._current = current
+
+    def offered(self, typed: str) -> list[Row]:
         ranked = sorted(
             (rank, order, choice)
             for order, choice in enumerate(self._table.values())
             if (rank := matches(typed, choice)) is not None
         ) if typed.strip() else [(0, i, c) for i, c in enumerate(self._table.values())]  # fmt: skip
-        self._names = [choice.name for _, _, choice in ranked]
-        choices = self.query_one(Choices)
-        choices.clear_options()
-        choices.add_options(
-            [ListItem(self._prompt(choice), id=choice.name) for _, _, choice in ranked]
-            or [ListItem(f"no {self._table.kind} fits; ctrl+u clears the filter", disabled=True)]
-        )
-        if self._names:
-            here = self._current in self._names and not typed.strip()
-            choices.highlighted = self._names.index(str(self._current)) if here else 0
+        return [Row(choice.name, self._prompt(choice)) for _, _, choice in ranked]
+
+    def begin(self, typed: str, rows: list[Row]) -> int:
+        names = [row.value for row in rows]
+        here = self._current in names and not typed.strip()
+        return names.index(self._current) if here else 0
 
     def _prompt(self, choice: Choice) -> Group:
         head = Text("● " if choice.name == self._current else "  ", no_wrap=True)
         head.append(choice.name, style="bold")
         head.append(f"   {choice.source}", style="dim italic")
         return Group(head, Padding(Text(choice.sentence), (0, 0, 0, 4)))
-
-    def action_move(self, lines: int) -> None:
-        choices = self.query_one(Choices)
-        if self._names:
-            at = (choices.highlighted or 0) + lines
-            choices.highlighted = max(0, min(len(self._names) - 1, at))
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
-    @on(Input.Submitted)
-    def _take(self, event: Input.Submitted) -> None:
-        if event.value != self._typed:  # enter was typed so fast that the filter has not run yet
-            self._fill(event.value)
-        at = self.query_one(Choices).highlighted
-        if self._names and at is not None:
-            self.dismiss(self._names[at])
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option.id)
 
 
 class Edit(Window[str | None]):

@@ -22,7 +22,10 @@ COLOURS = (
     "Layers are coloured first to last from violet to yellow, the output in white or black; the "
     "ghost is dim. In chart 3 the accuracy belongs to the axis at the right; guess is the loss of "
     "a network that ignores its input, data allow that of kernel regression on the same rows. "
-    "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis."
+    "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis. "
+    "A map of layers × steps goes from dark blue (few dead units, small gradients) to yellow; "
+    "where a cell stands for several values it shows the worst: the most dead, the smallest "
+    "gradient."
 )
 
 

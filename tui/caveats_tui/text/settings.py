@@ -9,7 +9,7 @@ from typing import Any
 from caveats.config import RunConfig
 from caveats.errors import visible
 
-__all__ = ["called", "changes_shown", "describe", "shown"]
+__all__ = ["called", "changes_between", "changes_shown", "describe", "shown"]
 
 
 def shown(value: Any) -> str:
@@ -48,6 +48,13 @@ def changes_shown(changes: Mapping[str, Any], config: RunConfig) -> str:
         for key, value in changes.items()
         if flat.get(key) != value
     )
+
+
+def changes_between(old: RunConfig, new: RunConfig) -> str:
+    """What differs between two configs: "lr 0.3 → 0.003"; settings that only one has are left
+    out."""
+    before = old.flat()
+    return changes_shown({key: v for key, v in new.flat().items() if key in before}, old)
 
 
 def called(key: str) -> str:

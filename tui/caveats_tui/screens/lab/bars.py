@@ -47,13 +47,14 @@ class Header(Static):
         ``recording``, the header says so beside the state."""
         if not self.size.width:  # before the first layout
             return
-        status, config = bench.status, bench.config
+        status, config = bench.status, bench.shown
         symbol, word = bench.mode or _STATE_WORDS[status.state]
         if bench.mode is None and status.state == "loading" and status.run_number > 1:
             word = "starting"
         if plain:
             symbol = "*"
-        right = "  ".join(
+        left = f"caveats  {describe(config, bench.outputs)}"
+        parts = [
             part
             for part in (
                 status.device,
@@ -64,10 +65,13 @@ class Header(Static):
                 f"{'*' if plain else '◉'} rec" if recording else "",
             )
             if part
-        )
+        ]
         width = self.size.width
+        right = "  ".join(parts)
+        if bench.elapsed >= 1:
+            longer = "  ".join((f"{clock(bench.elapsed)} elapsed", *parts))
+            right = longer if len(left) + len(longer) + 3 <= width else right
         room = max(0, width - len(right) - 3)
-        left = f"caveats  {describe(config, bench.outputs)}"
         if len(left) > room:
             left = left[: max(0, room - 1)] + "…"
         if plain:
@@ -138,7 +142,7 @@ def message_line(bench: Bench, width: int, plain: bool) -> Text:
     if outcome:
         return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
     if verdicts:
-        return verdict_line(verdicts[0], bench.config, len(verdicts) - 1, width, plain)
+        return verdict_line(verdicts[0], bench.shown, len(verdicts) - 1, width, plain)
     if bench.status.problem:
         return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
     return one_line(f" {bench.hint or HINTS.get(bench.status.state, '')}", "dim")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from caveats.choice import Choice, Table
 from caveats.config import parse_assignment
 from caveats.config.settings import SETTINGS
 from caveats_tui.screens.dialogs import Edit, Picker
+from caveats_tui.screens.lab import own_files
 from caveats_tui.screens.lab.setup import SettingLine, SetupList, nudged
 from caveats_tui.text.settings import shown
 
@@ -16,21 +18,35 @@ if TYPE_CHECKING:
 
 __all__ = ["assign", "edit", "nudge", "pick"]
 
+OWN_FILE = Choice(
+    "a file of your own (csv, npz)…",
+    lambda: own_files.choose,
+    "A table whose columns have names, or the arrays x and y.",
+    "your data",
+)
+
 
 def pick(lab: LabScreen, key: str) -> None:
-    """Open the picker of a setting whose values are in a table."""
+    """Open the picker of a setting whose values are in a table; that of the data offers a file of
+    one's own too."""
     if not lab.bench.may_change():
         return lab.frame()
     table = SETTINGS[key].table
     assert table is not None
     value = lab.bench.config.flat().get(key)
     value = value["name"] if isinstance(value, dict) else value
+    if key == "data.name":
+        table = Table(table.kind, OWN_FILE, *table.values())
+        value = value or OWN_FILE.name
 
     def took(name: str | None) -> None:
-        if name is not None:
+        if name == OWN_FILE.name:
+            own_files.choose(lab, lambda: pick(lab, key))
+        elif name is not None:
             change(lab, {key: name})
 
-    lab.app.push_screen(Picker(table, value if isinstance(value, str) else None), took)
+    hint = " · file: your own" if key == "data.name" else ""
+    lab.app.push_screen(Picker(table, value if isinstance(value, str) else None, hint), took)
 
 
 def nudge(lab: LabScreen, direction: int) -> None:
@@ -49,6 +65,8 @@ def edit(lab: LabScreen, line: SettingLine) -> None:
         return lab.frame()
     if line.table is not None:
         return pick(lab, line.key)
+    if line.key == "data.file":
+        return own_files.choose(lab, lab.frame)
     if isinstance(line.value, bool):
         return change(lab, {line.key: not line.value})
 

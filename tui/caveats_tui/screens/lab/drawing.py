@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from caveats_tui.charts.figures import FIGURES, fit
 from caveats_tui.charts.grids import boundary_map, neuron_map
+from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
 from caveats_tui.charts.spec import Charset, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
@@ -34,7 +35,7 @@ class Drawing:
     def available(self, bench: Bench) -> tuple[str, ...]:
         """The views that are possible with this run's data."""
         data = bench.dataset
-        views = [*FIGURES, "neurons"]
+        views = [*FIGURES, *HEAT_MAPS, "neurons"]
         if data is not None and data.features == 2 and data.classes is not None:
             views.append("boundary")
         if data is not None and data.features == 1 and data.classes is None and data.outputs == 1:
@@ -54,6 +55,8 @@ class Drawing:
             if panel.view not in self.available(bench) and bench.dataset is not None:
                 panel.turn(self.available(bench))
             layers = () if trace is None else trace.layers
+            if layers:
+                panel.suit(len(layers) - 1)
             panel.head(None if trace is None else trace.seen, layers, dark, bench.origin)
             if trace is None or not len(trace.snapshot):
                 panel.drawn = None
@@ -78,6 +81,8 @@ class Drawing:
             chart = FIGURES[panel.view].make(trace, ghost, look, panel.limits)
             panel.limits = chart.y_limits
             self._charts.submit(key, chart)
+        elif panel.view in HEAT_MAPS:
+            panel.show(heat_map(HEAT_MAPS[panel.view], trace, look))
         elif panel.view == "neurons":
             states = trace.seen.states[-1][:-1]
             names = trace.layers[: len(states)]

@@ -14,6 +14,7 @@ from textual.geometry import Region
 
 from caveats.history import Snapshot
 from caveats_tui.charts.figures import FIGURES, curves_drawn, short
+from caveats_tui.charts.heat_maps import DEEP, HEAT_MAPS
 from caveats_tui.charts.palette import network_colour, rgb
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.spec import Floats
@@ -29,8 +30,8 @@ __all__ = ["VIEWS", "Panel"]
 _GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
 
 VIEWS: tuple[tuple[str, ...], ...] = (
-    ("dead", "dead_profile"),
-    ("gradient", "gradient_profile", "delta", "delta_profile"),
+    ("dead", "dead_profile", "dead_map"),
+    ("gradient", "gradient_profile", "delta", "delta_profile", "gradient_map"),
     ("loss",),
     ("neurons", "boundary", "fit", "activations", "update"),
 )
@@ -56,6 +57,7 @@ class Panel(RowsView, can_focus=True):
         self.drawn: object = None  # what the shown, or requested, rows were made from
         # The network's answer, if the view shows one.
         self.picture: Plane | FittedCurve | None = None
+        self._chosen = False  # whether the user has chosen a view
         self._linear: dict[str, bool] = {}
         self._labels = "", Content()  # the title and the legend
 
@@ -67,11 +69,33 @@ class Panel(RowsView, can_focus=True):
     @property
     def title(self) -> str:
         """The name of what is shown, in a few words."""
+        if self.view in HEAT_MAPS:
+            return HEAT_MAPS[self.view].title
         return FIGURES[self.view].title if self.view in FIGURES else _GRIDS[self.view]
 
-    def toggle_log(self) -> None:
+    def toggle_log(self) -> bool:
+        """Change between a logarithmic and a linear axis; False where the view has none."""
+        if self.view not in FIGURES:
+            return False
         self._linear[self.view] = not self._linear.get(self.view, False)
         self.limits = None
+        return True
+
+    def suit(self, hidden: int) -> None:
+        """Show a network of ``hidden`` layers as it is seen best, until the user chooses a view:
+        the map of a deep one, the curves of another. The one that is not shown first comes last."""
+        lines, *others = VIEWS[self.number - 1]
+        if self._chosen or others[-1:] == [] or others[-1] not in HEAT_MAPS:
+            return
+        views = (lines, *others) if hidden < DEEP else (others[-1], *others[:-1], lines)
+        if views != self.views:
+            self.views = views
+            self._go(views[0])
+
+    def _go(self, view: str) -> None:
+        self.view = view
+        self.limits = self.drawn = self.picture = None
+        self.wait("drawing")
 
     def turn(self, available: tuple[str, ...]) -> None:
         """Go to the next ``available`` view."""
@@ -79,9 +103,8 @@ class Panel(RowsView, can_focus=True):
         if not names:
             return
         at = names.index(self.view) if self.view in names else -1
-        self.view = names[(at + 1) % len(names)]
-        self.limits = self.drawn = self.picture = None
-        self.wait("drawing")
+        self._chosen = True
+        self._go(names[(at + 1) % len(names)])
 
     def head(
         self, snapshot: Snapshot | None, layers: tuple[str, ...], dark: bool, origin: str = ""
@@ -167,7 +190,7 @@ def beside_loss(snapshot: Snapshot) -> str:
 
 def readout(view: str, snapshot: Snapshot) -> str:
     """The newest value of a view in a few characters."""
-    if view in ("dead", "neurons"):
+    if view in ("dead", "dead_map", "neurons"):
         dead = newest(snapshot, "dead")[:-1]
         units = snapshot.layers("units")[-1, :-1]
         if not len(units):
@@ -179,7 +202,8 @@ def readout(view: str, snapshot: Snapshot) -> str:
         accuracy = float(snapshot.scalar("accuracy")[-1])
         text = f"{float(snapshot.scalar('loss')[-1]):.3g}"
         return text if math.isnan(accuracy) else f"{text} · {accuracy:.1%}"
-    column = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}.get(view)
+    measures = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}
+    column = measures.get(view.removesuffix("_map"))
     if column is not None:
         values = newest(snapshot, column)
         first, last = float(values[0]), float(values[-1])

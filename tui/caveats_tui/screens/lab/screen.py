@@ -38,7 +38,7 @@ from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.command_palette import offered
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
-from caveats_tui.screens.lab.setup import SetupList
+from caveats_tui.screens.lab.setup import PENDING, SetupList
 from caveats_tui.screens.palette import Command, Palette
 from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
@@ -163,7 +163,7 @@ class LabScreen(Leavable[None]):
             self._covered = False
             for panel in self.query(Panel):
                 panel.drawn = None
-        if self._pace.wait(busy=self.bench.running) <= 0:
+        if self._pace.wait(busy=self.bench.running and not self.bench.limit) <= 0:
             self.frame()
 
     def frame(self) -> None:
@@ -195,13 +195,15 @@ class LabScreen(Leavable[None]):
         if bench.running and not (bench.watching or self.held()):
             step = max(step, bench.status.step)  # go on counting between two records
         recording = self.recorder is not None and self.recorder.recording
-        training = bench.config.training
+        training = bench.shown.training
         # Only the run knows how many steps a number of epochs makes.
         planned = trace.steps if trace is not None and training.epochs else training.steps
         self.query_one(Header).show(bench, step, planned, plain=plain, recording=recording)
         setup = self.query_one(SetupList)
-        setup.show(bench.config)
+        setup.show(bench.config, bench.shown)
         subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
+        if bench.config != bench.shown:
+            subtitle = PENDING
         if setup.ghost != subtitle:
             setup.ghost = subtitle
             setup.border_subtitle = Content(subtitle)  # text, and no markup
@@ -346,8 +348,10 @@ class LabScreen(Leavable[None]):
         self._arrange()
 
     def action_scale(self) -> None:
-        self._panel.toggle_log()
-        self.frame()
+        if self._panel.toggle_log():
+            self.frame()
+        else:
+            self.notice(f"{self._panel.title}: this view has no axis to change")
 
     def action_setup_pane(self) -> None:
         self.toggle_class("-no-setup")

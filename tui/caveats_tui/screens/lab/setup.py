@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.text import Text
@@ -25,7 +25,9 @@ from caveats_tui.keys import KEYS
 from caveats_tui.screens.windows import Choices
 from caveats_tui.text.settings import shown
 
-__all__ = ["SettingLine", "SetupList", "lines", "nudged"]
+__all__ = ["PENDING", "SettingLine", "SetupList", "lines", "nudged"]
+
+PENDING = "* pending, r applies"
 
 # The letter that opens the picker of each setting, from the table of keys.
 _LETTERS = {
@@ -46,6 +48,7 @@ class SettingLine:
     value: Any
     option: Option | None = None
     table: Table[Choice] | None = None
+    pending: bool = False  # the run on the charts had another value
 
 
 def lines(config: RunConfig) -> Iterator[SettingLine]:
@@ -166,10 +169,17 @@ class SetupList(Choices):
             return None
         return self._shown[self.highlighted]
 
-    def show(self, config: RunConfig) -> None:
-        """Show a config; the same setting stays highlighted."""
+    def show(self, config: RunConfig, applied: RunConfig | None = None) -> None:
+        """Show a config, and mark where it differs from the ``applied`` one; the same setting stays
+        highlighted."""
         at = self.current.key if self.current else None
         new = list(lines(config))
+        if applied is not None and applied != config:
+            had = {line.key: line.value for line in lines(applied)}
+            new = [
+                replace(line, pending=line.key not in had or had[line.key] != line.value)
+                for line in new
+            ]
         if new == self._shown:
             return
         same_keys = [line.key for line in new] == [line.key for line in self._shown]
@@ -185,7 +195,7 @@ class SetupList(Choices):
 
     def _prompt(self, line: SettingLine) -> Text:
         width = max(20, self.scrollable_content_region.width)
-        value = shown(line.value)
+        value = "* " * line.pending + shown(line.value)
         most = width - min(len(line.label), 12) - 4
         value = value if len(value) <= most else f"{value[: most - 2]}.."  # else it would wrap
         text = Text(no_wrap=True, overflow="ellipsis")

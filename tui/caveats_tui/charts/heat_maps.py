@@ -1,0 +1,172 @@
+"""Layers × time as a heat map: every layer of a deep network is visible, where curves would hide
+one another.
+
+One colour for each cell, from an ordered palette; two layers share a row of half blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+
+from caveats_tui.charts.figures import short, span
+from caveats_tui.charts.palette import HEAT, series_colour
+from caveats_tui.charts.spec import Floats, Look, Row, Rows, Span
+from caveats_tui.charts.trace import Trace
+
+__all__ = ["DEEP", "HEAT_MAPS", "HeatMap", "heat_map"]
+
+T = TypeVar("T")
+
+DEEP = 8  # hidden layers from which on the map is shown first
+_SHADES = ".:-=+*#"  # in ASCII, one for each colour
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """What a map shows: the dead share of each hidden layer, or the logarithm of a measure of all
+    layers. Where a cell stands for several values, it shows the worst of them."""
+
+    title: str
+    measure: str
+
+    @property
+    def share(self) -> bool:
+        return self.measure == "dead"
+
+    def values(self, trace: Trace) -> Floats:
+        """(records, layers), NaN where there is nothing to show."""
+        seen = trace.seen
+        values = seen.layers(self.measure)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.share:
+                percent: Floats = 100 * values[:, :-1] / seen.layers("units")[:, :-1]
+                return percent
+            logs: Floats = np.log10(values)
+        # An exact 0 is the lowest of all, and not a gap.
+        lowest = min(logs[np.isfinite(logs)].tolist(), default=0.0)
+        return np.where(logs == -np.inf, lowest, np.where(np.isfinite(logs), logs, np.nan))
+
+    def worst(self, values: Floats, axis: int) -> Floats:
+        """Of several records or layers: the most dead units, the smallest gradient."""
+        reduce = np.fmax if self.share else np.fmin
+        found: Floats = reduce.reduce(values, axis=axis)
+        return found
+
+
+HEAT_MAPS: dict[str, HeatMap] = {
+    "dead_map": HeatMap("dead neurons by layer", "dead"),
+    "gradient_map": HeatMap("gradient norm", "grad_norm"),
+}
+
+
+def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
+    """The map in ``look.height`` rows: the first layer at the top, steps to the right, and below
+    them the steps and the scale."""
+    values = kind.values(trace)
+    names = [cut(short(name), look.width // 4) for name in trace.layers[: values.shape[1]]]
+    label = max((len(name) for name in names), default=0) + 1
+    width, high = max(1, look.width - label), max(1, look.height - 2)
+    halves = 1 if look.charset == "ascii" else 2
+    end = span([trace])[1]
+    cells = over_time(kind, values, trace.seen.steps.astype(float), end, width).T  # (layers, width)
+    shared = -(-len(cells) // (halves * high)) if len(cells) else 1
+    tall = max(1, halves * high // max(1, len(cells)))
+    merged = [
+        kind.worst(cells[start : start + shared], 0) for start in range(0, len(cells), shared)
+    ]
+    low, top = (0.0, 100.0) if kind.share else decades(values)
+    lines = [line for layer in merged for line in [levels(layer, low, top)] * tall]
+    tags = [name for name in names[::shared] for name in (name, *[""] * (tall - 1))]
+    grey = series_colour("axis", dark=look.dark)
+    rows: list[Row] = []
+    for at in range(0, len(lines), halves):
+        pair = lines[at : at + halves]
+        tag = next((name for name in tags[at : at + halves] if name), "")
+        head: Span = (tag.rjust(label - 1) + " ", grey, None, False)
+        rows.append((head, *(shaded(pair[0]) if halves == 1 else half_blocks(pair))))
+    rows = rows[:high] + [()] * (high - len(rows))
+    steps = f"{end:,.0f}"
+    rows.append(((f"{'':{label}}0{steps:>{max(1, width - 1)}}", grey, None, False),))
+    rows.append((*scale(kind, low, top, plain=halves == 1, grey=grey), *said(shared, grey)))
+    return tuple(rows[: look.height])
+
+
+def cut(name: str, room: int) -> str:
+    """The end of a name that is too long: in a watched model it tells most."""
+    room = max(3, room)
+    return name if len(name) <= room else f"..{name[2 - room :]}"
+
+
+def over_time(kind: HeatMap, values: Floats, steps: Floats, end: float, width: int) -> Floats:
+    """The worst value of each layer in each of ``width`` equal spans of steps up to ``end``, and
+    the last one before a span without a record: (width, layers), NaN after the newest record."""
+    cells = np.full((width, values.shape[1]), np.nan)
+    places = np.searchsorted(steps, np.linspace(0.0, end, width + 1))
+    places[-1] = len(steps)
+    for column, (start, stop) in enumerate(pairwise(places.tolist())):
+        if stop > start:
+            cells[column] = kind.worst(values[start:stop], 0)
+        elif 0 < start < len(steps):
+            cells[column] = values[start - 1]
+    return cells
+
+
+def decades(values: Floats) -> tuple[float, float]:
+    """The whole decades around all values, at least two."""
+    found = values[np.isfinite(values)]
+    if not found.size:
+        return -2.0, 0.0
+    high = float(np.ceil(found.max()))
+    return min(float(np.floor(found.min())), high - 2), high
+
+
+def levels(values: Floats, low: float, high: float) -> list[int]:
+    """The index in the palette of each value, -1 for none."""
+    part = (values - low) / (high - low) * len(HEAT)
+    return [
+        -1 if np.isnan(p) else int(min(max(p, 0.0), len(HEAT) - 1)) for p in part.tolist()
+    ]  # fmt: skip
+
+
+def half_blocks(pair: list[list[int]]) -> list[Span]:
+    """One row of cells, the first line in their upper halves, the second in the lower ones."""
+    upper, lower = pair[0], pair[1] if len(pair) > 1 else [-1] * len(pair[0])
+    spans: list[Span] = []
+    for (above, below), count in runs(list(zip(upper, lower, strict=True))):
+        top, bottom = (None if level < 0 else HEAT[level] for level in (above, below))
+        if top is None:
+            spans.append((("▄" if bottom is not None else " ") * count, bottom, None, False))
+        else:
+            spans.append(("▀" * count, top, bottom, False))
+    return spans
+
+
+def shaded(line: list[int]) -> list[Span]:
+    return [
+        ((" " if level < 0 else _SHADES[level]) * count, None, None, False)
+        for level, count in runs(line)
+    ]
+
+
+def runs(cells: list[T]) -> list[tuple[T, int]]:
+    """Neighbouring cells that are equal, and how many they are."""
+    edges = [0, *(i for i in range(1, len(cells)) if cells[i] != cells[i - 1]), len(cells)]
+    return [(cells[a], b - a) for a, b in pairwise(edges) if b > a]
+
+
+def scale(kind: HeatMap, low: float, high: float, *, plain: bool, grey: int) -> list[Span]:
+    """The palette between the values at its ends."""
+    ends = ("0 %", "100 % dead") if kind.share else (f"{10**low:g}", f"{10**high:g}")
+    cells: list[Span] = [(ch, None, None, False) for ch in _SHADES]
+    if not plain:
+        cells = [("█", colour, None, False) for colour in HEAT]
+    return [(f"{ends[0]} ", grey, None, False), *cells, (f" {ends[1]}", grey, None, False)]
+
+
+def said(shared: int, grey: int) -> list[Span]:
+    worst = f"  {shared} layers a row, the worst"
+    return [(worst, grey, None, False)] if shared > 1 else []
