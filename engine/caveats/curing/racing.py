@@ -3,19 +3,25 @@
 If the verdict's first remedy changes one setting, it is trained to the end; if it cures, nothing
 else is tried. Otherwise all changes that might cure race: each is trained with the same seed and
 data for a tenth of the steps, the better half for a third, the best four to the end (successive
-halving, Jamieson & Talwalkar 2016). Single changes keep half of the places in every round.
+halving, Jamieson & Talwalkar 2016). `caveats.remedies.winning` says who goes on and who wins.
+
+`caveats.trials` races the same candidates by the same rule, for some dozen to some hundred steps
+and as stacks. Here every run is a single one: a cure is judged by its verdicts at the end, those of
+the very run that the user then makes, and a stack's losses differ in the last digits. Some settings
+(`caveats.stacks.shape.NOT_STACKED`) cannot be stacked at all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caveats.curing.attempts import Attempt, curable, outcome
 from caveats.errors import ConfigError
 from caveats.remedies.candidates import candidates
+from caveats.remedies.winning import smallest, survivors
 from caveats.verdicts import Remedy, Verdict, judge, learnt
 
 if TYPE_CHECKING:
@@ -29,7 +35,6 @@ __all__ = ["Racer", "cure", "race"]
 SHARES = (0.1, 0.33, 1.0)  # of the planned steps, after each round
 FEWEST = 30  # steps of the first round: most happens in them
 FINALISTS = 4
-NEARLY = 0.9  # of what the best learnt: a smaller change that gets there wins
 
 Watch = Callable[["Run"], None]
 
@@ -42,8 +47,8 @@ class Racer:
     run: Run
 
     @property
-    def size(self) -> int:
-        return len(self.remedy.change)
+    def change(self) -> Mapping[str, Any]:
+        return self.remedy.change
 
     @property
     def learnt(self) -> float:
@@ -81,7 +86,7 @@ def cure(
         return
     first = entered(config, verdict.next[0], dataset)
     tried: list[Racer] = []
-    if first is not None and (first.size == 1 or first.remedy.certain):
+    if first is not None and (len(first.change) == 1 or first.remedy.certain):
         first.train(1.0, watch)
         attempt = told(first, failed)
         if attempt.cured:
@@ -106,7 +111,7 @@ def race(
 ) -> list[Racer]:
     """The finalists, trained to their end, and the racers in ``tried``, which were before."""
     finished = list(tried or ())
-    seen = [racer.remedy.change for racer in finished]
+    seen = [racer.change for racer in finished]
     remedies = [r for r in candidates(config, verdict.next) if r.change not in seen]
     racers = [racer for r in remedies if (racer := entered(config, r, dataset)) is not None]
     for share in SHARES:
@@ -114,21 +119,6 @@ def race(
             racer.train(share, watch)
         racers = survivors(racers, max(FINALISTS, len(racers) // 2))
     return finished + racers
-
-
-def survivors(racers: list[Racer], places: int) -> list[Racer]:
-    """The ones that learnt most; half of the places are kept for single changes."""
-    ranked = sorted(racers, key=lambda racer: -racer.learnt)
-    singles = [racer for racer in ranked if racer.size == 1][: places // 2]
-    others = [racer for racer in ranked if racer not in singles]
-    return singles + others[: places - len(singles)]
-
-
-def smallest(cures: list[Attempt]) -> Attempt:
-    """The cure of fewest settings among those that learnt nearly as much as the best."""
-    best = max(attempt.learnt for attempt in cures)
-    near = [attempt for attempt in cures if attempt.learnt >= NEARLY * best]
-    return min(near, key=lambda attempt: (len(attempt.change), -attempt.learnt))
 
 
 def entered(config: RunConfig, remedy: Remedy, dataset: Dataset | None) -> Racer | None:
@@ -148,7 +138,7 @@ def told(racer: Racer, failed: History) -> Attempt:
     snapshot = history.snapshot()
     verdicts = judge(history)
     return Attempt(
-        racer.remedy.change,
+        racer.change,
         racer.remedy.reason,
         float(snapshot.scalar("loss")[-1]),
         float(snapshot.scalar("accuracy")[-1]),
