@@ -25,6 +25,7 @@ from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.insight import Insight
 from caveats_tui.bench.protocol import Question
+from caveats_tui.bench.race import Offer
 from caveats_tui.bench.replaying import Replay, trained
 from caveats_tui.bench.timeline import Timeline
 from caveats_tui.charts.pace import BUSY_FPS
@@ -50,6 +51,7 @@ class Following:
     that the user looks at, None while the newest record is shown."""
 
     watching = True
+    races = False
 
     def __init__(self, reader: Reader, replay: Replay | None = None) -> None:
         self.config = reader.manifest.config or RunConfig()  # of a watched command: none is shown
@@ -260,6 +262,12 @@ class Following:
     def curable(self) -> Verdict | None:
         self.may_change()
         return None
+
+    def leave_race(self) -> None:
+        """Nothing races here."""
+
+    def offer(self, verdict: Verdict) -> Offer:
+        return Offer(tuple((remedy, "") for remedy in verdict.next))
 
     def setup_of(self, verdict: Verdict) -> RunConfig:
         return self.config
