@@ -16,6 +16,7 @@ from caveats.verdicts import Remedy, Verdict
 from caveats_tui.bench.race import Race, race_process, raceable
 from caveats_tui.bench.training import Training
 from caveats_tui.screens.explanation import RemedyList
+from caveats_tui.text.settings import changes_shown
 
 Configured = Callable[..., RunConfig]
 
@@ -173,7 +174,7 @@ def test_the_winner_is_tried_by_f_even_if_the_rules_did_not_propose_it(failed: T
     assert failed.race.stopped  # its process has gone
     assert failed.verdict.next == (best, rules[0], *rules[1:])
     failed.bench.fix(failed.verdict, failed.verdict.next[0])
-    assert failed.bench.notice.endswith("(the smallest change that won the race)")
+    assert failed.bench.notice.endswith("(the winner of the race)")
     assert failed.bench.config.flat().items() >= dict(best.change).items()
 
 
@@ -184,7 +185,7 @@ def test_before_its_end_or_without_a_winner_f_tries_the_rules_first(failed: Tabl
     failed.race.finds((verdict.next[-1], 0.09))  # less than a tenth
     assert failed.verdict.next == verdict.next
     failed.bench.fix(failed.verdict, verdict.next[0])
-    assert failed.bench.notice.endswith("(the race has no winner: the rules' first remedy)")
+    assert failed.bench.notice.endswith("(the rules' first: the race has no winner)")
 
 
 def test_without_races_f_says_no_more_than_before(configured: Configured) -> None:
@@ -222,7 +223,8 @@ def test_the_list_says_what_the_race_has_found(failed: Table) -> None:
         second, "race: learnt 40 % in 15 steps: the smallest change that wins",
     )  # fmt: skip
     assert (first, "race: diverged in 15 steps") in offer.remedies
-    assert offer.race == "the race is over; without a change: learnt 2 % in 15 steps"
+    wins = changes_shown(second.change, bench.config)
+    assert offer.race == f"the race is over: {wins} wins; without a change: learnt 2 % in 15 steps"
     failed.race.problem = "no memory"
     assert bench.offer(verdict).race == "no race: no memory"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from caveats.config import RunConfig
 from caveats.remedies.candidates import candidates
 from caveats.verdicts import Remedy, Verdict
+from caveats_tui.text.settings import changes_shown
 
 if TYPE_CHECKING:
     from caveats.run import Run
@@ -142,13 +143,13 @@ class Race:
         """Why ``remedy`` is tried, in a few words."""
         best = self.winner
         if best is not None and self._same(best, remedy):
-            return "the smallest change that won the race"
+            return "the winner of the race"
         if verdict.next[:1] != (remedy,):
             return self._said(remedy)
         if remedy.certain:
             return remedy.reason
         state = "has no winner" if self.over else "is not over"
-        return f"the race {state}: the rules' first remedy"
+        return f"the rules' first: the race {state}"
 
     def _about(self) -> str:
         process = self._process
@@ -160,8 +161,9 @@ class Race:
             return f"the race was stopped, since something else began{unchanged}"
         if not process.over:
             return f"the remedies race from step 0 with the same seed{unchanged}"
-        end = "" if self.winner else "; no change is clearly better"
-        return f"the race is over{unchanged}{end}"
+        best = self.winner
+        end = f"{changes_shown(best.change, self.setup)} wins" if best else "no change wins clearly"
+        return f"the race is over: {end}{unchanged}"
 
     def _said(self, remedy: Remedy) -> str:
         """race: learnt 40 % in 60 steps."""
