@@ -13,8 +13,10 @@ from caveats.config import RunConfig
 from caveats.experiments import find
 from caveats.trials import CONTROL, Result, Start, race
 from caveats.verdicts import Remedy, Verdict
+from caveats_tui.app import opened_bench
 from caveats_tui.bench.race import Race, race_process, raceable
 from caveats_tui.bench.training import Training
+from caveats_tui.options import LabOptions
 from caveats_tui.screens.explanation import RemedyList
 from caveats_tui.text.settings import changes_shown
 
@@ -272,6 +274,46 @@ def test_the_open_list_follows_the_race_and_keeps_the_highlighted_remedy(
         assert chosen == [verdict.next[1]]
 
     drive(scenario, size=(80, 24), drawing=False)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_in_the_lab_keys_show_the_race_and_try_its_winner(
+    drive: Any, configured: Configured, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    races: list[Held] = []
+
+    def make(start: Start, tried: Sequence[Remedy], steps: int) -> Held:
+        races.append(Held(start, tried, steps))
+        return races[-1]
+
+    monkeypatch.setattr("caveats_tui.app.race_process", make)
+
+    async def scenario(lab: Any) -> None:
+        await lab.until(lambda: races)
+        verdict = lab.bench.curable()
+        await lab.press("l")  # another screen covers the lab
+        await lab.until(lambda: races[0].stopped)
+        await lab.press("escape")
+        await lab.until(lambda: races[1:])
+        assert not races[1].stopped
+        await lab.press("F")
+        await lab.until("the remedies race from step 0")
+        best = other(races[1].tried, verdict)
+        races[1].finds((best, 0.6))
+        await lab.until("race: learnt 60 % in 15 steps: the smallest change that")
+        await lab.press("escape", "f")
+        assert lab.bench.cure.change == changes_shown(best.change, lab.bench.cure.failed)
+        assert "(the winner of the race)" in lab.bench.notice
+        await lab.until("trying to cure")
+
+    config = configured(SLOW, **{"network.init": "zeros", "network.activation": "tanh"})
+    drive(scenario, config, size=size, drawing=False, races=True)
+
+
+def test_remedies_race_only_if_the_lab_is_asked_to(configured: Configured) -> None:
+    options = LabOptions(configured(SLOW))
+    assert not opened_bench(options).races
+    assert opened_bench(replace(options, races=True)).races
 
 
 @pytest.mark.slow  # it starts processes, which import torch
