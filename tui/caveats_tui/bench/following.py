@@ -25,7 +25,7 @@ from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.insight import Insight
 from caveats_tui.bench.protocol import Question
-from caveats_tui.bench.race import Offer
+from caveats_tui.bench.race import Offer, offered
 from caveats_tui.bench.replaying import Replay, trained
 from caveats_tui.bench.timeline import Timeline
 from caveats_tui.charts.pace import BUSY_FPS
@@ -267,7 +267,7 @@ class Following:
         """Nothing races here."""
 
     def offer(self, verdict: Verdict) -> Offer:
-        return Offer(tuple((remedy, "") for remedy in verdict.next))
+        return offered(verdict, self.config)
 
     def setup_of(self, verdict: Verdict) -> RunConfig:
         return self.config

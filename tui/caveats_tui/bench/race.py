@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from caveats.run import Run
     from caveats.trials import Result, Start
 
-__all__ = ["Offer", "Race", "RaceMaker", "Racing", "race_process", "raceable", "started"]
+__all__ = ["Offer", "Race", "RaceMaker", "Racing", "offered", "race_process", "raceable", "started"]
 
 STEPS = 200
 UNTOLD = frozenset({"overfitting"})  # its remedies help on rows held out, where no race looks
@@ -74,6 +74,13 @@ def started(make: RaceMaker, run: Run, setup: RunConfig, verdict: Verdict) -> Ra
     tried = candidates(config, verdict.next)
     steps = min(STEPS, config.training.steps)
     return Race(setup, verdict.caveat, make(Start(config, run.dataset), tried, steps))
+
+
+def offered(verdict: Verdict, setup: RunConfig, race: Race | None = None) -> Offer:
+    """The remedies of a ``verdict`` on a run of ``setup``, after ``race`` if it is about it."""
+    if race is None or not race.is_about(setup, verdict):
+        return Offer(tuple((remedy, "") for remedy in verdict.next))
+    return race.offer(verdict)
 
 
 class Race:

@@ -21,7 +21,7 @@ from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
-from caveats_tui.bench.race import Offer, Race, RaceMaker, raceable, started
+from caveats_tui.bench.race import Offer, Race, RaceMaker, offered, raceable, started
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_shown, describe
@@ -214,10 +214,7 @@ class Training:
         return cure.failed if cure is not None and verdict is cure.verdict else self.config
 
     def offer(self, verdict: Verdict) -> Offer:
-        race = self._race
-        if race is None or not race.is_about(self.setup_of(verdict), verdict):
-            return Offer(tuple((remedy, "") for remedy in verdict.next))
-        return race.offer(verdict)
+        return offered(verdict, self.setup_of(verdict), self._race)
 
     @property
     def alarm(self) -> str:
