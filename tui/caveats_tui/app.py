@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
+from caveats_tui.bench.race import race_process
 from caveats_tui.bench.replaying import Replay
 from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
@@ -38,7 +39,8 @@ def opened_bench(options: LabOptions) -> Bench:
     run."""
     reader = options.reader
     if reader is None:
-        return Training(options.config, options.every, options.place)
+        racing = race_process if options.races else None
+        return Training(options.config, options.every, options.place, racing=racing)
     if options.replay is None:
         return Following(reader)
     return Following(reader, Replay(reader, options.replay or None))
@@ -118,12 +120,12 @@ class CaveatsApp(App[None]):
 def run_lab(options: LabOptions) -> int:
     """Open the lab in the present terminal, which `caveats_tui.terminal.facts.check` must have
     accepted, and return the exit code when the user has left it. Its runs are kept in the default
-    place.
+    place. Remedies race, unless the terminal is recorded from the first frame on.
 
     Raises:
         ConfigError: where the file to record to cannot be written.
     """
-    options = replace(options, place=default_place())
+    options = replace(options, place=default_place(), races=options.recording.path is None)
     encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
         recorder = Recorder(guard.output, options.recording)

@@ -95,12 +95,14 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "fix", "f", "f", "fix", "fix",
-        "Try the first remedy of the worst verdict: same seed, the failed run stays as ghost.",
+        "Try a remedy of the worst verdict: the smallest change that won the race (see F), else "
+        "the rules' first. Same seed, the failed run stays as ghost.",
         "run", footer=True,
     ),
     Key(
         "remedies", "F", "F", "remedies", "all remedies",
-        "List the remedies of the worst verdict, and try one.", "run",
+        "List the remedies of the worst verdict, and try one. They race while no run trains: "
+        "beside each stands what it has learnt.", "run",
     ),
     Key(
         "explain", "enter,x", "enter", "explain", "explain",

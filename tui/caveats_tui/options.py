@@ -64,7 +64,8 @@ class LabOptions:
     """What the lab opens with. ``every`` is the number of steps between two records, None for
     automatic. Runs are kept in ``place``, None for nowhere. With a ``reader`` the lab begins by
     following its run, or by replaying it at ``replay`` times its speed (0: all of it in half a
-    minute). With a ``sweep`` it begins with its atlas."""
+    minute). With a ``sweep`` it begins with its atlas. With ``races`` the remedies of a failed run
+    race while no run trains; what the screen shows then depends on the machine's speed."""
 
     config: RunConfig
     every: int | None = None
@@ -74,6 +75,7 @@ class LabOptions:
     reader: Reader | None = None
     replay: float | None = None
     sweep: Sweep | None = None
+    races: bool = False
 
     @property
     def charset(self) -> Charset:

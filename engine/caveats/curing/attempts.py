@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from caveats.experiments import experiments
+from caveats.remedies.winning import CLEARLY
 from caveats.verdicts import Remedy, Verdict, learnt
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ __all__ = ["Attempt", "Outcome", "advised", "curable", "outcome"]
 Outcome = Literal["cured", "better", "no better"]
 
 HALF = 0.5  # of what can be learnt above a constant
-CLEARLY = 0.1  # as much more of it is better
 
 
 @dataclass(frozen=True, slots=True)

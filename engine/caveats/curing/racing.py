@@ -4,19 +4,25 @@ The verdict's first remedy is trained to its end. If it cures and changes one se
 is tried; if it cures and changes more, all changes of fewer settings race; if it does not cure, all
 changes that might do. In a race each is trained with the same seed and data for a tenth of the
 steps, the better half for a third, the best four to the end (successive halving, Jamieson &
-Talwalkar 2016). Single changes keep half of the places in every round.
+Talwalkar 2016). `caveats.remedies.winning` says who goes on and who wins.
+
+`caveats.trials` races the same candidates by the same rule, for some dozen to some hundred steps
+and as stacks. Here every run is a single one: a cure is judged by its verdicts at the end, those of
+the very run that the user then makes, and a stack's losses differ in the last digits. Some settings
+(`caveats.stacks.shape.NOT_STACKED`) cannot be stacked at all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from caveats.curing.attempts import Attempt, curable, outcome
 from caveats.errors import ConfigError
 from caveats.remedies.candidates import candidates
+from caveats.remedies.winning import smallest, survivors
 from caveats.verdicts import Remedy, Verdict, judge, learnt
 
 if TYPE_CHECKING:
@@ -30,7 +36,6 @@ __all__ = ["Racer", "cure", "race"]
 SHARES = (0.1, 0.33, 1.0)  # of the planned steps, after each round
 FEWEST = 30  # steps of the first round: most happens in them
 FINALISTS = 4
-NEARLY = 0.9  # of what the best learnt: a smaller change that gets there wins
 
 Watch = Callable[["Run"], None]
 
@@ -43,8 +48,8 @@ class Racer:
     run: Run
 
     @property
-    def size(self) -> int:
-        return len(self.remedy.change)
+    def change(self) -> Mapping[str, Any]:
+        return self.remedy.change
 
     @property
     def learnt(self) -> float:
@@ -86,12 +91,11 @@ def cure(
     if first is not None:
         first.train(1.0, watch)
         attempts.append(told(first, failed))
-        if attempts[0].cured and (first.size == 1 or first.remedy.certain):
+        if attempts[0].cured and (len(first.change) == 1 or first.remedy.certain):
             yield attempts[0]
             return
-        most = first.size - 1 if attempts[0].cured else math.inf
-        own = verdict.next[0].change
-        remedies = tuple(r for r in remedies if len(r.change) <= most and r.change != own)
+        most = len(first.change) - 1 if attempts[0].cured else math.inf
+        remedies = tuple(r for r in remedies if len(r.change) <= most and r.change != first.change)
     attempts += [told(racer, failed) for racer in race(config, remedies, watch, dataset)]
     cures = [attempt for attempt in attempts if attempt.cured]
     if cures:
@@ -115,21 +119,6 @@ def race(
     return racers
 
 
-def survivors(racers: list[Racer], places: int) -> list[Racer]:
-    """The ones that learnt most; half of the places are kept for single changes."""
-    ranked = sorted(racers, key=lambda racer: -racer.learnt)
-    singles = [racer for racer in ranked if racer.size == 1][: places // 2]
-    others = [racer for racer in ranked if racer not in singles]
-    return singles + others[: places - len(singles)]
-
-
-def smallest(cures: list[Attempt]) -> Attempt:
-    """The cure of fewest settings among those that learnt nearly as much as the best."""
-    best = max(attempt.learnt for attempt in cures)
-    near = [attempt for attempt in cures if attempt.learnt >= NEARLY * best]
-    return min(near, key=lambda attempt: (len(attempt.change), -attempt.learnt))
-
-
 def entered(config: RunConfig, remedy: Remedy, dataset: Dataset | None) -> Racer | None:
     """A racer at step 0; None where data and settings do not fit."""
     from caveats.run import Run
@@ -147,7 +136,7 @@ def told(racer: Racer, failed: History) -> Attempt:
     snapshot = history.snapshot()
     verdicts = judge(history)
     return Attempt(
-        racer.remedy.change,
+        racer.change,
         racer.remedy.reason,
         float(snapshot.scalar("loss")[-1]),
         float(snapshot.scalar("accuracy")[-1]),

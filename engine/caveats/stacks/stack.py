@@ -38,6 +38,7 @@ from caveats.stacks.measuring import (
     PASS_NUMBERS,
     Measured,
     flat_everywhere,
+    hit_rates,
     measured,
     members_at_once,
 )
@@ -202,15 +203,17 @@ class Stack:
         self._set_rates()
 
     @torch.no_grad()
-    def probe_losses(self) -> list[float]:
-        """The present loss of each config on the probe rows, NaN for a member that has stopped."""
-        x, y = self._probe.all_rows()
+    def probe_scores(self) -> list[tuple[float, float]]:
+        """The present loss and accuracy of each config on the probe rows; NaN for a member that has
+        stopped, the accuracy also where there are no classes."""
+        found = {}
         if self._members:
-            losses = self._losses(self.network.forward(x), y).tolist()
-            found = {id(m): loss for m, loss in zip(self._members, losses, strict=True)}
-        else:
-            found = {}
-        return [found.get(id(member), math.nan) for member in self._all]
+            x, y = self._probe.all_rows()
+            output = self.network.forward(x)
+            losses, accuracies = self._losses(output, y).tolist(), hit_rates(output, y)[0].tolist()
+            scores = zip(losses, accuracies, strict=True)
+            found = {id(m): own for m, own in zip(self._members, scores, strict=True)}
+        return [found.get(id(member), (math.nan, math.nan)) for member in self._all]
 
     def keep(self, members: Collection[int]) -> None:
         """Stop all members but these, by the index of their config."""

@@ -1,6 +1,5 @@
 """Trials: short races of changes, from a run's present weights, to see which one helps."""
 
-from caveats.trials.candidates import Candidate, candidates
-from caveats.trials.race import Result, Start, race
+from caveats.trials.race import CONTROL, Result, Start, race, winner
 
-__all__ = ["Candidate", "Result", "Start", "candidates", "race"]
+__all__ = ["CONTROL", "Result", "Start", "race", "winner"]

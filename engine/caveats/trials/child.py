@@ -6,71 +6,110 @@ The process uses one thread of torch. It ends when it is stopped, and with the p
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import pickle
+import subprocess
+import sys
 import threading
-import time
-from multiprocessing.connection import Connection
+from collections.abc import Sequence
 from typing import Any
 
 from caveats.errors import sentence
 from caveats.trials.race import Result, Start, race
+from caveats.verdicts import Remedy
 
 __all__ = ["RaceProcess"]
 
-LOOK = 0.5  # seconds between two looks whether the parent is still there
+ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 class RaceProcess:
-    """Races from ``start`` beside this process. `poll` gives the results once they are there.
+    """Races ``tried`` from ``start`` beside this process, and returns at once.
 
-    The caller calls `stop` when it no longer wants them, and at its end.
+    ``found`` are the results so far, after each round; ``over`` says that they are the last ones,
+    or that none will come: then ``problem`` says why. The caller calls `stop` when it no longer
+    wants them, and at its end.
     """
 
-    def __init__(self, start: Start, steps: int = 100) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads
-        self._answer, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=work, args=(start, steps, theirs, os.getpid()), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self._found: tuple[Result, ...] | None = None
-        self.problem = ""  # why there will be no results
+    def __init__(
+        self, start: Start, tried: Sequence[Remedy] | None = None, steps: int = 100
+    ) -> None:
+        self.found: tuple[Result, ...] = ()
+        self.problem = ""
+        self._ended = threading.Event()
+        # Not multiprocessing: its spawn imports the program's main module again, and fails where
+        # a terminal program has replaced stderr. In a session of its own it gets no ctrl-c.
+        self._child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "caveats.trials.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env=os.environ | ONE, start_new_session=True,
+        )  # fmt: skip
+        # The data may be larger than a pipe holds: then writing waits until the child reads.
+        self._thread = threading.Thread(target=self._talk, args=(start, tried, steps), daemon=True)
+        self._thread.start()
 
-    def poll(self, timeout: float = 0.0) -> tuple[Result, ...] | None:
-        """The results, best first; None while there are none. `problem` says if none will come."""
-        if self._found is None and not self.problem and self._answer.poll(timeout):
-            try:
-                answer: Any = self._answer.recv()
-            except EOFError:
-                answer = "the process of the race ended without an answer"
-            if isinstance(answer, str):
-                self.problem = answer
-            else:
-                self._found = answer
-        return self._found
+    @property
+    def over(self) -> bool:
+        return self._ended.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the race is over; False if that took too long."""
+        return self._ended.wait(timeout)
 
     def stop(self) -> None:
         """End the process at once, whether or not the race is over."""
-        self._process.kill()
-        self._process.join()
-        self._answer.close()
+        self._child.kill()
+        self._child.wait()
+        self._thread.join()
+
+    def _talk(self, *task: Any) -> None:
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        with self._child.stdin as question, self._child.stdout as answers:
+            try:
+                pickle.dump(task, question)
+                question.flush()
+                while not self.over:
+                    kind, answer = pickle.load(answers)
+                    if kind == "problem":
+                        self.problem = answer
+                    else:
+                        self.found = answer
+                    if kind != "so far":
+                        self._ended.set()
+            except (EOFError, OSError, pickle.UnpicklingError):
+                self.problem = "the process of the race ended without an answer"
+        self._ended.set()
 
 
-def work(start: Start, steps: int, answer: Connection, parent: int) -> None:
+def work() -> None:
+    """Race what stands on stdin; write pairs of kind and answer to stdout."""
     import torch
 
     os.nice(19)
     torch.set_num_threads(1)
-    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
-    try:
-        answer.send(race(start, steps=steps))
-    except Exception as error:  # told to the caller, who goes on without a race
-        answer.send(sentence(error))
+    with os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)  # whatever else is printed is no answer
+
+        def tell(kind: str, answer: object) -> None:
+            pickle.dump((kind, answer), answers)
+            answers.flush()
+
+        start, tried, steps = pickle.load(sys.stdin.buffer)
+        threading.Thread(target=end_with_parent, daemon=True).start()
+        try:
+            results = race(start, tried, steps, tell=lambda so_far: tell("so far", so_far))
+        except Exception as error:  # told to the caller, who goes on without a race
+            tell("problem", sentence(error))
+        else:
+            tell("results", results)
 
 
-def end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(LOOK)
+def end_with_parent() -> None:
+    """The parent keeps its end of the pipe open until it ends."""
+    os.read(0, 1)
     os._exit(1)
+
+
+if __name__ == "__main__":
+    work()

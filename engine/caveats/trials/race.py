@@ -1,7 +1,8 @@
 """Races candidates against each other: a few dozen steps as stacks, then the better half goes on.
 
 The control is the run itself, going on unchanged, and is never left out, so that every result says
-what a change is worth. The same start gives the same results.
+what a change is worth. The same start gives the same results. Who goes on and who wins is the rule
+of `caveats.remedies.winning`, as in `caveats.curing`.
 """
 
 from __future__ import annotations
@@ -11,23 +12,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from caveats.config import RunConfig
+from caveats.config import RunConfig, is_live
 from caveats.data import Dataset, load
 from caveats.errors import ConfigError
-from caveats.stacks.shape import NOT_STACKED, shape_of
+from caveats.remedies.candidates import candidates, pairs
+from caveats.remedies.winning import ranked, smallest, survivors, wins
+from caveats.stacks.shape import shape_of, unstackable
 from caveats.stacks.stack import Stack
 from caveats.training.trainer import check_fit
-from caveats.trials.candidates import CONTROL, Candidate, candidates, pairs
+from caveats.verdicts import Remedy, share_learnt
 
 if TYPE_CHECKING:
     from caveats.run import Run
 
-__all__ = ["Result", "Start", "Stopped", "race"]
+__all__ = ["CONTROL", "Result", "Start", "Stopped", "race", "winner"]
+
+CONTROL = Remedy({}, "going on as it is")
 
 ROUNDS = 3  # the last half of the candidates is trained for all steps
 NEVER = 10**9
-BETTER = 0.2  # of the control's loss that a change must remove to be worth it
-NEAR = 0.05  # losses this close are equal: then the smaller change ranks first
+LENGTH = frozenset({"training.steps", "training.epochs"})  # a short race says nothing about it
 BEST = 3  # single changes that are tried in pairs
 
 
@@ -61,11 +65,17 @@ def restored(config: dict[str, Any], dataset: Dataset, state: Mapping[str, Any] 
 @dataclass(frozen=True, slots=True)
 class Result:
     """How one candidate did. ``losses`` are those on the probe rows: at its start, and after each
-    round that it took part in, at ``steps`` of its own; infinite once it has diverged."""
+    round that it took part in, at ``steps`` of its own; infinite once it has diverged. ``learnt``
+    is what `caveats.verdicts.learnt` gives at the last of them."""
 
-    candidate: Candidate
+    remedy: Remedy
     steps: tuple[int, ...]
     losses: tuple[float, ...]
+    learnt: float
+
+    @property
+    def change(self) -> Mapping[str, Any]:
+        return self.remedy.change
 
     @property
     def loss(self) -> float:
@@ -81,74 +91,83 @@ class Result:
 class Entry:
     """A candidate in the race, in its stack."""
 
-    def __init__(self, candidate: Candidate) -> None:
-        self.candidate = candidate
+    def __init__(self, remedy: Remedy) -> None:
+        self.remedy, self.change = remedy, remedy.change
         self.steps: list[int] = []
         self.losses: list[float] = []
+        self.learnt = -math.inf
+
+    def note(self, step: int, loss: float, learnt: float) -> None:
+        self.steps.append(step)
+        self.losses.append(loss if math.isfinite(loss) else math.inf)
+        self.learnt = learnt
 
     def result(self) -> Result:
-        return Result(self.candidate, tuple(self.steps), tuple(self.losses))
+        return Result(self.remedy, tuple(self.steps), tuple(self.losses), self.learnt)
 
 
 def race(
     start: Start,
-    tried: Sequence[Candidate] | None = None,
+    tried: Sequence[Remedy] | None = None,
     steps: int = 100,
     stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[tuple[Result, ...]], None] = lambda results: None,
 ) -> tuple[Result, ...]:
-    """The results of all candidates, by default `caveats.trials.candidates` of the config, the best
-    first; `CONTROL` is among them.
+    """The results of all candidates, the best first; `CONTROL` is among them.
 
-    Those that are left out early rank behind those that went on. If no single change is clearly
-    better than the control, pairs of the best ones race too. ``stop`` is asked after every step.
+    Those that are left out early rank behind those that went on. Without ``tried``, all
+    `caveats.remedies.candidates` of the config race, and if no single change wins, pairs of the
+    best ones race too. ``stop`` is asked after every step; ``tell`` gets the results so far after
+    every round but the last.
 
     Raises:
         Stopped: once ``stop`` answers True.
     """
     singles = list(tried) if tried is not None else candidates(start.config)
-    found = heat(start, with_control(singles), steps, stop)
-    control = next(result for result in found if result.candidate == CONTROL)
-    if tried is None and not any(worth(result, control) for result in found):
-        best = [r.candidate for r in ranked(found) if r.candidate != CONTROL][:BEST]
-        more = heat(start, pairs(start.config, best), steps, stop)
-        found = [*found, *more]
-    return tuple(ranked(found))
+    found = heat(start, with_control(singles), steps, stop, tell)
+    if tried is None and winner(found) is None:
+        best = [r.remedy for r in placed(found) if r.change][:BEST]
+        found = [*found, *heat(start, pairs(start.config, best), steps, stop, lambda _: None)]
+    return placed(found)
 
 
-def with_control(tried: Iterable[Candidate]) -> list[Candidate]:
-    return [CONTROL, *(candidate for candidate in tried if candidate != CONTROL)]
+def with_control(tried: Iterable[Remedy]) -> list[Remedy]:
+    return [CONTROL, *(remedy for remedy in tried if remedy.change.keys() - LENGTH)]
 
 
-def worth(result: Result, control: Result) -> bool:
-    """Whether a change is clearly better than going on."""
-    limit = control.loss if math.isfinite(control.loss) else control.losses[0]
-    return result.loss < (1 - BETTER) * limit
+def winner(results: Iterable[Result]) -> Result | None:
+    """The smallest change that wins; None if none is clearly better than the control."""
+    through = [r for r in longest(results) if r.change]
+    control = next(r for r in results if not r.change)
+    better = [r for r in through if wins(r, control)]
+    return smallest(better) if better else None
 
 
-def ranked(results: Sequence[Result]) -> list[Result]:
-    """Best first: those trained for longest, by their loss; of losses that are nearly equal the
-    smaller change first, and the control before any change."""
-    order = sorted(results, key=lambda r: (-len(r.losses), r.loss, r.candidate.parts))
-    placed: list[Result] = []
-    while order:
-        best = order[0]
-        near = [
-            r
-            for r in order
-            if len(r.losses) == len(best.losses) and r.loss <= best.loss * (1 + NEAR)
-        ] or [best]
-        chosen = min(near, key=lambda r: (r.candidate.parts, r.loss))
-        order.remove(chosen)
-        placed.append(chosen)
-    return placed
+def longest(results: Iterable[Result]) -> list[Result]:
+    most = max(len(r.losses) for r in results)
+    return [r for r in results if len(r.losses) == most]
+
+
+def placed(results: Sequence[Result]) -> tuple[Result, ...]:
+    """Best first: those trained for longest, by the rule of `caveats.remedies.winning`."""
+    rounds = sorted({len(r.losses) for r in results}, reverse=True)
+    return tuple(
+        result
+        for count in rounds
+        for result in ranked([r for r in results if len(r.losses) == count])
+    )
 
 
 def heat(
-    start: Start, tried: Sequence[Candidate], steps: int, stop: Callable[[], bool]
+    start: Start,
+    tried: Sequence[Remedy],
+    steps: int,
+    stop: Callable[[], bool],
+    tell: Callable[[tuple[Result, ...]], None],
 ) -> list[Result]:
     """One race by successive halving (Jamieson and Talwalkar 2016): after each round, twice as long
     as the one before, the better half goes on."""
-    entries = [Entry(candidate) for candidate in tried]
+    entries = [Entry(remedy) for remedy in tried]
     stacks = stacks_of(start, entries)
     running = [entry for _, own in stacks for entry in own]
     look(stacks, 0)
@@ -161,17 +180,18 @@ def heat(
                     raise Stopped
             made += 1
         look(stacks, made, set(running))
-        running = better_half(running)
+        if until < steps:
+            tell(placed([entry.result() for entry in entries if entry.losses]))
+        running = going_on(running)
         for stack, own in stacks:
             stack.keep([index for index, entry in enumerate(own) if entry in running])
     return [entry.result() for entry in entries if entry.losses]
 
 
-def better_half(running: Sequence[Entry]) -> list[Entry]:
-    ordered = sorted(running, key=lambda e: (e.losses[-1], e.candidate.parts))
-    kept = ordered[: max(1, math.ceil(len(ordered) / 2))]
-    controls = [e for e in running if e.candidate == CONTROL and e not in kept]
-    return kept + controls
+def going_on(running: Sequence[Entry]) -> list[Entry]:
+    changed = [entry for entry in running if entry.change]
+    controls = [entry for entry in running if not entry.change]
+    return controls + survivors(changed, math.ceil(len(changed) / 2))
 
 
 def look(
@@ -179,10 +199,10 @@ def look(
 ) -> None:
     """Note the loss of every entry that is still in the race."""
     for stack, own in stacks:
-        for entry, loss in zip(own, stack.probe_losses(), strict=True):
+        facts = [history.facts for history in stack.histories]
+        for entry, of_it, score in zip(own, facts, stack.probe_scores(), strict=True):
             if among is None or entry in among:
-                entry.steps.append(made)
-                entry.losses.append(loss if math.isfinite(loss) else math.inf)
+                entry.note(made, score[0], share_learnt(of_it, *score))
 
 
 def stacks_of(start: Start, entries: Sequence[Entry]) -> list[tuple[Stack, list[Entry]]]:
@@ -192,17 +212,17 @@ def stacks_of(start: Start, entries: Sequence[Entry]) -> list[tuple[Stack, list[
     made = 0 if start.state is None else int(start.state["step"])
     for entry in entries:
         try:
-            config = start.config.changed(entry.candidate.change)
+            config = start.config.changed(entry.change)
             data = dataset_of(start, config)
             config = config.fitted(data.rows)
             check_fit(config, data)
         except ConfigError:
             continue
-        if config.optimizer.name in NOT_STACKED:
+        if unstackable(config) is not None:
             continue
         # The stack must not end before the race does, whatever the run's planned length.
         config = config.changed({"training.steps": max(config.training.steps, made + NEVER)})
-        live = start.state is not None and entry.candidate.live
+        live = start.state is not None and all(is_live(key) for key in entry.change)
         groups.setdefault((live, shape_of(config, data)), []).append((entry, config, data))
     stacks = []
     for (live, _), own in groups.items():

@@ -5,7 +5,7 @@
 
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.caveat import Caveat
-from caveats.verdicts.judge import Judge, judge, learnt
+from caveats.verdicts.judge import Judge, judge, learnt, share_learnt
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Severity, Verdict
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "Verdict",
     "judge",
     "learnt",
+    "share_learnt",
 ]

@@ -10,15 +10,16 @@ import math
 
 import numpy as np
 
-from caveats.facts import Proposer
+from caveats.facts import Proposer, RunFacts
 from caveats.history import History
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.evidence import DEFAULT, Evidence
 from caveats.verdicts.headline import EFFECTS, headlined
+from caveats.verdicts.progress import progress
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
-__all__ = ["Judge", "findings", "judge", "learnt"]
+__all__ = ["Judge", "findings", "judge", "learnt", "share_learnt"]
 
 # A verdict is withdrawn when its rule has not found it in this many records: one lucky batch is not
 # a cure.
@@ -142,6 +143,14 @@ def learnt(history: History) -> float:
         return -math.inf
     last = Evidence(snapshot, len(snapshot) - 1, history.layers, history.facts)
     return last.progress.learnt(last.loss) if last.finite else -math.inf
+
+
+def share_learnt(facts: RunFacts, loss: float, accuracy: float = math.nan) -> float:
+    """As `learnt`, of a network that is at this ``loss`` and ``accuracy`` on the probe rows."""
+    if not math.isfinite(loss):
+        return -math.inf
+    now = progress(np.zeros(1, np.int64), np.array([loss]), accuracy, facts, DEFAULT)
+    return now.learnt(loss)
 
 
 def judge(history: History) -> tuple[Verdict, ...]:

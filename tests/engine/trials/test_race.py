@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
+import os
 import pickle
+import select
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import torch
 
 from caveats.config import RunConfig
+from caveats.remedies.candidates import candidates, pairs
+from caveats.remedies.winning import ranked
 from caveats.run import Run
 from caveats.stacks import Stack
 from caveats.stacks.updates import RULES
-from caveats.trials import Candidate, Result, Start, candidates, race
-from caveats.trials.candidates import CONTROL, pairs
+from caveats.trials import CONTROL, Result, Start, race, winner
 from caveats.trials.child import RaceProcess
-from caveats.trials.race import Stopped, ranked
+from caveats.trials.race import Stopped
+from caveats.verdicts import Remedy, learnt
 
 MOONS = RunConfig.from_dict(
     {
@@ -47,7 +54,7 @@ def test_a_fork_goes_on_as_the_run_does(name: str) -> None:
         stack.advance()
     assert stack.step == run.step == 27
     expected = float(run.probe.measure().loss)
-    assert stack.probe_losses() == pytest.approx([expected] * 2, rel=1e-5)
+    assert [loss for loss, _ in stack.probe_scores()] == pytest.approx([expected] * 2, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -62,21 +69,21 @@ def test_a_step_of_the_wrong_size_is_found(
 ) -> None:
     run = run_of(changes, 5)
     found = race(Start.of(run), steps=40)
-    control = next(r for r in found if r.candidate == CONTROL)
-    rates = {r.candidate.change[key]: r for r in found if set(r.candidate.change) == {key}}
+    control = next(r for r in found if r.remedy == CONTROL)
+    rates = {r.change[key]: r for r in found if set(r.change) == {key}}
     best = min(rates.values(), key=lambda r: (-len(r.losses), r.loss))
-    assert (best.candidate.change[key] > changes[key]) == larger
+    assert (best.change[key] > changes[key]) == larger
     same = control.steps.index(best.steps[-1])
     assert best.fall > 2 * (1 - control.losses[same] / control.losses[0])
 
 
 def test_unscaled_inputs_and_a_start_without_differences_are_found() -> None:
     raw = run_of({"data.standardize": False, "data.shift": 30.0}, 5)
-    first, last = race(Start.of(raw), [Candidate({"data.standardize": True})], steps=60)
-    assert "data.standardize" in first.candidate.change
+    first, last = race(Start.of(raw), [Remedy({"data.standardize": True}, "tried")], steps=60)
+    assert "data.standardize" in first.change
     assert first.loss < 0.5 * last.loss
     zeros = run_of({"network.init": "zeros", "network.activation": "tanh"}, 5)
-    assert "network.init" in race(Start.of(zeros), steps=60)[0].candidate.change
+    assert "network.init" in race(Start.of(zeros), steps=60)[0].change
 
 
 def test_a_race_is_the_same_each_time_and_leaves_run_and_generators_alone() -> None:
@@ -93,15 +100,15 @@ def test_a_race_is_the_same_each_time_and_leaves_run_and_generators_alone() -> N
 
 def test_the_control_is_never_left_out_and_ends_with_the_longest() -> None:
     found = race(Start.of(run_of({"optimizer.lr": 1e-6}, 3)), steps=16)
-    control = next(r for r in found if r.candidate == CONTROL)
+    control = next(r for r in found if r.remedy == CONTROL)
     assert control.steps == (0, 4, 8, 16)
     assert [len(r.losses) for r in found] == sorted((len(r.losses) for r in found), reverse=True)
 
 
 def test_a_candidate_that_diverges_ranks_last_of_its_round() -> None:
-    wild = Candidate({"optimizer.lr": 1e30})
+    wild = Remedy({"optimizer.lr": 1e30}, "tried")
     found = race(Start.of(run_of({}, 3)), [CONTROL, wild], steps=12)
-    assert [r.candidate for r in found] == [CONTROL, wild]
+    assert [r.remedy for r in found] == [CONTROL, wild]
     assert found[1].loss == math.inf
 
 
@@ -117,39 +124,72 @@ def test_a_race_may_start_at_step_0_without_a_state() -> None:
     assert found[0].loss < found[0].losses[0]
 
 
-def test_candidates_are_single_valid_and_different() -> None:
+def test_candidates_are_valid_and_different_and_pairs_change_two_settings() -> None:
     found = candidates(MOONS)
-    assert found[0] == CONTROL
-    configs = [MOONS.changed(c.change) for c in found]
+    configs = [MOONS, *(MOONS.changed(r.change) for r in found)]
     assert all(configs.count(config) == 1 for config in configs)
-    assert {"optimizer.lr": 1.0} in [c.change for c in found]
-    assert not any("data.standardize" in c.change for c in found)  # it is so already
-    both = pairs(MOONS, found[1:4] + found[-1:])
-    assert [c.parts for c in both] == [2, 2, 2]
+    assert {"optimizer.lr": 1.0} in [r.change for r in found]
+    assert not any("data.standardize" in r.change for r in found)  # it is so already
+    rates = [r for r in found if set(r.change) == {"optimizer.lr"}]
+    other = next(r for r in found if "network.normalization" in r.change)
+    both = pairs(MOONS, [*rates[:2], other])
+    assert [len(r.change) for r in both] == [2, 2]
 
 
-def test_of_equal_losses_the_smaller_change_ranks_first() -> None:
-    two = Candidate({"optimizer.lr": 0.1, "network.bias": 1.0})
-    one = Candidate({"optimizer.lr": 0.2})
+def test_of_nearly_equal_results_the_smaller_change_ranks_first_and_wins() -> None:
+    two = Remedy({"optimizer.lr": 0.1, "network.bias": 1.0}, "two settings")
+    one = Remedy({"optimizer.lr": 0.2}, "one")
     results = [
-        Result(two, (0, 9), (1.0, 0.50)), Result(one, (0, 9), (1.0, 0.51)),
-        Result(CONTROL, (0, 9), (1.0, 0.9)), Result(one, (0,), (0.1,)),
+        Result(two, (0, 9), (1.0, 0.50), 0.60), Result(one, (0, 9), (1.0, 0.51), 0.55),
+        Result(CONTROL, (0, 9), (1.0, 0.9), 0.44),
     ]  # fmt: skip
-    assert [r.candidate for r in ranked(results)] == [one, two, CONTROL, one]
+    assert [r.remedy for r in ranked(results)] == [one, two, CONTROL]
     assert results[1].fall == pytest.approx(0.49)
+    assert winner(results) == results[1]
+    assert winner([results[1], Result(CONTROL, (0, 9), (1.0, 0.9), 0.46)]) is None  # not clearly
+
+
+def test_the_share_learnt_is_that_of_the_single_run() -> None:
+    """The control starts where the run does, so its share is what the rules say of the run."""
+    run = run_of({"optimizer.lr": 0.3}, 0)
+    (control,) = race(Start(run.config, run.dataset), [], steps=20)
+    for _ in range(20):
+        run.advance()
+    run.record()
+    assert control.learnt == pytest.approx(learnt(run.history), rel=1e-4)
+    assert 0.05 < control.learnt < 1.0
+
+
+def test_what_cannot_be_stacked_or_changes_only_the_length_does_not_race() -> None:
+    run = run_of({}, 0)
+    tried = [Remedy({key: value}, "") for key, value in (
+        ("training.class_weight", "balanced"), ("training.steps", 2000), ("optimizer.lr", 0.3),
+    )]  # fmt: skip
+    found = race(Start(run.config, run.dataset), tried, steps=8)
+    assert {r.remedy.reason or str(dict(r.change)) for r in found} == {
+        "going on as it is", "{'optimizer.lr': 0.3}",
+    }  # fmt: skip
+
+
+def test_the_results_so_far_are_told_after_each_round_but_the_last() -> None:
+    run = run_of({}, 0)
+    told: list[tuple[Result, ...]] = []
+    found = race(Start(run.config, run.dataset), steps=8, tell=told.append)
+    assert [max(r.steps[-1] for r in results) for results in told] == [2, 4]
+    assert {r.remedy.reason for r in told[0]} <= {r.remedy.reason for r in found}
 
 
 @pytest.mark.slow  # it starts processes, which import torch
 def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None:
     start = Start.of(run_of({}, 3))
     process = RaceProcess(start, steps=8)
-    found = process.poll(120.0)
+    assert process.wait(120.0)
     process.stop()
-    assert found == race(start, steps=8)
+    assert process.found == race(start, steps=8)
     assert process.problem == ""
     other = RaceProcess(start, steps=10**6)
     other.stop()
-    assert not other._process.is_alive()
+    assert other._child.returncode == -signal.SIGKILL
 
 
 @pytest.mark.slow
@@ -157,6 +197,33 @@ def test_a_race_that_fails_says_why() -> None:
     start = Start.of(run_of({}, 3))
     broken = Start(start.config, start.dataset, {"step": 3})  # a state without weights
     process = RaceProcess(broken, steps=8)
-    assert process.poll(120.0) is None
+    assert process.wait(120.0)
     process.stop()
+    assert process.found == ()
     assert process.problem == "KeyError: 'network'"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux's pidfd")
+def test_a_race_ends_with_the_process_that_made_it() -> None:
+    """The maker of an endless race is killed; the race's process closes its end of a pipe."""
+    script = (
+        "import os, time\n"
+        "from caveats.config import RunConfig\n"
+        "from caveats.data import load\n"
+        "from caveats.trials import Start\n"
+        "from caveats.trials.child import RaceProcess\n"
+        "config = RunConfig()\n"
+        "race = RaceProcess(Start(config, load(config.data.settings())), steps=10**6)\n"
+        "print(race._child.pid, flush=True)\n"
+        "race.wait()\n"
+    )
+    maker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    assert maker.stdout is not None
+    with maker.stdout:
+        racing = os.pidfd_open(int(maker.stdout.readline()))
+        maker.kill()
+    maker.wait()
+    ended, _, _ = select.select([racing], [], [], 60)
+    os.close(racing)
+    assert ended

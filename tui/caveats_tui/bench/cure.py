@@ -18,18 +18,21 @@ __all__ = ["Cure"]
 
 @dataclass(slots=True)
 class Cure:
-    """One remedy, tried with the same seed and data. ``outcome`` is a sentence once the new run is
-    over, empty until then."""
+    """One remedy, tried with the same seed and data. ``why`` says in a few words why this one, ""
+    where there was no race. ``outcome`` is a sentence once the new run is over, empty until then.
+    """
 
     verdict: Verdict
     change: str
     before: History
     failed: RunConfig  # the setup of the run that is to be cured
+    why: str = ""
     outcome: str = ""
 
     @property
     def beginning(self) -> str:
-        return f"trying to cure {self.verdict.title}: {self.change}"
+        why = f" ({self.why})" if self.why else ""
+        return f"trying to cure {self.verdict.title}: {self.change}{why}"
 
     def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
         """Fill in the outcome: whether the new run, now over, is cured, better, or no better."""

@@ -25,6 +25,7 @@ from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.insight import Insight
 from caveats_tui.bench.protocol import Question
+from caveats_tui.bench.race import Offer, offered
 from caveats_tui.bench.replaying import Replay, trained
 from caveats_tui.bench.timeline import Timeline
 from caveats_tui.charts.pace import BUSY_FPS
@@ -52,6 +53,7 @@ class Following:
 
     watching = True
     limit = elapsed = 0.0
+    races = False
 
     def __init__(self, reader: Reader, replay: Replay | None = None) -> None:
         self.config = reader.manifest.config or RunConfig()  # of a watched command: none is shown
@@ -269,6 +271,12 @@ class Following:
     def curable(self) -> Verdict | None:
         self.may_change()
         return None
+
+    def leave_race(self) -> None:
+        """Nothing races here."""
+
+    def offer(self, verdict: Verdict) -> Offer:
+        return offered(verdict, self.config)
 
     def setup_of(self, verdict: Verdict) -> RunConfig:
         return self.config

@@ -15,6 +15,7 @@ from caveats.status import Status
 from caveats.verdicts import Remedy, Verdict
 from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast
+from caveats_tui.bench.race import Offer
 from caveats_tui.charts.trace import Trace
 
 if TYPE_CHECKING:
@@ -141,6 +142,16 @@ class Bench(Protocol):
     def curable(self) -> Verdict | None:
         """The worst verdict that has a remedy; where there is none, that of the failed run whose
         cure is being tried; else None and a notice."""
+
+    @property
+    def races(self) -> bool:
+        """Whether the remedies of a failed run race while no run trains."""
+
+    def leave_race(self) -> None:
+        """Stop a race that goes on. The next `heed` that finds no run training begins it again."""
+
+    def offer(self, verdict: Verdict) -> Offer:
+        """The remedies of a verdict, with what a race has found of each so far."""
 
     def setup_of(self, verdict: Verdict) -> RunConfig:
         """The setup that a verdict is about: the present one, or that of the failed run."""

@@ -1,5 +1,5 @@
 """A bench that trains: it owns the config and its undo list, the session, the ghost, the verdicts,
-and the remedy that is being tried."""
+the race of remedies, and the remedy that is being tried."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
+from caveats_tui.bench.race import Offer, Race, RaceMaker, offered, raceable, started
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_between, changes_shown, describe
@@ -30,6 +31,7 @@ from caveats_tui.text.settings import changes_between, changes_shown, describe
 if TYPE_CHECKING:
     from caveats.data import Dataset
     from caveats.data.section import DataConfig
+    from caveats.run import Run
 
 __all__ = ["Training"]
 
@@ -51,7 +53,8 @@ SLOW_MOTION = (
 
 class Training:
     """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
-    nowhere; ``session`` makes the worker."""
+    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, None for no races.
+    """
 
     watching = False
     frames = BUSY_FPS
@@ -63,6 +66,7 @@ class Training:
         place: Path | None = None,
         *,
         session: SessionMaker = Session,
+        racing: RaceMaker | None = None,
     ) -> None:
         self.config = self.shown = config
         self.session: Session | None = None
@@ -72,6 +76,8 @@ class Training:
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
+        self._make_race = racing
+        self._race: Race | None = None
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was reported last
@@ -97,6 +103,7 @@ class Training:
         """Stop, after everything kept is safe on disk; ``discard`` moves the present run to the
         trash."""
         self._forecaster.stop()
+        self.leave_race()
         session, folder = self.session, self.folder
         if session is None:
             return
@@ -132,6 +139,34 @@ class Training:
             self._resuming, self.notice = 0, trouble
             self.notes.append(trouble)
         self._said = trouble
+        self._heed_race()
+
+    @property
+    def races(self) -> bool:
+        return self._make_race is not None
+
+    def leave_race(self) -> None:
+        if self._race is not None:
+            self._race.stop()
+
+    def _heed_race(self) -> None:
+        """While no run trains, race the remedies of the worst verdict; else end the race."""
+        run = None if self.session is None else self.session.run
+        idle = self.status.state in ("paused", "finished", "diverged")
+        # Until the worker takes the command of the last key, the run is still the one before it.
+        if self._make_race is None or run is None or not idle or not self._shows(run):
+            return self.leave_race()
+        verdict = raceable(run, self.verdicts())
+        if verdict is None:
+            return self.leave_race()
+        race = self._race
+        if race is None or race.stopped or not race.is_about(self.config, verdict):
+            self.leave_race()
+            self._race = race = started(self._make_race, run, self.config, verdict)
+        race.heed()
+
+    def _shows(self, run: Run) -> bool:
+        return self.config.fitted(run.dataset.rows) == run.config
 
     def _count_time(self, status: Status) -> None:
         number, before = self._timed
@@ -199,7 +234,12 @@ class Training:
         if cure is not None and begun and self.over and not cure.outcome:
             cure.settle(run.history, verdicts)
             self.notes.append(cure.outcome)
-        return verdicts
+            if self.notice == cure.beginning:
+                self.notice = ""
+        race = self._race
+        if race is None or not self._shows(run):
+            return verdicts
+        return tuple(race.advised(v) if race.is_about(self.config, v) else v for v in verdicts)
 
     def curable(self) -> Verdict | None:
         """The worst verdict that has a remedy; where there is none, None and a notice."""
@@ -213,6 +253,9 @@ class Training:
     def setup_of(self, verdict: Verdict) -> RunConfig:
         cure = self.cure
         return cure.failed if cure is not None and verdict is cure.verdict else self.shown
+
+    def offer(self, verdict: Verdict) -> Offer:
+        return offered(verdict, self.setup_of(verdict), self._race)
 
     @property
     def alarm(self) -> str:
@@ -388,10 +431,14 @@ class Training:
         except ConfigError as error:
             self.notice = str(error)
             return
-        self.notice = ""
+        race, why = self._race, ""
+        if race is not None and race.is_about(failed, verdict):
+            why = race.choice(verdict, remedy)
+        self.leave_race()
         if not again:  # else the failed run is the ghost already
             self.leave_ghost(force=True)
-        self.cure = Cure(verdict, changes_shown(remedy.change, failed), history, failed)
+        self.cure = Cure(verdict, changes_shown(remedy.change, failed), history, failed, why)
+        self.notice = self.cure.beginning if self.races else ""
         self._past.append(self.config)
         self.config = self.shown = config
         self.notes.append(self.cure.beginning)

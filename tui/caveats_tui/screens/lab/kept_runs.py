@@ -10,6 +10,7 @@ from caveats.errors import ConfigError
 from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
+from caveats_tui.bench.race import race_process
 from caveats_tui.bench.training import Training
 from caveats_tui.screens.dialogs import Ask
 from caveats_tui.screens.runs.screen import RunsScreen
@@ -64,7 +65,8 @@ def resume(lab: LabScreen, folder: Path) -> None:
         return
     if not lab.bench.resume(folder):
         place = lab.options.place or default_place()
-        change_bench(lab, Training(lab.bench.config, lab.options.every, place))
+        racing = race_process if lab.options.races else None
+        change_bench(lab, Training(lab.bench.config, lab.options.every, place, racing=racing))
         lab.bench.resume(folder)
     lab.frame()
 

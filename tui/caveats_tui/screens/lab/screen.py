@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,6 +47,7 @@ from caveats_tui.terminal.facts import WIDE, too_small
 if TYPE_CHECKING:
     from caveats.experiments import Experiment
     from caveats.runs.reader import Reader
+    from caveats.verdicts import Remedy
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.screens.lab.tools import Tools
 
@@ -157,6 +159,8 @@ class LabScreen(Leavable[None]):
 
     def _tick(self) -> None:
         if next(s for s in self.app.screen_stack[::-1] if not isinstance(s, ModalScreen)) != self:
+            if not self._covered:
+                self.bench.leave_race()
             self._covered = True
             return
         if self._covered:  # another screen has used the same keys for its charts
@@ -271,11 +275,13 @@ class LabScreen(Leavable[None]):
         if verdict is None:
             return self.frame()
 
-        def took(place: int | None) -> None:
-            if place is not None:
-                self.do(lambda: self.bench.fix(verdict, verdict.next[place]))
+        def took(remedy: Remedy | None) -> None:
+            if remedy is not None:
+                self.do(lambda: self.bench.fix(verdict, remedy))
 
-        self.app.push_screen(RemedyList(verdict, self.bench.setup_of(verdict)), took)
+        setup = self.bench.setup_of(verdict)
+        offer = partial(self.bench.offer, verdict)
+        self.app.push_screen(RemedyList(verdict.title, setup, offer), took)
 
     def action_experiments(self) -> None:
         if not self.bench.may_change():

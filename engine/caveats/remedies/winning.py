@@ -1,0 +1,59 @@
+"""Which of the changes that were tried wins: one rule for every race of remedies.
+
+The smallest change wins among those that learnt nearly as much as the best, and single changes keep
+half of the places in every round of a race.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["CLEARLY", "Tried", "ranked", "smallest", "survivors", "wins"]
+
+NEARLY = 0.9  # of what the best learnt: a smaller change that gets there wins
+CLEARLY = 0.1  # as much more of what can be learnt is better
+
+
+class Tried(Protocol):
+    """A change of config that was tried, and the share of what can be learnt above a constant that
+    was learnt with it (`caveats.verdicts.learnt`), minus infinity if it diverged."""
+
+    @property
+    def change(self) -> Mapping[str, Any]: ...
+
+    @property
+    def learnt(self) -> float: ...
+
+
+T = TypeVar("T", bound=Tried)
+
+
+def wins(tried: Tried, control: Tried) -> bool:
+    """Whether a change is clearly better than ``control``, which goes on unchanged."""
+    return tried.learnt >= max(control.learnt, 0.0) + CLEARLY
+
+
+def smallest(tried: Sequence[T]) -> T:
+    """The change of fewest settings among those that learnt nearly as much as the best."""
+    best = max(t.learnt for t in tried)
+    near = [t for t in tried if t.learnt >= best - (1 - NEARLY) * abs(best)]
+    return min(near, key=lambda t: (len(t.change), -t.learnt))
+
+
+def ranked(tried: Sequence[T]) -> list[T]:
+    """The `smallest`, then that of the rest, and so on."""
+    left, placed = list(tried), []
+    while left:
+        chosen = smallest(left)
+        left.remove(chosen)
+        placed.append(chosen)
+    return placed
+
+
+def survivors(tried: Sequence[T], places: int) -> list[T]:
+    """The ones that learnt most; half of the places are kept for single changes."""
+    order = sorted(tried, key=lambda t: -t.learnt)
+    singles = [t for t in order if len(t.change) == 1][: places // 2]
+    others = [t for t in order if t not in singles]
+    return singles + others[: places - len(singles)]
