@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from benchmarks.watching.trust import Outcome, failed, plan, table
+from benchmarks.watching.trust import Outcome, failed, harm, plan, table
 from benchmarks.watching.zoo import FAULTS, OTHERS, ZOO, train
 
 
@@ -43,3 +43,21 @@ def test_the_table_counts_runs_by_fault() -> None:
     assert len(list(plan([0]))) == 2 * len(ZOO) + len(OTHERS) + len(FAULTS) * (
         len(ZOO) + len(OTHERS)
     )
+
+
+def test_a_fault_did_harm_if_the_same_run_without_it_ends_clearly_lower() -> None:
+    def run(name: str, fault: str, end: float, optimizer: str = "adam") -> Outcome:
+        losses = (*[2.0] * 50, *[end] * 50)
+        return Outcome(name, fault, (), None, False, "", 7, optimizer, losses)
+
+    runs = [
+        run("mlp", "none", 0.5),
+        run("mlp", "tiny_init", 0.6),
+        run("mlp", "dead_start", 0.7),
+        run("mlp", "not_a_number", math.nan),
+        run("cnn", "dead_start", 2.0),
+        run("mlp", "huge_init", 2.0, "sgd"),
+    ]
+    worse, no_worse = harm(runs)
+    assert [o.fault for o in worse] == ["dead_start", "not_a_number"]
+    assert [o.fault for o in no_worse] == ["tiny_init"]

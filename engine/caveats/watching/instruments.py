@@ -139,7 +139,7 @@ class Instruments:
         for training, version in self._by_hand:
             if versions(training.model) != version:
                 training.after()
-        self._losses.begin(root)
+        self._losses.begin(root, any(training.armed for training in self.trainings))
         for training in self.trainings:
             training.root(root)
         if not self._known and not self._only and self._losses.count == HAND:

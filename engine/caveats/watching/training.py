@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
 from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
+from caveats.watching.data import Constants, Inputs
 from caveats.watching.layers import Layers
 from caveats.watching.live import Live
 from caveats.watching.losses import Losses, StepLosses
@@ -67,6 +69,7 @@ class WatchedTraining:
         self._moved: tuple[int, Any] | None = None
         self._waiting = StepLosses()
         self._spikes = Spikes()
+        self._inputs, self._constants = Inputs(), Constants()
         self._wiring = Wiring(model.parameters)
         self._seen_backwards = losses.count
         self._sampled = False
@@ -116,6 +119,11 @@ class WatchedTraining:
         if live is not None:
             live.close()
         self._why_blind = self._why_blind or why
+
+    @property
+    def armed(self) -> bool:
+        """Whether the step that is going on will be read."""
+        return self._armed
 
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
@@ -182,11 +190,13 @@ class WatchedTraining:
         live, self._live = self._live, None
         sites: list[Site] = []
         unobserved: Mapping[str, str] = {}
-        rows, why = 1, self._why_blind
+        rows, why, first = 1, self._why_blind, None
         if live is not None:
             live.close()
             sites, unobserved = live.take()
-            rows, why = live.rows, live.reason
+            rows, why, first = live.rows, live.reason, live.first
+        self._inputs.add(first, sites)
+        self._constants.add(self._losses.constant)
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
         assert self._layers is not None
@@ -214,14 +224,13 @@ class WatchedTraining:
 
     def _refresh_facts(self) -> None:
         assert self.history is not None
-        if self._optimizer is None:
-            return
-        try:
-            facts = optimizer_facts(self._optimizer)
-        except ValueError:
-            return
-        if facts != self.history.facts.optimizer:
-            self.history.facts = replace(self.history.facts, optimizer=facts)
+        facts = self.history.facts
+        now = replace(facts, data=self._inputs.facts, baseline=self._constants.loss)
+        if self._optimizer is not None:
+            with suppress(ValueError):
+                now = replace(now, optimizer=optimizer_facts(self._optimizer))
+        if repr(now) != repr(facts):  # NaN is not equal to itself
+            self.history.facts = now
 
     def _unscale(self, grads: dict[Tensor, Tensor]) -> None:
         """A fused optimizer takes gradients that are still multiplied by the loss scale."""
