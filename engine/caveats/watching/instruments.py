@@ -114,7 +114,7 @@ class Instruments:
 
     def _scaling(self, before: Any, scaler: Any, outputs: Any, *args: Any, **kwargs: Any) -> Any:
         result = before(scaler, outputs, *args, **kwargs)
-        self._losses.scaled(result, outputs, getattr(scaler, "_scale", None) or 1.0)
+        self._losses.scaled(scaler, result, outputs)
         return result
 
     def _backward(self, before: Any, *args: Any, **kwargs: Any) -> None:

@@ -25,11 +25,13 @@ Loss: TypeAlias = float | Tensor
 
 class Losses:
     """``count`` is how many backward passes have begun, ``running`` how many are under way.
-    ``constant`` is the loss of a constant output at the newest step, NaN where it is not known."""
+    ``scaler`` is the GradScaler that was used last. ``constant`` is the loss of a constant output
+    at the newest step, NaN where it is not known."""
 
     def __init__(self) -> None:
         self.count = 0
         self.running = 0
+        self.scaler: Any = None
         self.constant = math.nan
         self._constants: list[float] = []
         self._scale: Loss = 1.0
@@ -37,8 +39,9 @@ class Losses:
         self._newest: Loss | None = None
         self._scaled: tuple[Tensor, Tensor, Any] | None = None
 
-    def scaled(self, result: Any, origin: Any, factor: Any) -> None:
+    def scaled(self, scaler: Any, result: Any, origin: Any) -> None:
         """A GradScaler made ``result`` of ``origin``."""
+        self.scaler, factor = scaler, getattr(scaler, "_scale", None) or 1.0
         if isinstance(result, Tensor) and isinstance(origin, Tensor):
             self._scaled = result, origin, factor
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -30,6 +31,8 @@ from caveats.watching.layers import Layers
 from caveats.watching.live import Live
 from caveats.watching.losses import Losses, StepLosses
 from caveats.watching.models import Model, sharded
+from caveats.watching.moments import Moments
+from caveats.watching.precision import Precision
 from caveats.watching.reading import StepProbe, Updates, gradient_table
 from caveats.watching.spikes import Spikes
 from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves
@@ -68,7 +71,8 @@ class WatchedTraining:
         self._updates: Updates | None = None
         self._moved: tuple[int, Any] | None = None
         self._waiting = StepLosses()
-        self._spikes = Spikes()
+        self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
+        self._moments, self._precision = Moments(model.parameters), Precision()
         self._inputs, self._constants = Inputs(), Constants()
         self._wiring = Wiring(model.parameters)
         self._seen_backwards = losses.count
@@ -136,6 +140,7 @@ class WatchedTraining:
         start = time.perf_counter()
         self._optimizer = optimizer or self._optimizer
         if not closure:
+            self._moments.look(self.step, self._optimizer)
             self._read(only_last=False)
         if self._layers is not None and self.budget.due(self.step + 1):
             self._updates = Updates(self._layers.blanks)
@@ -155,6 +160,8 @@ class WatchedTraining:
         if self._updates is not None:
             with torch.no_grad():
                 self._moved = self.step, self._updates.ratios()
+                for event in self._precision.rounded(self.step, self._updates.unmoved()):
+                    self._note(event)
             self._updates = None
             if not self._armed:
                 self.arm()
@@ -211,6 +218,9 @@ class WatchedTraining:
         if self._moved is not None and self._moved[0] == self.step:
             reading.layers["update_ratio"][:] = self._moved[1]
         self._record(reading.layers, reading.states)
+        if self._losses.scaler is not None:
+            for event in self._precision.scaled(self.step, self._losses.scaler):
+                self._note(event)
         for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
             self._note(event)
 
@@ -280,7 +290,10 @@ class WatchedTraining:
             text = (
                 f"the loss jumped to {loss:.4g}, {score:.0f} robust deviations above the last steps"
             )
-            self._note(Event(step, "spike", text, {"loss": loss, "z": score}))
+            rms, lead = self._moments.before(step, self._jumped)
+            self._jumped.append(step)
+            numbers = {"loss": loss, "z": score, "rms": rms, "lead": lead}
+            self._note(Event(step, "spike", text, numbers))
 
     def _note(self, event: Event) -> None:
         if self.history is not None:
