@@ -13,7 +13,7 @@ from caveats.watching.models import local
 
 __all__ = ["Moments"]
 
-EVERY = 2  # steps
+EVERY = 4  # steps: two readings within the lead
 LEAD = 8  # steps by which a stale second moment is ahead of the loss (Wortsman et al. 2023)
 START = 50  # steps in which the average is young
 MOST = 4096  # numbers of the weight that are looked at
