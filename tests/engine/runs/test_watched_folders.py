@@ -114,9 +114,8 @@ def test_it_is_listed_compared_and_exported(folder: Path) -> None:
     assert "body.0" in (folder.parent / "records.csv").read_text()
 
 
-@pytest.mark.parametrize("words", [["open"], ["run", "--resume"]])
-def test_what_needs_a_config_says_so(folder: Path, words: list[str]) -> None:
-    said = CliRunner().invoke(cli, [*words, str(folder)])
+def test_what_needs_a_config_says_so(folder: Path) -> None:
+    said = CliRunner().invoke(cli, ["run", "--resume", str(folder)])
     assert said.exit_code == 2
     assert "watched: it has no config" in said.output + said.stderr
     for action in (restore, lambda folder: data_of(Manifest.read(folder))):

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from caveats.facts import RunFacts
+from caveats.facts import DataFacts, RunFacts
+from caveats.history import History
+from caveats.verdicts import judge
 from caveats.watching.data import constant_loss
 from caveats.watching.instruments import Instruments
 from caveats.watching.training import WatchedTraining
@@ -140,3 +142,17 @@ def test_a_network_that_large_inputs_saturate(factor: float, said: bool) -> None
     x[:, :3] += 2 * functional.one_hot(torch.arange(63) % 3)
     training = watched(model, lambda: factor * x + (factor > 1) * 3000, steps=120, lr=0.3)
     assert ("unscaled_data" in training.judge.first_flagged) == said
+
+
+def test_a_run_of_unknown_length_is_judged_by_what_it_learned_in_200_steps() -> None:
+    def said(size: float, end: float, steps: int) -> bool:
+        facts = RunFacts(baseline=1.0, data=DataFacts(input_size=size))
+        history = History(("layer",), facts=facts)
+        for step in range(0, steps, 10):
+            history.append(step, {"loss": 1 - (1 - end) * step / steps}, {}, ())
+        return any(v.caveat == "unscaled_data" and v.severity != "note" for v in judge(history))
+
+    assert said(100, 0.8, 300)
+    assert not said(100, 0.5, 300)  # it learns all the same
+    assert not said(100, 0.8, 150)  # too early to tell
+    assert not said(1, 0.8, 300)
