@@ -35,7 +35,7 @@ from caveats.watching.moments import Moments
 from caveats.watching.precision import Precision
 from caveats.watching.reading import StepProbe, Updates, gradient_table
 from caveats.watching.spikes import Spikes
-from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves
+from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves, some
 
 __all__ = ["WatchedTraining"]
 
@@ -229,8 +229,12 @@ class WatchedTraining:
         self.unobserved = dict(layers.unobserved)
         self.history = History(layers.names, facts=RunFacts(layers=layers.facts))
         self._refresh_facts()
-        if why:
-            self._note(Event(self.step, "unobserved", f"activations: {why}"))
+        names: dict[str, list[str]] = {}
+        for name, reason in self.unobserved.items():
+            names.setdefault(reason, []).append(name)
+        said = {"activations": why} if why else {some(n): reason for reason, n in names.items()}
+        for what, reason in said.items():
+            self._note(Event(self.step, "unobserved", f"{what}: {reason}"))
 
     def _refresh_facts(self) -> None:
         assert self.history is not None

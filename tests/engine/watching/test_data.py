@@ -83,8 +83,13 @@ def test_channels_of_a_convolution() -> None:
 
 def test_a_sequence_that_one_function_runs_over() -> None:
     x = 50 * torch.randn(32, 5, 4)
-    size = facts(watched(LastStep(), lambda: x)).data.input_size
+    training = watched(LastStep(), lambda: x)
+    size = facts(training).data.input_size
     assert size == pytest.approx(float(x.square().mean().sqrt()), rel=0.05)
+    assert training.history is not None
+    events = training.history.snapshot().events
+    (said,) = [event.text for event in events if event.kind == "unobserved"]
+    assert said.startswith("rnn.weight_ih_l0, rnn.weight_hh_l0: ")
 
 
 def test_indices_and_ones_have_no_scale() -> None:
