@@ -23,7 +23,7 @@ ORDER = (
     "ravine", "plateau", "step_too_large", "step_too_small",
     "exploding_gradient", "saturation", "unscaled_data", "class_imbalance",
     "underfitting", "overfitting", "dormant",
-    "nothing_learns", "loss_spike", "update_off_scale",
+    "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -91,6 +91,13 @@ SEEN = {
         "the parameters."
     ),
     "loss_spike": "Only in a watched training. Chart 3 has a mark *spike* at the step.",
+    "stale_second_moment": (
+        "Only in a watched training, with Adam. Chart 3 has a mark *spike* at the step of the jump."
+    ),
+    "precision": (
+        "Only in a watched training. *update/weight* (`v` on chart 4) is 0 where steps are rounded "
+        "away."
+    ),
     "update_off_scale": (
         "Only in a watched training. *update/weight* (`v` on chart 4) has one curve far above the "
         "others."

@@ -7,7 +7,7 @@ import sys
 
 import torch
 from benchmarks.watching.overhead import overhead_table
-from benchmarks.watching.trust import measure, plan, table
+from benchmarks.watching.trust import harm, measure, plan, table
 
 
 def main() -> None:
@@ -32,7 +32,12 @@ def main() -> None:
             f"{outcome.failed} {outcome.problem}",
             file=sys.stderr,
         )
+    worse, no_worse = harm(outcomes)
     print(table(outcomes))
+    print("\nOnly faults that did harm:\n")
+    print(table(worse))
+    print("\nFaults that did no harm:\n")
+    print(table(no_worse))
 
 
 if __name__ == "__main__":

@@ -280,6 +280,7 @@ FAULTS = (
     "unscaled_inputs", "not_zeroed", "forgotten_layer", "other_model", "detached", "bad_batches",
     "not_a_number",
 )  # fmt: skip
+FACTOR = 300.0  # of inputs that are not scaled
 RATES = {"lr_huge": 3e2, "lr_tiny": 1e-4}
 
 
@@ -298,7 +299,7 @@ def spoiled(batch: Batch, fault: str, step: int) -> Batch:
     if not x.is_floating_point():
         return batch
     if fault == "unscaled_inputs":
-        return (300.0 * x + 1000.0, *batch[1:])
+        return (FACTOR * x + 1000.0, *batch[1:])
     if fault == "bad_batches" and step >= 200 and step % 25 == 0:
         return (100.0 * x, *batch[1:])
     if fault == "not_a_number" and step == 100:

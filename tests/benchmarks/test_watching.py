@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from benchmarks.watching.trust import Outcome, failed, plan, table
+from benchmarks.watching.trust import OF_INPUTS, Outcome, failed, harm, plan, table
 from benchmarks.watching.zoo import FAULTS, OTHERS, ZOO, train
 
 
@@ -42,4 +42,22 @@ def test_the_table_counts_runs_by_fault() -> None:
     assert "| dead_start | 2 | 50% | 12 | dying_relu 1 | 100% |" in text
     assert len(list(plan([0]))) == 2 * len(ZOO) + len(OTHERS) + len(FAULTS) * (
         len(ZOO) + len(OTHERS)
-    )
+    ) - len(OF_INPUTS)
+
+
+def test_a_fault_did_harm_if_the_same_run_without_it_ends_clearly_lower() -> None:
+    def run(name: str, fault: str, end: float, optimizer: str = "adam") -> Outcome:
+        losses = (*[2.0] * 50, *[end] * 50)
+        return Outcome(name, fault, (), None, False, "", 7, optimizer, losses)
+
+    runs = [
+        run("mlp", "none", 0.5),
+        run("mlp", "tiny_init", 0.6),
+        run("mlp", "dead_start", 0.7),
+        run("mlp", "not_a_number", math.nan),
+        run("cnn", "dead_start", 2.0),
+        run("mlp", "huge_init", 2.0, "sgd"),
+    ]
+    worse, no_worse = harm(runs)
+    assert [o.fault for o in worse] == ["dead_start", "not_a_number"]
+    assert [o.fault for o in no_worse] == ["tiny_init"]

@@ -274,7 +274,6 @@ def described(
         units=tuple(training.units),
         kind="watch" if run is None else resumed.kind if resumed else kind,
         created=resumed.created if resumed else datetime.now(UTC),
-        baseline=facts.baseline,
         reachable=facts.reachable,
         reachable_accuracy=facts.reachable_accuracy,
         device=training.device,
@@ -293,6 +292,7 @@ def known(training: Training, run: Run | None) -> dict[str, Any]:
     return {
         "config": None if run is None else rooted(run.config),
         "steps": facts.steps,
+        "baseline": facts.baseline,
         "layer_facts": facts.layers,
         "optimizer": facts.optimizer,
         "data": facts.data,

@@ -15,8 +15,10 @@ from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
 from caveats.verdicts.nothing_learns import NOTHING_LEARNS
 from caveats.verdicts.overfitting import OVERFITTING
 from caveats.verdicts.plateau import PLATEAU
+from caveats.verdicts.precision import PRECISION
 from caveats.verdicts.ravine import RAVINE
 from caveats.verdicts.saturation import SATURATION
+from caveats.verdicts.stale_second_moment import STALE_SECOND_MOMENT
 from caveats.verdicts.step_too_large import STEP_TOO_LARGE
 from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
@@ -46,10 +48,14 @@ CAVEATS: dict[str, Caveat] = {
         DORMANT,
         NOTHING_LEARNS,
         LOSS_SPIKE,
+        STALE_SECOND_MOMENT,
+        PRECISION,
         UPDATE_OFF_SCALE,
         UNSCALED_DATA,
     )
 }
 
 # What only a watched training shows: it has no config that a remedy could change.
-ONLY_WATCHED = frozenset({"nothing_learns", "loss_spike", "update_off_scale"})
+ONLY_WATCHED = frozenset(
+    {"nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale"}
+)

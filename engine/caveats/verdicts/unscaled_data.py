@@ -95,8 +95,17 @@ def harm(e: Evidence) -> Severity | None:
         return max(others, key=SEVERITIES.index)
     if not e.finite or p.stuck:
         return "critical"
-    late = p.late(e.thresholds.half_way) and not p.close
-    return "warning" if p.learnable and late and (p.failing or too_slow(e)) else None
+    return "warning" if p.learnable and not p.close and fails(e) else None
+
+
+@sign
+def fails(e: Evidence) -> bool:
+    """Is half of the run over, and does it fail or go too slowly? Where no number of steps is
+    known, as in a watched run: has it learned little in its first 200?"""
+    p, t = e.progress, e.thresholds
+    if not e.facts.steps:
+        return p.late(t.lasting) and p.gain < t.little
+    return p.late(t.half_way) and (p.failing or too_slow(e))
 
 
 def far_off(e: Evidence, size: float) -> bool:

@@ -114,7 +114,7 @@ class Instruments:
 
     def _scaling(self, before: Any, scaler: Any, outputs: Any, *args: Any, **kwargs: Any) -> Any:
         result = before(scaler, outputs, *args, **kwargs)
-        self._losses.scaled(result, outputs, getattr(scaler, "_scale", None) or 1.0)
+        self._losses.scaled(scaler, result, outputs)
         return result
 
     def _backward(self, before: Any, *args: Any, **kwargs: Any) -> None:
@@ -139,7 +139,7 @@ class Instruments:
         for training, version in self._by_hand:
             if versions(training.model) != version:
                 training.after()
-        self._losses.begin(root)
+        self._losses.begin(root, any(training.armed for training in self.trainings))
         for training in self.trainings:
             training.root(root)
         if not self._known and not self._only and self._losses.count == HAND:

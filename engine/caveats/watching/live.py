@@ -114,6 +114,7 @@ class Live:
     ) -> None:
         self.reason = ""
         self.rows = 0  # of the first tensor that entered
+        self.first: tuple[nn.Module, Any] | None = None  # the first layer called, and its input
         self._network, self._backward, self._busy = network, backward, busy
         self._trace: LiveTrace | None = None
         self._began = -1  # how many backward passes there had been when the trace began
@@ -196,7 +197,7 @@ class Live:
         now = self._backward()
         if self._trace is None or self._began != now:
             self._trace, self._began = LiveTrace(self._network), now
-            self.rows = rows_of([*args, *kw.values()])
+            self.rows, self.first = rows_of([*args, *kw.values()]), None
         self._trace.__enter__()  # type: ignore[no-untyped-call]
         self._following = True
         self._guarded(self._trace.enter_network, module, args, kw)
@@ -205,6 +206,8 @@ class Live:
         self, facts: Activation | None, kept: list[Tensor], module: nn.Module, args: Any, kw: Any
     ) -> None:
         assert self._trace is not None
+        if self.first is None and layer(module):
+            self.first = module, args[0] if args else None
         if facts is None:
             self._trace.enter(module, args)
         else:
@@ -232,6 +235,12 @@ class Live:
             act(*args)
         except Exception as error:  # the script must not fail because it is watched
             self.reason = sentence(error)
+
+
+def layer(module: nn.Module) -> bool:
+    """Whether a module has weights, and no parts that could have others."""
+    own = module._parameters.values()
+    return not module._modules and any(p is not None and p.ndim > 1 for p in own)
 
 
 def rows_of(values: list[Any]) -> int:

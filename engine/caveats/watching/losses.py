@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from caveats.watching.data import constant_loss
+
 __all__ = ["Losses", "StepLosses"]
 
 KEPT = 4096  # losses on a device that wait for a sampled step
@@ -22,23 +24,30 @@ Loss: TypeAlias = float | Tensor
 
 
 class Losses:
-    """``count`` is how many backward passes have begun, ``running`` how many are under way."""
+    """``count`` is how many backward passes have begun, ``running`` how many are under way.
+    ``scaler`` is the GradScaler that was used last. ``constant`` is the loss of a constant output
+    at the newest step, NaN where it is not known."""
 
     def __init__(self) -> None:
         self.count = 0
         self.running = 0
+        self.scaler: Any = None
+        self.constant = math.nan
+        self._constants: list[float] = []
         self._scale: Loss = 1.0
         self._pending: list[Loss] = []
         self._newest: Loss | None = None
         self._scaled: tuple[Tensor, Tensor, Any] | None = None
 
-    def scaled(self, result: Any, origin: Any, factor: Any) -> None:
+    def scaled(self, scaler: Any, result: Any, origin: Any) -> None:
         """A GradScaler made ``result`` of ``origin``."""
+        self.scaler, factor = scaler, getattr(scaler, "_scale", None) or 1.0
         if isinstance(result, Tensor) and isinstance(origin, Tensor):
             self._scaled = result, origin, factor
 
-    def begin(self, roots: Any) -> None:
-        """A backward pass begins at ``roots``; those that are one number are losses."""
+    def begin(self, roots: Any, sampled: bool = False) -> None:
+        """A backward pass begins at ``roots``; those that are one number are losses. On a
+        ``sampled`` step the loss of a constant output is looked for as well."""
         self.count += 1
         scaled, self._scaled = self._scaled, None
         for root in roots if isinstance(roots, Sequence) else (roots,):
@@ -47,6 +56,7 @@ class Losses:
             self._scale = 1.0
             if scaled is not None and scaled[0] is root:
                 _, root, self._scale = scaled
+            self._constants.append(constant_loss(root) if sampled else math.nan)
             self._pending.append(root.item() if root.device.type == "cpu" else root.detach())
 
     def take(self, only_last: bool) -> Loss | None:
@@ -56,7 +66,9 @@ class Losses:
         pending = self._pending
         if pending:
             self._newest = pending[-1] if only_last or len(pending) == 1 else added(pending)
-            self._pending = []
+            constants = self._constants
+            self.constant = constants[-1] if only_last else sum(constants)
+            self._pending, self._constants = [], []
         return self._newest
 
     def factor(self) -> float:

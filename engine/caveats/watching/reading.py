@@ -25,6 +25,7 @@ MOST_NUMBERS = 2**20  # of each tensor of a layer: of a larger one, the first ro
 MOST_WEIGHTS = 2**22  # of layers with more, units are not compared with each other
 MOST_SPREAD = 512  # units
 WINDOW = 512  # rows that a unit must be flat on, over several minibatches, to count as dead
+HALVES = (torch.bfloat16, torch.float16)
 
 Masks = Sequence[NDArray[np.bool_] | None]
 
@@ -166,6 +167,13 @@ def sampled(weight: Tensor) -> Tensor:
     return flat[::step]
 
 
+def had_gradient(weight: Tensor) -> Tensor | None:
+    """Which of the sampled numbers of a weight of 16 bits have a gradient; None for other types."""
+    if weight.dtype not in HALVES or weight.grad is None or weight.grad.is_sparse:
+        return None
+    return sampled(local(weight.grad)) != 0
+
+
 class Updates:
     """The size of the optimizer's true step: ‖ΔW‖ over ‖W‖, of up to a million numbers a weight."""
 
@@ -173,6 +181,20 @@ class Updates:
         self._sites = [(i, w) for i, s in enumerate(sites) for w in weights_of(s)]
         self._before = [sampled(local(w)).clone() for _, w in self._sites]
         self._layers = len(sites)
+        self._had = [had_gradient(w) for _, w in self._sites]
+
+    def unmoved(self) -> float:
+        """The share of the weights of 16 bits with a gradient that are the same after the step; NaN
+        where there are none. Waits for the device."""
+        counts = []
+        for (_, weight), before, had in zip(self._sites, self._before, self._had, strict=True):
+            now = sampled(local(weight))
+            if had is not None and had.shape == now.shape == before.shape:
+                counts.append(torch.stack([((now == before) & had).sum(), had.sum()]))
+        if not counts:
+            return math.nan
+        still, asked = torch.stack(counts).sum(0).tolist()
+        return float(still / asked) if asked else math.nan
 
     def ratios(self) -> NDArray[np.float64]:
         """(layers,) float64, NaN where a weight was replaced."""

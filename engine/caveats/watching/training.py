@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,13 +26,16 @@ from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
 from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
+from caveats.watching.data import Constants, Inputs
 from caveats.watching.layers import Layers
 from caveats.watching.live import Live
 from caveats.watching.losses import Losses, StepLosses
 from caveats.watching.models import Model, sharded
+from caveats.watching.moments import Moments
+from caveats.watching.precision import Precision
 from caveats.watching.reading import StepProbe, Updates, gradient_table
 from caveats.watching.spikes import Spikes
-from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves
+from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves, some
 
 __all__ = ["WatchedTraining"]
 
@@ -66,7 +71,9 @@ class WatchedTraining:
         self._updates: Updates | None = None
         self._moved: tuple[int, Any] | None = None
         self._waiting = StepLosses()
-        self._spikes = Spikes()
+        self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
+        self._moments, self._precision = Moments(model.parameters), Precision()
+        self._inputs, self._constants = Inputs(), Constants()
         self._wiring = Wiring(model.parameters)
         self._seen_backwards = losses.count
         self._sampled = False
@@ -117,6 +124,11 @@ class WatchedTraining:
             live.close()
         self._why_blind = self._why_blind or why
 
+    @property
+    def armed(self) -> bool:
+        """Whether the step that is going on will be read."""
+        return self._armed
+
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
         if self.step == AFTER and self._optimizer is not None:
@@ -128,6 +140,7 @@ class WatchedTraining:
         start = time.perf_counter()
         self._optimizer = optimizer or self._optimizer
         if not closure:
+            self._moments.look(self.step, self._optimizer)
             self._read(only_last=False)
         if self._layers is not None and self.budget.due(self.step + 1):
             self._updates = Updates(self._layers.blanks)
@@ -147,6 +160,8 @@ class WatchedTraining:
         if self._updates is not None:
             with torch.no_grad():
                 self._moved = self.step, self._updates.ratios()
+                for event in self._precision.rounded(self.step, self._updates.unmoved()):
+                    self._note(event)
             self._updates = None
             if not self._armed:
                 self.arm()
@@ -182,11 +197,13 @@ class WatchedTraining:
         live, self._live = self._live, None
         sites: list[Site] = []
         unobserved: Mapping[str, str] = {}
-        rows, why = 1, self._why_blind
+        rows, why, first = 1, self._why_blind, None
         if live is not None:
             live.close()
             sites, unobserved = live.take()
-            rows, why = live.rows, live.reason
+            rows, why, first = live.rows, live.reason, live.first
+        self._inputs.add(first, sites)
+        self._constants.add(self._losses.constant)
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
         assert self._layers is not None
@@ -201,6 +218,9 @@ class WatchedTraining:
         if self._moved is not None and self._moved[0] == self.step:
             reading.layers["update_ratio"][:] = self._moved[1]
         self._record(reading.layers, reading.states)
+        if self._losses.scaler is not None:
+            for event in self._precision.scaled(self.step, self._losses.scaler):
+                self._note(event)
         for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
             self._note(event)
 
@@ -209,19 +229,22 @@ class WatchedTraining:
         self.unobserved = dict(layers.unobserved)
         self.history = History(layers.names, facts=RunFacts(layers=layers.facts))
         self._refresh_facts()
-        if why:
-            self._note(Event(self.step, "unobserved", f"activations: {why}"))
+        names: dict[str, list[str]] = {}
+        for name, reason in self.unobserved.items():
+            names.setdefault(reason, []).append(name)
+        said = {"activations": why} if why else {some(n): reason for reason, n in names.items()}
+        for what, reason in said.items():
+            self._note(Event(self.step, "unobserved", f"{what}: {reason}"))
 
     def _refresh_facts(self) -> None:
         assert self.history is not None
-        if self._optimizer is None:
-            return
-        try:
-            facts = optimizer_facts(self._optimizer)
-        except ValueError:
-            return
-        if facts != self.history.facts.optimizer:
-            self.history.facts = replace(self.history.facts, optimizer=facts)
+        facts = self.history.facts
+        now = replace(facts, data=self._inputs.facts, baseline=self._constants.loss)
+        if self._optimizer is not None:
+            with suppress(ValueError):
+                now = replace(now, optimizer=optimizer_facts(self._optimizer))
+        if repr(now) != repr(facts):  # NaN is not equal to itself
+            self.history.facts = now
 
     def _unscale(self, grads: dict[Tensor, Tensor]) -> None:
         """A fused optimizer takes gradients that are still multiplied by the loss scale."""
@@ -271,7 +294,10 @@ class WatchedTraining:
             text = (
                 f"the loss jumped to {loss:.4g}, {score:.0f} robust deviations above the last steps"
             )
-            self._note(Event(step, "spike", text, {"loss": loss, "z": score}))
+            rms, lead = self._moments.before(step, self._jumped)
+            self._jumped.append(step)
+            numbers = {"loss": loss, "z": score, "rms": rms, "lead": lead}
+            self._note(Event(step, "spike", text, numbers))
 
     def _note(self, event: Event) -> None:
         if self.history is not None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from caveats.history import Event
 
-__all__ = ["WIRING", "Wiring", "leaves"]
+__all__ = ["WIRING", "Wiring", "gradient_norms", "leaves", "some"]
 
 WIRING = "wiring"  # the kind of these events
 AFTER = 20  # steps in a row, as TrainCheck asks for
@@ -109,6 +109,7 @@ class Wiring:
 
 
 def some(names: Sequence[str]) -> str:
+    """The first few of the names, and how many more there are."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 

@@ -1,0 +1,130 @@
+"""What a watched training shows of its data: the size of what enters the first layer, and the loss
+that a constant output would have, where torch's loss function shows its targets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from caveats.facts import DataFacts
+from caveats.measuring.sites import Site, by_unit
+
+__all__ = ["Constants", "Inputs", "constant_loss"]
+
+WINDOW = 10  # sampled minibatches, of which the median counts: a broken one changes nothing
+FEWEST = 16  # rows of a minibatch whose columns are compared
+MOST_COLUMNS = 2**16
+DIGITS = 2  # of the facts: they are written anew when they change
+
+
+class Inputs:
+    """What enters the first layer with weights, over the newest sampled minibatches. Columns are
+    the channels of a convolution."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+
+    def add(self, first: tuple[nn.Module, Any] | None, sites: Sequence[Site]) -> None:
+        """Take in one pass: the ``first`` module with weights that was called, with its input, and
+        the layers in the order of their calls. Nothing is known of indices (an embedding), or of
+        rows of zeros and ones, which have no scale."""
+        x, axis = entered(first, sites)
+        if x is None or not x.is_floating_point() or x.numel() == 0 or x.ndim < -axis:
+            return
+        rows = by_unit(x.detach(), axis)
+        if rows.shape[1] > MOST_COLUMNS or bool(((rows == 0) | (rows == 1)).all()):
+            return
+        size = float(rows.float().square().mean().sqrt())
+        if math.isfinite(size):
+            self._seen.append((size, spread(rows.float())))
+
+    @property
+    def facts(self) -> DataFacts:
+        """NaN where nothing was seen."""
+        if not self._seen:
+            return DataFacts()
+        sizes, spreads = zip(*self._seen, strict=True)
+        return DataFacts(input_size=middle(sizes), input_spread=middle(spreads))
+
+
+def entered(
+    first: tuple[nn.Module, Any] | None, sites: Sequence[Site]
+) -> tuple[Tensor | None, int]:
+    """What entered the first layer, and the dimension (from the end) of its columns."""
+    if first is not None and isinstance(first[0], nn.RNNBase | nn.RNNCellBase):
+        x = first[1].data if isinstance(first[1], PackedSequence) else first[1]
+        return (x if isinstance(x, Tensor) else None), -1
+    if not sites or sites[0].kind == "embedding":
+        return None, -1
+    site = sites[0]
+    own = () if first is None else [id(p) for p in first[0].parameters(recurse=False)]
+    if own and id(site.weights[0]) not in own:
+        return None, -1  # the first layer was not observed
+    return site.x, site.axis
+
+
+def spread(rows: Tensor) -> float:
+    """The deviation of the column that varies most over the median of all that vary; NaN for few
+    rows."""
+    if len(rows) < FEWEST:
+        return math.nan
+    deviations = rows.std(0).cpu().numpy()
+    vary = deviations[deviations > 0]
+    return float(vary.max() / np.median(vary)) if len(vary) else math.nan
+
+
+class Constants:
+    """The loss of a constant output, over the newest sampled steps."""
+
+    def __init__(self) -> None:
+        self._seen: deque[float] = deque(maxlen=WINDOW)
+
+    def add(self, loss: float) -> None:
+        """Take in that of one step."""
+        self._seen.append(loss)
+
+    @property
+    def loss(self) -> float:
+        """NaN where torch's loss functions do not show it."""
+        return middle(self._seen)
+
+
+def constant_loss(loss: Any) -> float:
+    """The loss that the best constant output has on the targets of ``loss``: log of the number of
+    classes for cross entropy (that of balanced classes, its largest value), the variance of the
+    targets for a squared error. NaN for any other function, and for weighted classes."""
+    node: Any = getattr(loss, "grad_fn", None)
+    name = "" if node is None else node.name()
+    try:
+        if name in ("NllLossBackward0", "NllLoss2DBackward0") and node._saved_weight is None:
+            outputs, target = node._saved_self, node._saved_target
+            counted = int((target != node._saved_ignore_index).sum())
+            classes = outputs.shape[1 if outputs.ndim > 1 else 0]
+            best = math.log(int(classes))
+            return best * (counted if node._saved_reduction == SUM else 1)
+        if name == "MseLossBackward0":
+            target = node._saved_target.detach().float()
+            if len(target) < FEWEST:
+                return math.nan
+            varies = float(target.var(0, correction=0).mean())
+            return varies * (target.numel() if node._saved_reduction == SUM else 1)
+    except (AttributeError, RuntimeError, TypeError):  # freed, or overwritten since
+        return math.nan
+    return math.nan
+
+
+SUM = 2  # torch's number for reduction="sum"
+
+
+def middle(values: Sequence[float] | deque[float]) -> float:
+    """The median of those that are numbers, to a few digits."""
+    known: NDArray[np.float64] = np.array([v for v in values if math.isfinite(v)], np.float64)
+    return float(f"{np.median(known):.{DIGITS}g}") if len(known) else math.nan

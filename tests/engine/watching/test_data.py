@@ -1,0 +1,163 @@
+"""What a watched training shows of its data agrees with numpy on the same data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from caveats.facts import DataFacts, RunFacts
+from caveats.history import History
+from caveats.verdicts import judge
+from caveats.watching.data import constant_loss
+from caveats.watching.instruments import Instruments
+from caveats.watching.training import WatchedTraining
+
+
+class LastStep(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(4, 8, batch_first=True), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.head(self.rnn(x)[0][:, -1])
+        return out
+
+
+def watched(
+    model: nn.Module,
+    draw: Callable[[], Tensor],
+    *,
+    steps: int = 12,
+    lr: float = 0.01,
+    backwards: int = 1,
+) -> WatchedTraining:
+    instruments = Instruments(every=1)
+    instruments.install()
+    try:
+        optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+        for _ in range(steps):
+            optimizer.zero_grad()
+            for _ in range(backwards):
+                x = draw()
+                functional.cross_entropy(model(x), torch.arange(len(x)) % 3).backward()
+            optimizer.step()
+    finally:
+        instruments.remove()
+    assert instruments.problem == ""
+    (training,) = instruments.trainings
+    assert training.problem == ""
+    return training
+
+
+def facts(training: WatchedTraining) -> RunFacts:
+    assert training.history is not None
+    return training.history.facts
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def test_columns_of_a_linear_layer() -> None:
+    x = torch.randn(64, 6) * torch.tensor([1, 2, 3, 4, 5, 80.0]) + 7
+    data = facts(watched(nn.Linear(6, 3), lambda: x)).data
+    deviations = x.numpy().std(0, ddof=1)
+    assert data.input_size == pytest.approx(float(np.sqrt((x.numpy() ** 2).mean())), rel=0.05)
+    assert data.input_spread == pytest.approx(deviations.max() / np.median(deviations), rel=0.05)
+
+
+def test_channels_of_a_convolution() -> None:
+    x = torch.randn(8, 3, 5, 5) * torch.tensor([1, 2, 30.0])[:, None, None]
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3))
+    data = facts(watched(model, lambda: x)).data
+    deviations = x.numpy().transpose(0, 2, 3, 1).reshape(-1, 3).std(0, ddof=1)
+    assert data.input_spread == pytest.approx(deviations.max() / np.median(deviations), rel=0.05)
+
+
+def test_a_sequence_that_one_function_runs_over() -> None:
+    x = 50 * torch.randn(32, 5, 4)
+    training = watched(LastStep(), lambda: x)
+    size = facts(training).data.input_size
+    assert size == pytest.approx(float(x.square().mean().sqrt()), rel=0.05)
+    assert training.history is not None
+    events = training.history.snapshot().events
+    (said,) = [event.text for event in events if event.kind == "unobserved"]
+    assert said.startswith("rnn.weight_ih_l0, rnn.weight_hh_l0: ")
+
+
+def test_indices_and_ones_have_no_scale() -> None:
+    table = nn.Sequential(nn.Embedding(5, 4), nn.Flatten(), nn.Linear(8, 3))
+    assert math.isnan(facts(watched(table, lambda: torch.randint(0, 5, (32, 2)))).data.input_size)
+    ones = functional.one_hot(torch.arange(32) % 30, 30).float()
+    assert math.isnan(facts(watched(nn.Linear(30, 3), lambda: ones)).data.input_size)
+
+
+def test_one_broken_minibatch_changes_nothing() -> None:
+    scales = iter([1.0] * 8 + [1e4] + [1.0] * 3)
+    data = facts(watched(nn.Linear(6, 3), lambda: next(scales) * torch.randn(64, 6), lr=1e-6)).data
+    assert data.input_size == pytest.approx(1, abs=0.1)
+
+
+def test_the_loss_of_a_constant_for_classes() -> None:
+    assert facts(watched(nn.Linear(6, 3), lambda: torch.randn(64, 6))).baseline == pytest.approx(
+        math.log(3), rel=0.02
+    )
+    twice = watched(nn.Linear(6, 3), lambda: torch.randn(64, 6), backwards=2)
+    assert facts(twice).baseline == pytest.approx(2 * math.log(3), rel=0.02)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_the_loss_of_a_constant(reduction: str) -> None:
+    output = torch.zeros(40, 5, requires_grad=True)
+    y = torch.randint(0, 5, (40,))
+    y[:7] = -100  # ignored
+    even = functional.cross_entropy(output, y, reduction=reduction)
+    assert constant_loss(even) == pytest.approx(even.item(), rel=1e-5)
+    target = torch.randn(40, 5) * 3 + 9
+    best = (output * 0 + target.mean(0)).requires_grad_()
+    squared = functional.mse_loss(best, target, reduction=reduction)
+    assert constant_loss(squared) == pytest.approx(squared.item(), rel=1e-4)
+
+
+def test_other_losses_do_not_show_it() -> None:
+    output = torch.zeros(40, 5, requires_grad=True)
+    y = torch.randint(0, 5, (40,))
+    for loss in (
+        functional.smooth_l1_loss(output, torch.randn(40, 5)),
+        functional.cross_entropy(output, y, weight=torch.rand(5)),
+        functional.cross_entropy(output, y) + output.square().sum(),
+        output.sum(),
+    ):
+        assert math.isnan(constant_loss(loss))
+    assert math.isnan(constant_loss(None))
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, False), (1000.0, True)])
+def test_a_network_that_large_inputs_saturate(factor: float, said: bool) -> None:
+    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh())
+    model.append(nn.Linear(32, 3))
+    x = torch.randn(63, 6)
+    x[:, :3] += 2 * functional.one_hot(torch.arange(63) % 3)
+    training = watched(model, lambda: factor * x + (factor > 1) * 3000, steps=120, lr=0.3)
+    assert ("unscaled_data" in training.judge.first_flagged) == said
+
+
+def test_a_run_of_unknown_length_is_judged_by_what_it_learned_in_200_steps() -> None:
+    def said(size: float, end: float, steps: int) -> bool:
+        facts = RunFacts(baseline=1.0, data=DataFacts(input_size=size))
+        history = History(("layer",), facts=facts)
+        for step in range(0, steps, 10):
+            history.append(step, {"loss": 1 - (1 - end) * step / steps}, {}, ())
+        return any(v.caveat == "unscaled_data" and v.severity != "note" for v in judge(history))
+
+    assert said(100, 0.8, 300)
+    assert not said(100, 0.5, 300)  # it learns all the same
+    assert not said(100, 0.8, 150)  # too early to tell
+    assert not said(1, 0.8, 300)
