@@ -302,7 +302,8 @@ def test_cured_is_when_no_warning_is_left_and_half_of_what_can_be_learnt_is_lear
 
 def test_the_cure_of_overfitting_is_told_by_the_loss_on_rows_held_out() -> None:
     """On the training rows the cured run is the worse one."""
-    attempt = Cure(verdict("overfitting"), "decay", losses(3.0, 0.1, held_out=(3.0, 0.9)))
+    failed = losses(3.0, 0.1, held_out=(3.0, 0.9))
+    attempt = Cure(verdict("overfitting"), "decay", failed, RunConfig())
     attempt.settle(losses(3.0, 0.2, held_out=(3.0, 0.4)), ())
     assert attempt.outcome == "cured: decay ended overfitting (held-out loss 0.9 → 0.4)"
 

@@ -4,7 +4,6 @@ the race of remedies, and the remedy that is being tried."""
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,11 @@ from caveats.session import Session
 from caveats.status import Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.elapsed import Elapsed
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
-from caveats_tui.bench.race import Offer, Race, RaceMaker, offered, raceable, started
+from caveats_tui.bench.race import Offer, RaceMaker, offered
+from caveats_tui.bench.races import Races
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_between, changes_shown, describe
@@ -31,7 +32,6 @@ from caveats_tui.text.settings import changes_between, changes_shown, describe
 if TYPE_CHECKING:
     from caveats.data import Dataset
     from caveats.data.section import DataConfig
-    from caveats.run import Run
 
 __all__ = ["Training"]
 
@@ -76,15 +76,13 @@ class Training:
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
-        self._make_race = racing
-        self._race: Race | None = None
+        self._races = Races(racing)
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
         self.limit = 0.0  # steps a second at most, 0 for no limit
-        self.elapsed = 0.0
-        self._timed = 0, time.monotonic()  # the run and the moment up to which time was counted
+        self.elapsed, self._elapsed = 0.0, Elapsed()
         self._past: list[RunConfig] = []
         self._told: DataConfig | None = None  # the data that were told of last
         self._pinned = False
@@ -126,7 +124,8 @@ class Training:
         if session is None:
             return
         status = session.status
-        self._count_time(status)
+        self._elapsed.count(status)
+        self.elapsed = self._elapsed.seconds
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
             self.shown = self.config
@@ -139,42 +138,15 @@ class Training:
             self._resuming, self.notice = 0, trouble
             self.notes.append(trouble)
         self._said = trouble
-        self._heed_race()
+        idle = self.status.state in ("paused", "finished", "diverged")
+        self._races.heed(session.run, self.config, idle, self.verdicts)
 
     @property
     def races(self) -> bool:
-        return self._make_race is not None
+        return self._races.on
 
     def leave_race(self) -> None:
-        if self._race is not None:
-            self._race.stop()
-
-    def _heed_race(self) -> None:
-        """While no run trains, race the remedies of the worst verdict; else end the race."""
-        run = None if self.session is None else self.session.run
-        idle = self.status.state in ("paused", "finished", "diverged")
-        # Until the worker takes the command of the last key, the run is still the one before it.
-        if self._make_race is None or run is None or not idle or not self._shows(run):
-            return self.leave_race()
-        verdict = raceable(run, self.verdicts())
-        if verdict is None:
-            return self.leave_race()
-        race = self._race
-        if race is None or race.stopped or not race.is_about(self.config, verdict):
-            self.leave_race()
-            self._race = race = started(self._make_race, run, self.config, verdict)
-        race.heed()
-
-    def _shows(self, run: Run) -> bool:
-        return self.config.fitted(run.dataset.rows) == run.config
-
-    def _count_time(self, status: Status) -> None:
-        number, before = self._timed
-        self._timed = status.run_number, time.monotonic()
-        if status.run_number != number:
-            self.elapsed = 0.0
-        elif status.state == "running":
-            self.elapsed += self._timed[1] - before
+        self._races.leave()
 
     def _tell_of_file(self, session: Session) -> None:
         """Say once how the target of a file was read."""
@@ -236,10 +208,7 @@ class Training:
             self.notes.append(cure.outcome)
             if self.notice == cure.beginning:
                 self.notice = ""
-        race = self._race
-        if race is None or not self._shows(run):
-            return verdicts
-        return tuple(race.advised(v) if race.is_about(self.config, v) else v for v in verdicts)
+        return self._races.advised(run, self.config, verdicts)
 
     def curable(self) -> Verdict | None:
         """The worst verdict that has a remedy; where there is none, None and a notice."""
@@ -255,7 +224,7 @@ class Training:
         return cure.failed if cure is not None and verdict is cure.verdict else self.shown
 
     def offer(self, verdict: Verdict) -> Offer:
-        return offered(verdict, self.setup_of(verdict), self._race)
+        return offered(verdict, self.setup_of(verdict), self._races.race)
 
     @property
     def alarm(self) -> str:
@@ -431,9 +400,7 @@ class Training:
         except ConfigError as error:
             self.notice = str(error)
             return
-        race, why = self._race, ""
-        if race is not None and race.is_about(failed, verdict):
-            why = race.choice(verdict, remedy)
+        why = self._races.choice(failed, verdict, remedy)
         self.leave_race()
         if not again:  # else the failed run is the ghost already
             self.leave_ghost(force=True)
