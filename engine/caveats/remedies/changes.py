@@ -411,4 +411,6 @@ def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
     change: dict[str, Any] = {}
     for remedy in found:
         change.update(remedy.change)
-    return Remedy(change, "; ".join(dict.fromkeys(r.reason for r in found)))
+    # Each reason once: a part may itself be combined.
+    reasons = dict.fromkeys(reason for r in found for reason in r.reason.split("; "))
+    return Remedy(change, "; ".join(reasons))
