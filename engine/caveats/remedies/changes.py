@@ -285,7 +285,7 @@ def plain_output(config: RunConfig) -> Remedy | None:
 
 
 def stopped(config: RunConfig, step: int) -> Remedy | None:
-    if not 0 < step < config.training.steps:
+    if not customary.FEWEST_STEPS <= step < config.training.steps:
         return None
     key = "training.epochs" if config.training.epochs else "training.steps"
     if config.training.epochs:
