@@ -61,9 +61,9 @@ class Judge:
                 evidence = Evidence(snapshot, index, history.layers, history.facts, *self._asked)
                 self._judge(evidence)
                 self._judged = int(snapshot.steps[index])
+            if evidence is not None:
+                self.verdicts = self._worded(evidence)
         self._version = version
-        if evidence is not None:
-            self.verdicts = self._worded(evidence)
         return self.verdicts
 
     def _judge(self, evidence: Evidence) -> None:

@@ -70,9 +70,11 @@ class Progress:
         """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
         right is not broken."""
         short = self.thresholds.short
-        able = self.accuracy - self.chance >= short * (self.reachable_accuracy - self.chance) > 0
-        # Right in a few rows more than chance and sure of what is wrong is no success.
-        able = able and self.level < self.thresholds.climb * self.baseline
+        # Where the data allow little more than chance, a few rows more prove nothing.
+        allowed = self.reachable_accuracy - self.chance
+        able = self.accuracy - self.chance >= short * allowed and allowed >= (
+            self.thresholds.learnable * (1 - self.chance)
+        )
         return self.finished or self.gain >= short or able
 
     @property

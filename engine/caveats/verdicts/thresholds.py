@@ -78,9 +78,7 @@ class Thresholds:
     )
     large_update: float = number(10**-1.3, "‖ΔW‖/‖W‖ above which trouble starts")
     upheaval: float = number(0.5, "‖ΔW‖/‖W‖ of a step that replaces the weights")
-    climb: float = number(
-        5.0, "loss over the first, or over a constant's, that only a large step or scale explains"
-    )
+    climb: float = number(5.0, "loss over the first that only a large step reaches early")
     climb_at_usual: float = number(20.0, "the same at a learning rate that is usual")
     thrown: float = number(3.0, "highest loss over the first that early steps must answer for")
     bouncing: float = number(0.25, "share of the newest records that jump up")

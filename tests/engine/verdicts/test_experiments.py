@@ -94,7 +94,10 @@ NAMED = {
     "network.bias": "bias of 0",
     "network.widths": "width",
     "data.standardize": "Standardiz",
-    "data.offset": "centred on 0",
+    "data.offset": "centred on 0|around 0",
+    "data.standardize_target": "target of mean 0",
+    "training.class_weight": "class_weight {value}",
+    "optimizer.weight_decay": "weight_decay of {value}",
     "network.dropout": "without dropout",
 }
 
