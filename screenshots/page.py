@@ -34,7 +34,8 @@ SEEN = {
         "logarithmic axis."
     ),
     "vanishing_gradient": (
-        "The curves of chart 2 open like a fan, the layers next to the input at the bottom. "
+        "The curves of chart 2 open like a fan, the layers next to the input at the bottom; from "
+        "eight layers on they are rows of a map, which darkens towards layer 1. "
         "Where forward and backward signals fade together they do not: `v` shows *delta*, "
         "which does."
     ),
