@@ -56,8 +56,10 @@ def ended_short(e: Evidence) -> bool:
 
 @sign
 def fell_short(e: Evidence) -> bool:
-    """Did it learn less than half of what can be learnt above a constant?"""
-    return e.progress.learnt(e.loss) < e.thresholds.most
+    """Did it go less than half of the way by its loss and its accuracy, or clearly less by its loss
+    alone?"""
+    p, t = e.progress, e.thresholds
+    return p.learnt(e.loss) < t.most or p.gain < t.far
 
 
 @sign
@@ -70,8 +72,8 @@ UNDERFITTING = Caveat(
     "underfitting",
     "underfitting",
     "The run ends after less than half of the way from a constant's loss to the loss of kernel "
-    "regression on the same data, and no other caveat explains it; from there up to 75 % it is a "
-    "note.",
+    "regression on the same data (less than 45 % if its accuracy got further), and no other caveat "
+    "explains it; from there up to 75 % it is a note.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, section 5.2",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "
