@@ -256,7 +256,8 @@ async def _(lab: Any) -> None:
     for _ in range(4):
         await lab.press("v")
         seen.append(lab.panel(2).view)
-    assert seen == ["gradient", "gradient_profile", "delta", "delta_profile", "gradient"]
+    views = ["gradient", "gradient_profile", "delta", "delta_profile", "gradient_map"]
+    assert seen == views
 
 
 @check("focus_next")

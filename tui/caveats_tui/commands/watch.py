@@ -22,7 +22,6 @@ import click
 
 from caveats.errors import ConfigError, visible
 from caveats.runs.shelf import default_place
-from caveats.watching.folder import Events, Notes, environment, finish, parts
 from caveats_tui.commands.shared import screen_options
 from caveats_tui.options import ScreenOptions
 
@@ -103,6 +102,8 @@ class Watched:
     """
 
     def __init__(self, argv: list[str], out: Path | None, every: int | None, share: float) -> None:
+        from caveats.watching.folder import Events, Notes, environment
+
         self.argv = argv
         self.folder = out or named_after(argv)
         try:
@@ -192,6 +193,8 @@ class Watched:
 
     def close(self, code: int, show: Callable[[Mapping[str, Any]], None]) -> None:
         """After the command has ended: write its exit code, and say where the run is."""
+        from caveats.watching.folder import finish, parts
+
         self.look(show)
         self.notes.look()
         if parts(self.folder):

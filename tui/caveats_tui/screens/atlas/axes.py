@@ -47,9 +47,12 @@ class AskAxes(ModalScreen[Plan | None]):
         with Vertical() as box:
             box.border_title = "atlas: what becomes of networks over two settings"
             box.border_subtitle = "tab or enter: next · enter: draw it · escape leaves"
-            yield Static("across: KEY=RANGE, such as optimizer.lr=1e-4..1@16log")
+            yield Static("across: KEY=RANGE, such as optimizer.lr=1e-4..1@16log", markup=False)
             yield Input(x, id="x", select_on_focus=False, compact=True)
-            yield Static("up: such as network.width=2..64@6log or network.activation=relu,tanh")
+            yield Static(
+                "up: such as network.width=2..64@6log or network.activation=relu,tanh",
+                markup=False,
+            )
             yield Input(y, id="y", select_on_focus=False, compact=True)
             yield Static("", id="wrong", markup=False)
 

@@ -39,6 +39,9 @@ LETTERS: dict[str, tuple[str, int]] = {
     "plateau": ("P", 60),
     "underfitting": ("U", 95),
     "dormant": ("d", 243),
+    "unscaled_data": ("X", 208),
+    "class_imbalance": ("I", 175),
+    "overfitting": ("O", 140),
 }
 SOUND = "·", 29
 REFUSED = "x", 236
