@@ -51,6 +51,8 @@ def result(run: Run) -> dict[str, Any]:
     count of units that could not be observed, the update of a run without a step) is None and is
     not in ``nonfinite``. ``run`` is the folder of the run, None if it was not written to disk.
     ``target`` says how the target was read, such as "species: 3 classes, 50 50 50".
+    ``yardsticks`` holds what the last record is judged between: ``loss`` and ``accuracy`` of the
+    best network that ignores its input (``constant``) and of kernel regression (``reachable``).
     """
     snapshot = run.history.snapshot()
     divergence = run.divergence
@@ -58,6 +60,7 @@ def result(run: Run) -> dict[str, Any]:
         "run": None,
         "config": run.config.to_dict(),
         "target": run.dataset.target_told,
+        "yardsticks": yardsticks(run),
         "steps": run.step,
         "seconds": run.seconds,
         "steps_per_second": run.step / run.seconds,
@@ -74,6 +77,18 @@ def result(run: Run) -> dict[str, Any]:
         ),
     }
     return {**finite(document), "nonfinite": list(nonfinite(document))}
+
+
+def yardsticks(run: Run) -> dict[str, dict[str, float | None]]:
+    """The accuracies are None for numbers."""
+    facts = run.history.facts
+    classes = run.dataset.classes is not None
+    return {
+        "constant": {"loss": facts.baseline, "accuracy": facts.data.chance if classes else None},
+        "reachable": {
+            "loss": facts.reachable, "accuracy": facts.reachable_accuracy if classes else None,
+        },
+    }  # fmt: skip
 
 
 def scores(run: Run, snapshot: Snapshot) -> dict[str, float | None]:

@@ -183,3 +183,18 @@ def test_an_experiments_own_cure_is_the_first_remedy_listed() -> None:
         run.advance()
     [listed] = [v for v in result(run)["verdicts"] if v["caveat"] == chosen.caveat]
     assert listed["next"][0]["change"] == dict(chosen.cure)
+
+
+def test_both_yardsticks_stand_in_the_document() -> None:
+    """Moons are two even classes that kernel regression tells apart almost always."""
+    config = RunConfig().changed({"data.name": "moons", "data.n": 200, "training.steps": 1})
+    run = Run(config)
+    run.advance()
+    told = result(run)["yardsticks"]
+    assert told["constant"]["loss"] == pytest.approx(math.log(2), rel=1e-6)
+    assert told["constant"]["accuracy"] == 0.5
+    assert told["reachable"]["loss"] == run.reach.loss < 0.1
+    assert told["reachable"]["accuracy"] > 0.95
+    numbers = Run(config.changed({"data.name": "sine"}))
+    numbers.advance()
+    assert result(numbers)["yardsticks"]["constant"]["accuracy"] is None

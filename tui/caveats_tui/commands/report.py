@@ -95,13 +95,23 @@ def layers_table(document: Mapping[str, Any]) -> list[str]:
     return aligned([upper, lower, *rows])
 
 
+def beside(document: Mapping[str, Any]) -> str:
+    """The two accuracies that a run's is judged between, in brackets."""
+    given = document.get("yardsticks", {})
+    shares = [given.get(name, {}).get("accuracy") for name in ("constant", "reachable")]
+    if None in shares:
+        return ""
+    largest, kernel = (f"{100 * share:.1f} %" for share in shares)
+    return f"  (always the largest class {largest}, kernel regression {kernel})"
+
+
 def outcome(document: Mapping[str, Any], baseline: float, reachable: float) -> list[str]:
     final, broken = document["final"], set(document["nonfinite"])
     loss = number_cell(final["loss"], "final.loss" in broken)
     known = f"a constant gets {number(baseline)}, kernel regression {number(reachable)}"
     lines = [f"{'loss':<10} {loss}  ({known})"]
     if final["accuracy"] is not None:
-        lines.append(f"{'accuracy':<10} {100 * final['accuracy']:.1f} %")
+        lines.append(f"{'accuracy':<10} {100 * final['accuracy']:.1f} %{beside(document)}")
     if final["r2"] is not None:
         unit = visible(document["target"]).partition(":")[0]
         error = f"error {amount(final['rmse'])} in the unit of {unit}"
