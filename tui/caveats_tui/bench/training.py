@@ -67,8 +67,10 @@ class Training:
         *,
         session: SessionMaker = Session,
         racing: RaceMaker | None = None,
+        timed: bool = True,
     ) -> None:
         self.config = self.shown = config
+        self._is_timed = timed  # a demo is not: two recordings of it show the same
         self.session: Session | None = None
         self.notice = ""
         self.notes: list[str] = []
@@ -124,8 +126,9 @@ class Training:
         if session is None:
             return
         status = session.status
-        self._elapsed.count(status)
-        self.elapsed = self._elapsed.seconds
+        if self._is_timed:
+            self._elapsed.count(status)
+            self.elapsed = self._elapsed.seconds
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
             self.shown = self.config

@@ -42,7 +42,7 @@ class Stage:
         self._every, self._pace = options.every, pace
         self._released = False
         self.session: PacedSession | None = None
-        self.bench = Training(options.config, options.every, session=self._opened)
+        self.bench = Training(options.config, options.every, session=self._opened, timed=False)
         self.app = CaveatsApp(options, bench=self.bench, recorder=recorder, **textual)
         self.app.animation_level = "none"
         self.app.lab.held = self._held
