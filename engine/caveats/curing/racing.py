@@ -3,8 +3,9 @@
 The verdict's first remedy is trained to its end. If it cures and changes one setting, nothing else
 is tried; if it cures and changes more, all changes of fewer settings race; if it does not cure, all
 changes that might do. In a race each is trained with the same seed and data for a tenth of the
-steps, the better half for a third, the best four to the end (successive halving, Jamieson &
-Talwalkar 2016). `caveats.remedies.winning` says who goes on and who wins.
+steps, the better half for a third, the better half of those to the end, but never fewer than four
+(successive halving, Jamieson & Talwalkar 2016). `caveats.remedies.winning` says who goes on and who
+wins.
 
 `caveats.trials` races the same candidates by the same rule, for some dozen to some hundred steps
 and as stacks. Here every run is a single one: a cure is judged by its verdicts at the end, those of
@@ -35,14 +36,14 @@ __all__ = ["Racer", "cure", "race"]
 
 SHARES = (0.1, 0.33, 1.0)  # of the planned steps, after each round
 FEWEST = 30  # steps of the first round: most happens in them
-FINALISTS = 4
+FINALISTS = 4  # at least
 
 Watch = Callable[["Run"], None]
 
 
 @dataclass
 class Racer:
-    """A remedy with the run that is trained with it; the run is begun when it is first needed."""
+    """A remedy with the run that is trained with it."""
 
     remedy: Remedy
     run: Run

@@ -31,7 +31,6 @@ __all__ = [
     "customary_lr",
     "drops_most",
     "fitting_lr",
-    "hard_shape",
     "lr_is_high",
     "lr_is_low",
     "matching",
@@ -160,12 +159,6 @@ def sinks(config: RunConfig) -> bool:
 
 
 def is_unusual(data: DataFacts) -> bool:
-    """Inputs of three times the usual size, or a column that varies ten times as much as most:
-    too little to be called unscaled, enough to be worth scaling in a run that fails."""
-    return not 1 / 3 <= data.input_size <= 3 or data.input_spread > 10
-
-
-def hard_shape(config: RunConfig) -> bool:
-    """Ten layers and more, or layers of fewer than 8 units: shapes that are hard to train."""
-    widths = config.network.widths
-    return len(widths) >= DEEP or (len(widths) > 0 and min(widths) < NARROW)
+    """Inputs of three times the usual size, or a third of it: too little to be called unscaled,
+    enough to be worth scaling in a run that fails."""
+    return not 1 / 3 <= data.input_size <= 3

@@ -27,13 +27,12 @@ Single = Callable[[RunConfig, Finding], Remedy | None]
 
 def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
     """The changes worth trying for a finding, the likeliest first, at most `MOST`."""
-    mend, data = faults(c, e), unscaled(c, e)
+    data = unscaled(c, e)
     own = (data if len(data) > 1 else ()) + single_changes(caveat, finding, c)
-    together = changes.combined(c, *mend)
-    held = changes.normalization(c)
-    most = changes.combined(c, together, own[0] if own else None, held)
     if caveat == "overfitting":  # it learns only too well: nothing else is at fault
         return valid(c, (*own, changes.combined(c, *own[1:])))[:MOST]
+    together = changes.combined(c, *faults(c, e))
+    most = changes.combined(c, together, own[0] if own else None, changes.normalization(c))
     sound = changes.combined(c, *data, changes.sound(c))
     return valid(c, (together, *own[:2], most, sound, *own[2:]))[:MOST]
 

@@ -8,7 +8,10 @@ from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import percent
 
-__all__ = ["CLASS_IMBALANCE"]
+__all__ = ["CLASS_IMBALANCE", "EFFECTS"]
+
+# What else a run shows in which a class is never named.
+EFFECTS = frozenset(("plateau", "underfitting", "dormant"))
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -39,7 +42,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def severity(e: Evidence) -> Severity:
     # A step that is too small, or a layer that is dead, keeps a rare class from being learnt too.
-    others = set(e.findings) - {"plateau", "underfitting", "dormant"}
+    others = e.findings.keys() - EFFECTS
     return "warning" if told_apart(e) and not e.blames(*others) else "note"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from caveats.verdicts import class_imbalance
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
@@ -17,7 +18,7 @@ __all__ = ["EFFECTS", "headlined"]
 # By cause, the caveats that are its effects. Units that start alike stay alike at any scale.
 EFFECTS = {
     "unscaled_data": CAVEATS.keys() - {"unscaled_data", "symmetry", "nothing_learns"},
-    "class_imbalance": {"plateau", "underfitting", "dormant"},
+    "class_imbalance": class_imbalance.EFFECTS,
 }
 
 

@@ -85,8 +85,7 @@ class Judge:
 
     def _worded(self, evidence: Evidence) -> tuple[Verdict, ...]:
         # Of two that are equally bad, a cause stands before its effects.
-        order = {name: place for place, name in enumerate((*EFFECTS, *CAVEATS))}
-        order |= {name: place for place, name in enumerate(EFFECTS)}
+        order = {name: place for place, name in enumerate(dict.fromkeys((*EFFECTS, *CAVEATS)))}
         found = sorted(
             self._findings.items(),
             key=lambda item: (-SEVERITIES.index(item[1].severity), order[item[0]]),
