@@ -390,14 +390,17 @@ class Training:
         return True
 
     def fix(self, verdict: Verdict, remedy: Remedy) -> None:
-        run = None if self.session is None else self.session.run
-        if run is None or self.session is None:
+        session, cure = self.session, self.cure
+        run = None if session is None else session.run
+        again = cure is not None and verdict is cure.verdict
+        if cure is not None and again:
+            history = cure.before  # the run of the remedy before may not have begun
+        elif run is not None:
+            history = run.history
+        else:
             return
-        failed, history = self.setup_of(verdict), run.history
-        again = self.cure is not None and verdict is self.cure.verdict
-        if again:
-            assert self.cure is not None
-            history = self.cure.before
+        assert session is not None
+        failed = self.setup_of(verdict)
         try:
             config = failed.changed(remedy.change, "remedy")
         except ConfigError as error:
@@ -412,7 +415,7 @@ class Training:
         self._past.append(self.config)
         self.config = self.shown = config
         self.notes.append(self.cure.beginning)
-        self.session.restart(config, play=True)
+        session.restart(config, play=True)
 
     # The ghost
 
