@@ -48,6 +48,7 @@ class Thresholds:
     worse: float = number(0.5, "loss above a constant's, as a share of it, too large for chance")
     # The data.
     far_off: float = number(12.0, "size of inputs or targets, or of 1 over it, that is no scale")
+    large_inputs: float = number(3.0, "size of inputs that makes a usual step too long")
     uneven: float = number(10.0, "deviation of an input column over that of the median column")
     # Layers.
     faded: float = number(

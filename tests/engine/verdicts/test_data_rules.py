@@ -71,6 +71,24 @@ def test_a_usual_scale_is_not_blamed(data: DataFacts) -> None:
     assert "unscaled_data" not in found
 
 
+def climbing(data: DataFacts, lr: float = 0.1) -> dict[str, str]:
+    """Steps that overshoot, at the usual rate of plain descent or another one."""
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+    )
+    large = {"update_ratio": [0.5] * 4}
+    return severities(
+        history(lambda step: LN10 * (1 + 2 * step), change=large, config=config, data=data)
+    )
+
+
+def test_inputs_several_times_as_large_make_a_usual_step_too_long() -> None:
+    """At rate lr the curvature a·E[x²] that is stable at a size of 1 is not at a size of 8."""
+    assert climbing(DataFacts(8.0, 2.0)) == {"unscaled_data": "critical", "step_too_large": "note"}
+    assert climbing(DataFacts(1.0, 1.0)) == {"step_too_large": "critical"}
+    assert climbing(DataFacts(8.0, 2.0), lr=3.0) == {"step_too_large": "critical"}
+
+
 def test_units_that_start_alike_are_no_effect_of_the_scale() -> None:
     copies = {"distinct": [1, 1, 1, 10]}
     found = severities(history(stuck, change=copies, data=RAW))
