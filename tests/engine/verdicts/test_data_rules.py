@@ -125,6 +125,20 @@ def test_always_naming_the_largest_class_is_chance_and_no_success() -> None:
     assert severities(made)["dying_relu"] == "critical"
 
 
+def test_a_few_rows_above_chance_are_no_excuse_for_a_loss_above_a_constants() -> None:
+    """80 % where chance is 76 % and kernel regression 80 %, at five times a constant's loss."""
+    shares = (0.76, 0.24)
+    entropy = -sum(share * math.log(share) for share in shares)
+    data = DataFacts(267.0, 9.3, class_shares=shares, reachable_recall=math.nan)
+    chosen = {"baseline": entropy, "reachable": (0.7 * entropy, 0.8), "data": data}
+
+    def found(times: float) -> dict[str, str]:
+        return severities(history(lambda step: times * entropy, accuracy=0.8, **chosen))
+
+    assert found(5.0)["unscaled_data"] == "warning"
+    assert found(0.9) == {}
+
+
 def test_a_run_that_ends_no_better_than_a_constant_is_critical() -> None:
     """Severity follows harm: 8 % right at five times the loss of a constant is no warning."""
     saturated = {"saturated": [40, 40, 40, 0], "activation_std": [1.0] * 4}
