@@ -76,7 +76,7 @@ class Progress:
             self.thresholds.learnable * (1 - self.chance)
         )
         # Naming a few rows more than chance is no excuse for a loss above that of a constant.
-        sure = self.gain >= 0 or self.skill >= short
+        sure = self.gain >= 0 or self.skill >= self.thresholds.little
         return self.finished or self.gain >= short or (able and sure)
 
     @property
