@@ -36,10 +36,11 @@ def wins(tried: Tried, control: Tried) -> bool:
 
 
 def smallest(tried: Sequence[T]) -> T:
-    """The change of fewest settings among those that learnt nearly as much as the best."""
+    """The change of fewest settings among those that learnt nearly as much as the best; of several
+    the first."""
     best = max(t.learnt for t in tried)
     near = [t for t in tried if t.learnt >= best - (1 - NEARLY) * abs(best)]
-    return min(near, key=lambda t: (len(t.change), -t.learnt))
+    return min(near, key=lambda t: len(t.change))
 
 
 def ranked(tried: Sequence[T]) -> list[T]:
@@ -53,11 +54,11 @@ def ranked(tried: Sequence[T]) -> list[T]:
 
 
 def survivors(tried: Sequence[T], places: int) -> list[T]:
-    """The ones that learnt most; half of the places are kept for single changes."""
-    order = sorted(tried, key=lambda t: -t.learnt)
-    singles = [t for t in order if len(t.change) == 1][: places // 2]
-    others = [t for t in order if t not in singles]
-    return singles + others[: places - len(singles)]
+    """The ones that learnt most, in their order; half of the places are kept for single changes."""
+    best = sorted(range(len(tried)), key=lambda i: -tried[i].learnt)
+    singles = [i for i in best if len(tried[i].change) == 1][: places // 2]
+    others = [i for i in best if i not in singles]
+    return [tried[i] for i in sorted(singles + others[: places - len(singles)])]
 
 
 def halved(tried: Sequence[T], fewest: int = 1) -> list[T]:

@@ -172,15 +172,48 @@ def test_the_losses_between_the_rounds_are_those_of_the_single_run() -> None:
     assert control.constant == pytest.approx(run.baseline)
 
 
-def test_what_cannot_be_stacked_or_changes_only_the_length_does_not_race() -> None:
+def test_what_cannot_be_stacked_races_alone_and_what_makes_no_longer_race_does_not() -> None:
     run = run_of({}, 0)
     tried = [Remedy({key: value}, "") for key, value in (
         ("training.class_weight", "balanced"), ("training.steps", 2000), ("optimizer.lr", 0.3),
     )]  # fmt: skip
     found = race(Start(run.config, run.dataset), tried, steps=8)
     assert {r.remedy.reason or str(dict(r.change)) for r in found} == {
-        "going on as it is", "{'optimizer.lr': 0.3}",
+        "going on as it is", "{'training.class_weight': 'balanced'}", "{'optimizer.lr': 0.3}",
     }  # fmt: skip
+
+
+def test_a_run_with_a_loss_that_cannot_be_stacked_has_a_race_with_a_control() -> None:
+    run = run_of({"training.loss": "bce", "data.validation": 0.2, "optimizer.lr": 1e-6}, 0)
+    found = race(Start(run.config, run.dataset), steps=40)
+    assert any(not result.change for result in found)
+    best = winner(found)
+    assert best is not None
+    assert best.change.keys() & {"optimizer.lr", "optimizer.name"}
+
+
+def test_a_run_of_few_steps_is_raced_against_a_longer_one() -> None:
+    run = run_of({"training.steps": 6, "optimizer.lr": 0.05}, 0)
+    longer = Remedy({"training.steps": 60}, "")
+    found = race(Start(run.config, run.dataset), [longer], steps=200)
+    assert {bool(result.change): result.steps[-1] for result in found} == {False: 6, True: 60}
+    assert winner(found).change == longer.change  # type: ignore[union-attr]
+
+
+def test_the_parts_of_a_winner_race_too_and_the_one_that_does_it_wins() -> None:
+    run = run_of({"optimizer.lr": 1e-6}, 0)
+    whole = Remedy({"optimizer.lr": 0.1, "network.dropout": 0.1, "optimizer.clip_norm": 1.0}, "")
+    best = winner(race(Start(run.config, run.dataset), [whole], steps=60))
+    assert best is not None
+    assert dict(best.change) == {"optimizer.lr": 0.1}
+
+
+def test_of_equals_the_change_that_the_rules_blame_wins() -> None:
+    tried = candidates(MOONS, [Remedy({"network.residual": True, "optimizer.lr": 0.5}, "")])
+    assert [dict(r.change) for r in tried[:3]] == [
+        {"network.residual": True}, {"optimizer.lr": 0.5},
+        {"network.residual": True, "optimizer.lr": 0.5},
+    ]  # fmt: skip
 
 
 def test_the_results_so_far_are_told_after_each_look_but_the_last() -> None:
