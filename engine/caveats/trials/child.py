@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from caveats.errors import sentence
-from caveats.trials.race import Result, Start, race
+from caveats.trials.race import STEPS, Result, Start, race
 from caveats.verdicts import Remedy
 
 __all__ = ["RaceProcess"]
@@ -32,7 +32,7 @@ class RaceProcess:
     """
 
     def __init__(
-        self, start: Start, tried: Sequence[Remedy] | None = None, steps: int = 100
+        self, start: Start, tried: Sequence[Remedy] | None = None, steps: int = STEPS
     ) -> None:
         self.found: tuple[Result, ...] = ()
         self.problem = ""

@@ -27,10 +27,11 @@ from caveats.verdicts import Remedy, share_learnt
 if TYPE_CHECKING:
     from caveats.run import Run
 
-__all__ = ["CONTROL", "Result", "Start", "Stopped", "race", "winner"]
+__all__ = ["CONTROL", "STEPS", "Result", "Start", "Stopped", "race", "winner"]
 
 CONTROL = Remedy({}, "going on as it is")
 
+STEPS = 200  # of a race, unless another number is asked for
 LOOKS = 20  # at the losses, over the whole length: enough for a curve
 HALVINGS = (LOOKS // 4, LOOKS // 2)  # after which looks the better half goes on
 NEVER = 10**9
@@ -151,7 +152,7 @@ class Group:
 def race(
     start: Start,
     tried: Sequence[Remedy] | None = None,
-    steps: int = 100,
+    steps: int = STEPS,
     stop: Callable[[], bool] = lambda: False,
     tell: Callable[[tuple[Result, ...]], None] = lambda results: None,
 ) -> tuple[Result, ...]:

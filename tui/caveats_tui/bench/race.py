@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Offer", "Race", "RaceMaker", "Racing", "offered", "race_process", "raceable", "started"]
 
-STEPS = 200
-UNTOLD = frozenset({"overfitting"})  # its remedies help on rows held out, where no race looks
 MOST_WEIGHTS = 2_000_000  # of one network: two dozen of them, with gradients, take 1 GB
 
 
@@ -64,6 +62,8 @@ class Offer:
 
 def raceable(run: Run, verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict whose remedies should race: the worst one with a remedy that is no note."""
+    from caveats.trials import UNTOLD
+
     verdict = next((v for v in verdicts if v.severity != "note" and v.next), None)
     if verdict is None or verdict.caveat in UNTOLD or not any(r.change for r in verdict.next):
         return None
@@ -73,13 +73,13 @@ def raceable(run: Run, verdicts: Sequence[Verdict]) -> Verdict | None:
 
 def started(make: RaceMaker, run: Run, setup: RunConfig, verdict: Verdict) -> Race:
     """Start the race for a ``verdict`` on ``run``, which the bench has set up by ``setup``."""
-    from caveats.trials import Start
+    from caveats.trials import STEPS, Start
 
     config = run.config.changed({"training.device": "cpu"})
     tried = candidates(config, verdict.next)
-    lengths = (config.changed(remedy.change).training.steps for remedy in tried)
-    steps = min(STEPS, max(lengths, default=STEPS))
-    return Race(setup, verdict.caveat, make(Start(config, run.dataset), tried, steps), steps)
+    longest = max((config.changed(remedy.change).training.steps for remedy in tried), default=STEPS)
+    process = make(Start(config, run.dataset), tried, STEPS)
+    return Race(setup, verdict.caveat, process, min(STEPS, longest))
 
 
 def offered(verdict: Verdict, setup: RunConfig, race: Race | None = None) -> Offer:
