@@ -178,6 +178,10 @@ class WatchedTraining:
         broken = value is not None and not math.isfinite(value)
         for event in self._wiring.look(self.step, backwards):
             self._note(event)
+        if self.step == AFTER and self._root is not None:
+            found, self._root = leaves(self._root), None
+            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
+                self._note(event)
         if value is not None:
             self._spike(self.step, value)
         if self._armed or (broken and not self.diverged):
@@ -188,10 +192,6 @@ class WatchedTraining:
             except Exception as error:  # the script goes on, whatever happens here
                 self.problem = sentence(error)
                 self.disarm()
-        if self.step == AFTER and self._root is not None:
-            found, self._root = leaves(self._root), None
-            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
-                self._note(event)
 
     def _sample(self) -> None:
         live, self._live = self._live, None
@@ -217,12 +217,13 @@ class WatchedTraining:
         reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
         if self._moved is not None and self._moved[0] == self.step:
             reading.layers["update_ratio"][:] = self._moved[1]
-        self._record(reading.layers, reading.states)
+        # Before the record, whose verdicts read them.
         if self._losses.scaler is not None:
             for event in self._precision.scaled(self.step, self._losses.scaler):
                 self._note(event)
         for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
             self._note(event)
+        self._record(reading.layers, reading.states)
 
     def _start(self, layers: Layers, why: str) -> None:
         self._layers = layers
