@@ -271,35 +271,37 @@ def matrices(model: nn.Module) -> list[Tensor]:
     return [p for p in model.parameters() if p.ndim > 1]
 
 
+SCALES = {"zero_init": 0.0, "tiny_init": 0.01, "huge_init": 30.0}
+
+
 @torch.no_grad()
 def damage(model: nn.Module, fault: str) -> None:
     """Faults of the start, on the weights."""
-    if fault == "dead_start":
-        for layer in layers_of(model)[:-1]:
-            if layer.bias is not None:
-                layer.bias -= 20.0
-    elif fault == "zero_init":
+    if fault in SCALES:
         for p in matrices(model):
-            p.zero_()
+            p.mul_(SCALES[fault])
     elif fault == "constant_init":
         for p in matrices(model):
             p.fill_(0.05)
-    elif fault == "tiny_init":
-        for p in matrices(model):
-            p.mul_(0.01)
-    elif fault == "huge_init":
-        for p in matrices(model):
-            p.mul_(30.0)
+    elif fault == "dead_start":
+        for layer in layers_of(model)[:-1]:
+            if layer.bias is not None:
+                layer.bias -= 20.0
     elif fault == "sharp_attention":
         for name, p in model.named_parameters():
             if name.endswith(("qkv.weight", "in_proj_weight")):
                 p[: 2 * len(p) // 3] *= 30.0  # the queries and the keys
     elif fault == "stuck_gates":
-        for layer in model.modules():
-            if isinstance(layer, nn.LSTM):
-                layer.bias_ih_l0[: layer.hidden_size] -= 20.0  # nothing is let in
-            elif isinstance(layer, nn.GRU):
-                layer.bias_ih_l0[layer.hidden_size : 2 * layer.hidden_size] += 20.0  # all is kept
+        stick(model.rnn)
+
+
+def stick(layer: nn.RNNBase) -> None:
+    """An input gate of an LSTM that lets nothing in, an update gate of a GRU that keeps all."""
+    units = layer.hidden_size
+    if isinstance(layer, nn.LSTM):
+        layer.bias_ih_l0[:units] -= 20.0
+    else:
+        layer.bias_ih_l0[units : 2 * units] += 20.0
 
 
 FAULTS = (
