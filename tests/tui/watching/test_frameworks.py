@@ -97,8 +97,9 @@ NAMES = (
     "plain", "inplace_activations", "gradients_set_to_zero", "fused", "foreach", "shared_weights",
     "accumulated_gradients", "closures_of_lbfgs", "loss_scaler", "bfloat16_autocast",
     "checkpointed", "checkpointed_reentrant", "several_passes_a_step", "compiled_network",
-    "batch_norm_and_residuals", "lstm_and_attention", "two_networks", "updated_by_hand",
-    "updated_through_data",
+    "compiled_before_its_optimizer", "compiled_in_place", "compiled_in_part",
+    "compiled_step_of_the_optimizer", "compiled_function", "batch_norm_and_residuals",
+    "lstm_and_attention", "two_networks", "updated_by_hand", "updated_through_data",
 )  # fmt: skip
 
 
@@ -106,4 +107,4 @@ NAMES = (
 def test_a_script_that_imports_nothing_of_ours(name: str, tmp_path: Path) -> None:
     run, printed = both(tmp_path, sys.executable, str(TRAININGS), name)
     assert math.isfinite(float.fromhex(printed.split()[-1]))
-    check(run, 12, activations=name != "compiled_network")
+    check(run, 12, activations=name != "compiled_function")
