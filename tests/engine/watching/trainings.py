@@ -270,6 +270,24 @@ def compiled_function() -> Result:
     return losses, [model]
 
 
+class CallsCompiled(nn.Module):
+    """Its activation is a function that was compiled before anything was watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(12, 16), nn.Linear(16, 4)
+        self.act = torch.compile(lambda x: functional.gelu(x) * 2, backend="aot_eager")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.act(self.first(x)))
+
+
+@training
+def compiled_activation() -> Result:
+    model = CallsCompiled()
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
 @training
 def batch_norm_and_residuals() -> Result:
     class Block(nn.Module):
