@@ -15,7 +15,8 @@ from collections import Counter
 
 import numpy as np
 from benchmarks.reliability_suite.keyboard import play
-from benchmarks.reliability_suite.mutations import KINDS, try_files
+from benchmarks.reliability_suite.kinds import KINDS
+from benchmarks.reliability_suite.mutations import try_files
 from benchmarks.reliability_suite.soak import soak
 
 EVENTS, SEEDS = 100_000, 10
