@@ -11,6 +11,7 @@ import random
 import shutil
 import tempfile
 import traceback
+import warnings
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
@@ -146,7 +147,9 @@ def try_files(kind: Kind, count: int, seed: int) -> Outcome:
 def judge_reading(kind: Kind, path: Path, outcome: Outcome) -> None:
     outcome.tried += 1
     try:
-        kind.read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a warning would be written over the screen
+            kind.read(path)
         outcome.read += 1
     except ConfigError as error:
         if not str(error).isprintable():
