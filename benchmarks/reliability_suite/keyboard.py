@@ -118,11 +118,12 @@ def one_opening(session: Session, most: int, rng: random.Random, home: Path, nam
         terminal = harness().Terminal(program(opening, home), *size, env)
     finally:
         os.chdir(before)
+    os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
     with terminal:
         try:
             terminal.wait_for(opening.ready)
             for keys in opening.first:
-                terminal.send(keys)
+                type_in(terminal, keys)
                 settle(terminal, 0.5)
             while session.events < most and terminal.process.poll() is None:
                 for _ in range(BURST):
@@ -146,19 +147,34 @@ def settle(terminal: Any, seconds: float) -> None:
         pass
 
 
+def type_in(terminal: Any, text: str) -> None:
+    """Type ``text``. What a program that has ended did not read is lost.
+
+    Raises:
+        AssertionError: if a program that goes on reads nothing for ten times `ANSWER`.
+    """
+    data, deadline = text.encode(), time.monotonic() + 10 * ANSWER
+    while data and terminal.process.poll() is None:
+        try:
+            data = data[os.write(terminal._master, data) :]
+        except BlockingIOError:
+            terminal._read(time.monotonic() + 0.05)
+        assert time.monotonic() < deadline, "no key is read"
+
+
 def one_event(terminal: Any, rng: random.Random, home: Path) -> None:
     """Anything that a person, a terminal or another process does."""
     kind = rng.random()
     if kind < 0.45:
-        terminal.send(rng.choice(LETTERS))
+        type_in(terminal, rng.choice(LETTERS))
     elif kind < 0.7:
-        terminal.send(rng.choice(NAMED))
+        type_in(terminal, rng.choice(NAMED))
     elif kind < 0.75:
-        terminal.send(f"\x1b[200~{rng.choice(PASTES)}\x1b[201~")
+        type_in(terminal, f"\x1b[200~{rng.choice(PASTES)}\x1b[201~")
     elif kind < 0.92:
         x, y = rng.randrange(1, 200), rng.randrange(1, 55)
         button = rng.choice((0, 0, 0, 2, 64, 65, 35))
-        terminal.send(f"\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m")
+        type_in(terminal, f"\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m")
     elif kind < 0.978:
         terminal.resize(*rng.choice(SIZES))
     elif kind < 0.98:
