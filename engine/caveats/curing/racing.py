@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from caveats.curing.attempts import Attempt, curable, outcome
 from caveats.errors import ConfigError
 from caveats.remedies.candidates import candidates
-from caveats.remedies.winning import smallest, survivors
+from caveats.remedies.winning import halved, smallest
 from caveats.verdicts import Remedy, Verdict, judge, learnt
 
 if TYPE_CHECKING:
@@ -111,12 +111,13 @@ def race(
     watch: Watch | None = None,
     dataset: Dataset | None = None,
 ) -> list[Racer]:
-    """The finalists among ``remedies``, trained to their end."""
+    """The finalists among ``remedies``, all that were trained to their end."""
     racers = [racer for r in remedies if (racer := entered(config, r, dataset)) is not None]
     for share in SHARES:
         for racer in racers:
             racer.train(share, watch)
-        racers = survivors(racers, max(FINALISTS, len(racers) // 2))
+        if share < 1:
+            racers = halved(racers, FINALISTS)
     return racers
 
 

@@ -161,4 +161,4 @@ def sinks(config: RunConfig) -> bool:
 def is_unusual(data: DataFacts) -> bool:
     """Inputs of three times the usual size, or a third of it: too little to be called unscaled,
     enough to be worth scaling in a run that fails."""
-    return not 1 / 3 <= data.input_size <= 3
+    return not 1 / DEFAULT.large_inputs <= data.input_size <= DEFAULT.large_inputs

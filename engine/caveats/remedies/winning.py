@@ -6,10 +6,11 @@ half of the places in every round of a race.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["CLEARLY", "Tried", "ranked", "smallest", "survivors", "wins"]
+__all__ = ["CLEARLY", "Tried", "halved", "ranked", "smallest", "survivors", "wins"]
 
 NEARLY = 0.9  # of what the best learnt: a smaller change that gets there wins
 CLEARLY = 0.1  # as much more of what can be learnt is better
@@ -57,3 +58,8 @@ def survivors(tried: Sequence[T], places: int) -> list[T]:
     singles = [t for t in order if len(t.change) == 1][: places // 2]
     others = [t for t in order if t not in singles]
     return singles + others[: places - len(singles)]
+
+
+def halved(tried: Sequence[T], fewest: int = 1) -> list[T]:
+    """The `survivors` of a round: the better half, and never fewer than ``fewest``."""
+    return survivors(tried, max(fewest, math.ceil(len(tried) / 2)))

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from caveats.config import RunConfig, is_live
 from caveats.data import Dataset, load
 from caveats.errors import ConfigError
+from caveats.facts import RunFacts
 from caveats.remedies.candidates import candidates, pairs
-from caveats.remedies.winning import ranked, smallest, survivors, wins
+from caveats.remedies.winning import halved, ranked, smallest, wins
 from caveats.stacks.shape import shape_of, unstackable
 from caveats.stacks.stack import Stack
 from caveats.training.trainer import check_fit
@@ -30,6 +31,7 @@ __all__ = ["CONTROL", "Result", "Start", "Stopped", "race", "winner"]
 CONTROL = Remedy({}, "going on as it is")
 
 ROUNDS = 3  # the last half of the candidates is trained for all steps
+LOOKS = 20  # at the losses, over all steps: enough for a curve
 NEVER = 10**9
 LENGTH = frozenset({"training.steps", "training.epochs"})  # a short race says nothing about it
 BEST = 3  # single changes that are tried in pairs
@@ -64,14 +66,17 @@ def restored(config: dict[str, Any], dataset: Dataset, state: Mapping[str, Any] 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one candidate did. ``losses`` are those on the probe rows: at its start, and after each
-    round that it took part in, at ``steps`` of its own; infinite once it has diverged. ``learnt``
-    is what `caveats.verdicts.learnt` gives at the last of them."""
+    """How one candidate did. ``losses`` are those on the probe rows: at its start, at some steps of
+    each round that it took part in, and at the round's end, at ``steps`` of its own; infinite once
+    it has diverged. ``learnt`` is what `caveats.verdicts.learnt` gives at the last of them.
+    ``constant`` is the loss of the best constant on its data: the unit of its losses, since a
+    change that scales the target changes their unit."""
 
     remedy: Remedy
     steps: tuple[int, ...]
     losses: tuple[float, ...]
     learnt: float
+    constant: float = 1.0
 
     @property
     def change(self) -> Mapping[str, Any]:
@@ -96,14 +101,17 @@ class Entry:
         self.steps: list[int] = []
         self.losses: list[float] = []
         self.learnt = -math.inf
+        self.constant = math.nan
 
-    def note(self, step: int, loss: float, learnt: float) -> None:
+    def note(self, step: int, loss: float, accuracy: float, facts: RunFacts) -> None:
         self.steps.append(step)
         self.losses.append(loss if math.isfinite(loss) else math.inf)
-        self.learnt = learnt
+        self.learnt = share_learnt(facts, loss, accuracy)
+        self.constant = facts.baseline
 
     def result(self) -> Result:
-        return Result(self.remedy, tuple(self.steps), tuple(self.losses), self.learnt)
+        steps, losses = tuple(self.steps), tuple(self.losses)
+        return Result(self.remedy, steps, losses, self.learnt, self.constant)
 
 
 def race(
@@ -118,7 +126,7 @@ def race(
     Those that are left out early rank behind those that went on. Without ``tried``, all
     `caveats.remedies.candidates` of the config race, and if no single change wins, pairs of the
     best ones race too. ``stop`` is asked after every step; ``tell`` gets the results so far after
-    every round but the last.
+    every look at the losses but the last.
 
     Raises:
         Stopped: once ``stop`` answers True.
@@ -164,34 +172,37 @@ def heat(
     steps: int,
     stop: Callable[[], bool],
     tell: Callable[[tuple[Result, ...]], None],
+    halving: bool = True,
 ) -> list[Result]:
     """One race by successive halving (Jamieson and Talwalkar 2016): after each round, twice as long
-    as the one before, the better half goes on."""
+    as the one before, the better half goes on. Without ``halving`` all are trained to the end."""
     entries = [Entry(remedy) for remedy in tried]
     stacks = stacks_of(start, entries)
     running = [entry for _, own in stacks for entry in own]
     look(stacks, 0)
-    made = 0
-    for until in (steps * 2**i // 2 ** (ROUNDS - 1) for i in range(ROUNDS)):
-        while made < until:
-            for stack, _ in stacks:
-                stack.advance()
-                if stop():
-                    raise Stopped
-            made += 1
+    rounds = [steps * 2**i // 2 ** (ROUNDS - 1) for i in range(ROUNDS)]
+    looks = {steps * (i + 1) // LOOKS for i in range(LOOKS)} | set(rounds)
+    for made in range(1, steps + 1):
+        for stack, _ in stacks:
+            stack.advance()
+            if stop():
+                raise Stopped
+        if made not in looks:
+            continue
         look(stacks, made, set(running))
-        if until < steps:
-            tell(placed([entry.result() for entry in entries if entry.losses]))
-        running = going_on(running)
-        for stack, own in stacks:
-            stack.keep([index for index, entry in enumerate(own) if entry in running])
+        if made == steps:
+            break
+        tell(placed([entry.result() for entry in entries if entry.losses]))
+        if halving and made in rounds:
+            running = going_on(running)
+            for stack, own in stacks:
+                stack.keep([index for index, entry in enumerate(own) if entry in running])
     return [entry.result() for entry in entries if entry.losses]
 
 
 def going_on(running: Sequence[Entry]) -> list[Entry]:
     changed = [entry for entry in running if entry.change]
-    controls = [entry for entry in running if not entry.change]
-    return controls + survivors(changed, math.ceil(len(changed) / 2))
+    return [entry for entry in running if not entry.change] + halved(changed)
 
 
 def look(
@@ -202,7 +213,7 @@ def look(
         facts = [history.facts for history in stack.histories]
         for entry, of_it, score in zip(own, facts, stack.probe_scores(), strict=True):
             if among is None or entry in among:
-                entry.note(made, score[0], share_learnt(of_it, *score))
+                entry.note(made, *score, of_it)
 
 
 def stacks_of(start: Start, entries: Sequence[Entry]) -> list[tuple[Stack, list[Entry]]]:

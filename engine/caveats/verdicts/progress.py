@@ -75,7 +75,9 @@ class Progress:
         able = self.accuracy - self.chance >= short * allowed and allowed >= (
             self.thresholds.learnable * (1 - self.chance)
         )
-        return self.finished or self.gain >= short or able
+        # Naming a few rows more than chance is no excuse for a loss above that of a constant.
+        sure = self.gain >= 0 or self.skill >= self.thresholds.little
+        return self.finished or self.gain >= short or (able and sure)
 
     @property
     def failing(self) -> bool:

@@ -108,8 +108,11 @@ def plainly_small(e: Evidence) -> bool:
 
 @sign
 def has_room(e: Evidence) -> bool:
-    """Would steps thirty times as long be stable, in a run that has made little progress?"""
-    return share_of_limit(e) < e.thresholds.room and e.progress.gain < e.thresholds.far
+    """Would steps thirty times as long be stable, in a run that has made little progress? A loss
+    that is flat below that of a constant shows that it ended in a poor minimum instead."""
+    p, t = e.progress, e.thresholds
+    ended = p.stalled and p.gain >= t.nothing
+    return share_of_limit(e) < t.room and p.gain < t.far and not ended
 
 
 @sign

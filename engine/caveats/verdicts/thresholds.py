@@ -31,7 +31,7 @@ def table() -> tuple[Field[float], ...]:
 class Thresholds:
     # How training goes, by its loss alone. "Gain" is the share of the way from the loss of a
     # constant to the loss that the data allow; "late" is a share of the planned steps.
-    learnable: float = number(0.1, "share of a constant's loss that the data must allow to remove")
+    learnable: float = number(0.05, "share of a constant's loss that the data must allow to remove")
     finished: float = number(0.9, "gain of a run that is done, by loss or by accuracy")
     short: float = number(0.75, "gain from which a flat loss is no failure")
     little: float = number(0.3, "gain below which half a run has failed")
@@ -48,6 +48,7 @@ class Thresholds:
     worse: float = number(0.5, "loss above a constant's, as a share of it, too large for chance")
     # The data.
     far_off: float = number(12.0, "size of inputs or targets, or of 1 over it, that is no scale")
+    large_inputs: float = number(3.0, "size of inputs that makes a usual step too long")
     uneven: float = number(10.0, "deviation of an input column over that of the median column")
     # Layers.
     faded: float = number(

@@ -11,8 +11,10 @@ import math
 from caveats.documents import short
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.learning_rates import lr_is_high
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
+from caveats.verdicts.soundness import grown_start
 from caveats.verdicts.verdict import SEVERITIES, Finding, Severity
 
 __all__ = ["UNSCALED_DATA", "inputs_off", "out_of_reach", "target_off"]
@@ -33,7 +35,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     data = e.facts.data
     found = []
-    if far_off(e, data.input_size):
+    if far_off(e, data.input_size) or lengthens_steps(e):
         found.append(f"the inputs have a size of {short(data.input_size)}, where 1 is usual")
     if uneven(e):
         found.append(
@@ -120,8 +122,18 @@ def uneven(e: Evidence) -> bool:
 
 @sign
 def inputs_off(e: Evidence) -> bool:
-    """Are the inputs much larger or smaller than 1, or their columns of unlike size?"""
-    return far_off(e, e.facts.data.input_size) or uneven(e)
+    """Are the inputs much larger or smaller than 1, their columns of unlike size, or do they make
+    steps too long?"""
+    return far_off(e, e.facts.data.input_size) or uneven(e) or lengthens_steps(e)
+
+
+@sign
+def lengthens_steps(e: Evidence) -> bool:
+    """Are steps too long at a usual learning rate and with sound weights, and are the inputs larger
+    than usual? The curvature along a weight of the first layer grows with their square."""
+    large = e.facts.data.input_size > e.thresholds.large_inputs
+    too_long = e.blames("step_too_large", "exploding_gradient")
+    return large and too_long and not lr_is_high(e) and not grown_start(e)
 
 
 @sign
@@ -150,9 +162,10 @@ def out_of_reach(e: Evidence) -> bool:
 UNSCALED_DATA = Caveat(
     "unscaled_data",
     "unscaled data",
-    "Inputs whose size √E[x²] is more than 12 or less than 1/12, an input column that varies 10 "
-    "times as much as the median one, targets of such a size, or targets beyond what the output's "
-    "activation can give, in a run that does not learn as these data allow.",
+    "Inputs whose size √E[x²] is more than 12 or less than 1/12, or more than 3 where steps are "
+    "too long at a usual learning rate; an input column that varies 10 times as much as the median "
+    "one; targets of such a size, or beyond what the output's activation can give; in a run that "
+    "does not learn as these data allow.",
     "λ_max(E[x·xᵀ]) ≥ Σ E[x]², κ ≥ max σ_j² / min σ_j²; L_start / L_constant ≈ 1 + E[y]² / σ_y²",
     "LeCun et al. 1998, Efficient BackProp, sections 4.3 and 4.5",
     "The proof is to scale the data and change nothing else. Adam makes up for the size of the "

@@ -101,7 +101,8 @@ def test_a_race_is_the_same_each_time_and_leaves_run_and_generators_alone() -> N
 def test_the_control_is_never_left_out_and_ends_with_the_longest() -> None:
     found = race(Start.of(run_of({"optimizer.lr": 1e-6}, 3)), steps=16)
     control = next(r for r in found if r.remedy == CONTROL)
-    assert control.steps == (0, 4, 8, 16)
+    assert control.steps == (0, *range(1, 17))
+    assert {r.steps[-1] for r in found} == {4, 8, 16}
     assert [len(r.losses) for r in found] == sorted((len(r.losses) for r in found), reverse=True)
 
 
@@ -160,6 +161,17 @@ def test_the_share_learnt_is_that_of_the_single_run() -> None:
     assert 0.05 < control.learnt < 1.0
 
 
+def test_the_losses_between_the_rounds_are_those_of_the_single_run() -> None:
+    run = run_of({"optimizer.lr": 0.3}, 0)
+    (control,) = race(Start(run.config, run.dataset), [], steps=20)
+    single = [float(run.probe.measure().loss)]
+    for _ in range(20):
+        run.advance()
+        single.append(float(run.probe.measure().loss))
+    assert control.losses == pytest.approx([single[step] for step in control.steps], rel=1e-4)
+    assert control.constant == pytest.approx(run.baseline)
+
+
 def test_what_cannot_be_stacked_or_changes_only_the_length_does_not_race() -> None:
     run = run_of({}, 0)
     tried = [Remedy({key: value}, "") for key, value in (
@@ -171,11 +183,11 @@ def test_what_cannot_be_stacked_or_changes_only_the_length_does_not_race() -> No
     }  # fmt: skip
 
 
-def test_the_results_so_far_are_told_after_each_round_but_the_last() -> None:
+def test_the_results_so_far_are_told_after_each_look_but_the_last() -> None:
     run = run_of({}, 0)
     told: list[tuple[Result, ...]] = []
-    found = race(Start(run.config, run.dataset), steps=8, tell=told.append)
-    assert [max(r.steps[-1] for r in results) for results in told] == [2, 4]
+    found = race(Start(run.config, run.dataset), steps=40, tell=told.append)
+    assert [max(r.steps[-1] for r in results) for results in told] == list(range(2, 40, 2))
     assert {r.remedy.reason for r in told[0]} <= {r.remedy.reason for r in found}
 
 

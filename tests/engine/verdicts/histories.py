@@ -59,6 +59,7 @@ def history(
     data: DataFacts | None = None,
     recall: float = math.nan,
     held_out: Any = lambda step: math.nan,
+    sharpness: float = math.nan,
 ) -> History:
     """``losses(step)``; ``change`` names layer measures: an array, or a function of the step."""
     names = (*(f"layer {i + 1}" for i in range(layers - 1)), "output")
@@ -73,7 +74,7 @@ def history(
         loss = losses(step)
         scalars = {
             "loss": loss, "accuracy": accuracy, "lowest_recall": recall, "lr": 0.1,
-            "validation_loss": held_out(step),
+            "validation_loss": held_out(step), "sharpness": sharpness,
         }  # fmt: skip
         made.append(step, scalars, columns)
     return made

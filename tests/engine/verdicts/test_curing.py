@@ -10,6 +10,7 @@ import pytest
 
 from caveats.config import RunConfig
 from caveats.curing import curable, cure, outcome
+from caveats.curing.racing import race
 from caveats.experiments import find
 from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
@@ -111,3 +112,26 @@ def test_an_experiments_own_cure_comes_first_on_any_seed() -> None:
 
 def test_a_healthy_run_needs_no_cure() -> None:
     assert list(cure(RunConfig(), ended(0.01))) == []
+
+
+def test_all_that_were_trained_to_the_end_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty remedies: half go on, then five of ten, and each of the five may be the cure."""
+    trained: dict[int, list[float]] = {}
+
+    class Held:
+        run = None
+
+        def __init__(self, number: int) -> None:
+            self.number, self.remedy = number, Remedy({"optimizer.lr": float(number)}, "")
+            self.change, self.learnt = self.remedy.change, number / 20
+
+        def train(self, until: float, watch: object) -> None:
+            trained.setdefault(self.number, []).append(until)
+
+    def entered(config: RunConfig, remedy: Remedy, dataset: object) -> Held:
+        return Held(int(remedy.change["optimizer.lr"]))
+
+    monkeypatch.setattr("caveats.curing.racing.entered", entered)
+    found = race(RunConfig(), [Remedy({"optimizer.lr": float(i)}, "") for i in range(20)])
+    whole = {number for number, shares in trained.items() if shares[-1] == 1.0}
+    assert {racer.change["optimizer.lr"] for racer in found} == whole == set(range(15, 20))

@@ -71,6 +71,24 @@ def test_a_usual_scale_is_not_blamed(data: DataFacts) -> None:
     assert "unscaled_data" not in found
 
 
+def climbing(data: DataFacts, lr: float = 0.1) -> dict[str, str]:
+    """Steps that overshoot, at the usual rate of plain descent or another one."""
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 3}, "optimizer": {"name": "sgd", "lr": lr}}
+    )
+    large = {"update_ratio": [0.5] * 4}
+    return severities(
+        history(lambda step: LN10 * (1 + 2 * step), change=large, config=config, data=data)
+    )
+
+
+def test_inputs_several_times_as_large_make_a_usual_step_too_long() -> None:
+    """At rate lr the curvature a·E[x²] that is stable at a size of 1 is not at a size of 8."""
+    assert climbing(DataFacts(8.0, 2.0)) == {"unscaled_data": "critical", "step_too_large": "note"}
+    assert climbing(DataFacts(1.0, 1.0)) == {"step_too_large": "critical"}
+    assert climbing(DataFacts(8.0, 2.0), lr=3.0) == {"step_too_large": "critical"}
+
+
 def test_units_that_start_alike_are_no_effect_of_the_scale() -> None:
     copies = {"distinct": [1, 1, 1, 10]}
     found = severities(history(stuck, change=copies, data=RAW))
@@ -105,6 +123,20 @@ def test_always_naming_the_largest_class_is_chance_and_no_success() -> None:
     change = {"dead": [64, 0, 0, 0]}
     made = history(lambda step: 0.37, baseline=0.367, accuracy=0.88, data=data, change=change)
     assert severities(made)["dying_relu"] == "critical"
+
+
+def test_a_few_rows_above_chance_are_no_excuse_for_a_loss_above_a_constants() -> None:
+    """80 % where chance is 76 % and kernel regression 80 %, at five times a constant's loss."""
+    shares = (0.76, 0.24)
+    entropy = -sum(share * math.log(share) for share in shares)
+    data = DataFacts(267.0, 9.3, class_shares=shares, reachable_recall=math.nan)
+    chosen = {"baseline": entropy, "reachable": (0.7 * entropy, 0.8), "data": data}
+
+    def found(times: float) -> dict[str, str]:
+        return severities(history(lambda step: times * entropy, accuracy=0.8, **chosen))
+
+    assert found(5.0)["unscaled_data"] == "warning"
+    assert found(0.9) == {}
 
 
 def test_a_run_that_ends_no_better_than_a_constant_is_critical() -> None:

@@ -83,6 +83,22 @@ def test_a_loss_that_falls_steadily_and_ends_above_a_constants_needs_longer_step
     assert "exploding_gradient" in found
 
 
+def test_a_loss_that_came_to_rest_below_a_constants_wants_no_longer_step() -> None:
+    """The curvature would bear it, but in a poor minimum every step is small."""
+    config = RunConfig.from_dict(
+        {"network": {"widths": [64] * 3}, "optimizer": {"name": "momentum", "lr": 0.02}}
+    )
+
+    def found(losses: Any) -> dict[str, str]:
+        return severities(
+            history(losses, config=config, accuracy=0.3, reachable=(0.1, 0.9), sharpness=0.01)
+        )
+
+    resting = found(lambda step: LN10 * (1 - 0.3 * (1 - math.exp(-step / 20))))
+    assert resting == {"underfitting": "warning"}
+    assert "step_too_small" in found(lambda step: LN10 * (1 - 0.3 * step / 200))
+
+
 def test_a_sound_network_that_adam_moves_nowhere_wants_a_longer_step() -> None:
     def slow(step: int) -> float:
         return LN10 * (1 - 0.03 * math.log1p(step))

@@ -21,12 +21,13 @@ from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.recorder import Recorder
 from caveats_tui.screens.atlas.axes import AskAxes
 from caveats_tui.screens.dialogs import Ask, Edit, Picker
-from caveats_tui.screens.explanation import Explain, RemedyList
+from caveats_tui.screens.explanation import Explain
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab.bars import Footer
 from caveats_tui.screens.lab.setup import SetupList
 from caveats_tui.screens.palette import Palette
+from caveats_tui.screens.remedies import RemedyList
 from caveats_tui.screens.runs.screen import RunsScreen
 from caveats_tui.terminal.output import Output
 

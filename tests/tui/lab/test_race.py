@@ -16,8 +16,9 @@ from caveats.verdicts import Remedy, Verdict
 from caveats_tui.app import opened_bench
 from caveats_tui.bench.race import Race, race_process, raceable
 from caveats_tui.bench.training import Training
+from caveats_tui.charts.spec import Look
 from caveats_tui.options import LabOptions
-from caveats_tui.screens.explanation import RemedyList
+from caveats_tui.screens.remedies import RemedyList
 from caveats_tui.text.settings import changes_shown
 
 Configured = Callable[..., RunConfig]
@@ -218,7 +219,7 @@ def test_the_list_says_what_the_race_has_found(failed: Table) -> None:
         (first, "does not race"),
         (second, "race: learnt 40 % in 15 steps"),
     )
-    assert offer.race.endswith("; without a change: learnt 2 % in 15 steps")
+    assert offer.race.endswith("; without a change (0): learnt 2 % in 15 steps")
     failed.race.finds((first, -math.inf), (second, 0.404))
     offer = bench.offer(verdict)
     assert offer.remedies[0] == (
@@ -226,7 +227,8 @@ def test_the_list_says_what_the_race_has_found(failed: Table) -> None:
     )  # fmt: skip
     assert (first, "race: diverged in 15 steps") in offer.remedies
     wins = changes_shown(second.change, bench.config)
-    assert offer.race == f"the race is over: {wins} wins; without a change: learnt 2 % in 15 steps"
+    unchanged = "without a change (0): learnt 2 % in 15 steps"
+    assert offer.race == f"the race is over: {wins} wins; {unchanged}"
     failed.race.problem = "no memory"
     assert bench.offer(verdict).race == "no race: no memory"
 
@@ -236,7 +238,7 @@ def test_an_experiments_own_cure_stays_first(failed: Table) -> None:
     cure = replace(verdict.next[1], certain=True)
     shown = replace(verdict, next=(cure, verdict.next[0]))
     failed.race.finds((verdict.next[0], 0.9))
-    raced = Race(failed.bench.config, verdict.caveat, failed.race)
+    raced = Race(failed.bench.config, verdict.caveat, failed.race, 60)
     assert raced.advised(shown).next == shown.next
     assert raced.choice(shown, cure) == cure.reason
 
@@ -254,6 +256,13 @@ def test_notes_overfitting_and_large_networks_do_not_race(
     assert raceable(run, [verdict]) is None
 
 
+def listed(one: Table, lab: Any) -> RemedyList:
+    """The window of the remedies, over an open lab."""
+    verdict, bench = one.verdict, one.bench
+    charts, look = lab.app.charts, Look(0, 0)
+    return RemedyList(verdict.title, bench.config, lambda: bench.offer(verdict), charts, look)
+
+
 def test_the_open_list_follows_the_race_and_keeps_the_highlighted_remedy(
     failed: Table, drive: Any
 ) -> None:
@@ -261,15 +270,14 @@ def test_the_open_list_follows_the_race_and_keeps_the_highlighted_remedy(
 
     async def scenario(lab: Any) -> None:
         chosen: list[Remedy | None] = []
-        screen = RemedyList(verdict.title, failed.bench.config, lambda: failed.bench.offer(verdict))
-        lab.app.push_screen(screen, chosen.append)
+        lab.app.push_screen(listed(failed, lab), chosen.append)
         await lab.until("the remedies race from step 0")
         await lab.press("down")
         failed.race.finds((verdict.next[2], 0.5), over=False)
         await lab.until("race: learnt 50 % in 15 steps")
         best = other(failed.race.tried, verdict)
         failed.race.finds((best, 0.9), (verdict.next[2], 0.5))
-        await lab.until("race: learnt 90 % in 15 steps: the smallest change that wins")
+        await lab.until("wins; without a change")
         await lab.press("enter")
         assert chosen == [verdict.next[1]]
 
@@ -300,7 +308,7 @@ def test_in_the_lab_keys_show_the_race_and_try_its_winner(
         await lab.until("the remedies race from step 0")
         best = other(races[1].tried, verdict)
         races[1].finds((best, 0.6))
-        await lab.until("race: learnt 60 % in 15 steps: the smallest change that")
+        await lab.until("race: learnt 60 % in 15 steps: the smallest")
         await lab.press("escape", "f")
         assert lab.bench.cure.change == changes_shown(best.change, lab.bench.cure.failed)
         assert "(the winner of the race)" in lab.bench.notice

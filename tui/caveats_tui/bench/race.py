@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from caveats.config import RunConfig
 from caveats.remedies.candidates import candidates
 from caveats.verdicts import Remedy, Verdict
+from caveats_tui.charts.race import CONTROL, Course, Lane
 from caveats_tui.text.settings import changes_shown
 
 if TYPE_CHECKING:
@@ -51,10 +52,14 @@ def race_process(start: Start, tried: Sequence[Remedy], steps: int) -> Racing:
 @dataclass(frozen=True, slots=True)
 class Offer:
     """The remedies of a verdict in the order in which to try them, each with what the race found of
-    it, "" for nothing. ``race`` is a sentence about the race, "" where there is none."""
+    it, "" for nothing. ``race`` is a sentence about the race, "" where there is none; ``course``
+    holds its curves, None before the first, and ``winner`` the number of the winner among the
+    remedies, from 1 on, 0 while there is none."""
 
     remedies: tuple[tuple[Remedy, str], ...]
     race: str = ""
+    course: Course | None = None
+    winner: int = 0
 
 
 def raceable(run: Run, verdicts: Sequence[Verdict]) -> Verdict | None:
@@ -73,7 +78,7 @@ def started(make: RaceMaker, run: Run, setup: RunConfig, verdict: Verdict) -> Ra
     config = run.config.changed({"training.device": "cpu"})
     tried = candidates(config, verdict.next)
     steps = min(STEPS, config.training.steps)
-    return Race(setup, verdict.caveat, make(Start(config, run.dataset), tried, steps))
+    return Race(setup, verdict.caveat, make(Start(config, run.dataset), tried, steps), steps)
 
 
 def offered(verdict: Verdict, setup: RunConfig, race: Race | None = None) -> Offer:
@@ -84,11 +89,11 @@ def offered(verdict: Verdict, setup: RunConfig, race: Race | None = None) -> Off
 
 
 class Race:
-    """The race for the verdict ``caveat`` on a run of ``setup``. `stop` ends it; what it has found
-    by then stays."""
+    """The race of ``steps`` steps for the verdict ``caveat`` on a run of ``setup``. `stop` ends it;
+    what it has found by then stays."""
 
-    def __init__(self, setup: RunConfig, caveat: str, process: Racing) -> None:
-        self.setup, self.caveat = setup, caveat
+    def __init__(self, setup: RunConfig, caveat: str, process: Racing, steps: int) -> None:
+        self.setup, self.caveat, self.steps = setup, caveat, steps
         self._process = process
         self._present = setup.flat()
         self._ended = False  # the process is gone
@@ -144,7 +149,32 @@ class Race:
 
     def offer(self, verdict: Verdict) -> Offer:
         remedies = self.advised(verdict).next
-        return Offer(tuple((remedy, self._said(remedy)) for remedy in remedies), self._about())
+        listed = tuple((remedy, self._said(remedy)) for remedy in remedies)
+        best = self.winner
+        place = 0 if best is None else self._number(best, remedies) or 0
+        return Offer(listed, self._about(), self._course(remedies), place)
+
+    def _course(self, remedies: Sequence[Remedy]) -> Course | None:
+        found = self._process.found
+        control = next((r for r in found if not r.change), None)
+        if control is None:
+            return None
+        best = self.winner
+        lanes = tuple(
+            Lane(
+                self._number(result.remedy, remedies) if result.change else CONTROL,
+                result.steps,
+                tuple(loss * control.constant / result.constant for loss in result.losses),
+                best is not None and result.remedy == best,
+            )
+            for result in found
+        )
+        return Course(lanes, self.steps, control.constant)
+
+    def _number(self, remedy: Remedy, remedies: Sequence[Remedy]) -> int | None:
+        """The place of ``remedy`` among ``remedies``, from 1 on; None if it is not there."""
+        places = (n for n, own in enumerate(remedies, 1) if self._same(own, remedy))
+        return next(places, None)
 
     def choice(self, verdict: Verdict, remedy: Remedy) -> str:
         """Why ``remedy`` is tried, in a few words."""
@@ -163,7 +193,7 @@ class Race:
         if process.problem and not self.stopped:
             return f"no race: {process.problem}"
         control = next((told(r) for r in process.found if not r.change), "")
-        unchanged = f"; without a change: {control}" if control else ""
+        unchanged = f"; without a change (0): {control}" if control else ""
         if self.stopped:
             return f"the race was stopped, since something else began{unchanged}"
         if not process.over:

@@ -1,45 +1,38 @@
-"""The windows about verdicts: one explains a verdict, one lists its remedies.
+"""The window that explains a verdict, and the line that names it.
 
 Words and numbers come from the verdict and its caveat, the chart from the run's records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option as ListItem
+from textual.widgets import Static
 
 from caveats.config import RunConfig
 from caveats.documents import short
-from caveats.verdicts import CAVEATS, Remedy, Verdict
-from caveats_tui.bench.race import Offer
+from caveats.verdicts import CAVEATS, Verdict
 from caveats_tui.charts.figures import Figure, counted, layerwise, loss
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.blocks import heading, indented
-from caveats_tui.screens.windows import Choices, Window
+from caveats_tui.screens.windows import Window
 from caveats_tui.text.settings import changes_shown
 
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
 
-__all__ = ["EVIDENCE", "SYMBOLS", "Explain", "RemedyList", "verdict_line"]
+__all__ = ["EVIDENCE", "SYMBOLS", "Explain", "verdict_line"]
 
 SYMBOLS = {"critical": "✖", "warning": "▲", "note": "·"}
 PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
-
-AGAIN = 0.25  # seconds between two looks at the race
 
 _LOSS = Figure("loss · accuracy", loss, log=True)
 
@@ -179,72 +172,6 @@ class Explain(Window[None]):
     def action_turn(self, direction: int) -> None:
         self._at = (self._at + direction) % len(self._verdicts)
         self._show()
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
-
-
-class RemedyList(Window[Remedy | None]):
-    """The remedies of a verdict, with what a race finds of each while the list is open; returns the
-    chosen one. ``offer`` is asked again and again."""
-
-    DEFAULT_CSS = """
-    RemedyList { align: center middle; }
-    RemedyList > Vertical {
-        width: 90%; max-width: 90; height: auto; max-height: 90%;
-        border: round $primary; background: $surface; padding: 0 1;
-    }
-    RemedyList Static { height: auto; color: $text-muted; }
-    RemedyList OptionList { border: none; height: auto; max-height: 20; padding: 0; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
-
-    def __init__(self, title: str, config: RunConfig, offer: Callable[[], Offer]) -> None:
-        super().__init__()
-        self._title, self._config, self._ask = title, config, offer
-        self._offer = offer()
-
-    def compose(self) -> ComposeResult:
-        with Vertical() as box:
-            box.border_title = Content(f"what could cure {self._title}")
-            box.border_subtitle = "enter tries one · escape leaves"
-            yield Static(self._offer.race, markup=False)
-            yield Choices(*self._rows(), markup=False)
-
-    def opened(self) -> None:
-        self.query_one(Static).display = bool(self._offer.race)
-        self.set_interval(AGAIN, self.look)
-
-    def look(self) -> None:
-        """Show what the race has found since; the highlighted remedy stays highlighted."""
-        if (offer := self._ask()) == self._offer or self.has_left:
-            return
-        choices = self.query_one(Choices)
-        at = choices.highlighted
-        current = None if at is None else self._offer.remedies[at][0]
-        self._offer = offer
-        about = self.query_one(Static)
-        about.update(offer.race)
-        about.display = bool(offer.race)
-        choices.set_options(self._rows())
-        order = [remedy for remedy, _ in offer.remedies]
-        choices.highlighted = order.index(current) if current in order else 0
-
-    def _rows(self) -> list[ListItem]:
-        return [
-            ListItem(
-                Group(
-                    Text(changes_shown(remedy.change, self._config), style="bold"),
-                    *([Padding(Text(race), (0, 0, 0, 4))] if race else []),
-                    Padding(Text(remedy.reason), (0, 0, 0, 4)),
-                )
-            )
-            for remedy, race in self._offer.remedies
-        ]
-
-    @on(OptionList.OptionSelected)
-    def _took(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._offer.remedies[event.option_index][0])
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -30,7 +30,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.blocks import put
-from caveats_tui.screens.explanation import Explain, RemedyList
+from caveats_tui.screens.explanation import Explain
 from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab import changing, kept_runs, maps, taping
@@ -41,6 +41,7 @@ from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.setup import PENDING, SetupList
 from caveats_tui.screens.palette import Command, Palette
+from caveats_tui.screens.remedies import RemedyList
 from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
 
@@ -281,7 +282,8 @@ class LabScreen(Leavable[None]):
 
         setup = self.bench.setup_of(verdict)
         offer = partial(self.bench.offer, verdict)
-        self.app.push_screen(RemedyList(verdict.title, setup, offer), took)
+        window = RemedyList(verdict.title, setup, offer, self.tools.charts, self._look)
+        self.app.push_screen(window, took)
 
     def action_experiments(self) -> None:
         if not self.bench.may_change():
@@ -302,9 +304,13 @@ class LabScreen(Leavable[None]):
         if not verdicts or trace is None:
             self.notice("nothing to explain: no caveat has been found in this run")
             return
-        look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
         setup = self.bench.setup_of(verdicts[0])
-        self.app.push_screen(Explain(verdicts, trace, setup, self.tools.charts, look))
+        self.app.push_screen(Explain(verdicts, trace, setup, self.tools.charts, self._look))
+
+    @property
+    def _look(self) -> Look:
+        """How windows over the lab draw; they know their sizes themselves."""
+        return Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
 
     # Looking
 
