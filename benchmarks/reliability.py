@@ -15,7 +15,8 @@ from collections import Counter
 
 import numpy as np
 from benchmarks.reliability_suite.keyboard import play
-from benchmarks.reliability_suite.mutations import KINDS, try_files
+from benchmarks.reliability_suite.kinds import KINDS
+from benchmarks.reliability_suite.mutations import try_files
 from benchmarks.reliability_suite.soak import soak
 
 EVENTS, SEEDS = 100_000, 10
@@ -46,12 +47,14 @@ def keys(scale: float, first: int) -> Counter[str]:
     """Random events in a real terminal."""
     faults: Counter[str] = Counter()
     answers: list[float] = []
+    screens: Counter[str] = Counter()
     events = openings = 0
     for seed in range(first, first + SEEDS):
         session = play(max(1, round(scale * EVENTS / SEEDS)), seed)
         events += session.events
         openings += session.openings
         answers += session.answers
+        screens += session.screens
         faults += session.faults
         print(f"  seed {seed}: {dict(session.faults) or 'no fault'}", file=sys.stderr, flush=True)
     p95, worst = np.quantile(answers, [0.95, 1.0]) if answers else (np.nan, np.nan)
@@ -59,6 +62,8 @@ def keys(scale: float, first: int) -> Counter[str]:
         f"keys: {events:,} events, {openings:,} openings, {SEEDS} seeds; "
         f"answers p95 {p95:.2f} s, worst {worst:.2f} s of {len(answers):,}"
     )
+    for name, number in screens.most_common():
+        print(f"  {number:>7,} events: {name}")
     return faults
 
 

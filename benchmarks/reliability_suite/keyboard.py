@@ -1,13 +1,14 @@
 """A user who presses anything: random keys, pastes, mouse events, sizes and signals for the program
 in a real terminal (a pty), from a seed.
 
-After each burst the terminal gets a new size, and the program must draw within two seconds. At the
-end it must leave, give the terminal back, leave no traceback, and every run that it kept must be
-readable.
+Each opening meets another screen (`openings`). After each burst the terminal gets a new size, and
+the program must draw within two seconds. At the end it must leave, give the terminal back, leave no
+process and no traceback behind, and every run that it kept must be readable.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import random
@@ -20,14 +21,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reliability_suite.openings import (
+    HELPERS,
+    OPENINGS,
+    Opening,
+    children,
+    furnish,
+    left_behind,
+    program,
+)  # fmt: skip
+
 from caveats.runs.shelf import list_runs
 
 __all__ = ["Session", "play"]
 
 _HARNESS = Path(__file__).parents[2] / "tests" / "terminal" / "harness.py"
-PROGRAM = [sys.executable, "-c", "from caveats_tui.cli import main; main()"]
-SETTINGS = ("data.name=moons", "data.n=200", "network.widths=[8, 8]", "training.steps=100000000")
 BURST = 25  # events between two looks at whether the program answers
+LONGEST = 500  # events of one opening: then the next screen has its turn
+STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
@@ -57,95 +68,150 @@ class Session:
     events: int = 0
     openings: int = 0
     answers: list[float] = field(default_factory=list)
+    screens: Counter[str] = field(default_factory=Counter)  # events of each opening
     faults: Counter[str] = field(default_factory=Counter)
 
 
 def play(events: int, seed: int) -> Session:
-    """Give the program ``events`` random events, opening it again whenever it was left."""
+    """Give the program ``events`` random events, opening it again, in another way, whenever it was
+    left or has had enough."""
     rng = random.Random(seed)
     session = Session()
-    with tempfile.TemporaryDirectory() as home:
+    names = list(OPENINGS)
+    rng.shuffle(names)
+    with tempfile.TemporaryDirectory() as place:
+        home = Path(place)
+        furnish(home)
         while session.events < events:
+            name = names[session.openings % len(names)]
             session.openings += 1
-            one_opening(session, events, rng, Path(home))
-        for entry in list_runs(Path(home) / "data" / "caveats-tui" / "runs"):
+            before = session.events
+            one_opening(session, min(events, before + LONGEST), rng, home, name)
+            session.screens[name] += session.events - before
+            for log in home.rglob("lab.log"):
+                text = log.read_text(errors="replace")
+                if "Traceback" in text:
+                    session.faults[f"{name}: in the log: {last_line(text)}"] += 1
+                    log.unlink()
+        for entry in list_runs(home / "data" / "caveats-tui" / "runs"):
             if entry.problem:
                 session.faults[f"unreadable run: {entry.problem}"] += 1
-        for log in Path(home).rglob("lab.log"):
-            if "Traceback" in log.read_text(errors="replace"):
-                session.faults["a traceback in the log"] += 1
     return session
 
 
-def one_opening(session: Session, events: int, rng: random.Random, home: Path) -> None:
+def last_line(text: str) -> str:
+    """The last line that is not empty, without the frame that rich draws around a traceback."""
+    said = [row.strip(" │╰─╯╭╮") for row in text.splitlines()]
+    return next((row for row in reversed(said) if row), "no word")[:100]
+
+
+def one_opening(session: Session, most: int, rng: random.Random, home: Path, name: str) -> None:
+    opening = OPENINGS[name]
     env = {
         "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(sys.path),
     }  # fmt: skip
-    sets = [part for text in SETTINGS for part in ("--set", text)]
     before = os.getcwd()
     os.chdir(home)  # screenshots and recordings go there
     try:
-        terminal = harness().Terminal([*PROGRAM, *sets], 80, 24, env)
+        size = rng.choice(SIZES[1:4] if opening.wide else SIZES[:4])
+        terminal = harness().Terminal(program(opening, home), *size, env)
     finally:
         os.chdir(before)
+    os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
     with terminal:
         try:
-            terminal.wait_for("paused")
-            while session.events < events and terminal.process.poll() is None:
+            terminal.wait_for(opening.ready)
+            for keys in opening.first:
+                type_in(terminal, keys)
+                settle(terminal, 0.5)
+            while session.events < most and terminal.process.poll() is None:
                 for _ in range(BURST):
-                    one_event(terminal, rng)
+                    one_event(terminal, rng, home)
                     session.events += 1
-                answer(terminal, session, rng)
-            leave(terminal, session)
+                if opening.own_size:
+                    answer(terminal, session, rng)
+            leave(terminal, session, opening, name)
         except (AssertionError, OSError) as error:
             if terminal.process.poll() is None or terminal.process.returncode != 0:
                 first = (str(error).splitlines() or [type(error).__name__])[0]
-                session.faults[f"the program did not go on: {first[:100]}"] += 1
+                session.faults[f"{name}: the program did not go on: {first[:100]}"] += 1
+    for words in left_behind(home):
+        session.faults[f"{name}: left behind: {words}"] += 1
 
 
-def one_event(terminal: Any, rng: random.Random) -> None:
+def settle(terminal: Any, seconds: float) -> None:
+    """Read what comes for ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and terminal._read(deadline):
+        pass
+
+
+def type_in(terminal: Any, text: str) -> None:
+    """Type ``text``. What a program that has ended did not read is lost.
+
+    Raises:
+        AssertionError: if a program that goes on reads nothing for ten times `ANSWER`.
+    """
+    data, deadline = text.encode(), time.monotonic() + 10 * ANSWER
+    while data and terminal.process.poll() is None:
+        try:
+            data = data[os.write(terminal._master, data) :]
+        except BlockingIOError:
+            terminal._read(time.monotonic() + 0.05)
+        assert time.monotonic() < deadline, "no key is read"
+
+
+def one_event(terminal: Any, rng: random.Random, home: Path) -> None:
     """Anything that a person, a terminal or another process does."""
     kind = rng.random()
     if kind < 0.45:
-        terminal.send(rng.choice(LETTERS))
+        type_in(terminal, rng.choice(LETTERS))
     elif kind < 0.7:
-        terminal.send(rng.choice(NAMED))
+        type_in(terminal, rng.choice(NAMED))
     elif kind < 0.75:
-        terminal.send(f"\x1b[200~{rng.choice(PASTES)}\x1b[201~")
+        type_in(terminal, f"\x1b[200~{rng.choice(PASTES)}\x1b[201~")
     elif kind < 0.92:
         x, y = rng.randrange(1, 200), rng.randrange(1, 55)
         button = rng.choice((0, 0, 0, 2, 64, 65, 35))
-        terminal.send(f"\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m")
-    elif kind < 0.98:
+        type_in(terminal, f"\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m")
+    elif kind < 0.978:
         terminal.resize(*rng.choice(SIZES))
+    elif kind < 0.98:
+        for _ in range(STORM):
+            terminal.resize(rng.randrange(1, 200), rng.randrange(1, 60))
+            terminal._read(time.monotonic())
     elif kind < 0.99:
         terminal.kill(signal.SIGSTOP)
         terminal.kill(signal.SIGCONT)
     else:
-        kill_charts(terminal)
+        kill_a_helper(home, rng)
     terminal._read(time.monotonic())  # take what has come, without waiting
 
 
-def kill_charts(terminal: Any) -> None:
-    """Kill the drawing process, the only child."""
-    pid = terminal.process.pid
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.SIGKILL)
-    except OSError:
-        return
+def kill_a_helper(home: Path, rng: random.Random) -> None:
+    """Kill the drawing process, that of a race or that of a map."""
+    beside = [
+        pid
+        for pid, words in children(home).items()
+        if any(f"-m {helper}" in words for helper in HELPERS)
+    ]
+    if beside:
+        with contextlib.suppress(OSError):
+            os.kill(rng.choice(beside), signal.SIGKILL)
 
 
 def answer(terminal: Any, session: Session, rng: random.Random) -> None:
-    """Change the size, and see how long it takes until something is drawn."""
+    """Change the size, and see how long it takes until something is drawn. The time for which the
+    program or the campaign waited for a processor is not counted: others may use the machine."""
     while terminal._read(time.monotonic() + 0.05):
         if terminal.process.poll() is not None:
             return
         if rng.random() < 0.02:  # a run that goes on draws for ever
             break
     columns = 61 + rng.randrange(100)
+    pids = os.getpid(), terminal.process.pid
+    idle = sum(map(waited, pids))
     before, start = len(terminal.received), time.monotonic()
     terminal.resize(columns, 30)
     while len(terminal.received) == before and time.monotonic() < start + 20:
@@ -153,22 +219,32 @@ def answer(terminal: Any, session: Session, rng: random.Random) -> None:
             break
     took = time.monotonic() - start
     if terminal.process.poll() is None:
+        took = max(0.0, took - (sum(map(waited, pids)) - idle))
         session.answers.append(took)
         if took > ANSWER:
             session.faults[f"no answer within {ANSWER:g} s"] += 1
     terminal.received[:-1] = b""  # bounded, over many thousand events
 
 
-def leave(terminal: Any, session: Session) -> None:
-    """Leave as a person does, and look at what is left."""
+def waited(pid: int) -> float:
+    """Seconds for which a process's first thread was ready and had no processor, as Linux counts
+    them; 0 where it does not."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
+
+
+def leave(terminal: Any, session: Session, opening: Opening, name: str) -> None:
+    """Leave as a closing terminal does, and look at what is left."""
     if terminal.process.poll() is None:
         terminal.kill(signal.SIGTERM)
     code = terminal.exit_code(30)
-    if code not in (0, 143):
-        said = [row.strip(" │╰─╯") for row in terminal.text.splitlines()]
-        last = next((row for row in reversed(said) if row), "no word")
-        session.faults[f"exit code {code}: {last[:100]}"] += 1
+    if code not in (0, 143, *opening.ends):
+        session.faults[f"{name}: exit code {code}: {last_line(terminal.text)}"] += 1
+    elif "Traceback" in terminal.text:
+        session.faults[f"{name}: a traceback: {last_line(terminal.text)}"] += 1
     try:
         terminal.assert_given_back()
     except AssertionError as error:
-        session.faults[f"terminal not given back: {str(error)[:80]}"] += 1
+        session.faults[f"{name}: terminal not given back: {str(error)[:80]}"] += 1

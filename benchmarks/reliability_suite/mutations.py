@@ -6,34 +6,24 @@ that a terminal could not show.
 
 from __future__ import annotations
 
+import io
 import random
 import shutil
 import tempfile
 import traceback
+import warnings
+import zipfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from caveats.config import RunConfig
-from caveats.data import load
 from caveats.errors import ConfigError
-from caveats.run import Run
-from caveats.runs.reader import Reader
-from caveats.runs.resuming import restore
-from caveats.runs.shelf import list_runs
-from caveats.runs.writer import Writer
-from caveats.verdicts import judge
-from caveats_tui.charts.figures import FIGURES
-from caveats_tui.charts.spec import Look
-from caveats_tui.charts.trace import Trace
-from caveats_tui.recording.cast import read_cast
-from caveats_tui.recording.player import Player
-from caveats_tui.screens.lab.panel import readout
 
-__all__ = ["KINDS", "Outcome", "mutated", "try_files"]
+if TYPE_CHECKING:
+    from benchmarks.reliability_suite.kinds import Kind
+
+__all__ = ["Outcome", "mutated", "reworded", "rezipped", "try_files"]
 
 # Words that mean something to one of the readers.
 WORDS = (
@@ -41,6 +31,22 @@ WORDS = (
     b"\x1b[2J", b'"', b"{", b"]", b"\n", b",", b"=", b"\x00", b"\xff", b"1x9999-" * 40, b"true",
     "\u202e".encode(), b"[network]\nwidths = [1]\n", b'"units":[null]', b"../../x",
 )  # fmt: skip
+
+# Values of TOML, by the kind that the first letter of the old value tells.
+NUMBERS = (
+    "0", "-1", "1", "3", "5", "0.5", "1.0", "64", "1e-300", "1e300", "nan", "inf", "-inf",
+    "9223372036854775807", "1_000",
+)  # fmt: skip
+TEXTS = (
+    '""', '"x"', '"[b]"', '"relu"', '"adam"', '"moons"', '"auto"', '"none"', '"batch"', '"cosine"',
+    '"he"', '"circles"', '"mse"', '"\\u0000"', '"\\u202E"', '"step 1"', '"finished"', '"mean"',
+)  # fmt: skip
+LISTS = (
+    "[]", "[1]", "[[1]]", "[0]", "[2, 2, 2]", "[64, 64]", "[1000000000]", "[nan]", '["relu"]',
+    '["é", "\\n"]', '["tanh", "gelu", "relu"]', '["zeros", "he", { name = "normal", std = 0.01 }]',
+)  # fmt: skip
+TABLES = ("{}", '{ name = "normal", std = 0.01 }', "{ name = 3 }", '{ name = "sparse" }')
+VALUES = (*NUMBERS, *TEXTS, *LISTS, *TABLES, "true", "false", "1979-05-27")
 
 
 @dataclass
@@ -78,84 +84,40 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-def sound_run(folder: Path) -> None:
-    config = RunConfig().changed(
-        {"data.name": "moons", "data.n": 60, "network.widths": [6, 5], "training.steps": 12}
-    )
-    run = Run(config, every=1)
-    writer = Writer(run, folder)
-    while not run.finished:
-        run.advance()
-    writer.tell("finished")
-    writer.close()
-    if not writer.join() or writer.problem:
-        raise RuntimeError(writer.problem)
+def reworded(data: bytes, rng: random.Random) -> bytes:
+    """TOML in which one to three values are replaced by others, most of them of the same kind."""
+    lines = data.decode().splitlines()
+    places = [i for i, line in enumerate(lines) if "=" in line]
+    for at in rng.sample(places, min(len(places), rng.randint(1, 3))):
+        key, _, value = lines[at].partition("=")
+        lines[at] = f"{key}= {rng.choice(like(value.strip()) if rng.random() < 0.8 else VALUES)}"
+    return "\n".join(lines).encode()
 
 
-def look_at(folder: Path) -> None:
-    """Everything that the lab does with a folder, without its screen."""
-    list_runs(folder.parent)
-    reader = Reader(folder)
-    config = reader.config
-    history = reader.history
-    judge(history)
-    trace = Trace(history.snapshot(), history.layers, config.training.steps, None, None, history)
-    look = Look(60, 15, True, True, "braille")
-    for view, figure in FIGURES.items():
-        figure.make(trace, trace, look, None)
-        if len(trace.snapshot):
-            readout(view, trace.snapshot)
+def like(value: str) -> tuple[str, ...]:
+    """The values of the same kind as ``value``."""
+    if value.startswith(('"', "{")):
+        return (*TEXTS, *TABLES)
+    if value.startswith("["):
+        return LISTS
+    return ("true", "false") if value in ("true", "false") else NUMBERS
 
 
-def play(path: Path) -> None:
-    player = Player(read_cast(path), lambda text: None, (100, 40))
-    player.seek(1e9)
-
-
-def sound_csv(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    rows = [f"{a:.3f},{b:.3f},{'yes' if a > b else 'no'}" for a, b in rng.normal(size=(40, 2))]
-    path.write_text("\n".join(["first,second,answer", *rows]) + "\n")
-
-
-def sound_npz(path: Path) -> None:
-    rng = np.random.default_rng(0)
-    np.savez(path, x=rng.normal(size=(40, 3)), y=rng.integers(0, 2, 40))
-
-
-def sound_cast(path: Path) -> None:
-    lines = ['{"version": 2, "width": 80, "height": 24, "title": "a run"}']
-    lines += [f'[{i / 10}, "o", "\\u001b[{i};1Hstep {i}\\r\\n"]' for i in range(1, 20)]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def sound_config(path: Path) -> None:
-    path.write_text(RunConfig().to_toml())
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of file: ``make`` writes a sound one at a path, ``read`` gives one to its readers;
-    of a folder, one file at a time is changed."""
-
-    make: Callable[[Path], None]
-    read: Callable[[Path], object]
-    name: str
-
-
-def read_data(path: Path) -> object:
-    target = {"target": "answer"} if path.suffix == ".csv" else {}
-    return load({"file": str(path), **target})
-
-
-KINDS: dict[str, Kind] = {
-    "run folders, looked at": Kind(sound_run, look_at, "run"),
-    "run folders, resumed": Kind(sound_run, restore, "run"),
-    "configs": Kind(sound_config, RunConfig.read, "config.toml"),
-    "csv files": Kind(sound_csv, read_data, "data.csv"),
-    "npz files": Kind(sound_npz, read_data, "data.npz"),
-    "recordings": Kind(sound_cast, play, "session.cast"),
-}
+def rezipped(data: bytes, rng: random.Random) -> bytes:
+    """A zip file of which one file inside is changed, so that its checksums are right."""
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        inside = {name: old.read(name) for name in old.namelist()}
+    name = rng.choice(sorted(inside))
+    header = inside[name][:128]  # where an array's kind and shape are told
+    if rng.random() < 0.7:
+        inside[name] = mutated(header, rng) + inside[name][128:]
+    else:
+        inside[name] = mutated(inside[name], rng)
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as new:
+        for one, content in inside.items():
+            new.writestr(one, content)
+    return written.getvalue()
 
 
 def try_files(kind: Kind, count: int, seed: int) -> Outcome:
@@ -172,11 +134,11 @@ def try_files(kind: Kind, count: int, seed: int) -> Outcome:
             path.parent.mkdir()
             if sound.is_dir():
                 shutil.copytree(sound, path)
-                target = rng.choice(sorted(p for p in path.iterdir() if p.is_file()))
+                target = rng.choice(sorted(p for p in path.rglob("*") if p.is_file()))
             else:
                 shutil.copy(sound, path)
                 target = path
-            target.write_bytes(mutated(target.read_bytes(), rng))
+            target.write_bytes(kind.change(target.read_bytes(), rng))
             judge_reading(kind, path, outcome)
             shutil.rmtree(path.parent)
     return outcome
@@ -185,7 +147,9 @@ def try_files(kind: Kind, count: int, seed: int) -> Outcome:
 def judge_reading(kind: Kind, path: Path, outcome: Outcome) -> None:
     outcome.tried += 1
     try:
-        kind.read(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a warning would be written over the screen
+            kind.read(path)
         outcome.read += 1
     except ConfigError as error:
         if not str(error).isprintable():

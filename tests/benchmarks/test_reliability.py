@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from benchmarks.reliability_suite.mutations import KINDS, Kind, mutated, try_files
+from benchmarks.reliability_suite.kinds import KINDS, Kind
+from benchmarks.reliability_suite.mutations import mutated, try_files
 
 from caveats.errors import ConfigError
 

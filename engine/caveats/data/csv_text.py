@@ -7,6 +7,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -14,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, Literal, TextIO
 
 from caveats.data.targets import as_number
 from caveats.errors import ConfigError, visible
@@ -99,18 +100,14 @@ class CsvText:
         shown, width = visible(self.path), len(self.names)
         limit = MAX_VALUES // width
         try:
-            with self.open() as file:
-                for _ in range(self.start):
-                    file.readline()
-                # One column too many: a value in it shows a line that is too long.
-                table = pandas.read_csv(
-                    file, sep=self.separator, header=None, names=range(width + 1),
-                    index_col=False, dtype=dict.fromkeys(as_text, str), low_memory=False,
-                    skipinitialspace=True, keep_default_na=False, na_values=[""],
-                    nrows=limit + 1,
-                )  # fmt: skip
-        except (ValueError, OverflowError, pandas.errors.ParserWarning) as error:
+            try:
+                table = self._parsed(as_text, limit, "error")
+            except pandas.errors.ParserWarning:  # a line is longer than the one with the names
+                self.rows([MAX_VALUES])  # raises where what is too much holds a value
+                table = self._parsed(as_text, limit, "ignore")
+        except (ValueError, OverflowError) as error:
             self.rows([MAX_VALUES])  # raises a better sentence, with the line
+            self._refuse_long_lines()
             raise ConfigError(f"{shown} cannot be read: {visible(error)}") from None
         if len(table) > limit:
             raise ConfigError(f"{shown} holds more than {MAX_VALUES:,} values: use fewer rows")
@@ -120,6 +117,29 @@ class CsvText:
             self.rows([int(too_long[0])])
         self._refuse_short_lines(table)
         return table.drop(columns=width)
+
+    def _parsed(
+        self, as_text: Collection[int], limit: int, warning: Literal["error", "ignore"]
+    ) -> DataFrame:
+        """At most ``limit`` + 1 rows as pandas reads them, with one column too many: a value in it
+        shows a line that is too long. What to do about pandas's ``warning`` of a longer line."""
+        import pandas
+
+        with self.open() as file, warnings.catch_warnings():
+            warnings.simplefilter(warning, pandas.errors.ParserWarning)
+            for _ in range(self.start):
+                file.readline()
+            return pandas.read_csv(
+                file, sep=self.separator, header=None, names=range(len(self.names) + 1),
+                index_col=False, dtype=dict.fromkeys(as_text, str), low_memory=False,
+                skipinitialspace=True, keep_default_na=False, na_values=[""], nrows=limit + 1,
+            )  # fmt: skip
+
+    def _refuse_long_lines(self) -> None:
+        """pandas takes empty cells that are too many where the first line has as many, or one."""
+        for line, cells in self.lines():
+            if line > self.start and len(cells) > len(self.names) + 1:
+                raise self.ragged(line, cells)
 
     def _refuse_short_lines(self, table: DataFrame) -> None:
         """pandas fills short lines up, as if values were missing; such a line has no separators."""

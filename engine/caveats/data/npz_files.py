@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def member(path: Path, key: str) -> Array:
                     f"{shown}: {key} has {size / 1e6:,.0f} MB, but at most "
                     f"{MAX_BYTES / 1e6:,.0f} MB are read"
                 )
-            with archive.open(f"{key}.npy") as stream:
+            with archive.open(f"{key}.npy") as stream, warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that Python 2 has written it
                 return np.lib.format.read_array(stream, allow_pickle=False)
     except (ConfigError, OSError):
         raise

@@ -60,18 +60,23 @@ def run(
 # --- processes of this machine
 
 
+# What new processes find: one thread of torch each, since one stack fills a core; and no modules in
+# the present folder, where a person's signal.py would be taken for Python's own.
+OF_WORKERS = {"OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"}
+
+
 @contextmanager
-def one_thread_each() -> Iterator[None]:
-    """New processes use one thread of torch each: one stack fills a core."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
+def environment_of_workers() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in OF_WORKERS}
+    os.environ.update(OF_WORKERS)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def end_with(parent: int) -> None:
@@ -90,7 +95,7 @@ def local(sweep: Sweep, workers: int | None, report: Report) -> None:
     the sweep is cancelled. A task whose worker dies is tried again, at most three times."""
     left = sweep.missing()
     died: dict[int, int] = {}
-    with one_thread_each():
+    with environment_of_workers():
         while left and not sweep.cancel_file.exists():
             broken = pooled(sweep, left, workers or os.cpu_count() or 1, report)
             left = [t for t in left if t in broken and not sweep.is_done(t)]
@@ -152,7 +157,7 @@ def dask(sweep: Sweep, workers: int | None, address: str | None, report: Report)
     cluster = None
     try:
         if address is None:
-            with one_thread_each():
+            with environment_of_workers():
                 cluster = LocalCluster(
                     n_workers=workers or os.cpu_count() or 1,
                     threads_per_worker=1,

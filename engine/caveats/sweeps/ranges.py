@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from caveats.config import RunConfig, parse_assignment
+from caveats.config.checking import MAX_LAYERS
 from caveats.errors import ConfigError, visible
 
 __all__ = ["DEPTH", "MOST_CELLS", "WIDTH", "Axis", "count", "parse_axis", "with_changes"]
@@ -114,7 +115,8 @@ def with_changes(base: RunConfig, changes: Mapping[str, Any], source: str) -> Ru
                 raise ConfigError(
                     f"{source}: {name} = {visible(repr(value))} should be a whole number from 1"
                 )
-        depth = changes.get(DEPTH, len(widths))
+        # One layer more than allowed is refused as well as a million are.
+        depth = min(changes.get(DEPTH, len(widths)), MAX_LAYERS + 1)
         own["network.widths"] = [changes.get(WIDTH, widths[0])] * depth
     return base.changed(own, source)
 

@@ -226,6 +226,16 @@ def test_what_is_wrong_with_a_csv_is_one_sentence(tmp_path, text, target, expect
     assert len(sentence) < 300 + len(file)
 
 
+@pytest.mark.filterwarnings("default")  # as in the program, where a warning stops nothing
+def test_what_is_too_much_in_a_line_is_empty_or_refused_without_a_warning(tmp_path, recwarn):
+    longer = write(tmp_path / "my.csv", "a,b,y\n1,2,0,,,\n3,4,1,,,\n")
+    assert load({"file": longer, "target": "y"}).rows == 2
+    for text in (GOOD + "5,6,1,,,\n", GOOD + "5,6,1,,,7\n", "a,b,y\n1,2,0,,,\n3,4,1\n5,6,1,,,7\n"):
+        file = write(tmp_path / "other.csv", text)
+        assert "line 4 has 6 values for 3 columns" in said({"file": file, "target": "y"})
+    assert not recwarn.list
+
+
 def npy(array):
     stream = io.BytesIO()
     np.lib.format.write_array(stream, np.asanyarray(array))
@@ -274,6 +284,16 @@ def test_what_is_wrong_with_the_arrays_is_one_sentence(tmp_path, members, expect
     sentence = said({"file": str(tmp_path / "my.npz")})
     assert "my.npz" in sentence
     assert all(word in sentence for word in expected), sentence
+
+
+@pytest.mark.filterwarnings("default")
+def test_an_array_that_python_2_wrote_is_read_without_a_warning(tmp_path, recwarn):
+    old = npy(np.arange(8.0).reshape(4, 2)).replace(b"(4, 2), }  ", b"(4L, 2L), }")
+    with zipfile.ZipFile(tmp_path / "my.npz", "w") as archive:
+        archive.writestr("x.npy", old)
+        archive.writestr("y.npy", npy(np.array([0, 1, 0, 1])))
+    assert load({"file": str(tmp_path / "my.npz")}).rows == 4
+    assert not recwarn.list
 
 
 def test_objects_are_never_unpickled(tmp_path, monkeypatch):

@@ -193,6 +193,19 @@ def test_a_sweep_runs_as_jobs_of_submitit(tmp_path: Path, monkeypatch: pytest.Mo
     assert slurm(sweep, nothing, cluster="local") == []
 
 
+@pytest.mark.slow
+def test_a_file_named_like_one_of_pythons_modules_stops_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People have a signal.py or a queue.py beside their training."""
+    for name in ("signal", "queue", "random"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken for the module of Python')")
+    monkeypatch.chdir(tmp_path)
+    sweep = made(tmp_path / "sweep", 2)
+    local(sweep, 1, nothing)
+    every_cell_once(sweep)
+
+
 def test_a_sweep_in_processes_ends_with_every_cell_once(tmp_path: Path) -> None:
     sweep = made(tmp_path / "s", 8)
     words: list[str] = []

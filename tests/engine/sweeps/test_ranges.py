@@ -57,6 +57,7 @@ def test_depth_and_width_set_all_hidden_layers() -> None:
         ("optimizer.lrr=1,2", "optimizer.lrr is no setting: did you mean 'lr'?"),
         ("lr=1,2", "lr is no setting: did you mean 'optimizer.lr'?"),
         ("optimizer.lr=-1..1@3", "optimizer.lr = -1.0 is out of range: above 0"),
+        ("network.depth=9" + "9" * 40, "has more than 1,000 layers, which is the most"),
         ("network.depth=0..2", "network.depth = 0 should be a whole number from 1"),
         ("network.depth=a,b", "network.depth = 'a' should be a whole number from 1"),
     ],

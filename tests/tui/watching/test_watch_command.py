@@ -15,6 +15,7 @@ import pytest
 
 from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
+from caveats_tui.terminal.keeper import OUTPUT, start
 
 TUI = [sys.executable, "-c", "from caveats_tui.cli import main; main()"]
 PYTHON = sys.executable
@@ -176,3 +177,21 @@ def test_a_training_that_is_killed_keeps_its_record(tmp_path: Path) -> None:
     assert manifest.standing.state == "stopped"
     assert "signal 9" in manifest.standing.problem
     assert len(Reader(tmp_path / "run").history) >= 10
+
+
+def test_a_file_named_like_one_of_pythons_modules_does_not_stop_the_keeper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People have a signal.py or a select.py beside their training."""
+    for name in ("signal", "select", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('taken for the module of Python')")
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    keeper = start([PYTHON, "-P", "-c", "print('trained')"], folder, (80, 8), True, {**os.environ})
+    assert keeper.stdin is not None
+    try:
+        assert keeper.wait(120) == 0
+    finally:
+        keeper.stdin.close()
+    assert "trained" in (folder / OUTPUT).read_text()

@@ -35,7 +35,7 @@ def start(
     is what is typed to the command; with ``stop``, the command is ended when that is closed."""
     asked = {"argv": argv, "folder": str(folder.absolute()), "size": size, "stop": stop, "env": env}
     return subprocess.Popen(
-        [sys.executable, "-m", "caveats_tui.terminal.keeper", json.dumps(asked)],
+        [sys.executable, "-P", "-m", "caveats_tui.terminal.keeper", json.dumps(asked)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

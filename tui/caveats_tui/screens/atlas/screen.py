@@ -102,7 +102,7 @@ class AtlasScreen(Screen[RunConfig | None]):
     def _start(self) -> None:
         if self._training and self.sweep.missing():
             self._worker = subprocess.Popen(
-                [sys.executable, "-m", "caveats.sweeps", str(self.sweep.folder)],
+                [sys.executable, "-P", "-m", "caveats.sweeps", str(self.sweep.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
