@@ -235,7 +235,7 @@ def test_curves_are_named_where_they_end_together_where_they_end_together():
     )
     rows = draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=curves))
     lines = text(rows)
-    # Five of 53 columns are left free for names, so x = 49 lies in the cell 23 of the other 48.
+    # Six of 53 columns are left free for names, so x = 49 lies in the cell 23 of the other 47.
     end = 5 + 23 + 1
     assert lines[7][end : end + 3] == "1=2"
     assert lines[0][end] == "3"

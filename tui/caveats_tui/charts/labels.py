@@ -11,7 +11,7 @@ __all__ = ["SHORT", "label_room", "write_labels"]
 
 SHORT = 3  # the most characters of a name that may be joined to others: 1, 12, out
 JOINED = 3  # more names than that are written as a range
-ROOM = 5  # cells to the right of all curves: 1=2=3
+ROOM = 5  # cells to the right of all curves: for 1=2=3
 ENOUGH = 30  # columns from which on that room is left
 # How far from its curve's end a name may stand: rows, the nearest first, and columns.
 AWAY, ASIDE = (0, -1, 1, -2, 2, -3, 3), 9
@@ -24,9 +24,10 @@ def label_room(chart: Chart, columns: int) -> int:
     or below the end of their curve."""
     names = [curve.label for curve in chart.curves if curve.label]
     longest = max(map(len, names), default=0)
-    if chart.x_ticks is not None or longest > SHORT or columns < 2 * ROOM:
+    if chart.x_ticks is not None or not names or longest > SHORT or columns < 2 * ROOM:
         return 0
-    return ROOM if len(names) > 1 and columns >= ENOUGH else longest
+    # One more than that: a curve that reaches the end of the axis has its last dot there.
+    return 1 + (ROOM if len(names) > 1 and columns >= ENOUGH else longest)
 
 
 def write_labels(cells: Cells, chart: Chart, canvas: Canvas) -> None:
