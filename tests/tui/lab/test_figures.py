@@ -52,7 +52,7 @@ def test_each_layers_curve_holds_what_was_measured(name: str, made: Made) -> Non
 
 
 @pytest.mark.parametrize("name", OVER_STEPS)
-def test_a_ghost_lies_dim_behind_the_run(name: str, made: Made) -> None:
+def test_a_ghost_lies_dim_dotted_and_unnamed_behind_the_run(name: str, made: Made) -> None:
     trace, ghost = made(2, seed=1), made(2, 8, seed=2)
     curves = figure(name, trace, ghost).curves
     half = len(curves) // 2
@@ -62,6 +62,7 @@ def test_a_ghost_lies_dim_behind_the_run(name: str, made: Made) -> None:
         measured = ghost.snapshot.layers(OVER_STEPS[name])[:, layer]
         np.testing.assert_array_equal(curves[layer].y, measured)
         assert curves[layer].colour == network_colour(layer, 2, dim=True)
+        assert (curves[layer].style, curves[layer].label) == ("dots", "")
         assert curves[half + layer].colour == network_colour(layer, 2)
 
 
@@ -94,27 +95,23 @@ def predicting(trace: Trace, **arrays: object) -> Trace:
 @pytest.mark.parametrize(
     ("name", "field"), [("gradient", "grad_norm"), ("delta", "delta_rms"), ("dead", "")]
 )
-def test_theory_is_a_short_dotted_line_at_the_left_edge(name: str, field: str, made: Made) -> None:
+def test_theory_is_a_mark_on_the_axis_for_each_layer(name: str, field: str, made: Made) -> None:
     said = np.array([0.125, np.nan, 0.5, 0.25])
     trace = made(3, units=8)
     # Of 8 units an eighth is one.
     arrays = {"dead_fraction": said} if name == "dead" else {field: said}
-    expected = said * (8 if name == "dead" else 1)
-    stubs = [c for c in figure(name, predicting(trace, **arrays)).curves if c.style == "dots"]
-
+    values = said * (8 if name == "dead" else 1)
+    chart = figure(name, predicting(trace, **arrays))
     layers = [0, 2] if name == "dead" else [0, 2, 3]  # layer 2 is not predicted
-    assert len(stubs) == len(layers)
-    for layer, stub in zip(layers, stubs, strict=True):
-        assert set(stub.y) == {expected[layer]}
-        assert stub.x.min() == 0
-        assert stub.x.max() < 0.1 * figure(name, trace).x_limits[1]
-        assert stub.colour == network_colour(layer, 3)
+    assert chart.expected == tuple((values[layer], network_colour(layer, 3)) for layer in layers)
+    assert chart.y_limits is not None
+    assert all(chart.y_limits[0] <= value <= chart.y_limits[1] for value, _ in chart.expected)
 
 
-def test_without_a_prediction_there_is_no_dotted_line(made: Made) -> None:
+def test_without_a_prediction_nothing_is_expected(made: Made) -> None:
     for trace in (made(3), predicting(made(3), note="theory knows no batch normalization")):
         for name in OVER_STEPS:
-            assert not [c for c in figure(name, trace).curves if c.style == "dots"]
+            assert figure(name, trace).expected == ()
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -220,12 +217,17 @@ def test_across_layers_shows_step_0_and_now(name: str, made: Made) -> None:
     assert [int(label) for _, label in chart.x_ticks] == list(range(1, count + 1))
 
 
-def test_across_layers_shows_theory_with_its_band(made: Made) -> None:
+def test_across_layers_shows_what_is_expected_with_its_band(made: Made) -> None:
     said = np.array([0.1, 0.2, 0.3, 0.4])
     trace = predicting(made(3), grad_norm=said, band=(said / 2, said * 2))
-    dotted = [c for c in figure("gradient_profile", trace).curves if c.style == "dots"]
-    assert [list(c.y) for c in dotted] == [list(said / 2), list(said * 2), list(said)]
-    assert dotted[2].label == "theory"
+    chart = figure("gradient_profile", trace)
+    assert named(chart, "expected").style == "dots"
+    assert list(named(chart, "expected").y) == list(said)
+    [band] = chart.bands
+    assert (list(band.low), list(band.high)) == (list(said / 2), list(said * 2))
+    assert chart.y_limits is not None
+    assert chart.y_limits[0] <= 0.05
+    assert chart.y_limits[1] >= 0.8
 
 
 def test_activations_are_their_mean_and_one_standard_deviation_to_each_side(made: Made) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from textual.content import Content
 
 from caveats.config import RunConfig
+from caveats.history import History
+from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.lab.setup import SetupList
 
@@ -323,6 +326,26 @@ def test_two_inputs_and_classes_show_the_decision_boundary(
         await lab.until(lambda: "•" in shapes(lab, 4))
         paints = {run[2] for row in lab.panel(4).rows for run in row}
         assert len(paints) == 2, "two classes, two backgrounds"
+
+    drive(scenario, configured(SMALL))
+
+
+def test_after_a_restart_the_curves_stay_until_the_new_ones_come(
+    drive: Drive, configured: Configured
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await trained(lab)
+        await lab.press("g")
+        await lab.drawn()
+        before = {n: (lab.panel(n).rows, lab.panel(n)._labels) for n in (1, 2, 3, 4)}
+        trace = lab.bench.trace()
+        assert lab.bench.before == ("same setup",)
+        empty = Trace(History(trace.layers).snapshot(), trace.layers, 10)
+        lab.bench.trace = lambda: empty
+        lab.bench.session.status = replace(lab.bench.status, state="loading")
+        lab.app.lab.frame()
+        assert all(lab.panel(n).rows == rows for n, (rows, _) in before.items())
+        assert all(lab.panel(n)._labels[0] == title for n, (_, (title, _)) in before.items())
 
     drive(scenario, configured(SMALL))
 

@@ -137,11 +137,13 @@ def test_a_change_that_restarts_leaves_the_run_as_ghost(start: Start) -> None:
     assert bench.ghost is not None
     label, trace = bench.ghost
     assert label == "run 1, moons · 8 · relu · he_normal · sgd 0.1"
+    assert bench.before == ("init he_normal",)  # what its legend says
     np.testing.assert_array_equal(trace.snapshot.steps, [0, 1, 2, 3])
 
 
 def test_a_run_that_made_no_step_leaves_no_ghost(start: Start) -> None:
     bench = start()
+    assert bench.before == ()
     bench.apply({"network.init": "xavier_normal"})
     assert bench.ghost is None
 

@@ -149,6 +149,10 @@ class Following:
         return self.reader.manifest.units[-1]
 
     @property
+    def before(self) -> tuple[str, ...]:
+        return ()
+
+    @property
     def origin(self) -> str:
         at = self._insight.step  # of its checkpoint
         return "" if at is None else f"at step {at:,}"

@@ -27,7 +27,7 @@ from caveats_tui.bench.race import Offer, RaceMaker, offered
 from caveats_tui.bench.races import Races
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.settings import changes_between, changes_shown, describe
+from caveats_tui.text.settings import changes_between, changes_shown, describe, what_differs
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
@@ -75,6 +75,7 @@ class Training:
         self.notice = ""
         self.notes: list[str] = []
         self.ghost: tuple[str, Trace] | None = None
+        self._ghostly = config  # the ghost's setup
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
@@ -419,6 +420,13 @@ class Training:
 
     # The ghost
 
+    @property
+    def before(self) -> tuple[str, ...]:
+        """The settings of the ghost that are others now, as words; () without a ghost."""
+        if self.ghost is None:
+            return ()
+        return what_differs(self._ghostly, self.shown) or ("same setup",)
+
     def leave_ghost(self, force: bool = False) -> None:
         """Show the present run's curves behind the next run, unless another ghost is pinned."""
         trace = self.trace()
@@ -426,7 +434,8 @@ class Training:
             return
         if force or (len(trace.snapshot) and trace.snapshot.steps[-1] > 0):
             assert self.session.run is not None
-            label = f"run {self.status.run_number}, {describe(self.session.run.config, None)}"
+            self._ghostly = self.session.run.config
+            label = f"run {self.status.run_number}, {describe(self._ghostly, None)}"
             self.ghost = label, trace
 
     def toggle_ghost(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from caveats.status import LIVE
 from caveats_tui.charts.figures import FIGURES, fit
 from caveats_tui.charts.grids import boundary_map, neuron_map
 from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing"]
 
+ASKED = ("boundary", "fit")  # the views that the run's network answers
+
 
 class Drawing:
     """Draws the panels; `frame` requests, `collect` shows what has come back."""
@@ -31,6 +34,7 @@ class Drawing:
     def __init__(self, charts: ChartProcess, charset: Charset) -> None:
         self._charts = charts
         self._charset: Charset = charset
+        self._last: Trace | None = None  # what was drawn last
 
     def available(self, bench: Bench) -> tuple[str, ...]:
         """The views that are possible with this run's data."""
@@ -49,18 +53,28 @@ class Drawing:
         trace: Trace | None,
         dark: bool,
     ) -> None:
-        """Bring the visible panels up to date; a panel whose input is unchanged costs nothing."""
+        """Bring the visible panels up to date; a panel whose input is unchanged costs nothing.
+
+        Where a run begins again with a ghost, its curves stay until the new ones come."""
         ghost = bench.ghost[1] if bench.ghost else None
+        stays = (trace is None or not len(trace.snapshot)) and ghost is not None
+        if stays and self._last is not None and bench.status.state in LIVE:
+            trace, ghost = self._last, None
+        else:
+            stays, self._last = False, trace
+        before = () if ghost is None else bench.before
         for panel in panels:
             if panel.view not in self.available(bench) and bench.dataset is not None:
                 panel.turn(self.available(bench))
             layers = () if trace is None else trace.layers
             if layers:
                 panel.suit(len(layers) - 1)
-            panel.head(None if trace is None else trace.seen, layers, dark, bench.origin)
+            panel.head(trace, dark, bench.origin, before)
             if trace is None or not len(trace.snapshot):
                 panel.drawn = None
                 panel.wait("waiting for the first record")
+                continue
+            if stays and panel.view in ASKED:
                 continue
             size = panel.content_size
             look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
