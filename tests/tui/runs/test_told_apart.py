@@ -32,7 +32,7 @@ def with_(**changes: Any) -> RunConfig:
         ({"data__file": "far/away/mine.csv", "data__target": "y"}, "mine.csv"),
         # adam's own betas and eps are as always: they tell nothing
         ({"optimizer__name": "adam"}, "adam · lr 0.001"),
-        ({"optimizer__name": "adam", "optimizer__betas": [0.5, 0.9]}, "adam · lr 0.001 · betas 0.5, 0.9"),
+        ({"optimizer__name": "adam", "optimizer__eps": 0.1}, "adam · lr 0.001 · eps 0.1"),
     ],
 )  # fmt: skip
 def test_a_run_says_what_the_others_have_not(changes: dict[str, Any], said: str) -> None:
@@ -86,7 +86,7 @@ def test_the_list_and_the_command_say_it(
 
     async def scenario(lab: Any) -> None:
         await lab.opened()
-        lab.app.lab.action_runs()
+        await lab.press("L")
         await lab.until("4 of 4 runs")
         [row] = [row for row in lab.rows if " first " in row]
         assert row.index("lr 0.5") < row.index("first")

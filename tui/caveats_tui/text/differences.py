@@ -1,4 +1,4 @@
-"""What sets the runs of a list apart: of each run, the settings that most of the others have not."""
+"""What sets the runs of a list apart: of each, the settings that most of the others have not."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ FIRST = ("data.name", "data.file", *SETTINGS)  # the order in which they are tol
 
 
 def told_apart(configs: Sequence[RunConfig | None]) -> list[str]:
-    """For each config, the settings whose value at most half of the configs have: "adam · lr 0.003".
-    It is empty for None (a watched run), and where nothing differs. The settings of a data set or an
-    optimizer count only where they are not the default ones."""
+    """For each config, the settings whose value at most half of the configs have: "adam · lr
+    0.003". It is empty for None (a watched run), and where nothing differs. The settings of a data
+    set, an initialiser or an optimizer count only where they are not the default ones."""
     known = [None if config is None else telling(config) for config in configs]
     flats = [flat for flat in known if flat is not None]
     counts = Counter(item for flat in flats for item in flat.items())
@@ -61,7 +61,7 @@ def telling(config: RunConfig) -> dict[str, str]:
 
 
 def same(value: Any, default: Any) -> bool:
-    return plain(value) == plain(default)
+    return bool(plain(value) == plain(default))
 
 
 def plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
 from caveats_tui.screens.runs.listing import fits, heading, line
 from caveats_tui.screens.runs.loader import Loader
-from caveats_tui.screens.windows import Choices, Leavable, Line, hand_over
+from caveats_tui.screens.windows import Browsed, Leavable, Line, hand_over
 from caveats_tui.text.differences import told_apart
 from caveats_tui.text.kept_runs import alive, name, standing
 from caveats_tui.text.times import age, now
@@ -102,7 +102,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         yield Static("", id="head", markup=False)
         yield Line(placeholder="/ and a few letters show only the runs that fit")
         yield Static("", id="columns", markup=False)
-        yield Choices(markup=False)
+        yield Browsed(markup=False)
         yield Static("", id="said", markup=False)
         keys = Text(no_wrap=True, overflow="crop")
         for key, words in FOOTER:
@@ -112,7 +112,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     def opened(self) -> None:
         self._program = self.app  # threads cannot ask for it
-        self.query_one(Choices).focus()
+        self.query_one(Browsed).focus()
         self.loader.start()
         self.set_interval(TICK, self._tick)
 
@@ -139,7 +139,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
             self._apart = dict(zip(folders, told_apart(configs), strict=True))
         typed, moment = self.query_one(Input).value, now()
         self._shown = [entry for entry in self._entries if fits(entry, typed, moment)]
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         prompts = [self._line(entry, moment) for entry in self._shown]
         if view.option_count == len(prompts) and prompts:
             for place, prompt in enumerate(prompts):
@@ -195,7 +195,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     @property
     def _current(self) -> Entry | None:
-        at = self.query_one(Choices).highlighted
+        at = self.query_one(Browsed).highlighted
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     # Moving and filtering
@@ -208,13 +208,13 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     @on(Input.Submitted)
     def _filtered(self) -> None:
-        self.query_one(Choices).focus()
+        self.query_one(Browsed).focus()
 
     def action_filter(self) -> None:
         self.query_one(Input).focus()
 
     def action_move(self, direction: int) -> None:
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         if self._shown:
             at = 0 if view.highlighted is None else view.highlighted + direction
             view.highlighted = max(0, min(len(self._shown) - 1, at))
@@ -224,7 +224,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         field = self.query_one(Input)
         if field.has_focus or field.value:
             field.value = ""
-            self.query_one(Choices).focus()
+            self.query_one(Browsed).focus()
         else:
             self.dismiss(None)
 
