@@ -10,6 +10,7 @@ from textual import events
 from textual.app import App
 from textual.screen import Screen
 
+from caveats.runs.setups import RECENT
 from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
 from caveats_tui.bench.race import race_process
@@ -101,7 +102,14 @@ class CaveatsApp(App[None]):
             recorder.key(event.key)
             if recorder.options.show_keys:
                 await show_key(self, event.key)
+        if isinstance(event, (events.Key, events.MouseDown)) and not event.is_forwarded:
+            self._forget_notice()
         await super().on_event(event)
+
+    def _forget_notice(self) -> None:
+        """A message about the last key ends with the next one."""
+        if self.screen_stack[-1:] == [self.front]:
+            self.front.bench.notice = ""
 
     def on_mount(self) -> None:
         self._mounted = True
@@ -125,7 +133,12 @@ def run_lab(options: LabOptions) -> int:
     Raises:
         ConfigError: where the file to record to cannot be written.
     """
-    options = replace(options, place=default_place(), races=options.recording.path is None)
+    options = replace(
+        options,
+        place=default_place(),
+        recent=default_place().parent / RECENT,
+        races=options.recording.path is None,
+    )
     encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
         recorder = Recorder(guard.output, options.recording)

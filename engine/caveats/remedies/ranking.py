@@ -95,7 +95,7 @@ def smaller_step(c: RunConfig, finding: Finding) -> Remedy | None:
 
 def larger_step(c: RunConfig, finding: Finding) -> Remedy | None:
     value = min(c.optimizer.lr * 10, max(customary.bearable_lr(c), 2 * c.optimizer.lr))
-    return changes.lr(c, value, "steps ten times as long")
+    return changes.lr(c, value, f"steps {value / c.optimizer.lr:.2g} times as long")
 
 
 def balanced(c: RunConfig, finding: Finding) -> Remedy | None:

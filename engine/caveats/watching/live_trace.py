@@ -69,7 +69,7 @@ class LiveTrace(Trace):
         self._looks: dict[int, tuple[weakref.ref[Tensor], Tensor, Sequence[Node]]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.compiler.is_compiling():  # a function that is compiled: this line is traced with it
+        if torch.compiler.is_compiling():  # this line is traced with the compiled function
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
         if self.broken or self._muted or not self._watching:

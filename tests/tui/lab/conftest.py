@@ -12,6 +12,7 @@ import pytest
 from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from caveats.config import RunConfig
 from caveats.history import History
@@ -47,8 +48,9 @@ class Lab:
 
     @property
     def message(self) -> str:
-        """The line above the footer."""
-        return self.rows[-2].strip()
+        """The message above the footer, in one line."""
+        message: Any = self.app.front.query_one("#message", Static)
+        return " ".join(str(message.said).split())
 
     def panel(self, number: int) -> Panel:
         return self.app.lab.query_one(f"#chart-{number}", Panel)

@@ -299,7 +299,7 @@ def test_in_the_lab_keys_show_the_race_and_try_its_winner(
     async def scenario(lab: Any) -> None:
         await lab.until(lambda: races)
         verdict = lab.bench.curable()
-        await lab.press("l")  # another screen covers the lab
+        await lab.press("L")  # another screen covers the lab
         await lab.until(lambda: races[0].stopped)
         await lab.press("escape")
         await lab.until(lambda: races[1:])

@@ -23,7 +23,7 @@ Configured = Callable[..., RunConfig]
 
 SMALL = {"data.name": "moons", "network.widths": [8, 8], "training.steps": 30}
 # The key that opens each window.
-WINDOWS = {"a": Picker, "e": Gallery, "ctrl+p": Palette, "l": RunsScreen, "question_mark": Help}
+WINDOWS = {"a": Picker, "e": Gallery, "ctrl+p": Palette, "L": RunsScreen, "question_mark": Help}
 WITH_LIST = [key for key in WINDOWS if key != "question_mark"]
 
 
@@ -72,7 +72,7 @@ def test_a_click_on_a_row_that_has_gone_since_it_was_drawn(
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press(key)
-        if key == "l":
+        if key == "L":
             return
         view = lab.app.screen.query_one(OptionList)
         region = view.content_region

@@ -37,7 +37,7 @@ def row(lab: Any, word: str) -> str:
 
 async def listed(lab: Any) -> RunsScreen:
     await lab.opened()
-    await lab.press("l")
+    await lab.press("L")
     screen = lab.app.screen
     assert isinstance(screen, RunsScreen)
     await lab.until("4 of 4 runs")
@@ -141,7 +141,7 @@ def test_a_deleted_run_comes_back_with_undo(drive: Callable[..., None], place: P
         await to(lab, screen, "done")
         await lab.press("d")
         await lab.until("3 of 3 runs")
-        await lab.press("escape", "l")  # looked at the lab, and saw that it was a mistake
+        await lab.press("escape", "L")  # looked at the lab, and saw that it was a mistake
         await lab.until("3 of 3 runs")
         await lab.press("u")
         await lab.until("4 of 4 runs")

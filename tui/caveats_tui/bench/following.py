@@ -99,6 +99,10 @@ class Following:
         return self.reader.folder
 
     @property
+    def replays(self) -> bool:
+        return self.replay is not None
+
+    @property
     def running(self) -> bool:
         return self.status.state == "running" and not self.silent
 

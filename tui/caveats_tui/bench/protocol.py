@@ -109,6 +109,10 @@ class Bench(Protocol):
     def origin(self) -> str:
         """Which network answers `ask`, in words; "" for the network as it is now."""
 
+    @property
+    def replays(self) -> bool:
+        """Whether a kept run is played again."""
+
     def trace(self) -> Trace | None:
         """The present run's records, None while there is no run."""
 

@@ -3,7 +3,6 @@ the race of remedies, and the remedy that is being tried."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, RaceMaker, offered
 from caveats_tui.bench.races import Races
+from caveats_tui.bench.slow_motion import next_limit, told
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_between, changes_shown, describe, what_differs
@@ -41,14 +41,7 @@ SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
 # than the 10 s after which `caveats_tui.terminal.guard` ends the program.
 LEAVING = 8.0
 
-SLOW_MOTION = (
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    20.0,
-    50.0,
-)  # steps a second: slow enough to be watched
+LOADING = "torch is being loaded: this is done as soon as it is there"
 
 
 class Training:
@@ -56,7 +49,7 @@ class Training:
     nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, None for no races.
     """
 
-    watching = False
+    watching = replays = False
     frames = BUSY_FPS
 
     def __init__(
@@ -130,6 +123,8 @@ class Training:
         if self._is_timed:
             self._elapsed.count(status)
             self.elapsed = self._elapsed.seconds
+        if self.notice == LOADING and status.state != "loading":
+            self.notice = ""
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
             self.shown = self.config
@@ -278,23 +273,15 @@ class Training:
 
     def look_back(self, records: int) -> None:
         """A notice: a run in training has no time cursor."""
-        self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
+        self.notice = "the time cursor is for kept runs: L lists them, enter opens one"
 
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
         fast as possible."""
-        now = self.limit or self.status.speed or math.inf
-        slower = [rung for rung in SLOW_MOTION if rung < now]
-        faster = [rung for rung in SLOW_MOTION if rung > now]
-        if times < 1:
-            self.limit = slower[-1] if slower else SLOW_MOTION[0]
-        else:
-            self.limit = faster[0] if self.limit and faster else 0.0
+        self.limit = next_limit(self.limit, self.status.speed, slower=times < 1)
         if self.session is not None:
             self.session.slow_down(self.limit)
-        self.notice = "training as fast as possible; - is slow motion"
-        if self.limit:
-            self.notice = f"slow motion: {self.limit:g} steps a second; + is faster"
+        self.notice = told(self.limit)
 
     # Changing the setup
 
@@ -365,6 +352,8 @@ class Training:
         elif self.over:
             self.notice = "the run is over: r begins again from step 0"
             return None
+        elif self.status.state == "loading":
+            self.notice = LOADING
         return self.session
 
     def restart(self) -> None:
@@ -374,11 +363,13 @@ class Training:
         self.cure = None
         self.leave_ghost()
         self.shown = self.config
+        if not self.running:
+            self.notice = "at step 0 again: space trains"
         if self.session is not None:
             self.session.restart(self.config, play=None)
 
     def to_resume(self) -> Path | None:
-        self.notice = "R continues a kept run: l lists them"
+        self.notice = "R continues a kept run: L lists them"
         return None
 
     def resume(self, folder: Path) -> bool:
@@ -442,10 +433,11 @@ class Training:
         """Pin the present run as the ghost; if there is a ghost, remove it."""
         if self.ghost is not None:
             self.ghost, self._pinned = None, False
+            self.notice = "the ghost is removed"
         else:
             self.leave_ghost(force=True)
             self._pinned = self.ghost is not None
-            if not self._pinned:
-                self.notice = "there are no curves yet that could stay as a ghost"
-            else:
-                self.notes.append("this run's curves stay as the ghost; g removes them")
+            self.notice = "there are no curves yet that could stay as a ghost"
+            if self._pinned:
+                self.notice = "this run's curves stay as the ghost; g removes them"
+                self.notes.append(self.notice)

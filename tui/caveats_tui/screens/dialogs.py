@@ -226,21 +226,32 @@ class Edit(Window[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
 
     def __init__(
-        self, title: str, sentence: str, value: str, check: Callable[[str], object]
+        self,
+        title: str,
+        sentence: str,
+        value: str,
+        check: Callable[[str], object],
+        *,
+        select: bool = True,
     ) -> None:
+        """``select`` says whether the first key replaces ``value``."""
         super().__init__()
         self._title, self._sentence, self._value, self._check = title, sentence, value, check
+        self._select = select
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
             yield Static(self._sentence, id="sentence", markup=False)
-            yield Line(self._value, select=True)
+            yield Line(self._value, select=self._select)
             yield Static("enter takes · escape leaves", id="problem-hint", markup=False)
             yield Static("", id="problem", markup=False)
 
     def opened(self) -> None:
         self.query_one(Input).focus()
+
+    async def on_key(self, event: Key) -> None:
+        await typed_ahead(self, event)
 
     def _problem(self, text: str) -> str:
         try:

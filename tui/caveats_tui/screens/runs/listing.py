@@ -70,9 +70,12 @@ def heading(width: int) -> Text:
     return text
 
 
-def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) -> Text:
+def line(
+    entry: Entry, width: int, *, apart: str = "", marked: bool, plain: bool, now: datetime
+) -> Text:
     """A run in one line of ``width`` cells: mark, star, name and setup, state, outcome, a small
-    chart of the loss, age."""
+    chart of the loss, age. What sets the run ``apart`` from the others stands before the name of
+    its folder, which may be cut."""
     text = Text(no_wrap=True, overflow="crop")
     text.append((">" if plain else "▸") if marked else " ", style="bold")
     text.append((" *" if plain else " ★") if entry.label.starred else "  ", style="bold")
@@ -82,8 +85,12 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
         text.truncate(width, overflow="ellipsis")
         return text
     room, shown = columns(width)
-    told = Text(f" {name(entry)}", style="bold" if entry.label.name else "")
-    told.append(f"  {setup(manifest)}", style="not bold dim")
+    told = Text("")
+    if entry.label.name:
+        told.append(f" {entry.label.name} ", style="bold")
+    if apart:
+        told.append(f" {apart} ")
+    told.append(f" {entry.folder.name}  {setup(manifest)}", style="dim")
     told.truncate(room, overflow="ellipsis", pad=True)
     text.append_text(told)
     end = manifest.standing

@@ -29,7 +29,8 @@ from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
 from caveats_tui.screens.runs.listing import fits, heading, line
 from caveats_tui.screens.runs.loader import Loader
-from caveats_tui.screens.windows import Choices, Leavable, Line, hand_over
+from caveats_tui.screens.windows import Browsed, Leavable, Line, hand_over
+from caveats_tui.text.differences import told_apart
 from caveats_tui.text.kept_runs import alive, name, standing
 from caveats_tui.text.times import age, now
 
@@ -95,12 +96,13 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self._said = ""
         self._busy = False
         self._lines: dict[Path, tuple[tuple[object, ...], Text]] = {}
+        self._apart: dict[Path, str] = {}  # what sets each run apart from the others
 
     def compose(self) -> ComposeResult:
         yield Static("", id="head", markup=False)
         yield Line(placeholder="/ and a few letters show only the runs that fit")
         yield Static("", id="columns", markup=False)
-        yield Choices(markup=False)
+        yield Browsed(markup=False)
         yield Static("", id="said", markup=False)
         keys = Text(no_wrap=True, overflow="crop")
         for key, words in FOOTER:
@@ -110,7 +112,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     def opened(self) -> None:
         self._program = self.app  # threads cannot ask for it
-        self.query_one(Choices).focus()
+        self.query_one(Browsed).focus()
         self.loader.start()
         self.set_interval(TICK, self._tick)
 
@@ -130,10 +132,14 @@ class RunsScreen(Leavable[Reader | Path | None]):
     def _fill(self) -> None:
         """Show the matching runs; the same run stays highlighted."""
         at = self._current
-        self._entries = self.loader.entries
+        if self._entries is not self.loader.entries:
+            self._entries = self.loader.entries
+            configs = [e.manifest.config if e.manifest else None for e in self._entries]
+            folders = [e.folder for e in self._entries]
+            self._apart = dict(zip(folders, told_apart(configs), strict=True))
         typed, moment = self.query_one(Input).value, now()
         self._shown = [entry for entry in self._entries if fits(entry, typed, moment)]
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         prompts = [self._line(entry, moment) for entry in self._shown]
         if view.option_count == len(prompts) and prompts:
             for place, prompt in enumerate(prompts):
@@ -151,14 +157,15 @@ class RunsScreen(Leavable[Reader | Path | None]):
     def _line(self, entry: Entry, moment: datetime) -> Text:
         """The line of a run, made again only if it has changed: making one takes 0.3 ms."""
         width, marked = self._width, entry.folder in self._marked
-        said: tuple[object, ...] = entry, width, marked
+        apart = self._apart.get(entry.folder, "")
+        said: tuple[object, ...] = entry, width, marked, apart
         if entry.manifest is not None:
             span = age((moment - entry.manifest.created).total_seconds())
             said = *said, standing(entry.manifest, moment), span
         before = self._lines.get(entry.folder)
         if before is not None and before[0] == said:
             return before[1]
-        text = line(entry, width, marked=marked, plain=self._plain, now=moment)
+        text = line(entry, width, apart=apart, marked=marked, plain=self._plain, now=moment)
         self._lines[entry.folder] = said, text
         return text
 
@@ -188,7 +195,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     @property
     def _current(self) -> Entry | None:
-        at = self.query_one(Choices).highlighted
+        at = self.query_one(Browsed).highlighted
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     # Moving and filtering
@@ -201,13 +208,13 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     @on(Input.Submitted)
     def _filtered(self) -> None:
-        self.query_one(Choices).focus()
+        self.query_one(Browsed).focus()
 
     def action_filter(self) -> None:
         self.query_one(Input).focus()
 
     def action_move(self, direction: int) -> None:
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         if self._shown:
             at = 0 if view.highlighted is None else view.highlighted + direction
             view.highlighted = max(0, min(len(self._shown) - 1, at))
@@ -217,7 +224,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         field = self.query_one(Input)
         if field.has_focus or field.value:
             field.value = ""
-            self.query_one(Choices).focus()
+            self.query_one(Browsed).focus()
         else:
             self.dismiss(None)
 

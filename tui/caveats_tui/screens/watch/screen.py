@@ -25,8 +25,8 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Ask
-from caveats_tui.screens.explanation import Explain
-from caveats_tui.screens.lab.bars import message_line, notes_text, severity
+from caveats_tui.screens.explanation import Case, Explain
+from caveats_tui.screens.lab.bars import message_lines, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
@@ -63,7 +63,7 @@ class WatchScreen(Screen[None]):
     WatchScreen #body { height: 1fr; }
     WatchScreen #left { width: 40; border: round $border-blurred; padding: 0 1; }
     WatchScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
-    WatchScreen #message { height: 1; background: $surface; }
+    WatchScreen #message { height: auto; min-height: 1; max-height: 3; background: $surface; }
     WatchScreen #message.-critical { color: $error; }
     WatchScreen #message.-warning { color: $warning; }
     WatchScreen #output { height: 8; border-top: solid $border-blurred; }
@@ -179,7 +179,7 @@ class WatchScreen(Screen[None]):
             trace = narrowed(trace, which)
         panels = [p for p in self.query(Panel) if p.display and p.size.width]
         self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
-        put(self, "#message", message_line(bench, self.size.width, self.options.plain))
+        put(self, "#message", message_lines(bench, self.size.width, self.options.plain))
         worst = severity(bench)
         for name in ("critical", "warning"):
             self.query_one("#message").set_class(worst == name, f"-{name}")
@@ -264,7 +264,8 @@ class WatchScreen(Screen[None]):
         if self.bench is None or trace is None or not (found := self.bench.verdicts()):
             return
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
-        self.app.push_screen(Explain(found, trace, self.bench.config, self.tools.charts, look))
+        cases = tuple(Case(verdict, trace, self.bench.config) for verdict in found)
+        self.app.push_screen(Explain(cases, self.tools.charts, look))
 
     def action_search(self) -> None:
         self._ask("layers that hold; escape ends")
