@@ -38,8 +38,9 @@ def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tu
 
 
 def single_changes(caveat: str, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    """Single changes that may cure a caveat whatever its reason, the likeliest first."""
-    found = (single(c, finding) for single in SINGLES[caveat])
+    """Single changes that may cure a caveat whatever its reason, the likeliest first. Caveats that
+    only watched trainings show have none."""
+    found = (single(c, finding) for single in SINGLES.get(caveat, ()))
     return tuple(remedy for remedy in found if remedy is not None)
 
 
