@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 __all__ = ["CLEARLY", "Tried", "halved", "ranked", "smallest", "survivors", "wins"]
 
-NEARLY = 0.9  # of what the best learnt: a smaller change that gets there wins
+NEARLY = 0.8  # of what the best learnt: a smaller change that gets there wins
 CLEARLY = 0.1  # as much more of what can be learnt is better
 
 
