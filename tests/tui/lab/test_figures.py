@@ -259,8 +259,9 @@ def test_a_fit_shows_the_targets_and_the_network_over_the_whole_input() -> None:
     seen = FittedCurve(grid, grid**2, np.array([-1.0, 1.0]), np.array([1.5, 0.5]))
     chart = fit(seen, LOOK)
     assert chart.x_limits == (-2, 2)
-    np.testing.assert_array_equal(named(chart, "network").y, grid**2)
-    targets = named(chart, "targets")
+    np.testing.assert_array_equal(named(chart, "prediction").y, grid**2)
+    targets = chart.curves[-1]  # on top
+    assert targets.label == "targets"
     assert targets.style == "points"
     np.testing.assert_array_equal(targets.y, seen.y)
 

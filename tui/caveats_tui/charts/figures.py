@@ -330,14 +330,15 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
 
 
 def fit(seen: FittedCurve, look: Look) -> Chart:
-    """A regression on one input: the targets as points, the network's output as a line."""
-    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
+    """A regression on one input: the network's output as a line, and on top of it the targets as
+    points."""
     colour = series_colour("accuracy", dark=look.dark)
-    line = Curve(seen.grid, seen.output, colour, "line", "network")
+    line = Curve(seen.grid, seen.output, colour, "line", "prediction")
+    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
     low, high = float(seen.grid.min()), float(seen.grid.max())
     return Chart(
-        (points, line), look.width, look.height, (low, high),
-        fitted([points, line], False, None), charset=look.charset,
+        (line, points), look.width, look.height, (low, high),
+        fitted([line, points], False, None), charset=look.charset,
         axis_colour=series_colour("axis", dark=look.dark),
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ def label_room(chart: Chart, columns: int) -> int:
 
 def write_labels(cells: Cells, chart: Chart, canvas: Canvas) -> None:
     """Write all words of a chart; none of them on another, or on a line of the present run."""
-    live = {c.colour for c in chart.curves if c.style in ("line", "steps")}
+    live = {c.colour for c in chart.curves if c.style != "dots"}
     right = canvas.left + canvas.columns
     for value, label in chart.right_ticks:
         if canvas.columns > 3 * len(label) and (row := canvas.row(value)) is not None:
