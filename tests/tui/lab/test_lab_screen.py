@@ -310,7 +310,7 @@ def test_one_input_and_one_target_show_the_fit(drive: Drive, configured: Configu
         while lab.panel(4).view != "fit":
             await lab.press("v")
         await lab.drawn()
-        await lab.until(lambda: "network" in shapes(lab, 4))
+        await lab.until(lambda: "prediction" in shapes(lab, 4))
         assert "•" in shapes(lab, 4)
 
     drive(scenario, configured({**SMALL, "data.name": "sine", "optimizer.lr": 0.01}))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from caveats.config import RunConfig
 from caveats.curing import advised
 from caveats.errors import ConfigError, visible
@@ -84,6 +86,8 @@ class Training:
         self._place = place
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
+        self._cursor: int | None = None  # the step that the user looks back at
+        self._looked_at: History | None = None  # of which run
         self.limit = 0.0  # steps a second at most, 0 for no limit
         self.elapsed, self._elapsed = 0.0, Elapsed()
         self._past: list[RunConfig] = []
@@ -188,9 +192,8 @@ class Training:
             return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.outputs
 
         prediction = self._forecaster.predicted(run.config, sample, snapshot)
-        return Trace(
-            snapshot, history.layers, run.config.training.steps, prediction, history=history
-        )
+        steps = run.config.training.steps
+        return Trace(snapshot, history.layers, steps, prediction, self._row(history), history)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdicts on the present run, worst first. Judges the new records."""
@@ -277,8 +280,27 @@ class Training:
     # Looking back
 
     def look_back(self, records: int) -> None:
-        """A notice: a run in training has no time cursor."""
-        self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
+        """Move the cursor by ``records`` records, as far as there are any, while the run goes on;
+        at the newest one the charts follow the run again."""
+        trace = self.trace()
+        if trace is None or not len(trace.snapshot):
+            self.notice = "there are no records yet to look back at"
+            return
+        steps = trace.snapshot.steps
+        last = len(steps) - 1
+        to = max(0, min(last, (last if trace.cursor is None else trace.cursor) + records))
+        self._looked_at, self._cursor = trace.history, None if to == last else int(steps[to])
+        self.notice = "this is the newest record: , steps back"
+        if self._cursor is not None:
+            self.notice = f"the values are those of step {self._cursor:,}; > follows the run again"
+
+    def _row(self, history: History) -> int | None:
+        """The index of the record at the cursor, or of the one before it if that record was thinned
+        out; None without a cursor in this run."""
+        if self._cursor is None or self._looked_at is not history:
+            return None
+        steps = history.snapshot().steps
+        return max(0, int(np.searchsorted(steps, self._cursor, side="right")) - 1)
 
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as

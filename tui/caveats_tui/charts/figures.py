@@ -100,10 +100,21 @@ def short(layer: str) -> str:
 
 
 def span(traces: list[Trace]) -> Limits:
-    """The x axis: from 0, growing in steps up to the length of the longest run, if it is known."""
+    """The x axis: from 0, in small steps with the data, and from half of the planned steps on, if
+    they are known, to the last of them."""
     newest = max((int(t.snapshot.steps[-1]) for t in traces if len(t.snapshot)), default=0)
-    longest = max(t.steps for t in traces) or math.inf
-    return 0.0, float(min(longest, upper_step(max(newest, 10))))
+    planned = max(t.steps for t in traces)
+    if planned and 2 * newest >= planned:
+        return 0.0, float(max(planned, newest))
+    end = round_up(max(newest, 10))
+    return 0.0, float(min(planned, end) if planned else end)
+
+
+def round_up(steps: int) -> float:
+    """The next of 10, 12, 15, 20, 25, …, 100, 120, …: at most a third more. So an axis that grows
+    with a run changes its scale ten times in a decade, and not at each frame."""
+    power = 10.0 ** math.floor(math.log10(steps))
+    return next(m * power for m in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if m * power >= steps)
 
 
 def fitted(
@@ -155,7 +166,8 @@ def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
     ]
     if trace.cursor is not None:
         here = series_colour("theory", dark=look.dark)
-        found.append(Mark(float(trace.snapshot.steps[trace.cursor]), "here", here))
+        step = int(trace.snapshot.steps[trace.cursor])
+        found.append(Mark(float(step), f"step {step:,}", here))
     return tuple(found)
 
 

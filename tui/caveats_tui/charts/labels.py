@@ -14,7 +14,7 @@ JOINED = 3  # more names than that are written as a range
 ROOM = 5  # cells to the right of all curves: for 1=2=3
 ENOUGH = 30  # columns from which on that room is left
 # How far from its curve's end a name may stand: rows, the nearest first, and columns.
-AWAY, ASIDE = (0, -1, 1, -2, 2, -3, 3), 9
+AWAY, ASIDE = (0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5), 16
 
 Word = list[tuple[str, int]]
 

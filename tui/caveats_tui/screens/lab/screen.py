@@ -195,7 +195,9 @@ class LabScreen(Leavable[None]):
     def _say(self, trace: Trace | None) -> None:
         """Update header, setup list, message and notes."""
         bench, plain = self.bench, self.options.plain
-        step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
+        step = 0
+        if trace is not None and len(trace.snapshot):
+            step = int((trace.seen if bench.watching else trace.snapshot).steps[-1])
         if bench.running and not (bench.watching or self.held()):
             step = max(step, bench.status.step)  # go on counting between two records
         recording = self.recorder is not None and self.recorder.recording
@@ -302,6 +304,8 @@ class LabScreen(Leavable[None]):
         if not verdicts or trace is None:
             self.notice("nothing to explain: no caveat has been found in this run")
             return
+        if not self.bench.watching:  # the verdicts are those of the newest record
+            trace = replace(trace, cursor=None)
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
         setup = self.bench.setup_of(verdicts[0])
         self.app.push_screen(Explain(verdicts, trace, setup, self.tools.charts, look))
