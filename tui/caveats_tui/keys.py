@@ -181,20 +181,21 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "back", "comma", ",", "look_back(-1)", "record back",
-        "In a kept run: go back one record; charts, map and verdicts are shown as they were.",
+        "Go back one record: charts, map and values are shown as they were, of a kept run the "
+        "verdicts too.",
         "look",
     ),
     Key(
         "forth", "full_stop", ".", "look_back(1)", "record forward",
-        "In a kept run: go on one record.", "look",
+        "Looking back: go on one record.", "look",
     ),
     Key(
         "first", "less_than_sign", "<", "look_back(-1000000)", "first record",
-        "In a kept run: go to its first record.", "look",
+        "Go to the first record.", "look",
     ),
     Key(
         "last", "greater_than_sign", ">", "look_back(1000000)", "last record",
-        "In a kept run: go to its newest record, and follow the run.", "look",
+        "Go to the newest record, and follow the run.", "look",
     ),
     Key(
         "faster", "plus,equals_sign", "+", "hasten(2.0)", "faster",

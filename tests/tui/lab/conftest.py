@@ -133,6 +133,9 @@ class Lab:
                 idle = not charts._waiting and not charts._drawn
             return idle and all(self.panel(n).rows for n in self.visible())
 
+        session = getattr(self.bench, "session", None)
+        if session is not None:
+            assert session.settled()  # a chart may have asked it
         calm = 0
         while calm < 3:  # an answer is neither waiting nor drawn while it is being made
             await self.until(at_rest)

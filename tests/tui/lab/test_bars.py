@@ -58,7 +58,8 @@ def test_the_step_moves_between_two_records(
     ("room", "title"),
     [
         (50, "2 gradient norm (log): layer 1 0.45 · out 2.3"),
-        (42, "2 gradient norm: layer 1 0.45 · out 2.3"),
+        (42, "2 gradient (log): layer 1 0.45 · out 2.3"),
+        (39, "2 gradient norm: layer 1 0.45 · out 2.3"),
         (38, "2 gradient: layer 1 0.45 · out 2.3"),
         (30, "2 gradient: 0.45 · out 2.3"),
     ],

@@ -13,7 +13,7 @@ from caveats.history import Event, History
 from caveats.theory import Prediction
 from caveats.views import FittedCurve
 from caveats_tui.charts.draw import draw
-from caveats_tui.charts.figures import FIGURES, curves_drawn, fit
+from caveats_tui.charts.figures import FIGURES, curves_drawn, fit, round_up
 from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve, Look
 from caveats_tui.charts.trace import Trace
@@ -79,9 +79,22 @@ def test_every_number_lies_within_the_axis(name: str, made: Made) -> None:
 def test_the_axis_of_steps_starts_at_0_and_ends_with_the_longer_run(made: Made) -> None:
     short, long = made(2, 3, steps=1000), made(2, 9, steps=2000)  # up to steps 20 and 80
     assert figure("loss", short).x_limits == (0, 20)
-    assert figure("loss", short, long).x_limits == (0, 100)
-    nearly_over = made(2, 10, steps=95)  # at step 90 of 95, where the next round number is 100
-    assert figure("loss", nearly_over).x_limits == (0, 95)
+    assert figure("loss", short, long).x_limits == (0, 80)
+
+
+@pytest.mark.parametrize(
+    ("records", "planned", "end"),
+    [(3, 0, 20), (4, 0, 30), (9, 0, 80), (10, 0, 100), (14, 0, 150), (10, 180, 180), (10, 95, 95)],
+)
+def test_the_axis_of_steps_follows_the_data_and_from_half_on_the_planned_steps(
+    records: int, planned: int, end: int, made: Made
+) -> None:
+    assert figure("loss", made(2, records, steps=planned)).x_limits == (0, end)
+
+
+@pytest.mark.parametrize("newest", [10, 11, 99, 100, 101, 1234, 99_999, 10**9])
+def test_an_axis_is_at_most_a_third_longer_than_the_data(newest: int) -> None:
+    assert newest <= round_up(newest) <= newest * 4 / 3
 
 
 def test_a_run_that_has_just_begun_has_an_axis_already(made: Made) -> None:
@@ -259,8 +272,9 @@ def test_a_fit_shows_the_targets_and_the_network_over_the_whole_input() -> None:
     seen = FittedCurve(grid, grid**2, np.array([-1.0, 1.0]), np.array([1.5, 0.5]))
     chart = fit(seen, LOOK)
     assert chart.x_limits == (-2, 2)
-    np.testing.assert_array_equal(named(chart, "network").y, grid**2)
-    targets = named(chart, "targets")
+    np.testing.assert_array_equal(named(chart, "prediction").y, grid**2)
+    targets = chart.curves[-1]  # on top
+    assert targets.label == "targets"
     assert targets.style == "points"
     np.testing.assert_array_equal(targets.y, seen.y)
 

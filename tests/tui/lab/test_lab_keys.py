@@ -329,14 +329,23 @@ async def _(lab: Any) -> None:
     assert lab.message == "! R continues a kept run: L lists them"
 
 
-async def no_cursor(lab: Any, key: str) -> None:
-    """What these keys do in a kept run is tested in tests/tui/runs."""
-    await lab.press(key)
-    assert lab.message.startswith("! the time cursor is for kept runs")
+async def looks_back(lab: Any, before: tuple[str, ...], key: str, at: int | None) -> None:
+    """In a run of four records; what these keys do in a kept run is tested in tests/tui/runs."""
+    await lab.press("s", "s", "s")
+    await lab.until("step 3/1,000,000")
+    await lab.press(*before, key)
+    assert lab.bench.trace().cursor == at
+    await lab.drawn()
+    assert ("step 2" in "\n".join(lab.rows[1:20])) == (at == 2)
 
 
-for _id, _key in {"back": "comma", "forth": "full_stop", "first": "<", "last": ">"}.items():
-    CHECKS[_id] = partial(no_cursor, key=_key)
+for _id, _key, _before, _at in (
+    ("back", "comma", (), 2),
+    ("forth", "full_stop", ("comma", "comma"), 2),
+    ("first", "<", (), 0),
+    ("last", ">", ("comma",), None),
+):
+    CHECKS[_id] = partial(looks_back, before=_before, key=_key, at=_at)
 
 
 @check("zoom")

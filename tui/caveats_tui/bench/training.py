@@ -19,6 +19,7 @@ from caveats.session import Session
 from caveats.status import Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.cursor import Cursor
 from caveats_tui.bench.elapsed import Elapsed
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
@@ -77,6 +78,7 @@ class Training:
         self._place = place
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
+        self._cursor = Cursor()
         self.limit = 0.0  # steps a second at most, 0 for no limit
         self.elapsed, self._elapsed = 0.0, Elapsed()
         self._past: list[RunConfig] = []
@@ -183,9 +185,8 @@ class Training:
             return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.outputs
 
         prediction = self._forecaster.predicted(run.config, sample, snapshot)
-        return Trace(
-            snapshot, history.layers, run.config.training.steps, prediction, history=history
-        )
+        steps, row = run.config.training.steps, self._cursor.row(history)
+        return Trace(snapshot, history.layers, steps, prediction, row, history)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdicts on the present run, worst first. Judges the new records."""
@@ -272,8 +273,7 @@ class Training:
     # Looking back
 
     def look_back(self, records: int) -> None:
-        """A notice: a run in training has no time cursor."""
-        self.notice = "the time cursor is for kept runs: L lists them, enter opens one"
+        self.notice = self._cursor.move(self.trace(), records)
 
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as

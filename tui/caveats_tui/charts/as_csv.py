@@ -26,6 +26,8 @@ __all__ = ["LARGEST_CSV", "Copied", "copied"]
 # others drop an OSC 52 longer than that; xterm, kitty, foot, iTerm2 and tmux accept more.
 LARGEST_CSV = 74_994
 
+MOST_POINTS = 1900  # lines of some 38 bytes
+
 Cells = list[str]
 
 
@@ -156,20 +158,23 @@ def neurons(trace: Trace) -> list[Cells]:
 
 
 def regions(seen: Plane) -> list[Cells]:
-    """One row for each cell of the map: its middle, and the class that the network predicts
-    there."""
+    """One row for each point of the map: its place, the class that the network predicts there, and
+    the probability that it gives to that class. Of a large map every second line, so that it fits
+    into a clipboard."""
     height, width = seen.classes.shape
+    stride = 2 if height * width > MOST_POINTS else 1
     (left, bottom), (right, top) = seen.corners.tolist()
     rows = [
         [
             cell(left + (column + 0.5) / width * (right - left)),
             cell(top - (row + 0.5) / height * (top - bottom)),
             str(int(seen.classes[row, column])),
+            cell(float(seen.confidence[row, column])),
         ]
-        for row in range(height)
+        for row in range(0, height, stride)
         for column in range(width)
     ]
-    return [["x1", "x2", "class"], *rows]
+    return [["x1", "x2", "class", "confidence"], *rows]
 
 
 def fitted(seen: FittedCurve) -> list[Cells]:

@@ -54,8 +54,10 @@ class Cells:
                 column += 1
 
     def free(self, row: int, start: int, length: int, live: set[int]) -> bool:
-        """Whether a word may stand there: on no other word, and on nothing of a ``live`` colour."""
-        if not 0 <= row < len(self.text):
+        """Whether a word may stand there: on no other word nor right beside one, and on nothing of
+        a ``live`` colour."""
+        beside = {(row, start - 1), (row, start + length)}
+        if not 0 <= row < len(self.text) or beside & self.written:
             return False
         text, ink = self.text[row], self.ink[row]
         return start + length <= len(text) and all(

@@ -100,10 +100,21 @@ def short(layer: str) -> str:
 
 
 def span(traces: list[Trace]) -> Limits:
-    """The x axis: from 0, growing in steps up to the length of the longest run, if it is known."""
+    """The x axis: from 0, in small steps with the data, and from half of the planned steps on, if
+    they are known, to the last of them."""
     newest = max((int(t.snapshot.steps[-1]) for t in traces if len(t.snapshot)), default=0)
-    longest = max(t.steps for t in traces) or math.inf
-    return 0.0, float(min(longest, upper_step(max(newest, 10))))
+    planned = max(t.steps for t in traces)
+    if planned and 2 * newest >= planned:
+        return 0.0, float(max(planned, newest))
+    end = round_up(max(newest, 10))
+    return 0.0, float(min(planned, end) if planned else end)
+
+
+def round_up(steps: int) -> float:
+    """The next of 10, 12, 15, 20, 25, …, 100, 120, …: at most a third more. So an axis that grows
+    with a run changes its scale ten times in a decade, and not at each frame."""
+    power = 10.0 ** math.floor(math.log10(steps))
+    return next(m * power for m in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if m * power >= steps)
 
 
 def fitted(
@@ -155,7 +166,8 @@ def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
     ]
     if trace.cursor is not None:
         here = series_colour("theory", dark=look.dark)
-        found.append(Mark(float(trace.snapshot.steps[trace.cursor]), "here", here))
+        step = int(trace.snapshot.steps[trace.cursor])
+        found.append(Mark(float(step), f"step {step:,}", here))
     return tuple(found)
 
 
@@ -330,14 +342,15 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
 
 
 def fit(seen: FittedCurve, look: Look) -> Chart:
-    """A regression on one input: the targets as points, the network's output as a line."""
-    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
+    """A regression on one input: the network's output as a line, and on top of it the targets as
+    points."""
     colour = series_colour("accuracy", dark=look.dark)
-    line = Curve(seen.grid, seen.output, colour, "line", "network")
+    line = Curve(seen.grid, seen.output, colour, "line", "prediction")
+    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
     low, high = float(seen.grid.min()), float(seen.grid.max())
     return Chart(
-        (points, line), look.width, look.height, (low, high),
-        fitted([points, line], False, None), charset=look.charset,
+        (line, points), look.width, look.height, (low, high),
+        fitted([line, points], False, None), charset=look.charset,
         axis_colour=series_colour("axis", dark=look.dark),
     )  # fmt: skip
 

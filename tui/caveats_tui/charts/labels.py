@@ -14,7 +14,7 @@ JOINED = 3  # more names than that are written as a range
 ROOM = 5  # cells to the right of all curves: for 1=2=3
 ENOUGH = 30  # columns from which on that room is left
 # How far from its curve's end a name may stand: rows, the nearest first, and columns.
-AWAY, ASIDE = (0, -1, 1, -2, 2, -3, 3), 9
+AWAY, ASIDE = (0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5), 16
 
 Word = list[tuple[str, int]]
 
@@ -32,7 +32,7 @@ def label_room(chart: Chart, columns: int) -> int:
 
 def write_labels(cells: Cells, chart: Chart, canvas: Canvas) -> None:
     """Write all words of a chart; none of them on another, or on a line of the present run."""
-    live = {c.colour for c in chart.curves if c.style in ("line", "steps")}
+    live = {c.colour for c in chart.curves if c.style != "dots"}
     right = canvas.left + canvas.columns
     for value, label in chart.right_ticks:
         if canvas.columns > 3 * len(label) and (row := canvas.row(value)) is not None:

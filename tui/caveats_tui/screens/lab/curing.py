@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,8 @@ def look_of(lab: LabScreen) -> Look:
 def cases_of(lab: LabScreen) -> tuple[Case, ...]:
     bench = lab.bench
     verdicts, trace, cure, ghost = bench.verdicts(), bench.trace(), bench.cure, bench.ghost
+    if trace is not None and not bench.watching:  # the verdicts are those of the newest record
+        trace = replace(trace, cursor=None)
     cases = [] if trace is None else [Case(v, trace, bench.shown) for v in verdicts]
     if cure is not None and ghost is not None and cure.verdict not in verdicts:
         cases.append(Case(cure.verdict, ghost[1], cure.failed, "the run before its cure"))

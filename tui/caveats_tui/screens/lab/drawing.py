@@ -9,17 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from caveats.status import LIVE
-from caveats_tui.charts.figures import FIGURES, fit
-from caveats_tui.charts.grids import boundary_map, neuron_map
+from caveats_tui.charts.figures import FIGURES
 from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
 from caveats_tui.charts.spec import Charset, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
+from caveats_tui.screens.lab.asking import Asking
 from caveats_tui.screens.lab.panel import Panel
-from caveats_tui.screens.windows import hand_over
 
 if TYPE_CHECKING:
-    from caveats.views import FittedCurve, Plane
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.process import ChartProcess
 
@@ -34,6 +32,7 @@ class Drawing:
     def __init__(self, charts: ChartProcess, charset: Charset) -> None:
         self._charts = charts
         self._charset: Charset = charset
+        self._asking = Asking(charts)
         self._last: Trace | None = None  # what was drawn last
 
     def available(self, bench: Bench) -> tuple[str, ...]:
@@ -98,48 +97,11 @@ class Drawing:
         elif panel.view in HEAT_MAPS:
             panel.show(heat_map(HEAT_MAPS[panel.view], trace, look))
         elif panel.view == "neurons":
-            states = trace.seen.states[-1][:-1]
-            names = trace.layers[: len(states)]
-            panel.show(neuron_map(states, names, look))
+            self._asking.neurons(panel, bench, trace, look)
+        elif panel.view == "boundary":
+            self._asking.boundary(panel, bench, look)
         else:
-            self._ask(panel, bench, look)
-
-    def _ask(self, panel: Panel, bench: Bench, look: Look) -> None:
-        """Ask the run's network; its answer is shown when it comes."""
-        from caveats.views import fitted_curve, plane
-
-        app, screen, view = panel.app, panel.screen, panel.view
-
-        def show_plane(seen: Plane) -> None:
-            if panel.view == view and seen.classes.shape == (look.height, look.width):
-                panel.picture = seen
-                panel.show(boundary_map(seen, dark=look.dark, charset=look.charset))
-
-        def show_line(seen: FittedCurve) -> None:
-            if panel.view == view:
-                panel.picture = seen
-                self._charts.submit(panel.id or "", fit(seen, look))
-
-        def refuse(sentence: str) -> None:
-            if panel.view == view:
-                panel.picture = None
-                panel.wait(sentence)
-
-        def refused(sentence: str) -> None:
-            hand_over(app, screen, refuse, sentence)
-
-        if view == "boundary":
-            bench.ask(
-                lambda network, data: plane(network, data, look.width, look.height),
-                lambda seen: hand_over(app, screen, show_plane, seen),
-                refused,
-            )
-        else:
-            bench.ask(
-                lambda network, data: fitted_curve(network, data, 2 * look.width),
-                lambda seen: hand_over(app, screen, show_line, seen),
-                refused,
-            )
+            self._asking.fit(panel, bench, look)
 
     def collect(self, panels: Mapping[str, Panel], windows: Iterable[RowsView]) -> float:
         """Show the charts that have come back, in the panels or in a window over them; returns the

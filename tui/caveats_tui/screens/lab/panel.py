@@ -117,7 +117,7 @@ class Panel(RowsView, can_focus=True):
             value = origin
         legend = Content()
         if trace is not None and self.view in BY_LAYER:
-            legend = layer_names(trace.layers, self.view, dark)
+            legend = layer_names(trace, self.view, dark, room)
         if known is not None and self.view == "loss":
             legend = Content(beside_loss(known, room))
         if before and (self.view in BY_LAYER or self.view == "loss"):

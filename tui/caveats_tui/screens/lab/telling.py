@@ -44,7 +44,9 @@ def say(lab: LabScreen, trace: Trace | None) -> None:
 
 def say_progress(lab: LabScreen, trace: Trace | None) -> None:
     bench = lab.bench
-    step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
+    step = 0
+    if trace is not None and len(trace.snapshot):
+        step = int((trace.seen if bench.watching else trace.snapshot).steps[-1])
     if bench.running and not (bench.watching or lab.held()):
         step = max(step, bench.status.step)  # go on counting between two records
     recording = lab.recorder is not None and lab.recorder.recording

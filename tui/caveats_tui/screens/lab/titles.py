@@ -18,6 +18,10 @@ from caveats_tui.text.numbers import amount, brief, explained
 
 __all__ = ["beside_loss", "layer_names", "told", "whole", "with_ghost"]
 
+# The measure of a view that has one value for each layer.
+COLUMNS = {
+    "dead": "dead", "gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio",
+}  # fmt: skip
 # What a name becomes where there is no room for it.
 BRIEFLY = {"gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead"}
 
@@ -30,8 +34,7 @@ def told(view: str, name: str, snapshot: Snapshot) -> tuple[str, str]:
         return "train", value if math.isnan(accuracy) else f"{value} · accuracy {accuracy:.1%}"
     if view in ("dead", "dead_map", "neurons"):
         return name, dead_told(snapshot) + " dead" * (view == "neurons")
-    measures = {"gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio"}
-    column = measures.get(view.removesuffix("_map"))
+    column = COLUMNS.get(view.removesuffix("_map"))
     if column is None:
         return name, ""
     values = newest(snapshot, column)
@@ -65,6 +68,7 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
     tried = (
         name + scale + end,
         layerless + scale + end,
+        briefest + scale + end,
         layerless + end,
         briefest + end,
         briefest + bare,
@@ -72,14 +76,20 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
     return next((title for title in tried if len(title) <= room), tried[-1])
 
 
-def layer_names(layers: tuple[str, ...], view: str, dark: bool) -> Content:
-    """The layers that have a curve, each in its colour."""
-    count = len(layers) - (view == "dead")
-    parts = []
-    for index in curves_drawn(count):
-        colour = hexadecimal(network_colour(index, len(layers) - 1, dark=dark))
-        parts.append(Content.assemble(" ", (short(layers[index]), colour)))
-    return Content.assemble("layer", *parts) if parts else Content()
+def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
+    """The layers that have a curve, each in its colour; at the cursor with their values there, if
+    there is room for all of them."""
+    layers = trace.layers
+    drawn = curves_drawn(len(layers) - (view == "dead"))
+    colours = [hexadecimal(network_colour(i, len(layers) - 1, dark=dark)) for i in drawn]
+    if trace.cursor is not None and len(trace.snapshot):
+        values = trace.seen.layers(COLUMNS[view])[-1]
+        told = [f" {short(layers[i])}: {brief(float(values[i]), 2)}" for i in drawn]
+        if sum(map(len, told)) <= room:
+            return Content.assemble(*zip(told, colours, strict=True))
+    parts = zip((short(layers[i]) for i in drawn), colours, strict=True)
+    names = [Content.assemble(" ", part) for part in parts]
+    return Content.assemble("layer", *names) if names else Content()
 
 
 def with_ghost(before: tuple[str, ...], legend: Content, room: int, dark: bool) -> Content:
