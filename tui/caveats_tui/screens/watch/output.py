@@ -24,8 +24,8 @@ def plain_lines(text: str) -> list[str]:
 
 
 class Output:
-    """``lines`` of the file; `look` says whether there are new ones. It is not ``kept`` of a command
-    that had a terminal of its own (--no-screen)."""
+    """``lines`` of the file; `look` says whether there are new ones. It is not ``kept`` if the
+    command had a terminal of its own (--no-screen)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -253,11 +253,12 @@ class WatchScreen(Screen[None]):
             lines = notes_text(self.bench, self.bench.trace()).splitlines()
         if self._sought and self.has_class("-output"):
             lines = [line for line in lines if self._sought.lower() in line.lower()]
-        scroll = self.query_one("#output", VerticalScroll)
-        at_end = scroll.max_scroll_y - scroll.scroll_y <= 1
         put(self, "#text", Text("\n".join(lines)))
-        if at_end and not notes:
-            self.call_after_refresh(scroll.scroll_end, animate=False)
+        scroll = self.query_one("#output", VerticalScroll)
+        if notes is scroll.is_anchored:  # output is read from its end, notes from their beginning
+            scroll.anchor(not notes)
+            if notes:
+                scroll.scroll_home(animate=False)
 
     def charts_drawn(self) -> None:
         """Show the charts that have come back from the drawing process."""
