@@ -69,7 +69,7 @@ class LiveTrace(Trace):
         self._looks: dict[int, tuple[weakref.ref[Tensor], Tensor, Sequence[Node]]] = {}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.compiler.is_compiling():  # this line is traced with the compiled function
+        if torch.compiler.is_compiling():  # this line is traced into a compiled function
             return func(*args, **(kwargs or {}))
         kwargs = kwargs or {}
         if self.broken or self._muted or not self._watching:
@@ -155,8 +155,8 @@ class LiveTrace(Trace):
     # Recurrent layers.
 
     def _sequence(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        weights = args[2] if len(args) == 9 else ()
-        known = not kwargs and isinstance(weights, (list, tuple)) and len(weights) > 0
+        weights: Any = args[2] if len(args) == 9 else ()
+        known = not kwargs and isinstance(weights, (list, tuple)) and isinstance(args[3], bool)
         each = len(weights) // (args[4] * (2 if args[7] else 1)) if known else 0
         if each not in (2, 4) or args[3] != (each == 4) or weights[0] not in self.weights:
             return self.other(name, func, args, kwargs)  # a packed sequence, or a projection

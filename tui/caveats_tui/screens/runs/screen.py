@@ -242,7 +242,6 @@ class RunsScreen(Leavable[Reader | Path | None]):
         """Read a run in a thread, because a long one takes a second."""
         try:
             reader = Reader(folder)
-            reader.manifest.configured()  # without a config the lab cannot show a run
         except ConfigError as error:
             self._back(self._failed, str(error))
         else:
