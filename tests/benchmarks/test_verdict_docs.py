@@ -1,5 +1,6 @@
-"""The README and docs/verdicts.md show the same table, and what the page counts is so."""
+"""The README repeats figures of docs/verdicts.md, and what the page counts is so."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ PAGE = (ROOT / "docs" / "verdicts.md").read_text(encoding="utf-8")
 WORDS = " ".join(PAGE.split())
 
 
-def rows(text):
-    start = text.index("| | healthy flagged")
-    return text[start : text.index("\n\n", start)]
-
-
-def test_readme_and_page_show_the_same_table():
-    assert rows((ROOT / "README.md").read_text(encoding="utf-8")) == rows(PAGE)
+def test_the_readme_repeats_the_first_row_of_the_page():
+    (row,) = (line for line in PAGE.splitlines() if "config hidden from the rules" in line)
+    healthy, faulty = (cell.strip(" *") for cell in row.split("|")[2:4])
+    (count,) = re.findall(r"\*\*The first row\*\* is of [^:]*: (\d+) networks", WORDS)
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"on {count} networks that the rules were not tuned on, {healthy} of the healthy ones are "
+        f"flagged, and {faulty} of the faulty ones"
+    ) in readme
 
 
 def test_the_page_says_how_many_networks_there_are():

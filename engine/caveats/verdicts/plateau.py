@@ -16,7 +16,7 @@ __all__ = ["PLATEAU"]
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.stuck:
+    if not e.finite or not e.hidden or not p.stuck or np.isnan(e.now("grad_norm")).all():
         return None
     if not flat(e) or cut_off(e) or data_to_blame(e) or told_otherwise(e):
         return None
@@ -46,8 +46,9 @@ def rule(e: Evidence) -> Finding | None:
 
 @sign
 def flat(e: Evidence) -> bool:
-    """Is the loss within a tenth of that of a constant?"""
-    return abs(e.progress.gain) <= e.thresholds.jump
+    """Is the loss within a tenth of that of a constant, and has it not just left?"""
+    p, jump = e.progress, e.thresholds.jump
+    return abs(p.gain) <= jump and e.loss >= p.baseline - jump * p.span
 
 
 @sign

@@ -20,6 +20,20 @@ def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None
     assert "plateau" not in severities(history(lambda step: 0.3 * LN10))
 
 
+def test_a_loss_that_has_just_left_the_constants_is_no_plateau() -> None:
+    """As in a watched training that is seldom sampled: two losses of three are old."""
+    left = history(lambda step: stuck(step) if step < 200 else 0.2 * LN10)
+    assert "plateau" not in severities(left)
+
+
+def test_a_gradient_that_was_not_observed_is_not_said_to_be_0() -> None:
+    """The last record of a watched training has losses and weights, and no pass."""
+    unseen = history(
+        stuck, change={"grad_norm": lambda step: [0.1 if step < 200 else math.nan] * 4}
+    )
+    assert "plateau" not in severities(unseen)
+
+
 def test_a_loss_that_climbs_under_large_updates_is_a_step_too_large() -> None:
     made = history(lambda s: LN10 * (1 + 2 * s), change={"update_ratio": [0.5] * 4}, until=60)
     assert severities(made)["step_too_large"] == "critical"

@@ -204,10 +204,10 @@ def test_a_script_of_ones_own_is_found_by_its_file(tmp_path: Path) -> None:
         find_script(str(tmp_path / "none.toml"))
 
 
-def test_the_readmes_script_is_valid() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
-    (text,) = (t for t in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "[[scene]]" in t)
-    script = parse_script("mine", text, "README.md")
+def test_the_script_that_the_docs_show_is_valid() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "commands.md").read_text("utf-8")
+    (text,) = (t for t in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "[[scene]]" in t)
+    script = parse_script("mine", text, "commands.md")
     assert script.config.optimizer.lr == 1.0
     assert script.scenes[0].wait == Wait("step", "100")
 
