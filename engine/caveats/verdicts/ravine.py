@@ -8,6 +8,7 @@ from caveats.verdicts.learning_rates import limit
 from caveats.verdicts.pace import falls_steadily, projected_gain
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
+from caveats.verdicts.trial import no_step_helps, proof
 from caveats.verdicts.verdict import Finding
 
 __all__ = ["RAVINE"]
@@ -21,13 +22,14 @@ def rule(e: Evidence) -> Finding | None:
         return None
     projected = projected_gain(e)
     ends = min(e.loss, p.baseline - projected * p.span)
-    warns = p.late(e.thresholds.short) and not tiny(e)
+    warns = p.late(e.thresholds.short) and not tiny(e) and not no_step_helps(e)
     what = (
         f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "
         f"{max(ends, e.facts.reachable):.2g}"
     )
     if e.facts.reachable > 0:
         what += f", where the data allow {e.facts.reachable:.2g}"
+    what += proof(e, "other", "larger")
     evidence = {
         "gain": p.gain,
         "projected_gain": projected,

@@ -25,6 +25,7 @@ from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, RaceMaker, offered
 from caveats_tui.bench.races import Races
+from caveats_tui.bench.step_trials import StepTrials, TrialMaker
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_between, changes_shown, describe
@@ -53,7 +54,8 @@ SLOW_MOTION = (
 
 class Training:
     """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
-    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, None for no races.
+    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, ``trying`` trials of
+    other steps, None for none.
     """
 
     watching = False
@@ -67,6 +69,7 @@ class Training:
         *,
         session: SessionMaker = Session,
         racing: RaceMaker | None = None,
+        trying: TrialMaker | None = None,
         timed: bool = True,
     ) -> None:
         self.config = self.shown = config
@@ -78,7 +81,7 @@ class Training:
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
-        self._races = Races(racing)
+        self._races, self._trials = Races(racing), StepTrials(trying)
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was reported last
@@ -143,6 +146,7 @@ class Training:
         self._said = trouble
         idle = self.status.state in ("paused", "finished", "diverged")
         self._races.heed(session.run, self.config, idle, self.verdicts)
+        self._trials.heed(session, idle and not self._races.going_on)
 
     @property
     def races(self) -> bool:
@@ -150,6 +154,7 @@ class Training:
 
     def leave_race(self) -> None:
         self._races.leave()
+        self._trials.leave()
 
     def _tell_of_file(self, session: Session) -> None:
         """Say once how the target of a file was read."""
