@@ -15,6 +15,7 @@ from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
 from caveats_tui.bench.race import race_process
 from caveats_tui.bench.replaying import Replay
+from caveats_tui.bench.step_trials import trial_process
 from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.options import LabOptions
@@ -41,7 +42,8 @@ def opened_bench(options: LabOptions) -> Bench:
     reader = options.reader
     if reader is None:
         racing = race_process if options.races else None
-        return Training(options.config, options.every, options.place, racing=racing)
+        trying = trial_process if options.races else None
+        return Training(options.config, options.every, options.place, racing=racing, trying=trying)
     if options.replay is None:
         return Following(reader)
     return Following(reader, Replay(reader, options.replay or None))

@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from caveats.config import RunConfig, is_live
 from caveats.data import Dataset, load
 from caveats.errors import ConfigError
@@ -60,6 +62,24 @@ class Start:
     def of(cls, run: Run) -> Start:
         """The present state of a run, a copy."""
         return cls(run.config, run.dataset, run.trainer.state())
+
+    @classmethod
+    def on_cpu(cls, run: Run) -> Start:
+        """As `of`, of a run that may train on a GPU, to go on on the CPU (with other dropout)."""
+        state = run.trainer.state()
+        if run.trainer.device.type != "cpu":
+            state = on_cpu(state)
+            seed = run.config.training.seed
+            state["dropout"] = torch.Generator().manual_seed(seed).get_state()
+        return cls(run.config.changed({"training.device": "cpu"}), run.dataset, state)
+
+
+def on_cpu(state: Any) -> Any:
+    if isinstance(state, torch.Tensor):
+        return state.cpu()
+    if isinstance(state, dict):
+        return {key: on_cpu(value) for key, value in state.items()}
+    return state
 
 
 def restored(config: dict[str, Any], dataset: Dataset, state: Mapping[str, Any] | None) -> Start:

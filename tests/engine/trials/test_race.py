@@ -21,7 +21,7 @@ from caveats.run import Run
 from caveats.stacks import Stack
 from caveats.stacks.updates import RULES
 from caveats.trials import CONTROL, Result, Start, race, winner
-from caveats.trials.child import RaceProcess
+from caveats.trials.child import race_child
 from caveats.trials.race import Stopped
 from caveats.verdicts import Remedy, learnt
 
@@ -227,12 +227,12 @@ def test_the_results_so_far_are_told_after_each_look_but_the_last() -> None:
 @pytest.mark.slow  # it starts processes, which import torch
 def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None:
     start = Start.of(run_of({}, 3))
-    process = RaceProcess(start, steps=8)
+    process = race_child(start, steps=8)
     assert process.wait(120.0)
     process.stop()
     assert process.found == race(start, steps=8)
     assert process.problem == ""
-    other = RaceProcess(start, steps=10**6)
+    other = race_child(start, steps=10**6)
     other.stop()
     assert other._child.returncode == -signal.SIGKILL
 
@@ -241,7 +241,7 @@ def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None
 def test_a_race_that_fails_says_why() -> None:
     start = Start.of(run_of({}, 3))
     broken = Start(start.config, start.dataset, {"step": 3})  # a state without weights
-    process = RaceProcess(broken, steps=8)
+    process = race_child(broken, steps=8)
     assert process.wait(120.0)
     process.stop()
     assert process.found == ()
@@ -257,9 +257,9 @@ def test_a_race_ends_with_the_process_that_made_it() -> None:
         "from caveats.config import RunConfig\n"
         "from caveats.data import load\n"
         "from caveats.trials import Start\n"
-        "from caveats.trials.child import RaceProcess\n"
+        "from caveats.trials.child import race_child\n"
         "config = RunConfig()\n"
-        "race = RaceProcess(Start(config, load(config.data.settings())), steps=10**6)\n"
+        "race = race_child(Start(config, load(config.data.settings())), steps=10**6)\n"
         "print(race._child.pid, flush=True)\n"
         "race.wait()\n"
     )

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from caveats.run import Run
     from caveats.trials import Result, Start
 
-__all__ = ["Offer", "Race", "RaceMaker", "Racing", "offered", "race_process", "raceable", "started"]
+__all__ = [
+    "Offer", "Race", "RaceMaker", "Racing", "is_small", "offered", "race_process", "raceable",
+    "started",
+]  # fmt: skip
 
 MOST_WEIGHTS = 2_000_000  # of one network: two dozen of them, with gradients, take 1 GB
 
 
 class Racing(Protocol):
-    """What `caveats.trials.child.RaceProcess` offers."""
+    """What `caveats.trials.child.Child` offers of a race."""
 
     found: tuple[Result, ...]
     problem: str
@@ -42,9 +45,9 @@ RaceMaker = Callable[["Start", Sequence[Remedy], int], Racing]
 
 def race_process(start: Start, tried: Sequence[Remedy], steps: int) -> Racing:
     """A race in a process of its own."""
-    from caveats.trials.child import RaceProcess
+    from caveats.trials.child import race_child
 
-    return RaceProcess(start, tried, steps)
+    return race_child(start, tried, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,13 @@ def raceable(run: Run, verdicts: Sequence[Verdict]) -> Verdict | None:
     verdict = next((v for v in verdicts if v.severity != "note" and v.next), None)
     if verdict is None or verdict.caveat in UNTOLD or not any(r.change for r in verdict.next):
         return None
+    return verdict if is_small(run) else None
+
+
+def is_small(run: Run) -> bool:
+    """Whether memory holds the candidates of a race or trial of this run."""
     weights = sum(parameter.numel() for parameter in run.trainer.network.parameters())
-    return verdict if weights <= MOST_WEIGHTS else None
+    return weights <= MOST_WEIGHTS
 
 
 def started(make: RaceMaker, run: Run, setup: RunConfig, verdict: Verdict) -> Race:

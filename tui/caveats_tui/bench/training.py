@@ -26,6 +26,7 @@ from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, RaceMaker, offered
 from caveats_tui.bench.races import Races
 from caveats_tui.bench.slow_motion import next_limit, told
+from caveats_tui.bench.step_trials import StepTrials, TrialMaker
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.settings import changes_between, changes_shown, describe, what_differs
@@ -47,7 +48,8 @@ LOADING = "torch is being loaded: this is done as soon as it is there"
 
 class Training:
     """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
-    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, None for no races.
+    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, ``trying`` trials of
+    other steps, None for none.
     """
 
     watching = replays = False
@@ -61,6 +63,7 @@ class Training:
         *,
         session: SessionMaker = Session,
         racing: RaceMaker | None = None,
+        trying: TrialMaker | None = None,
         timed: bool = True,
     ) -> None:
         self.config = self.shown = config
@@ -73,7 +76,7 @@ class Training:
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
-        self._races = Races(racing)
+        self._races, self._trials = Races(racing), StepTrials(trying)
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was reported last
@@ -141,6 +144,7 @@ class Training:
         self._said = trouble
         idle = self.status.state in ("paused", "finished", "diverged")
         self._races.heed(session.run, self.config, idle, self.verdicts)
+        self._trials.heed(session, idle and not self._races.going_on)
 
     @property
     def races(self) -> bool:
@@ -148,6 +152,7 @@ class Training:
 
     def leave_race(self) -> None:
         self._races.leave()
+        self._trials.leave()
 
     def _tell_of_file(self, session: Session) -> None:
         """Say once how the target of a file was read."""
