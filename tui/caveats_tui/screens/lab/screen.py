@@ -272,7 +272,7 @@ class LabScreen(Leavable[None]):
             if experiment is not None:
                 self.do(lambda: self.bench.load(experiment))
 
-        self.app.push_screen(Gallery(plain=self.options.plain), took)
+        self.app.push_screen(Gallery(self.tools.charts, self.options.charset), took)
 
     def action_explain(self) -> None:
         """Explain the verdicts (enter, unless the setup list has taken the key)."""
@@ -312,9 +312,14 @@ class LabScreen(Leavable[None]):
 
     @on(DescendantFocus)
     def _focused(self, event: DescendantFocus) -> None:
+        self._moved()
         if isinstance(event.widget, Panel) and event.widget.number != self._current:
             self._current = event.widget.number
             self._arrange()
+
+    @on(SetupList.OptionHighlighted)
+    def _moved(self) -> None:
+        self.query_one(Footer).show(self.place)
 
     def action_view(self) -> None:
         panel, available = self._panel, self._drawing.available(self.bench)
