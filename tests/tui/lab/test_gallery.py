@@ -90,7 +90,7 @@ def test_charts_where_there_is_room_small_pictures_where_not(drive: Callable[...
         await lab.press("e", *"mass")
         screen = lab.app.screen
         await lab.until(lambda: all(view.rows for view in screen.query(RowsView)))
-        assert "loss, of a guess's:  as it is 1.01   with the cure 6.39e-04" in lab.text
+        assert "loss (1 = a guess):  as it is 1.01   with the cure 6.52e-04" in lab.text
         assert "dead units, %:  as it is" in lab.text
         assert "lesson" in lab.text
         assert not any(bar in lab.text for bar in "▂▄▇")

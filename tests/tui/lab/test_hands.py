@@ -136,10 +136,12 @@ def test_a_picture_can_be_taken_of_a_window_too(
     monkeypatch.chdir(tmp_path)
 
     async def scenario(lab: Any) -> None:
+        told: list[str] = []
+        lab.app.notify = lambda said, **_: told.append(said)
         for key in ("a", "e", "question_mark", "ctrl+p", "L"):
             await lab.press(key, "ctrl+s")
             [saved] = tmp_path.glob("*.svg")
-            await lab.until("saved ")
+            assert told.pop().startswith("saved ")
             saved.unlink()
             await lab.press("escape")
             assert lab.app.screen is lab.app.lab

@@ -108,7 +108,7 @@ def pictures(name: str) -> tuple[Picture, Picture]:
     }
     values = {kind: (numbers(run["steps"]), numbers(run["values"])) for kind, run in runs.items()}
     measure = runs[AS_IT_IS]["measure"]
-    return Picture(f"{title}, of a guess's", losses), Picture(measure, values)
+    return Picture(f"{title} (1 = a guess)", losses), Picture(measure, values)
 
 
 def numbers(values: list[float | None]) -> Floats:

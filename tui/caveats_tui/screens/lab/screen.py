@@ -301,10 +301,14 @@ class LabScreen(Leavable[None]):
 
     def action_chart(self, number: int) -> None:
         if changing.on_number(self):
-            return changing.type_digit(self, number)
+            changing.type_digit(self, number)
+        elif self.query_one(f"#chart-{number}", Panel).has_focus:
+            self.action_view()
+        else:
+            self.go_to(number)
+
+    def go_to(self, number: int) -> None:
         panel = self.query_one(f"#chart-{number}", Panel)
-        if panel.has_focus:
-            return self.action_view()
         self._current = number
         shown = panel.region.area > 0  # it cannot take the focus before it is shown
         self._arrange()
@@ -335,7 +339,7 @@ class LabScreen(Leavable[None]):
         if at == 4 and self.query_one("#left").display:
             self.query_one(SetupList).focus()
         else:
-            self.action_chart(at % 4 + 1)
+            self.go_to(at % 4 + 1)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")
