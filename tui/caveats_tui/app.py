@@ -108,6 +108,16 @@ class CaveatsApp(App[None]):
             self._forget_notice()
         await super().on_event(event)
 
+    def action_picture(self) -> None:
+        """ctrl+s on a screen over the lab."""
+        self.front.action_picture()
+        self.notify(self.front.bench.notice, markup=False)
+
+    def action_record(self) -> None:
+        """ctrl+r on a screen over the lab."""
+        self.front.action_record()
+        self.notify(self.front.bench.notice, markup=False)
+
     def _forget_notice(self) -> None:
         """A message about the last key ends with the next one."""
         if self.screen_stack[-1:] == [self.front]:

@@ -82,7 +82,7 @@ class LabOptions:
     replay: float | None = None
     sweep: Sweep | None = None
     races: bool = False
-    preferences: Preferences = field(default_factory=Preferences)
+    preferences: Preferences = field(default_factory=Preferences, compare=False)
 
     @property
     def charset(self) -> Charset:

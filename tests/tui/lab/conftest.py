@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -23,7 +24,9 @@ from caveats_tui.options import LabOptions, ScreenOptions
 from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = (
-    120.0  # seconds until a test that waits in vain fails; those that pass never wait so long
+    float(
+        os.environ.get("PATIENCE", 120.0)
+    )  # seconds until a test that waits in vain fails; those that pass never wait so long
 )
 
 

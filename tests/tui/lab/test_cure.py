@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from caveats.measures import LAYER_MEASURES
 from caveats.verdicts import CAVEATS, Verdict
 from caveats_tui.bench import cure
 from caveats_tui.bench.cure import Cure
+from caveats_tui.screens.lab.curing import cases_of
 
 
 def history(measure: str, counts: tuple[int, ...], units: int, loss: float) -> History:
@@ -58,3 +59,24 @@ def test_what_is_left_above_a_tenth_is_said(
 def test_other_caveats_count_no_units(monkeypatch: pytest.MonkeyPatch) -> None:
     said = settled("ravine", history("dead", (16,), 16, 0.5), monkeypatch)
     assert said == "cured: lr 0.3 → 0.003 ended vanilla SGD in a ravine (loss 2.5 → 0.5)"
+
+
+def test_the_failed_run_is_explained_while_its_cure_runs() -> None:
+    """After the verdicts of the new run, with the records and the setup of the failed one."""
+    failed, new = (
+        Verdict(name, name, "critical", 0, (), "", MappingProxyType({}), "", ())
+        for name in ("dying_relu", "ravine")
+    )
+    setup, changed = RunConfig(), RunConfig().changed({"optimizer.lr": 0.003})
+    tried = Cure(failed, "lr 0.3 → 0.003", history("dead", (1,), 1, 2.5), setup)
+    bench = SimpleNamespace(
+        verdicts=lambda: (new,), trace=lambda: "new records", shown=changed, cure=tried,
+        ghost=("run 1", "old records"),
+    )  # fmt: skip
+    cases = cases_of(SimpleNamespace(bench=bench))  # type: ignore[arg-type]
+    assert [(case.verdict, case.trace, case.config) for case in cases] == [
+        (new, "new records", changed), (failed, "old records", setup),
+    ]  # fmt: skip
+    assert [case.whose for case in cases] == ["", "the run before its cure"]
+    bench.verdicts = lambda: (failed,)  # before the worker has begun the new run
+    assert len(cases_of(SimpleNamespace(bench=bench))) == 1  # type: ignore[arg-type]

@@ -167,7 +167,7 @@ def test_a_window_below_another_cannot_take_that_one_away(
 def test_a_window_closed_before_it_was_mounted(drive: Drive, configured: Configured) -> None:
     async def scenario(lab: Any) -> None:
         await lab.opened()
-        for make in (Help, lambda: Gallery(plain=False), lambda: Ask("Which?", {})):
+        for make in (Help, lambda: Gallery(lab.app.charts, "braille"), lambda: Ask("Which?", {})):
             window = make()
             lab.app.push_screen(window)
             window.dismiss(None)

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
-__all__ = ["LONGEST", "Browsed", "Choices", "Leavable", "Line", "Window", "hand_over"]
+__all__ = ["EVERYWHERE", "LONGEST", "Browsed", "Choices", "Leavable", "Line", "Window", "hand_over"]
 
 Result = TypeVar("Result")
 T = TypeVar("T")
@@ -76,8 +76,17 @@ class Leavable(Screen[Result]):
             await super()._on_message(message)
 
 
+# Keys of the lab that work on every screen over it.
+EVERYWHERE = (
+    Binding("ctrl+s", "app.picture", "screenshot", show=False),
+    Binding("ctrl+r", "app.record", "record", show=False),
+)
+
+
 class Window(ModalScreen[Result], Leavable[Result]):
     """A small screen over another, which stays visible behind it (the style of the first base)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
 
 class Line(Input):

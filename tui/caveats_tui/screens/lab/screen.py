@@ -272,7 +272,7 @@ class LabScreen(Leavable[None]):
             if experiment is not None:
                 self.do(lambda: self.bench.load(experiment))
 
-        self.app.push_screen(Gallery(plain=self.options.plain), took)
+        self.app.push_screen(Gallery(self.tools.charts, self.options.charset), took)
 
     def action_explain(self) -> None:
         """Explain the verdicts (enter, unless the setup list has taken the key)."""
@@ -301,10 +301,14 @@ class LabScreen(Leavable[None]):
 
     def action_chart(self, number: int) -> None:
         if changing.on_number(self):
-            return changing.type_digit(self, number)
+            changing.type_digit(self, number)
+        elif self.query_one(f"#chart-{number}", Panel).has_focus:
+            self.action_view()
+        else:
+            self.go_to(number)
+
+    def go_to(self, number: int) -> None:
         panel = self.query_one(f"#chart-{number}", Panel)
-        if panel.has_focus:
-            return self.action_view()
         self._current = number
         shown = panel.region.area > 0  # it cannot take the focus before it is shown
         self._arrange()
@@ -312,9 +316,14 @@ class LabScreen(Leavable[None]):
 
     @on(DescendantFocus)
     def _focused(self, event: DescendantFocus) -> None:
+        self._moved()
         if isinstance(event.widget, Panel) and event.widget.number != self._current:
             self._current = event.widget.number
             self._arrange()
+
+    @on(SetupList.OptionHighlighted)
+    def _moved(self) -> None:
+        self.query_one(Footer).show(self.place)
 
     def action_view(self) -> None:
         panel, available = self._panel, self._drawing.available(self.bench)
@@ -330,7 +339,7 @@ class LabScreen(Leavable[None]):
         if at == 4 and self.query_one("#left").display:
             self.query_one(SetupList).focus()
         else:
-            self.action_chart(at % 4 + 1)
+            self.go_to(at % 4 + 1)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from caveats.documents import counted
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import Entry
 from caveats_tui.text.kept_runs import name, standing, worst
@@ -15,7 +16,7 @@ from caveats_tui.text.plain import plain_marks
 from caveats_tui.text.settings import describe
 from caveats_tui.text.times import age
 
-__all__ = ["fits", "heading", "line"]
+__all__ = ["fits", "heading", "line", "setup"]
 
 SPARK = 12  # cells of the picture of the loss
 _LEFT = 3  # cells for the mark and the star
@@ -55,7 +56,7 @@ def fits(entry: Entry, typed: str, now: datetime) -> bool:
 def setup(manifest: Manifest) -> str:
     """The setup of a run in one line."""
     if manifest.config is None:
-        return f"watched · {len(manifest.layers)} layers"
+        return f"watched · {counted(len(manifest.layers), 'layer')}"
     return describe(manifest.config, manifest.units[-1])
 
 

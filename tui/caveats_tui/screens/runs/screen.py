@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
@@ -26,10 +27,11 @@ from caveats.runs.shelf import Entry, delete, label, undelete
 from caveats_tui.charts.spec import Charset
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Edit
+from caveats_tui.screens.help import Help
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
-from caveats_tui.screens.runs.listing import fits, heading, line
+from caveats_tui.screens.runs.listing import fits, heading, line, setup
 from caveats_tui.screens.runs.loader import Loader
-from caveats_tui.screens.windows import Browsed, Leavable, Line, hand_over
+from caveats_tui.screens.windows import EVERYWHERE, Browsed, Leavable, Line, hand_over
 from caveats_tui.text.differences import told_apart
 from caveats_tui.text.kept_runs import alive, name, standing
 from caveats_tui.text.times import age, now
@@ -42,10 +44,36 @@ __all__ = ["RunsScreen"]
 T = TypeVar("T")
 
 TICK = 0.25  # seconds between two readings of the loader's entries
-FOOTER = (
-    ("enter", "open"), ("q", "leave"), ("/", "filter"), ("space", "mark"), ("c", "compare"),
-    ("*", "star"), ("n", "name"), ("d", "delete"), ("u", "undo"), ("R", "resume"),
-)  # fmt: skip
+# The keys in the order of the footer: each with its word there, its action, what help says of it.
+KEYS = (
+    ("enter", "open", "open", "Look at the run on a screen of its own."),
+    ("?", "help", "help", "Show these keys."),
+    ("q", "leave", "leave", "Go back to the lab, as escape does; that clears a filter first."),
+    ("/", "filter", "filter", "Show only the runs that hold what is typed in any of their words."),
+    (
+        "space",
+        "mark",
+        "mark",
+        f"Mark the run, to be compared with others: at most {MOST_COMPARED}.",
+    ),
+    ("c", "compare", "compare", "Compare the marked runs: their losses, and what differs."),
+    ("R", "resume", "resume", "Continue the run in the lab, if no process trains it."),
+    ("*", "star", "star", "Star the run: it is never deleted to make room."),
+    ("n", "name", "name", "Name the run: it is never deleted to make room."),
+    ("d", "delete", "delete", "Move the run to the trash."),
+    ("u", "undo", "undo", "Take the run that was deleted last out of the trash."),
+    ("j k", "move", "move(1)", "Go down and up, as the arrows do."),
+)
+
+
+def footer() -> Text:
+    """Each key with its word; a click on either finds the action in the style of the cell."""
+    text = Text(no_wrap=True, overflow="crop")
+    for key, word, action, _ in KEYS:
+        meta = Style(meta={"action": action})
+        text.append(f" {key}", style=Style(bold=True) + meta)
+        text.append(f" {word}", style=meta)
+    return text
 
 
 class RunsScreen(Leavable[Reader | Path | None]):
@@ -72,6 +100,8 @@ class RunsScreen(Leavable[Reader | Path | None]):
         Binding("d,delete", "delete", "delete"),
         Binding("u", "undo", "undo"),
         Binding("R", "resume", "resume"),
+        Binding("question_mark,f1", "help", "help"),
+        *EVERYWHERE,
         Binding("down", "move(1)", "down", priority=True),
         Binding("up", "move(-1)", "up", priority=True),
     ]
@@ -104,11 +134,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         yield Static("", id="columns", markup=False)
         yield Browsed(markup=False)
         yield Static("", id="said", markup=False)
-        keys = Text(no_wrap=True, overflow="crop")
-        for key, words in FOOTER:
-            keys.append(f" {key}", style="bold")
-            keys.append(f" {words}")
-        yield Static(keys, id="keys", markup=False)
+        yield Static(footer(), id="keys", markup=False)
 
     def opened(self) -> None:
         self._program = self.app  # threads cannot ask for it
@@ -186,6 +212,9 @@ class RunsScreen(Leavable[Reader | Path | None]):
             said = "no run has been kept yet: a run is kept from its first step"
         if not said and len(self._marked) > 1:
             said = f"{len(self._marked)} runs are marked: c compares them"
+        here = self._current
+        if not said and here is not None and here.manifest is not None:
+            said = f"{here.folder.name}  {setup(here.manifest)}"  # the line may have cut both
         put(self, "#head", head)
         put(self, "#said", Text(f" {said}", no_wrap=True, overflow="ellipsis"))
 
@@ -199,6 +228,10 @@ class RunsScreen(Leavable[Reader | Path | None]):
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     # Moving and filtering
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self._tell()
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
@@ -228,12 +261,31 @@ class RunsScreen(Leavable[Reader | Path | None]):
         else:
             self.dismiss(None)
 
+    async def on_click(self, event: Click) -> None:
+        """A click on a key of the footer does what the key does."""
+        action = event.style.meta.get("action")
+        if action is not None:
+            await self.run_action(action)
+
+    def action_help(self) -> None:
+        rows = [(key, sentence, word) for key, word, _, sentence in KEYS]
+        self.app.push_screen(Help(("here, in the list of kept runs", rows)))
+
     # Doing
 
+    def _chosen(self) -> Entry | None:
+        """The highlighted run; where there is none, or one is being read, None and a sentence."""
+        if self._busy:
+            self._say("a run is being read: try again in a moment")
+            return None
+        if self._current is None:
+            self._say("there is no run here")
+        return self._current
+
     @on(OptionList.OptionSelected)
-    def _open(self) -> None:
-        entry = self._current
-        if entry is not None and not self._busy:
+    def action_open(self) -> None:
+        entry = self._chosen()
+        if entry is not None:
             self._busy = True
             self._say(f"opening {name(entry)}")
             self._in_thread(lambda: self._read(entry.folder))
@@ -263,17 +315,22 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self._say(sentence)
 
     def action_resume(self) -> None:
-        entry = self._current
-        if entry is None or entry.manifest is None:
+        entry = self._chosen()
+        if entry is None:
             return
-        if alive(entry.manifest, now()):
+        if entry.manifest is None:
+            self._say("this run cannot be read, so it cannot be continued")
+        elif alive(entry.manifest, now()):
             self._say(f"{name(entry)} is being trained: enter looks at it, R once it has stopped")
         else:
             self.dismiss(entry.folder)
 
     def action_mark(self) -> None:
-        entry = self._current
-        if entry is None or entry.manifest is None:
+        entry = self._chosen()
+        if entry is None:
+            return
+        if entry.manifest is None:
+            self._say("this run cannot be read, so it cannot be compared")
             return
         if entry.folder in self._marked:
             self._marked.remove(entry.folder)
@@ -316,12 +373,12 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self.app.push_screen(Compare(runs, self._charts, self._charset))
 
     def action_star(self) -> None:
-        entry = self._current
+        entry = self._chosen()
         if entry is not None:
             self._label(entry, starred=not entry.label.starred)
 
     def action_name(self) -> None:
-        entry = self._current
+        entry = self._chosen()
         if entry is None:
             return
 
@@ -340,7 +397,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self.loader.look()
 
     def action_delete(self) -> None:
-        entry = self._current
+        entry = self._chosen()
         if entry is None:
             return
         if entry.manifest is not None and alive(entry.manifest, now()):
