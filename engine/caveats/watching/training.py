@@ -21,6 +21,7 @@ from torch import Tensor
 from caveats.errors import sentence
 from caveats.facts import RunFacts
 from caveats.history import Event, History
+from caveats.measuring.cadence import FIRST_STEPS, GROWTH
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
@@ -148,7 +149,7 @@ class WatchedTraining:
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
         parameters are updated ``by_hand``, nobody says when that was done."""
-        start = time.perf_counter()
+        start = time.thread_time()
         self._optimizer = optimizer or self._optimizer
         if not closure:
             self._moments.look(self.step, self._optimizer)
@@ -157,11 +158,11 @@ class WatchedTraining:
             self._updates = Updates(self._layers.blanks)
             if by_hand:
                 self.arm()
-        self._inside = time.perf_counter() - start
+        self._inside = time.thread_time() - start
 
     def after(self, closure: bool = False, only_last: bool = False) -> None:
         """The optimizer has stepped."""
-        start = time.perf_counter()
+        start = time.thread_time()
         first = self._layers is None
         if closure:
             self._read(only_last)
@@ -177,7 +178,7 @@ class WatchedTraining:
             if not self._armed:
                 self.arm()
         self._time()
-        self.budget.passed(self._sampled or self._armed, self._inside + time.perf_counter() - start)
+        self.budget.passed(self._sampled or self._armed, self._inside + time.thread_time() - start)
         self._sampled = self._armed
 
     def _read(self, only_last: bool) -> None:
@@ -272,7 +273,8 @@ class WatchedTraining:
             for back, loss in enumerate(reversed(losses)):
                 self._spike(self.step - back, loss)
         self._refresh_facts()
-        mean = float(np.mean(losses)) if losses else math.nan
+        newest = losses[-max(FIRST_STEPS, self.step // GROWTH) :]
+        mean = float(np.mean(newest)) if losses else math.nan
         groups = getattr(self._optimizer, "param_groups", ())
         self.history.append(
             self.step,
@@ -286,7 +288,7 @@ class WatchedTraining:
             layers,
             states,
         )
-        if losses and not math.isfinite(mean) and not self.diverged:
+        if not np.isfinite(losses).all() and not self.diverged:
             self._note(Event(self.step, "diverged", "the loss of a minibatch"))
         self._report()
 
