@@ -37,6 +37,7 @@ __all__ = ["Session", "play"]
 
 _HARNESS = Path(__file__).parents[2] / "tests" / "terminal" / "harness.py"
 BURST = 25  # events between two looks at whether the program answers
+PATIENCE = 600.0  # seconds until the first screen: a busy machine may need minutes
 LONGEST = 500  # events of one opening: then the next screen has its turn
 STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
@@ -121,7 +122,7 @@ def one_opening(session: Session, most: int, rng: random.Random, home: Path, nam
     os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
     with terminal:
         try:
-            terminal.wait_for(opening.ready)
+            terminal.wait_for(opening.ready, PATIENCE)
             for keys in opening.first:
                 type_in(terminal, keys)
                 settle(terminal, 0.5)

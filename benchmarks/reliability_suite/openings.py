@@ -79,7 +79,7 @@ OPENINGS: dict[str, Opening] = {
     "demo": Opening(lambda home: ["demo", "dying_relu"], "A sound network"),
     "player": Opening(
         lambda home: ["play", "--speed", "0.05", str(home / "session.cast")], "step",
-        own_size=False, wide=True,
+        own_size=False, wide=True, ends=(-15,),
     ),
 }  # fmt: skip
 

@@ -38,3 +38,19 @@ def test_a_run_is_played_and_can_be_recorded_on_the_way(
     shown.assert_given_back()
     marks = [event.data for event in read_cast(cast).events if event.code == "m"]
     assert "critical: dying ReLU" in marks
+
+
+def test_the_player_hears_keys_that_a_terminal_takes_for_itself(
+    terminal: Callable[..., Any], tmp_path: Path
+) -> None:
+    """ctrl-s stops a terminal's output, and ctrl-v takes the next key."""
+    cast = tmp_path / "a.cast"
+    lines = [f'[{number}, "o", "line {number}\\r\\n"]' for number in range(1, 100)]
+    cast.write_text("\n".join(['{"version": 2, "width": 80, "height": 24}', *lines]) + "\n")
+    shown = terminal([*PROGRAM, "play", str(cast)], 80, 24)
+    shown.wait_for("line 1")
+    shown.press("ctrl+s", "0", "\x16", "right")
+    shown.wait_for("line 5")
+    shown.press("q")
+    assert shown.exit_code() == 0
+    shown.assert_given_back()

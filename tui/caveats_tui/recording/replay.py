@@ -77,6 +77,8 @@ class ReplayLoop:
         before = signal.signal(signal.SIGWINCH, self._winched)
         attributes = termios.tcgetattr(0)
         attributes[6][termios.VSUSP] = b"\0"  # ctrl-z would leave the shell on a drawn screen
+        attributes[0] &= ~termios.IXON  # ctrl-s would stop the terminal, and q would not be heard
+        attributes[3] &= ~termios.IEXTEN  # ctrl-v would take the key behind it away
         termios.tcsetattr(0, termios.TCSANOW, attributes)
         try:
             self._loop()
