@@ -28,7 +28,9 @@ from caveats.verdicts import Remedy, share_learnt
 if TYPE_CHECKING:
     from caveats.run import Run
 
-__all__ = ["CONTROL", "Result", "Start", "Stopped", "race", "winner"]
+__all__ = [
+    "CONTROL", "Result", "Start", "Stopped", "in_order", "race", "same_run", "winner",
+]  # fmt: skip
 
 CONTROL = Remedy({}, "going on as it is")
 
@@ -169,6 +171,35 @@ def winner(results: Iterable[Result]) -> Result | None:
     control = next(r for r in results if not r.change)
     better = [r for r in through if wins(r, control)]
     return smallest(better) if better else None
+
+
+def in_order(
+    config: RunConfig, remedies: Sequence[Remedy], results: Sequence[Result]
+) -> tuple[Remedy, ...]:
+    """The ``remedies`` of a verdict in the order of their race: the winner first, also if it is not
+    among them, then as they were placed, then those that did not race. The cure of an experiment
+    stays before all; without a winner the order stays as it is."""
+    best = winner(results) if results else None
+    if best is None:
+        return tuple(remedies)
+
+    def own(remedy: Remedy) -> Remedy | None:
+        return next((r for r in remedies if same_run(config, r, remedy)), None)
+
+    certain = [r for r in remedies if r.certain]
+    raced = [r for result in results if (r := own(result.remedy)) is not None]
+    order: list[Remedy] = []
+    for remedy in (*certain, own(best.remedy) or best.remedy, *raced, *remedies):
+        if remedy not in order:
+            order.append(remedy)
+    return tuple(order)
+
+
+def same_run(config: RunConfig, a: Remedy, b: Remedy) -> bool:
+    """Whether both remedies make the same run of ``config``."""
+    present = config.flat()
+    one, other = ({key: v for key, v in r.change.items() if present.get(key) != v} for r in (a, b))
+    return one == other
 
 
 def longest(results: Iterable[Result]) -> list[Result]:

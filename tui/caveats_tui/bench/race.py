@@ -103,7 +103,6 @@ class Race:
     def __init__(self, setup: RunConfig, caveat: str, process: Racing, steps: int) -> None:
         self.setup, self.caveat, self.steps = setup, caveat, steps
         self._process = process
-        self._present = setup.flat()
         self._ended = False  # the process is gone
         self.stopped = False  # before it was over
 
@@ -143,17 +142,12 @@ class Race:
     def advised(self, verdict: Verdict) -> Verdict:
         """``verdict`` with its remedies in the order of the race, the winner first, if the race is
         over and has a winner; the cure of an experiment stays before it."""
-        if (best := self.winner) is None:
+        if not self.over:
             return verdict
-        certain = [r for r in verdict.next if r.certain]
-        places = [r.remedy for r in self._process.found]
-        raced = [own for r in places if (own := self._among(r, verdict.next)) is not None]
-        winner = self._among(best, verdict.next) or best
-        order: list[Remedy] = []
-        for remedy in (*certain, winner, *raced, *verdict.next):
-            if remedy not in order:
-                order.append(remedy)
-        return replace(verdict, next=tuple(order))
+        from caveats.trials.race import in_order
+
+        order = in_order(self.setup, verdict.next, self._process.found)
+        return verdict if order == verdict.next else replace(verdict, next=order)
 
     def offer(self, verdict: Verdict) -> Offer:
         remedies = self.advised(verdict).next
@@ -220,15 +214,10 @@ class Race:
         mark = ": the smallest change that wins" if best and self._same(best, remedy) else ""
         return f"race: {told(result)}{mark}"
 
-    def _among(self, remedy: Remedy, own: Sequence[Remedy]) -> Remedy | None:
-        return next((r for r in own if self._same(r, remedy)), None)
-
     def _same(self, a: Remedy, b: Remedy) -> bool:
-        """Whether both make the same run of this setup."""
-        one, other = (
-            {key: v for key, v in r.change.items() if self._present.get(key) != v} for r in (a, b)
-        )
-        return one == other
+        from caveats.trials.race import same_run
+
+        return same_run(self.setup, a, b)
 
 
 def told(result: Result) -> str:
