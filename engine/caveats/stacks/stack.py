@@ -216,6 +216,13 @@ class Stack:
             found = {id(m): own for m, own in zip(self._members, scores, strict=True)}
         return [found.get(id(member), (math.nan, math.nan)) for member in self._all]
 
+    def sharpness_now(self) -> list[float]:
+        """The present sharpness of each config's network on the probe rows; NaN for a member that
+        has stopped."""
+        found = self._curvature(0, len(self))
+        own = {id(m): float(value) for m, value in zip(self._members, found, strict=True)}
+        return [own.get(id(member), math.nan) for member in self._all]
+
     def keep(self, members: Collection[int]) -> None:
         """Stop all members but these, by the index of their config."""
         wanted = {id(self._all[index]) for index in members}
@@ -340,10 +347,13 @@ class Stack:
             self._members[start + row].confirmed_dead = counted[row]
 
     def _sharpness(self, start: int, stop: int, stopped: bool) -> np.ndarray[Any, Any]:
-        found = np.full(stop - start, math.nan)
         over = self.step >= self.shape.steps
         if stopped or not self.step or not (over or self._cadence.reads(self.step)):
-            return found
+            return np.full(stop - start, math.nan)
+        return self._curvature(start, stop)
+
+    def _curvature(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        found = np.full(stop - start, math.nan)
         part = self.network.narrowed(start, stop)
         x, y = self._probe.all_rows(slice(start, stop))
         # The graph of the gradient is kept: a quarter of a measuring pass stays in the cache.
