@@ -83,9 +83,11 @@ def test_the_title_of_the_loss_says_that_it_is_that_of_training(room: int, title
 def test_a_regression_has_a_loss_and_no_accuracy() -> None:
     history = History(("layer 1", "output"))
     history.append(0, {"loss": 0.000123}, {})
-    assert told("loss", "loss · accuracy", history.snapshot()) == ("train", "loss 0.000123")
+    first = Trace(history.snapshot(), history.layers, 10)
+    assert told("loss", "loss · accuracy", first) == ("train", "loss 0.000123")
     history.append(1, {"loss": 0.5, "accuracy": 0.25}, {})
-    assert told("loss", "loss · accuracy", history.snapshot())[1] == "loss 0.5 · accuracy 25.0%"
+    second = Trace(history.snapshot(), history.layers, 10)
+    assert told("loss", "loss · accuracy", second)[1] == "loss 0.5 · accuracy 25.0%"
 
 
 @pytest.mark.parametrize(

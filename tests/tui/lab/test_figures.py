@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from caveats.facts import RunFacts
+from caveats.facts import OptimizerFacts, RunFacts
 from caveats.history import Event, History
 from caveats.theory import Prediction
 from caveats.views import FittedCurve
@@ -18,6 +18,7 @@ from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.explanation import EVIDENCE
+from caveats_tui.screens.lab.titles import told
 
 Made = Callable[..., Trace]
 LOOK = Look(60, 20)
@@ -180,6 +181,34 @@ def test_the_rows_held_out_are_drawn_dim_behind_the_others(log: bool) -> None:
     assert high >= 5
     middle = low * (high / low) ** 0.25 if log else low + (high - low) * 0.25
     assert accuracy.y == pytest.approx([middle] * 4)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "limit"),
+    [
+        (OptimizerFacts("sgd", 0.1, adaptive=False), 20.0),
+        (OptimizerFacts("momentum", 0.1, adaptive=False, momentum=0.9), 38.0),
+        (OptimizerFacts("adagrad", 0.1, adaptive=True), None),
+    ],
+)
+def test_the_sharpness_is_drawn_where_it_was_read_against_its_limit(
+    optimizer: OptimizerFacts, limit: float | None
+) -> None:
+    history = History(("layer 1", "output"), facts=RunFacts(optimizer=optimizer))
+    for step, value in enumerate([5.0, np.nan, 8.0, np.nan]):
+        history.append(10 * step, {"loss": 1.0, "sharpness": value}, {})
+    trace = Trace(history.snapshot(), history.layers, 100, history=history)
+    chart = figure("sharpness", trace)
+    assert named(chart, "sharpness").x.tolist() == [0, 20]
+    assert named(chart, "sharpness").y.tolist() == [5, 8]
+    lines = [c for c in chart.curves if c.label == "limit"]
+    assert len(lines) == (limit is not None)
+    for line in lines:
+        np.testing.assert_allclose(line.y, limit)
+    assert chart.y_limits is not None
+    assert chart.y_limits[1] >= (limit or 8) - 1e-9
+    said = told("sharpness", "sharpness", trace)[1]
+    assert said == ("8" if limit is None else f"8 · limit {limit:g}")
 
 
 def test_a_regression_has_no_accuracy_to_draw() -> None:

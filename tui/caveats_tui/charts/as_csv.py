@@ -13,7 +13,7 @@ import numpy as np
 
 from caveats.measures import UNIT_STATES
 from caveats.runs.tables import cell
-from caveats_tui.charts.figures import predicted
+from caveats_tui.charts.figures import predicted, steepest
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.numbers import size
 
@@ -115,6 +115,18 @@ def losses(trace: Trace) -> list[Cells]:
     return [["step", *names], *rows]
 
 
+def readings(trace: Trace) -> list[Cells]:
+    """One row for each record at which the sharpness was read, with the limit of the optimizer."""
+    values = trace.snapshot.scalar("sharpness")
+    most = cell(steepest(trace))
+    rows = [
+        [str(step), cell(value), most]
+        for step, value in zip(trace.snapshot.steps.tolist(), values.tolist(), strict=True)
+        if not math.isnan(value)
+    ]
+    return [["step", "sharpness", "limit"], *rows]
+
+
 def across(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
     """One row for each layer: its value at step 0, at the record shown, and what theory predicts
     for step 0."""
@@ -196,4 +208,5 @@ VIEW_TABLES: dict[str, Callable[[Trace], list[Cells]]] = {
     "dead_map": over_steps("dead", hidden=True),
     "gradient_map": over_steps("grad_norm", hidden=False),
     "neurons": neurons,
+    "sharpness": readings,
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from caveats.measures import LAYER_MEASURES
+from caveats.training.stability import stability_limit
 from caveats_tui.charts.palette import Series, network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Band, Chart, Curve, Floats, Look, Mark, Style
@@ -258,6 +259,36 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
     return replace(made, right_ticks=right, right_colour=series_colour("accuracy", dark=look.dark))
 
 
+def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    """The sharpness where it was read, and dotted the limit above which the optimizer's steps
+    overshoot (2/lr for plain descent), at the present learning rate."""
+    curves = []
+    for one, dim in ((ghost, True), (trace, False)):
+        if one is None:
+            continue
+        values = one.snapshot.scalar("sharpness")
+        read = np.isfinite(values)
+        colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
+        x = one.snapshot.steps[read].astype(float)
+        style: Style = "dots" if dim else "line"
+        curves.append(Curve(x, values[read], colour, style, "" if dim else "sharpness"))
+    most = steepest(trace)
+    if math.isfinite(most) and len(trace.snapshot):
+        x = np.linspace(0.0, max(float(trace.snapshot.steps[-1]), 1.0), 9)
+        colour = series_colour("theory", dark=look.dark)
+        curves.insert(0, Curve(x, np.full(9, most), colour, "dots", "limit"))
+    return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+
+
+def steepest(trace: Trace) -> float:
+    """The limit of the sharpness for a run's optimizer; NaN where no formula is known."""
+    facts = None if trace.history is None else trace.history.facts.optimizer
+    if facts is None:
+        return math.nan
+    options = {"momentum": facts.momentum, "betas": facts.betas or (0.9, 0.999)}
+    return stability_limit(facts.kind, facts.lr, options)
+
+
 def held_out(trace: Trace, name: str, look: Look) -> list[Curve]:
     """The curve of a scalar of the rows held out; none where there are no such rows."""
     values = trace.snapshot.scalar(name)
@@ -365,4 +396,5 @@ FIGURES: dict[str, Figure] = {
     "delta_profile": Figure("delta across layers", profile("delta_rms"), log=True),
     "dead_profile": Figure("dead neurons across layers", profile("dead")),
     "update": Figure("update/weight", layerwise("update_ratio"), log=True),
+    "sharpness": Figure("sharpness", sharpness, log=True),
 }

@@ -29,7 +29,7 @@ VIEWS: tuple[tuple[str, ...], ...] = (
     ("dead", "dead_profile", "dead_map"),
     ("gradient", "gradient_profile", "delta", "delta_profile", "gradient_map"),
     ("loss",),
-    ("neurons", "boundary", "fit", "activations", "update"),
+    ("neurons", "boundary", "fit", "activations", "update", "sharpness"),
 )
 
 BY_LAYER = ("dead", "gradient", "delta", "update")
@@ -112,7 +112,7 @@ class Panel(RowsView, can_focus=True):
         scale, room = " (log)" if self.log_axis else "", self.size.width - 4
         name, value = self.title, ""
         if known is not None:
-            name, value = told(self.view, name, known.seen)
+            name, value = told(self.view, name, known)
         if self.view in ("boundary", "fit"):
             value = origin
         legend = Content()

@@ -9,7 +9,7 @@ import numpy as np
 from textual.content import Content
 
 from caveats.history import Snapshot
-from caveats_tui.charts.figures import curves_drawn, short
+from caveats_tui.charts.figures import curves_drawn, short, steepest
 from caveats_tui.charts.palette import network_colour, rgb, series_colour
 from caveats_tui.charts.spec import Floats
 from caveats_tui.charts.trace import Trace
@@ -26,12 +26,15 @@ COLUMNS = {
 BRIEFLY = {"gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead"}
 
 
-def told(view: str, name: str, snapshot: Snapshot) -> tuple[str, str]:
+def told(view: str, name: str, trace: Trace) -> tuple[str, str]:
     """What is shown, and its newest value in a few characters."""
+    snapshot = trace.seen
     if view == "loss":
         accuracy = float(snapshot.scalar("accuracy")[-1])
         value = f"loss {brief(float(snapshot.scalar('loss')[-1]), 3)}"
         return "train", value if math.isnan(accuracy) else f"{value} · accuracy {accuracy:.1%}"
+    if view == "sharpness":
+        return name, sharpness_told(trace)
     if view in ("dead", "dead_map", "neurons"):
         return name, dead_told(snapshot) + " dead" * (view == "neurons")
     column = COLUMNS.get(view.removesuffix("_map"))
@@ -43,6 +46,15 @@ def told(view: str, name: str, snapshot: Snapshot) -> tuple[str, str]:
         return name, "not finite"
     out = f"out {brief(last, 2)}"
     return name, f"layer 1 {brief(first, 2)} · {out}" if len(values) > 1 else out
+
+
+def sharpness_told(trace: Trace) -> str:
+    """The newest reading beside its limit: 187 · limit 200."""
+    read = trace.seen.scalar("sharpness")
+    read = read[np.isfinite(read)]
+    most = steepest(trace)
+    limit = f" · limit {brief(most, 3)}" if math.isfinite(most) else ""
+    return f"{brief(float(read[-1]), 3)}{limit}" if read.size else "not read yet"
 
 
 def dead_told(snapshot: Snapshot) -> str:
@@ -84,9 +96,11 @@ def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
     colours = [hexadecimal(network_colour(i, len(layers) - 1, dark=dark)) for i in drawn]
     if trace.cursor is not None and len(trace.snapshot):
         values = trace.seen.layers(COLUMNS[view])[-1]
-        told = [f" {short(layers[i])}: {brief(float(values[i]), 2)}" for i in drawn]
-        if sum(map(len, told)) <= room:
-            return Content.assemble(*zip(told, colours, strict=True))
+        told = [f"{short(layers[i])}: {brief(float(values[i]), 2)}" for i in drawn]
+        if sum(map(len, told)) + 2 * (len(told) - 1) <= room:
+            return Content("  ").join(
+                Content.assemble(part) for part in zip(told, colours, strict=True)
+            )
     parts = zip((short(layers[i]) for i in drawn), colours, strict=True)
     names = [Content.assemble(" ", part) for part in parts]
     return Content.assemble("layer", *names) if names else Content()
