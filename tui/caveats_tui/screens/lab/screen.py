@@ -362,7 +362,8 @@ class LabScreen(Leavable[None]):
     @on(MouseScrollDown)
     def _scrolled(self, event: MouseScrollUp | MouseScrollDown) -> None:
         """Over a chart the wheel moves the time cursor."""
-        if isinstance(event.widget, Panel):
+        under, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        if isinstance(under, Panel):
             self.action_look_back(1 if isinstance(event, MouseScrollDown) else -1)
 
     def action_scale(self) -> None:
