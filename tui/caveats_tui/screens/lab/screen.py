@@ -320,7 +320,9 @@ class LabScreen(Leavable[None]):
 
     @on(SetupList.OptionHighlighted)
     def _moved(self) -> None:
-        self.query_one(Footer).show(self.place)
+        if self.query(SetupList):  # else the screen is being taken away
+            for footer in self.query(Footer):
+                footer.show(self.place)
 
     def action_view(self) -> None:
         panel, available = self._panel, self._drawing.available(self.bench)
