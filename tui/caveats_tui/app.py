@@ -120,8 +120,10 @@ class CaveatsApp(App[None]):
 
     def _forget_notice(self) -> None:
         """A message about the last key ends with the next one."""
-        if self.screen_stack[-1:] == [self.front]:
-            self.front.bench.notice = ""
+        front = self.front
+        if front.bench.notice and self.screen_stack[-1:] == [front]:
+            front.bench.notice = ""
+            front.call_later(front.frame)
 
     def on_mount(self) -> None:
         self._mounted = True

@@ -104,7 +104,7 @@ def test_a_message_ends_with_the_next_key_and_no_key_is_silent(
         await lab.press("g")
         assert lab.message == "! this run's curves stay as the ghost; g removes them"
         await lab.press("down")
-        assert "ghost" not in lab.message
+        await lab.until(lambda: "ghost" not in lab.message)
         await lab.press("g")
         assert lab.message == "! the ghost is removed"
         await lab.press("r")
@@ -159,9 +159,9 @@ def test_a_long_verdict_has_its_cure_on_lines_of_its_own(
         await lab.opened()
         await lab.until("hard to break symmetry")
         change = lab.bench.verdicts()[0].next[0].change
-        assert "f: init zeros" in lab.message
+        await lab.until("f: init zeros")
         assert lab.message.count("→") == len(change)
-        assert lab.app.lab.query_one("#message").region.height >= 2
+        await lab.until(lambda: lab.app.lab.query_one("#message").region.height >= 2)
 
     drive(scenario, configured(nothing), drawing=False, size=(60, 16))
 

@@ -226,7 +226,7 @@ def test_hands_in_the_list_and_in_a_kept_run(drive: Callable[..., None], place: 
         await lab.press("enter")
         await lab.until(lambda: lab.app.screen is lab.app.front is not lab.app.lab)
         kept = lab.app.front
-        assert ", . record" in lab.rows[-1]
+        await lab.until(", . record")
         await lab.until(lambda: kept.bench.verdicts())
         newest = kept.bench.trace().seen.steps[-1]
         await lab.press("1", "h")

@@ -85,7 +85,8 @@ class Filtered(Window[Result]):
         border: round $primary; background: $surface; padding: 0 1;
     }
     Filtered Input { border: none; height: 1; padding: 0; background: $panel; }
-    Filtered OptionList { border: none; height: 1fr; padding: 0; margin-top: 1; }
+    Filtered OptionList { height: 1fr; padding: 0; margin-top: 1; }
+    Filtered OptionList, Filtered OptionList:focus { border: none; }
     Filtered Static { height: 1; color: $text-muted; }
     Filtered #said { height: auto; color: $error; display: none; }
     """

@@ -61,7 +61,7 @@ class Gallery(Window[Experiment | None]):
     }
     Gallery Input { height: 1; background: $panel; }
     Gallery Horizontal { margin-top: 1; }
-    Gallery OptionList { border: none; width: 29; height: 1fr; padding: 0;
+    Gallery OptionList, Gallery OptionList:focus { border: none; width: 29; height: 1fr; padding: 0;
         scrollbar-size-vertical: 1; }
     Gallery #page { width: 1fr; margin: 0; }
     Gallery VerticalScroll { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }

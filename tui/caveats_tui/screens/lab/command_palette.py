@@ -14,14 +14,24 @@ from caveats_tui.keys import KEYS
 from caveats_tui.screens.dialogs import Picker
 from caveats_tui.screens.lab import changing
 from caveats_tui.screens.lab.setup import SettingLine, lines
-from caveats_tui.screens.palette import Command, fitting
+from caveats_tui.screens.palette import Command, Palette, fitting
 from caveats_tui.terminal.preferences import NOTIFICATIONS
 from caveats_tui.text.settings import shown
 
 if TYPE_CHECKING:
     from caveats_tui.screens.lab.screen import LabScreen
 
-__all__ = ["commands", "offered"]
+__all__ = ["commands", "offered", "show"]
+
+
+def show(lab: LabScreen) -> None:
+    """Open the palette, and run the command that is taken."""
+
+    def took(command: Command | None) -> None:
+        if command is not None:
+            lab.call_later(command.run)
+
+    lab.app.push_screen(Palette(lambda typed: offered(lab, typed)), took)
 
 
 def commands(screen: Screen[Any]) -> Iterator[Command]:

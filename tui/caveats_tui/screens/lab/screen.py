@@ -23,25 +23,29 @@ from textual.widgets import Static
 from caveats_tui.bench.following import Following
 from caveats_tui.charts.pace import Pace
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.keys import FOOTERS, LAST, PLACES, bindings
+from caveats_tui.keys import bindings
 from caveats_tui.options import FPS, LabOptions
-from caveats_tui.screens.gallery import Gallery
-from caveats_tui.screens.help import Help
-from caveats_tui.screens.lab import changing, curing, kept_runs, maps, setups, taping, telling
+from caveats_tui.screens.lab import (
+    changing,
+    command_palette,
+    curing,
+    kept_runs,
+    maps,
+    setups,
+    taping,
+    telling,
+)
 from caveats_tui.screens.lab.bars import Footer, Header
 from caveats_tui.screens.lab.clipboard import copy
-from caveats_tui.screens.lab.command_palette import offered
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.notifying import Notifier
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.setup import SetupList
 from caveats_tui.screens.lab.story import Story
-from caveats_tui.screens.palette import Command, Palette
 from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
 
 if TYPE_CHECKING:
-    from caveats.experiments import Experiment
     from caveats.runs.reader import Reader
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.screens.lab.tools import Tools
@@ -265,14 +269,7 @@ class LabScreen(Leavable[None]):
         curing.list_remedies(self)
 
     def action_experiments(self) -> None:
-        if not self.bench.may_change():
-            return self.frame()
-
-        def took(experiment: Experiment | None) -> None:
-            if experiment is not None:
-                self.do(lambda: self.bench.load(experiment))
-
-        self.app.push_screen(Gallery(self.tools.charts, self.options.charset), took)
+        setups.choose_experiment(self)
 
     def action_explain(self) -> None:
         """Explain the verdicts (enter, unless the setup list has taken the key)."""
@@ -323,7 +320,9 @@ class LabScreen(Leavable[None]):
 
     @on(SetupList.OptionHighlighted)
     def _moved(self) -> None:
-        self.query_one(Footer).show(self.place)
+        if self.query(SetupList):  # else the screen is being taken away
+            for footer in self.query(Footer):
+                footer.show(self.place)
 
     def action_view(self) -> None:
         panel, available = self._panel, self._drawing.available(self.bench)
@@ -365,7 +364,8 @@ class LabScreen(Leavable[None]):
     @on(MouseScrollDown)
     def _scrolled(self, event: MouseScrollUp | MouseScrollDown) -> None:
         """Over a chart the wheel moves the time cursor."""
-        if isinstance(event.widget, Panel):
+        under, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        if isinstance(under, Panel):
             self.action_look_back(1 if isinstance(event, MouseScrollDown) else -1)
 
     def action_scale(self) -> None:
@@ -422,16 +422,10 @@ class LabScreen(Leavable[None]):
         taping.record_or_stop(self)
 
     def action_palette(self) -> None:
-        def took(command: Command | None) -> None:
-            if command is not None:
-                self.call_later(command.run)
-
-        self.app.push_screen(Palette(lambda typed: offered(self, typed)), took)
+        command_palette.show(self)
 
     def action_suspend(self) -> None:
         self.app.action_suspend_process()
 
     def action_help(self) -> None:
-        hints = (*FOOTERS[self.place], *LAST)
-        here = [(hint.shown, hint.sentence, hint.label) for hint in hints]
-        self.app.push_screen(Help((PLACES[self.place], here)))
+        telling.show_help(self)

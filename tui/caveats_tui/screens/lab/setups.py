@@ -1,4 +1,5 @@
-"""Setups that travel: save the present one as a TOML file, open one, copy it as a command line."""
+"""Setups that travel: save the present one as a TOML file, open one or an experiment, copy it as a
+command line."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from caveats.experiments import Experiment
 from caveats.runs.setups import read_recent, read_setup, remember, write_setup
 from caveats_tui.screens.dialogs import Edit, Filtered, Row
 from caveats_tui.screens.files import SETUP, FilePicker, Found
+from caveats_tui.screens.gallery import Gallery
 from caveats_tui.screens.lab.clipboard import send
 from caveats_tui.screens.lab.own_files import written
 from caveats_tui.text.command_line import command_line
@@ -25,7 +27,7 @@ from caveats_tui.text.settings import describe
 if TYPE_CHECKING:
     from caveats_tui.screens.lab.screen import LabScreen
 
-__all__ = ["choose", "copy_command", "save"]
+__all__ = ["choose", "choose_experiment", "copy_command", "save"]
 
 SUFFIX = ".toml"
 
@@ -87,6 +89,18 @@ def choose(lab: LabScreen) -> None:
             lab.notice(str(error))
 
     lab.app.push_screen(RecentSetups(recent), took)
+
+
+def choose_experiment(lab: LabScreen) -> None:
+    """Open the gallery, and set up the experiment that is chosen."""
+    if not lab.bench.may_change():
+        return lab.frame()
+
+    def took(experiment: Experiment | None) -> None:
+        if experiment is not None:
+            lab.do(lambda: lab.bench.load(experiment))
+
+    lab.app.push_screen(Gallery(lab.tools.charts, lab.options.charset), took)
 
 
 def find(lab: LabScreen, back: Callable[[], None]) -> None:

@@ -1,4 +1,5 @@
-"""Writes the lines of the lab that are text: header, setup list, message, story, theory, notes."""
+"""Writes the lines of the lab that are text: header, setup list, message, story, theory, notes,
+help."""
 
 from __future__ import annotations
 
@@ -9,7 +10,9 @@ from textual.content import Content
 from textual.widgets import Static
 
 from caveats_tui.charts.trace import Trace
+from caveats_tui.keys import FOOTERS, LAST, PLACES
 from caveats_tui.screens.blocks import put
+from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab.bars import Footer, Header, message_lines, notes_text, severity
 from caveats_tui.screens.lab.setup import PENDING, SetupList
 from caveats_tui.screens.lab.story import ROWS_A_LINE, fitted
@@ -17,7 +20,7 @@ from caveats_tui.screens.lab.story import ROWS_A_LINE, fitted
 if TYPE_CHECKING:
     from caveats_tui.screens.lab.screen import LabScreen
 
-__all__ = ["say"]
+__all__ = ["say", "show_help"]
 
 
 def say(lab: LabScreen, trace: Trace | None) -> None:
@@ -65,3 +68,10 @@ def say_story(lab: LabScreen) -> None:
     lines = fitted(told, lab.size.width, max(1, lab.size.height // ROWS_A_LINE)) if told else []
     put(lab, "#story", Text("\n".join(lines), no_wrap=True, overflow="crop"))
     lab.query_one("#story", Static).display = bool(lines)
+
+
+def show_help(lab: LabScreen) -> None:
+    """Open the help, which begins with the keys of the place where the user is."""
+    hints = (*FOOTERS[lab.place], *LAST)
+    rows = [(hint.shown, hint.sentence, hint.label) for hint in hints]
+    lab.app.push_screen(Help((PLACES[lab.place], rows)))
