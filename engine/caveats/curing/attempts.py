@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from caveats.experiments import experiments
-from caveats.remedies.winning import CLEARLY
+from caveats.remedies.winning import CLEARLY, ENOUGH
 from caveats.verdicts import Remedy, Verdict, learnt
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "Outcome", "advised", "curable", "outcome"]
 
 Outcome = Literal["cured", "better", "no better"]
-
-HALF = 0.5  # of what can be learnt above a constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class Attempt:
 def outcome(failed: History, treated: History, verdicts: Iterable[Verdict]) -> Outcome:
     """What came of a remedy; ``verdicts`` are those of the ``treated`` run."""
     before, after = learnt(failed), learnt(treated)
-    if after >= HALF and all(verdict.severity == "note" for verdict in verdicts):
+    if after >= ENOUGH and all(verdict.severity == "note" for verdict in verdicts):
         return "cured"
     return "better" if after >= max(before, 0.0) + CLEARLY else "no better"
 
