@@ -1,12 +1,14 @@
 """What trying is worth: the verdicts about the step with and without a trial of other steps, the
 remedies in the order of the rules and in that of their race.
 
-    python -m benchmarks.step_trials [--cache DIR] [--part trials|dev] [--limit N] [--json]
+    python -m benchmarks.step_trials [--cache DIR] [--part trials|dev] [--limit N]
+                                     [--verdicts-only] [--json]
 
 The networks are those of `benchmarks.verdict_suite.sampling`, labelled without the verdicts
 (`verdict_suite.labels`). As in the lab, other steps are tried for 100 steps on a run that ended far
 from what its data allow, and the remedies of its worst verdict race for 200 steps from step 0. With
-``--cache`` nothing is trained twice. On one core 64 networks take half an hour.
+``--cache`` nothing is trained twice. The races and the remedies take most of the time:
+``--verdicts-only`` leaves them out. On one core 64 networks take an hour.
 """
 
 from __future__ import annotations
@@ -103,17 +105,26 @@ class Case:
     tried: Found  # with a trial and a race
 
 
-def case_of(config: RunConfig, store: Store, tries: Tries) -> Case:
+def guessed(case: Case) -> Found:
+    return case.guessed
+
+
+def tried(case: Case) -> Found:
+    return case.tried
+
+
+def case_of(config: RunConfig, store: Store, tries: Tries, races: bool = True) -> Case:
     sample = store.sample(config)
     shown = label(sample, store)
-    guessed, _ = judgement(sample.history)
+    before, _ = judgement(sample.history)
     if worth_a_trial(sample.history):
         trial = tries.trial(config)
         if trial is not None:
             sample.history.note(trial_event(trial))
-    tried, _ = judgement(sample.history)
-    raced = tries.order(config, tried[0]) if tried and shown.kind == "faulty" else []
-    return Case(sample, shown, found(guessed), found(tried, raced))
+    after, _ = judgement(sample.history)
+    asked = races and after and shown.kind == "faulty"
+    raced = tries.order(config, after[0]) if asked else []
+    return Case(sample, shown, found(before), found(after, raced))
 
 
 def found(verdicts: Sequence[Verdict], raced: list[Change] | None = None) -> Found:
@@ -122,8 +133,8 @@ def found(verdicts: Sequence[Verdict], raced: list[Change] | None = None) -> Fou
     return Found(frozenset(v.caveat for v in verdicts), tuple(offered[:OFFERED]))
 
 
-def score(cases: Sequence[Case], of: Callable[[Case], Found], store: Store) -> dict[str, Any]:
-    """The figures of one column; each share is a pair (count, of how many)."""
+def judged(cases: Sequence[Case], of: Callable[[Case], Found]) -> dict[str, Any]:
+    """What the verdicts of one column are worth; each share is a pair (count, of how many)."""
     family, hits, flagged, true = set(FAMILY), 0, 0, 0
     for case in cases:
         if case.label.kind not in ("healthy", "faulty"):
@@ -135,19 +146,25 @@ def score(cases: Sequence[Case], of: Callable[[Case], Found], store: Store) -> d
         flagged += said
         true += shown
     kinds = {kind: [c for c in cases if c.label.kind == kind] for kind in ("healthy", "faulty")}
-    faulty = kinds["faulty"]
-    places = [cured_by(case, of(case), store) for case in faulty]
-    single = [len(changed(case, of(case).offered[0])) == 1 for case in faulty if of(case).offered]
     return {
         "precision": (hits, flagged), "recall": (hits, true),
         **{
             f"{kind} flagged": (sum(bool(of(c).flags) for c in some), len(some))
             for kind, some in kinds.items()
         },
+    }  # fmt: skip
+
+
+def cured(cases: Sequence[Case], of: Callable[[Case], Found], store: Store) -> dict[str, Any]:
+    """What the remedies of one column are worth to the faulty networks; pairs as in `judged`."""
+    faulty = [case for case in cases if case.label.kind == "faulty"]
+    places = [cured_by(case, of(case), store) for case in faulty]
+    single = [len(changed(case, of(case).offered[0])) == 1 for case in faulty if of(case).offered]
+    return {
         "first": (places.count(0), len(faulty)),
         "any": (sum(place is not None for place in places), len(faulty)),
         "single": (sum(single), len(faulty)),
-    }  # fmt: skip
+    }
 
 
 def changed(case: Case, change: Change) -> Change:
@@ -180,21 +197,21 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="where trained runs are kept")
     parser.add_argument("--part", choices=("trials", "dev"), default="trials")
     parser.add_argument("--limit", type=int, default=64, help="only the first N networks")
+    parser.add_argument("--verdicts-only", action="store_true", help="no races and no remedies")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
     torch.set_num_threads(1)
     store = Store(options.cache or Path(tempfile.mkdtemp(prefix="caveats-step-trials-")))
-    tries = Tries(store)
+    tries, races = Tries(store), not options.verdicts_only
     cases = []
     for config in sampled(options.part)[: options.limit]:
-        cases.append(case_of(config, store, tries))
+        cases.append(case_of(config, store, tries, races))
         print(f"\r{len(cases)}/{options.limit}", end="", file=sys.stderr, flush=True)
     kinds = [case.label.kind for case in cases]
     counts = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-    columns = {
-        "rules alone": score(cases, lambda case: case.guessed, store),
-        "with trials": score(cases, lambda case: case.tried, store),
-    }
+    columns = {}
+    for name, of in {"rules alone": guessed, "with trials": tried}.items():
+        columns[name] = judged(cases, of) | (cured(cases, of, store) if races else {})
     if options.json:
         print(json.dumps({"networks": counts, **columns}, indent=1))
         return

@@ -31,16 +31,16 @@ COLOURS = (
     ("ghost", "An earlier run, dim and dotted; before: says what was otherwise in it.", ""),
     ("expected", "▸ marks on the axis what theory expects of each layer at step 0; across layers "
      "it is a dotted line, in a band that holds about 95 % of networks.", "theory"),
-    ("chart 3", "train is the probe set, held out (dim) the rows kept apart. The accuracy belongs to "
-     "the axis at the right; guess is the loss of a network that ignores its input, data allow "
+    ("chart 3", "train is the probe set, held out (dim) the rows kept apart. The accuracy belongs "
+     "to the axis at the right; guess is the loss of a network that ignores its input, data allow "
      "that of kernel regression on the same rows.", "loss validation"),
     ("0 and ×", "The row 0 below a log axis is for exact zeros; × at a chart's edge marks a number "
      "that is not finite.", ""),
     ("sharpness", "Its limit is where the optimizer's steps begin to overshoot: 2/lr for plain "
      "descent.", ""),
-    ("neuron map", "A unit that is alive is filled by how often it fires. Where units share a cell, "
-     "its height and colour are the share of them in the worst state; 44/64 at the end of a row "
-     "counts them.", "dead"),
+    ("neuron map", "A unit that is alive is filled by how often it fires. Where units share a "
+     "cell, its height and colour are the share of them in the worst state; 44/64 at the end of a "
+     "row counts them.", "dead"),
     ("boundary", "Strong where the network is sure of a class, dark (on a light theme: pale) where "
      "it is not.", "confidence"),
     ("maps", "Layers × steps, from dark blue (few dead units, small gradients) to yellow; where a "
