@@ -71,6 +71,18 @@ class Snapshot:
         """One layer measure over the records, (records, layers)."""
         return self.cube[:, _LAYER[name]]
 
+    def whole(self, start: int = 0) -> NDArray[np.bool_]:
+        """Which records from ``start`` on hold measures of their layers, (records - start,). Of
+        steps that were not sampled, a watched training has only the loss."""
+        cube = self.cube[start:]
+        if not cube.shape[2]:
+            return np.ones(len(cube), bool)
+        known: NDArray[np.bool_] = ~np.isnan(cube[:, _LAYER["weight_norm"]]).all(1)
+        rest = np.flatnonzero(~known)
+        measured = np.delete(cube[rest], _LAYER["units"], axis=1)  # a folder tells of every step
+        known[rest] = ~np.isnan(measured).all((1, 2))
+        return known
+
 
 class _Block:
     """Preallocated columns for ``capacity`` records, and how many are filled."""

@@ -16,9 +16,11 @@ LARGE = 100.0  # q·k/√d at which QK-clip begins (Kimi K2, 2025)
 
 
 def rule(e: Evidence) -> Finding | None:
+    if e.facts.remedies is not None or not e.finite:
+        return None  # the lab measures no such thing
     entropy = e.snapshot.layers("attention_entropy")[: e.index + 1]
     readings = entropy[np.isfinite(entropy).any(axis=1)]
-    if not len(readings) or not e.finite:
+    if not len(readings):
         return None
     # At the start one reading is enough: nothing has been learned that could be sharp.
     newest = readings[-READINGS:] if e.step else readings[-1:]

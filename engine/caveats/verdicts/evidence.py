@@ -241,8 +241,8 @@ class Evidence:
     @cached_property
     def largest_update(self) -> float:
         """The largest ‖ΔW‖/‖W‖ of any layer, as the median over recent records."""
-        ratios = self.snapshot.layers("update_ratio")[self.rows[-8:]]
-        ratios = ratios[np.isfinite(ratios).any(axis=1)]
+        ratios = self.snapshot.layers("update_ratio")[self.rows]
+        ratios = ratios[np.isfinite(ratios).any(axis=1)][-8:]
         return float(np.median(np.nanmax(ratios, axis=1))) if len(ratios) else math.nan
 
     @cached_property

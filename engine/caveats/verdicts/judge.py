@@ -52,9 +52,10 @@ class Judge:
         if history.version == self._version:
             return self.verdicts
         version, snapshot = history.version, history.snapshot()
-        new = [i for i in range(len(snapshot)) if snapshot.steps[i] > self._judged]
-        if not new and len(snapshot):
-            new = [len(snapshot) - 1]  # an event was noted after the newest record
+        start = int(np.searchsorted(snapshot.steps, self._judged, side="right"))
+        new = [start + int(i) for i in np.flatnonzero(snapshot.whole(start))]
+        if not new and start:
+            new = [start - 1]  # an event was noted after the newest record
         evidence = None
         with np.errstate(all="ignore"):  # NaN (not observed) compares as False
             for index in new:

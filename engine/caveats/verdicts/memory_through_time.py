@@ -26,9 +26,11 @@ def horizon(factor: float) -> float:
 
 
 def rule(e: Evidence) -> Finding | None:
+    if e.facts.remedies is not None or not e.finite:
+        return None  # the lab measures no such thing
     factors = e.snapshot.layers("memory")[: e.index + 1]
     newest = factors[np.isfinite(factors).any(axis=1)][-READINGS:]
-    if len(newest) < READINGS or not e.finite or not e.progress.settled:
+    if len(newest) < READINGS or not e.progress.settled:
         return None
     lengths = e.now("sequence")
     with np.errstate(all="ignore"):

@@ -18,9 +18,11 @@ SEVERAL = 4 * FEW  # directions of the inputs that were lost on the way
 
 
 def rule(e: Evidence) -> Finding | None:
+    if e.facts.remedies is not None or not e.finite:
+        return None  # the lab measures no such thing
     ranks = e.snapshot.layers("feature_rank")[: e.index + 1]
     head = ranks[np.isfinite(ranks[:, -1]), -1] if e.hidden else np.empty(0)
-    if len(head) < READINGS or not e.finite:
+    if len(head) < READINGS:
         return None
     newest, peak = head[-READINGS:], float(head.max())
     enters = ranks[np.isfinite(ranks).any(axis=1)][-1]

@@ -15,10 +15,12 @@ NEARLY_ALL = 0.9  # share of the units from which it is a warning at step 0
 
 
 def rule(e: Evidence) -> Finding | None:
+    if e.facts.remedies is not None or not e.finite:
+        return None  # the lab measures no such thing
     stuck = e.snapshot.layers("saturated_gates")[: e.index + 1]
     units = e.now("units")
     shares = stuck[np.isfinite(stuck).any(axis=1)] / units
-    if not len(shares) or not e.finite:
+    if not len(shares):
         return None
     newest = shares[-READINGS:] if e.step else shares[-1:]
     if e.step and len(newest) < READINGS:

@@ -181,7 +181,9 @@ class LiveTrace(Trace):
     def _level(
         self, x: Tensor, several: bool, own: Sequence[Tensor], fed: Tensor, h: Tensor, steps: Steps
     ) -> Site:
-        self.lineage.add([fed], self.nodes([x]), None)
+        nodes = self.nodes([x])
+        waiting = {site: kind for node in nodes for site, kind in node.waiting.items()}
+        self.lineage.add([fed], nodes, waiting, {site for node in nodes for site in node.acted})
         recurrent(self, own, [fed], h, steps, several)
         return self.sites[-1]
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from caveats.errors import sentence
 from caveats.facts import RunFacts
 from caveats.history import Event, History
-from caveats.measuring.cadence import FIRST_STEPS, GROWTH
+from caveats.measuring.cadence import FIRST_STEPS, GROWTH, Automatic
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
@@ -42,6 +42,12 @@ from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves, some
 __all__ = ["WatchedTraining"]
 
 DEEP_STEPS = 250
+DUE = Automatic()
+
+
+def newest_of(step: int) -> int:
+    """How many steps before ``step`` the loss of its record is the mean of, at most."""
+    return max(FIRST_STEPS, step // GROWTH)
 
 
 class WatchedTraining:
@@ -83,6 +89,7 @@ class WatchedTraining:
         self._armed = False
         self._root: Any = None
         self._inside = 0.0
+        self._lr = math.nan  # at the newest record
         self._speed_since = (0, self.began)
         self.speed = 0.0
         self._why_blind = ""
@@ -273,15 +280,17 @@ class WatchedTraining:
             for back, loss in enumerate(reversed(losses)):
                 self._spike(self.step - back, loss)
         self._refresh_facts()
-        newest = losses[-max(FIRST_STEPS, self.step // GROWTH) :]
+        self._between(losses)
+        newest = losses[-newest_of(self.step) :]
         mean = float(np.mean(newest)) if losses else math.nan
         groups = getattr(self._optimizer, "param_groups", ())
+        self._lr = max((float(g["lr"]) for g in groups if "lr" in g), default=math.nan)
         self.history.append(
             self.step,
             {
                 "loss": mean,
                 "batch_loss": mean,
-                "lr": max((float(g["lr"]) for g in groups if "lr" in g), default=math.nan),
+                "lr": self._lr,
                 "seconds": self.seconds,
                 "overhead": self.budget.overhead,
             },
@@ -291,6 +300,19 @@ class WatchedTraining:
         if not np.isfinite(losses).all() and not self.diverged:
             self._note(Event(self.step, "diverged", "the loss of a minibatch"))
         self._report()
+
+    def _between(self, losses: list[float]) -> None:
+        """Add records of the losses alone at steps since the last record that were due, but for
+        which the budget had no sample."""
+        assert self.history is not None
+        first = self.step + 1 - len(losses)
+        for step in range(max(first, self.history.version[0] + 1), self.step):
+            if DUE.due(step, 0):
+                there = losses[: step - first + 1][-newest_of(step) :]
+                mean = float(np.mean(there))
+                scalars = {"loss": mean, "batch_loss": mean, "lr": self._lr}
+                states = self.history.snapshot().states
+                self.history.append(step, scalars, {}, states[-1] if states else ())
 
     def _report(self) -> None:
         """Note each new verdict, and each that has become worse, as an event."""

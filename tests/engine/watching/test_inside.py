@@ -292,6 +292,21 @@ def test_several_levels_and_directions_are_layers_of_their_own() -> None:
         assert measure(history, "grad_norm", name) > 0
 
 
+def test_a_layer_before_a_recurrent_one_stays_linear() -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.rnn = nn.Embedding(9, 4), nn.LSTM(4, 6)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.rnn(self.embed(x).transpose(0, 1))[0][-1])
+
+    model, x = Words(), torch.randint(0, 9, (5, 7))
+    history = watched(model, lambda: model(x).square().mean())
+    assert [f.activation for f in history.facts.layers] == ["identity", "tanh", "identity"]
+
+
 # Rank.
 
 

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from caveats.runs.manifest import Manifest
@@ -195,3 +196,38 @@ def test_a_file_named_like_one_of_pythons_modules_does_not_stop_the_keeper(
     finally:
         keeper.stdin.close()
     assert "trained" in (folder / OUTPUT).read_text()
+
+
+LEARNS = """
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 3))
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for step in range(700):
+        x = torch.randn(64, 8)
+        loss = nn.functional.cross_entropy(model(x), x[:, :3].argmax(1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        print(loss.item().hex(), flush=True)
+"""
+
+
+def test_without_samples_the_curve_of_the_loss_is_kept_and_nothing_is_blamed(
+    tmp_path: Path,
+) -> None:
+    """Layers are seen in the first ten steps only, the loss at every step."""
+    path = script(tmp_path, LEARNS)
+    done = watched(tmp_path / "run", PYTHON, path, options=("--no-screen", "--budget", "0"))
+    assert "warning" not in done.stderr
+    assert "critical" not in done.stderr
+    losses = [float.fromhex(line) for line in done.stdout.splitlines()]
+    records = Reader(tmp_path / "run").history.snapshot()
+    whole = records.whole()
+    assert whole.sum() == 12  # steps 0 to 10, and the weights at the end
+    assert len(records) > 30
+    for step, loss in zip(records.steps[~whole], records.scalar("loss")[~whole], strict=True):
+        since = max(11, step + 1 - max(10, step // 6))
+        assert loss == pytest.approx(np.mean(losses[since : step + 1]), rel=1e-5)

@@ -20,7 +20,7 @@ from caveats.runs.manifest import Command
 from caveats.runs.writer import Writer
 from caveats_tui.charts.trace import Trace
 from caveats_tui.options import LabOptions, ScreenOptions
-from caveats_tui.screens.watch.layers import chosen, layer_lines, narrowed
+from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.watch_app import WatchApp
 
 BLOCKS = 100
@@ -80,6 +80,15 @@ def test_the_worst_layers_come_first_and_the_output_stays_last() -> None:
     assert shown.seen.layers("dead")[-1, :3].tolist() == [UNITS, UNITS / 2, 0]
     assert len(shown.seen.states[-1]) == 11
     assert narrowed(seen, chosen(seen, "", worst_first=False), 1000) is seen
+
+
+def test_records_of_the_loss_alone_show_the_newest_layers() -> None:
+    made = history()
+    made.append(60, {"loss": 0.5}, {}, made.snapshot().states[-1])
+    shown = held(Trace(made.snapshot(), made.layers, 60))
+    assert shown.seen.layers("dead")[-1].tolist() == made.snapshot().layers("dead")[-2].tolist()
+    assert shown.seen.scalar("loss")[-1] == 0.5
+    assert held(trace()).seen.steps.tolist() == trace().seen.steps.tolist()
 
 
 def test_a_search_finds_layers_by_any_part_of_their_name() -> None:

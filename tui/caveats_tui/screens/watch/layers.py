@@ -13,7 +13,7 @@ from caveats.history import Snapshot
 from caveats_tui.charts.spec import Floats
 from caveats_tui.charts.trace import Trace
 
-__all__ = ["chosen", "layer_lines", "narrowed"]
+__all__ = ["chosen", "held", "layer_lines", "narrowed"]
 
 HEAT = (
     (0.5, "bold red"), (0.25, "yellow"), (0.0, ""),
@@ -29,6 +29,18 @@ def chosen(trace: Trace, sought: str, worst_first: bool) -> list[int]:
         return found
     share, grads = dead_shares(trace), newest(trace.seen, "grad_norm")
     return sorted(found, key=lambda i: (-np.nan_to_num(share[i], nan=-1.0), grads[i]))
+
+
+def held(trace: Trace) -> Trace:
+    """The trace with the newest known layers in records that have only the loss: steps for which
+    the budget had no sample."""
+    seen = trace.snapshot
+    whole = seen.whole()
+    if whole.all():
+        return trace
+    rows = np.maximum.accumulate(np.where(whole, np.arange(len(seen)), 0))
+    full = Snapshot(seen.steps, seen.table, seen.cube[rows], seen.states, seen.events)
+    return replace(trace, snapshot=full)
 
 
 def narrowed(trace: Trace, which: list[int], most: int) -> Trace:

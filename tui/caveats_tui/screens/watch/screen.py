@@ -34,7 +34,7 @@ from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.runs.screen import RunsScreen
 from caveats_tui.screens.watch.help import WatchHelp
-from caveats_tui.screens.watch.layers import chosen, layer_lines, narrowed
+from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
 from caveats_tui.terminal.facts import WIDE, too_small
 from caveats_tui.terminal.keeper import OUTPUT
@@ -192,6 +192,7 @@ class WatchScreen(Screen[None]):
         trace = bench.trace()
         panels = [p for p in self.query(Panel) if p.display and p.size.width]
         if trace is not None:
+            trace = held(trace)
             which = chosen(trace, self._sought, self.worst)
             left = self.query_one("#left")
             if left.display:
