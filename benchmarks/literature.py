@@ -5,7 +5,7 @@
 Each row: source, what, the paper's number, ours, the tolerance, pass or fail. The tolerance is 1e-6
 for closed forms (or the digits printed in the paper) and 3 standard errors for Monte Carlo; for
 finite networks and trainings the row names it, or the row is an inequality. ``--long`` adds the
-rows of `benchmarks.trainings`. Rows that need hundreds of trained networks are left out.
+rows of `benchmarks.trainings` and of `benchmarks.atlases`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from benchmarks.atlases import ATLASES
 from benchmarks.row import Row
 from benchmarks.trainings import TRAININGS
 from torch import Tensor, nn
@@ -32,7 +33,7 @@ __all__ = ["main", "rows"]
 def rows(long: bool = False) -> Iterator[Row]:
     """Every row, computed when it is asked for: about a minute and a half on one core, several
     minutes more with ``long``."""
-    for part in (*PARTS, *(TRAININGS if long else ())):
+    for part in (*PARTS, *((*TRAININGS, *ATLASES) if long else ())):
         yield from part()
 
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ import numpy.typing as npt
 import caveats
 from caveats.config import RunConfig
 from caveats.curing import curable
+from caveats.remedies.candidates import candidates
+from caveats.remedies.ranking import MOST
 from caveats.run import Run
-from caveats.verdicts import judge
+from caveats.trials import UNTOLD, Start, ordered, race
+from caveats.verdicts import Remedy, Verdict, judge
 
 __all__ = ["Array", "Measure", "Trials", "Tried"]
 
@@ -68,19 +71,30 @@ class Trials:
             np.savez(path, x=x, y=y)
         return str(path)
 
-    def judged(self, config: RunConfig, measure: Measure | None = None, kind: str = "") -> Tried:
-        """Train and judge as the program does; ``kind`` tells measures apart."""
+    def judged(
+        self,
+        config: RunConfig,
+        measure: Measure | None = None,
+        kind: str = "",
+        raced: Callable[[Tried], bool] | None = None,
+    ) -> Tried:
+        """Train and judge as the program does; ``kind`` tells measures apart. Of results for which
+        ``raced`` answers yes the remedies come in the order of their race, as in the lab."""
 
         def train() -> Tried:
             run = Run(config)
             finish(run)
             verdicts = [v for v in judge(run.history) if v.severity in FLAGGED]
             worst = curable(config, verdicts)
-            remedies = [dict(r.change) for r in worst.next] if worst else []
-            flags = tuple(v.caveat for v in verdicts)
-            return tried(run, measure, flags, tuple(r for r in remedies if r))
+            result = tried(run, measure, tuple(v.caveat for v in verdicts))
+            if worst is None:
+                return result
+            races = raced is not None and raced(result)
+            proposed = after_race(run, worst) if races else worst.next
+            return replace(result, remedies=tuple(dict(r.change) for r in proposed if r.change))
 
-        return self._once(config, f"judged {kind} {version()}", train)
+        about = "judged" if raced is None else "raced"
+        return self._once(config, f"{about} {kind} {version()}", train)
 
     def trained(self, config: RunConfig, measure: Measure | None = None, kind: str = "") -> Tried:
         """Train without judging."""
@@ -111,15 +125,22 @@ def finish(run: Run) -> None:
         run.advance()
 
 
-def tried(
-    run: Run, measure: Measure | None, flags: tuple[str, ...] = (), remedies: Any = ()
-) -> Tried:
+def after_race(run: Run, verdict: Verdict) -> tuple[Remedy, ...]:
+    """At most `MOST` remedies of a verdict, in the order of their race."""
+    if verdict.caveat in UNTOLD:
+        return verdict.next
+    start = Start(run.config, run.dataset)
+    found = race(start, candidates(run.config, verdict.next))
+    return ordered(run.config, verdict.next, found)[:MOST]
+
+
+def tried(run: Run, measure: Measure | None, flags: tuple[str, ...] = ()) -> Tried:
     snapshot = run.history.snapshot()
     loss = float(snapshot.scalar("loss")[-1])
     if run.divergence is not None or not math.isfinite(loss):
-        return Tried(-math.inf, flags, remedies, math.inf, run.baseline)
+        return Tried(-math.inf, flags, (), math.inf, run.baseline)
     gain = (run.baseline - loss) / run.baseline if measure is None else measure(run)
-    return Tried(gain, flags, remedies, loss, run.baseline)
+    return Tried(gain, flags, (), loss, run.baseline)
 
 
 @cache

@@ -24,6 +24,7 @@ ORDER = (
     "exploding_gradient", "saturation", "unscaled_data", "class_imbalance",
     "underfitting", "overfitting", "dormant",
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
+    "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -102,6 +103,22 @@ SEEN = {
     "update_off_scale": (
         "Only in a watched training. *update/weight* (`v` on chart 4) has one curve far above the "
         "others."
+    ),
+    "attention_collapse": (
+        "Only in a watched training. No chart draws the entropy: the verdict names the layer, and "
+        "`caveats-tui export` writes `attention_entropy` of every record."
+    ),
+    "saturated_gates": (
+        "Only in a watched training. No chart draws the gates: the verdict counts them, and "
+        "`caveats-tui export` writes `saturated_gates`."
+    ),
+    "memory_through_time": (
+        "Only in a watched training. No chart draws it: the verdict says how far back a gradient "
+        "reaches, and `caveats-tui export` writes `memory`."
+    ),
+    "rank_loss": (
+        "Only in a watched training. No chart draws it: the verdict counts the directions, and "
+        "`caveats-tui export` writes `feature_rank`."
     ),
 }
 FIGURES = {  # of caveats whose pictures have another name: a demo may have the caveat's name

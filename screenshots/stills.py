@@ -107,7 +107,7 @@ STILLS: tuple[Still, ...] = (
     Still("boundary", "A decision boundary; crosses are points on its wrong side", MOONS,
           ("space", 160, "4", "v", "z")),
     Still("compare", "Kept runs beside each other: what differs, and what came of it", {},
-          ("l", "space", "space", "space", "c"), kept=KEPT),
+          ("L", "space", "space", "space", "c"), kept=KEPT),
     Still("small", "The lab in 80×24 cells", DYING, ("space", 200), (80, 24)),
     Still("light", "The light theme", DYING, ("space", 200), theme="caveats-light"),
 )  # fmt: skip

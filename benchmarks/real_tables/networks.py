@@ -23,7 +23,10 @@ __all__ = ["RAW", "SCALED", "SEEDS", "Network", "drawn", "sampled"]
 Rng = np.random.Generator
 
 COUNT = 40  # of a seed
-SEEDS = {"dev": (4101, 4102), "held-out": tuple(range(4201, 4209))}
+SEEDS = {
+    "dev": (4101, 4102, *range(4201, 4209), *range(4301, 4309)),
+    "held-out": tuple(range(4401, 4409)),
+}
 SOUND = 0.45
 
 SCALED, RAW = "{}.scaled", "{}.raw"  # how a config names a table, until it is written to a file

@@ -59,13 +59,15 @@ class Case:
         return 0 if self.cured_by is None else len(self.remedies[self.cured_by])
 
 
-def tried(index: int, network: Network, trials: Trials) -> Case | None:
-    """None where the table cannot be learnt."""
+def tried(index: int, network: Network, trials: Trials, raced: bool = False) -> Case | None:
+    """None where the table cannot be learnt. If ``raced``, the remedies of a failed network are
+    tried in the order of their race."""
     best = reference(table(network.table), trials)
     if not best.learnable:
         return None
     config = network.on(file_of(network, trials))
-    own = trials.judged(config)
+    failed = (lambda result: result.gain < FAILED * best.goal) if raced else None
+    own = trials.judged(config, raced=failed)
     case = Case(index, network, own.gain / best.goal, own.flags)
     if case.kind != "failed":
         return case

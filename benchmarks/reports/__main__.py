@@ -1,14 +1,15 @@
 """Tries the program on public reports of small networks that did not train.
 
     python -m benchmarks.reports [--cache DIR] [--only NAME] [--part developed|held-out|both]
-                                 [--json]
+                                 [--race] [--json]
 
 Every report was rebuilt with data of the same scale and shape; its source, and what was wrong,
 stand with it. For each it prints whether the program names the cause as a warning or worse, whether
 that is the headline, whether the first remedy cures, how many settings that changes, and which of
 five remedies cures first. *Cured* means: no warning is left, and at least half of what can be
 learnt above a constant is learnt, (constant − loss) / (constant − best) ≥ 0.5, where best is the
-loss of the best of the suite's own cures.
+loss of the best of the suite's own cures. With ``--race`` the remedies race first, as they
+do in the lab beside a run that has ended, and are tried in the order of the race.
 
 The cause is not taken on trust: each caveat that counts as right has a cure of its own, made by the
 suite, and a row whose cure does not work alone, or whose network did not fail, is marked and
@@ -94,6 +95,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="where trained runs are kept")
     parser.add_argument("--only", help="only reports whose name contains this")
     parser.add_argument("--part", choices=(*PARTS, "both"), default="both")
+    parser.add_argument("--race", action="store_true", help="try remedies in their race's order")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -104,7 +106,7 @@ def main() -> None:
     if options.part != "both":
         chosen = [r for r in chosen if (r.name in HELD_OUT) == (options.part == "held-out")]
     for index, report in enumerate(chosen):
-        found[PARTS[report.name in HELD_OUT]].append(judged(report, trials))
+        found[PARTS[report.name in HELD_OUT]].append(judged(report, trials, options.race))
         print(f"\r{index + 1}/{len(chosen)}", end="", file=sys.stderr, flush=True)
     if options.json:
         print(json.dumps({k: [document(r) for r in v] for k, v in found.items()}, indent=1))

@@ -66,7 +66,8 @@ class Result:
         return next((i for i in range(len(self.attempts)) if self.cured(i)), None)
 
 
-def judged(report: Report, trials: Trials) -> Result:
+def judged(report: Report, trials: Trials, raced: bool = False) -> Result:
+    """If ``raced``, the remedies are tried in the order of their race."""
     rows = None if report.rows is None else report.rows(np.random.default_rng(7))
     try:
         config = configured(report, rows, trials)
@@ -76,7 +77,7 @@ def judged(report: Report, trials: Trials) -> Result:
         name: trials.trained(cured_config(report, cure, rows, trials), *measured(report, rows)).gain
         for name, cure in report.causes.items()
     }
-    first = trials.judged(config, *measured(report, rows))
+    first = trials.judged(config, *measured(report, rows), (lambda result: True) if raced else None)
     best = max(cures.values())
     attempts = []
     for change in first.remedies:

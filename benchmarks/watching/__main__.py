@@ -15,6 +15,8 @@ def main() -> None:
     parser.add_argument("what", choices=["trust", "overhead"])
     parser.add_argument("--seeds", default="100", help="of the runs, as 100,101")
     parser.add_argument("--healthy", action="store_true", help="only the runs without a fault")
+    parser.add_argument("--faults", default="", help="only these, as short_memory,decayed")
+    parser.add_argument("--rival", action="store_true", help="torchmortem on the same runs")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.what == "overhead":
@@ -24,12 +26,14 @@ def main() -> None:
     for name, fault, seed, optimizer in plan(map(int, arguments.seeds.split(","))):
         if arguments.healthy and fault != "none":
             continue
-        outcome = measure(name, fault, seed, optimizer)
+        if arguments.faults and fault not in ("none", *arguments.faults.split(",")):
+            continue
+        outcome = measure(name, fault, seed, optimizer, arguments.rival)
         outcomes.append(outcome)
         told = ",".join(outcome.caveats) or "-"
         print(
             f"{name} {fault} {optimizer} {seed}: {told} first {outcome.first} failed "
-            f"{outcome.failed} {outcome.problem}",
+            f"{outcome.failed} torchmortem {outcome.rival} {outcome.problem}",
             file=sys.stderr,
         )
     worse, no_worse = harm(outcomes)

@@ -1,5 +1,9 @@
 """How far the verdicts of watched trainings can be trusted: recall, delay and false alarms on the
-networks and faults of `benchmarks.watching.zoo`, beside a rule that sees only the outcome.
+networks and faults of `benchmarks.watching.zoo`, beside a rule that sees only the outcome and
+torchmortem 0.1.1 (`benchmarks.watching.rival`).
+
+Steps are sampled at the distances that are the default, without the budget, so that a busy machine
+gives the same table. The delay of a verdict counts from the step at which its fault began.
 
 Two tables: all faults that were put in, and only those that did harm, since batch normalization or
 Adam undo many. The rule for harm was fixed before any verdict was looked at. Compare the run with
@@ -13,13 +17,15 @@ how good the outcome is, so their runs are left out of the second table.
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from benchmarks.watching.zoo import FACTOR, FAULTS, OTHERS, ZOO, train
+from benchmarks.watching.rival import flagged_by_torchmortem
+from benchmarks.watching.zoo import FACTOR, FAULTS, ONLY, OTHERS, STEPS, ZOO, train
 
 from caveats.watching.instruments import Instruments
 
@@ -27,6 +33,7 @@ __all__ = ["Outcome", "harm", "measure", "plan", "table"]
 
 OF_INDICES = frozenset({"gpt"})  # whose inputs have no scale: these faults cannot be put in
 OF_INPUTS = frozenset({"unscaled_inputs", "bad_batches", "not_a_number"})
+BEGINS = {"bad_batches": 200, "not_a_number": 100}  # the steps of faults that come later
 SQUARES = frozenset({"unet", "autoencoder"})  # whose losses grow with the square of their inputs
 
 
@@ -34,7 +41,7 @@ SQUARES = frozenset({"unet", "autoencoder"})  # whose losses grow with the squar
 class Outcome:
     """One run: the caveats that were a warning or worse at its end or in it, with the first step of
     any; whether it looks failed by its losses alone; the losses that say what became of it, none
-    where they do not."""
+    where they do not; whether torchmortem flags it, None where it was not asked."""
 
     name: str
     fault: str
@@ -45,10 +52,20 @@ class Outcome:
     seed: int = 0
     optimizer: str = "adam"
     losses: tuple[float, ...] = ()
+    rival: bool | None = None
+
+    @property
+    def delay(self) -> float | None:
+        """From the beginning of the fault to the first verdict, as a share of the run."""
+        if self.first is None:
+            return None
+        return max(0, self.first - BEGINS.get(self.fault, 0)) / STEPS
 
 
-def measure(name: str, fault: str, seed: int, optimizer: str = "adam") -> Outcome:
-    instruments = Instruments(every=10)
+def measure(
+    name: str, fault: str, seed: int, optimizer: str = "adam", rival: bool = False
+) -> Outcome:
+    instruments = Instruments(share=math.inf)
     instruments.install()
     try:
         losses = train(name, fault, seed, kind=optimizer)
@@ -64,7 +81,9 @@ def measure(name: str, fault: str, seed: int, optimizer: str = "adam") -> Outcom
             first = step if first is None else min(first, step)
     kept = () if name in OTHERS else tuple(loss / unit(name, fault) for loss in losses)
     looks = failed(losses)
-    return Outcome(name, fault, tuple(said), first, looks, problem, seed, optimizer, kept)
+    asked = rival and name in ZOO
+    other = flagged_by_torchmortem(name, fault, seed, optimizer) if asked else None
+    return Outcome(name, fault, tuple(said), first, looks, problem, seed, optimizer, kept, other)
 
 
 def unit(name: str, fault: str) -> float:
@@ -102,31 +121,34 @@ def failed(losses: list[float]) -> bool:
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """A row for each family of faults, and one for the healthy runs."""
+    """A row for each family of faults, one for the healthy runs, and one for all faults."""
     by_fault: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_fault[outcome.fault].append(outcome)
+    everything = [run for fault, runs in by_fault.items() if fault != "none" for run in runs]
     lines = [
-        "| runs | number | any warning | median first step | most frequent verdicts "
-        "| by outcome only |",
-        "|---|---|---|---|---|---|",
+        "| runs | number | any warning | median delay | most frequent verdicts "
+        "| failed by its loss | torchmortem |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for fault, runs in sorted(by_fault.items(), key=lambda item: item[0] != "none"):
-        flagged = [run for run in runs if run.caveats]
-        firsts = [run.first for run in flagged if run.first is not None]
-        counts: dict[str, int] = defaultdict(int)
-        for run in runs:
-            for caveat in set(run.caveats):
-                counts[caveat] += 1
-        top = sorted(counts.items(), key=lambda item: -item[1])[:3]
-        lines.append(
-            f"| {'healthy' if fault == 'none' else fault} | {len(runs)} "
-            f"| {len(flagged) / len(runs):.0%} "
-            f"| {statistics.median(firsts) if firsts else '–'} "
-            f"| {', '.join(f'{caveat} {count}' for caveat, count in top) or '–'} "
-            f"| {sum(run.failed for run in runs) / len(runs):.0%} |"
-        )
+    rows = sorted(by_fault.items(), key=lambda item: item[0] != "none")
+    for fault, runs in [*rows, ("all faults", everything)]:
+        if runs:
+            lines.append(row("healthy" if fault == "none" else fault, runs))
     return "\n".join(lines)
+
+
+def row(fault: str, runs: Sequence[Outcome]) -> str:
+    delays = [run.delay for run in runs if run.delay is not None]
+    counts = Counter(caveat for run in runs for caveat in set(run.caveats))
+    asked = [run.rival for run in runs if run.rival is not None]
+    top = ", ".join(f"{caveat} {count}" for caveat, count in counts.most_common(3))
+    return (
+        f"| {fault} | {len(runs)} | {sum(bool(run.caveats) for run in runs) / len(runs):.0%} "
+        f"| {f'{statistics.median(delays):.1%}' if delays else '–'} | {top or '–'} "
+        f"| {sum(run.failed for run in runs) / len(runs):.0%} "
+        f"| {f'{sum(asked) / len(asked):.0%}' if asked else '–'} |"
+    )
 
 
 def plan(seeds: Iterable[int]) -> Iterable[tuple[str, str, int, str]]:
@@ -138,5 +160,12 @@ def plan(seeds: Iterable[int]) -> Iterable[tuple[str, str, int, str]]:
             yield name, "none", seed, "adam"
         for name in [*ZOO, *OTHERS]:
             for fault in FAULTS:
-                if not (name in OF_INDICES and fault in OF_INPUTS):
+                if possible(name, fault):
                     yield name, fault, seed, "adam"
+
+
+def possible(name: str, fault: str) -> bool:
+    """Whether this fault can be put into this network."""
+    if name in OF_INDICES and fault in OF_INPUTS:
+        return False
+    return fault not in ONLY or name in ONLY[fault]

@@ -1,4 +1,4 @@
-"""Thirteen small networks as people write them, in plain torch, and faults to put into them.
+"""Fourteen small networks as people write them, in plain torch, and faults to put into them.
 
 It imports nothing of caveats: python benchmarks/watching/zoo.py gpt --fault zero_init --seed 3
 """
@@ -189,6 +189,22 @@ class ViT(nn.Module):
         return self.head(self.ln(x).mean(1))
 
 
+class Encoder(nn.Module):
+    """Torch's own layers, whose attention is nn.MultiheadAttention."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.patch = nn.Linear(4, width)
+        self.position = nn.Parameter(0.02 * torch.randn(16, width))
+        layer = nn.TransformerEncoderLayer(width, 4, 64, 0.1, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(width, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        patches = F.unfold(x, 2, stride=2).transpose(1, 2)
+        return self.head(self.layers(self.patch(patches) + self.position).mean(1))
+
+
 class Mixture(nn.Module):
     """A mixture of experts: each row goes to the expert that the router likes best."""
 
@@ -241,6 +257,7 @@ ZOO: Zoo = {
     "rnn": (lambda: Recurrent(nn.RNN), sequences, classify, 2e-3),
     "gpt": (GPT, tokens, next_token, 3e-3),
     "vit": (ViT, images, classify, 2e-3),
+    "encoder": (Encoder, images, classify, 2e-3),
     "moe": (Mixture, images, classify, 2e-3),
 }
 
@@ -254,32 +271,50 @@ def matrices(model: nn.Module) -> list[Tensor]:
     return [p for p in model.parameters() if p.ndim > 1]
 
 
+SCALES = {"zero_init": 0.0, "tiny_init": 0.01, "huge_init": 30.0}
+
+
 @torch.no_grad()
 def damage(model: nn.Module, fault: str) -> None:
     """Faults of the start, on the weights."""
-    if fault == "dead_start":
-        for layer in layers_of(model)[:-1]:
-            if layer.bias is not None:
-                layer.bias -= 20.0
-    elif fault == "zero_init":
+    if fault in SCALES:
         for p in matrices(model):
-            p.zero_()
+            p.mul_(SCALES[fault])
     elif fault == "constant_init":
         for p in matrices(model):
             p.fill_(0.05)
-    elif fault == "tiny_init":
-        for p in matrices(model):
-            p.mul_(0.01)
-    elif fault == "huge_init":
-        for p in matrices(model):
-            p.mul_(30.0)
+    elif fault == "dead_start":
+        for layer in layers_of(model)[:-1]:
+            if layer.bias is not None:
+                layer.bias -= 20.0
+    elif fault == "sharp_attention":
+        for name, p in model.named_parameters():
+            if name.endswith(("qkv.weight", "in_proj_weight")):
+                p[: 2 * len(p) // 3] *= 30.0  # the queries and the keys
+    elif fault == "stuck_gates":
+        stick(model.rnn)
+
+
+def stick(layer: nn.RNNBase) -> None:
+    """An input gate of an LSTM that lets nothing in, an update gate of a GRU that keeps all."""
+    units = layer.hidden_size
+    if isinstance(layer, nn.LSTM):
+        layer.bias_ih_l0[:units] -= 20.0
+    else:
+        layer.bias_ih_l0[units : 2 * units] += 20.0
 
 
 FAULTS = (
     "dead_start", "zero_init", "constant_init", "tiny_init", "huge_init", "lr_huge", "lr_tiny",
     "unscaled_inputs", "not_zeroed", "forgotten_layer", "other_model", "detached", "bad_batches",
-    "not_a_number",
+    "not_a_number", "sharp_attention", "stuck_gates", "short_memory", "decayed",
 )  # fmt: skip
+ONLY = {  # faults that only some networks can have
+    "sharp_attention": {"gpt", "vit", "encoder"}, "stuck_gates": {"lstm", "gru"},
+    "short_memory": {"lstm", "gru", "rnn"},
+}  # fmt: skip
+NOISE = 60  # steps after those that the answer depends on
+DECAY = 100.0
 FACTOR = 300.0  # of inputs that are not scaled
 RATES = {"lr_huge": 3e2, "lr_tiny": 1e-4}
 
@@ -302,6 +337,8 @@ def spoiled(batch: Batch, fault: str, step: int) -> Batch:
         return (FACTOR * x + 1000.0, *batch[1:])
     if fault == "bad_batches" and step >= 200 and step % 25 == 0:
         return (100.0 * x, *batch[1:])
+    if fault == "short_memory":
+        return (torch.cat([x, torch.randn(len(x), NOISE, x.shape[2])], 1), *batch[1:])
     if fault == "not_a_number" and step == 100:
         return (x * math.nan, *batch[1:])
     return batch
@@ -309,7 +346,10 @@ def spoiled(batch: Batch, fault: str, step: int) -> Batch:
 
 def optimizer_of(model: nn.Module, fault: str, lr: float) -> torch.optim.Optimizer:
     damage(model, fault)
-    return torch.optim.AdamW(parameters(model, fault), lr=lr * RATES.get(fault, 1.0))
+    decay = DECAY if fault == "decayed" else 0.01
+    return torch.optim.AdamW(
+        parameters(model, fault), lr=lr * RATES.get(fault, 1.0), weight_decay=decay
+    )
 
 
 def train_gan(fault: str, steps: int) -> list[float]:
@@ -370,20 +410,29 @@ def train_dqn(fault: str, steps: int) -> list[float]:
 OTHERS = {"gan": train_gan, "dqn": train_dqn}
 
 
-def train(name: str, fault: str, seed: int, steps: int = STEPS, kind: str = "adam") -> list[float]:
-    """Train one network; returns its losses."""
+Began = Callable[[nn.Module, torch.optim.Optimizer], Callable[[float], object]]
+
+
+def train(
+    name: str,
+    fault: str,
+    seed: int,
+    steps: int = STEPS,
+    kind: str = "adam",
+    began: Began | None = None,
+) -> list[float]:
+    """Train one network; returns its losses. ``began`` is given the model and its optimizer, and
+    returns a function that is given the loss of each step."""
     torch.manual_seed(seed)
     if name in OTHERS:
         return OTHERS[name](fault, steps)
     make, batches, loss_of, lr = ZOO[name]
     model = make()
-    damage(model, fault)
-    lr *= RATES.get(fault, 1.0)
-    own = parameters(model, fault)
+    optimizer = optimizer_of(model, fault, lr)
     if kind == "sgd":
-        optimizer: torch.optim.Optimizer = torch.optim.SGD(own, lr=20 * lr, momentum=0.9)
-    else:
-        optimizer = torch.optim.AdamW(own, lr=lr)
+        rate = 20 * lr * RATES.get(fault, 1.0)
+        optimizer = torch.optim.SGD(parameters(model, fault), lr=rate, momentum=0.9)
+    after = (lambda loss: None) if began is None else began(model, optimizer)
     losses = []
     for step, batch in zip(range(steps), batches(), strict=False):
         loss = loss_of(model, spoiled(batch, fault, step))
@@ -394,6 +443,7 @@ def train(name: str, fault: str, seed: int, steps: int = STEPS, kind: str = "ada
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+        after(losses[-1])
     return losses
 
 

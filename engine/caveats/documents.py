@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["finite", "nonfinite", "plain", "short"]
+__all__ = ["counted", "finite", "nonfinite", "plain", "short"]
 
 
 def plain(tree: Any) -> Any:
@@ -43,3 +43,8 @@ def short(value: float) -> str:
     """Three digits that count: 424,000 or 0.0123."""
     rounded = float(f"{value:.3g}")
     return f"{rounded:,.0f}" if 1000 <= abs(rounded) < 1e15 else f"{rounded:g}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 layer", "1,200 layers"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

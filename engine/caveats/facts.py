@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import hypot, nan
+from math import hypot, inf, nan
 from typing import Any, Literal
 
 __all__ = [
@@ -19,8 +19,11 @@ __all__ = [
     "LayerFacts",
     "Normalization",
     "OptimizerFacts",
+    "Origin",
     "Proposer",
     "RunFacts",
+    "Trial",
+    "TriedStep",
 ]
 
 # A function that takes a caveat's name, the evidence and the finding and returns a tuple of
@@ -123,6 +126,41 @@ class DataFacts:
     def target_size(self) -> float:
         """√ mean of y² of the target column whose numbers are largest; NaN for classes."""
         return hypot(self.target_mean, self.target_deviation)
+
+
+# Where a trial began: from the run's present weights, from its own start, or from the start of a
+# sound network of the same widths on the same data.
+Origin = Literal["present", "start", "sound"]
+
+
+@dataclass(frozen=True, slots=True)
+class TriedStep:
+    """A size or kind of step that was tried for some steps: ``optimizer`` as `OptimizerFacts.kind`,
+    at ``times`` the run's learning rate. ``first`` and ``last`` are the losses on the probe rows at
+    its start and its end, infinite if it diverged; ``learnt`` is the share of what can be learnt
+    above a constant (`caveats.verdicts.share_learnt`) at its end, minus infinity if it diverged."""
+
+    origin: Origin
+    optimizer: str
+    times: float
+    first: float
+    last: float
+    learnt: float
+
+    @property
+    def fall(self) -> float:
+        """The share of the first loss that was removed; negative if the loss rose."""
+        return 1 - self.last / self.first if 0 < self.first < inf else nan
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What other steps than the run's own came to, each tried for ``steps`` steps when the run was
+    at ``step`` (`caveats.trials.steps`). The same run at the same step has the same trial."""
+
+    step: int
+    steps: int
+    tried: tuple[TriedStep, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.facts import RunFacts
+from caveats.facts import RunFacts, Trial
 from caveats.measures import LAYER_MEASURES, SCALARS
 
 __all__ = ["Event", "History", "Snapshot"]
@@ -37,12 +37,14 @@ _LAYER = {name: column for column, name in enumerate(LAYER_MEASURES)}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened at a step: a change while running, a divergence, a failure."""
+    """Something that happened at a step: a change while running, a divergence, a failure, a
+    ``trial`` of other steps."""
 
     step: int
     kind: str
     text: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ LAYER_MEASURES: dict[str, Measure] = {
         Measure("mean_fraction", "|E x|²/E|x|² of what feeds the layer: 1 is all mean, 0 centred"),
         Measure("sign_coherence", "mean over units of |Σ g|/Σ|g| of the incoming gradient"),
         Measure("spread", "largest distance between two units' rows of [W, b]"),
+        Measure("feature_rank", "directions that make up .99 of what feeds the layer (srank)"),
+        Measure("attention_entropy", "entropy of a head's rows over ln of the tokens, 0 to 1"),
+        Measure("attention_logit", "largest q·k/√d of an attention"),
+        Measure("saturated_gates", "units of which a gate is stuck near 0 or 1", counts=True),
+        Measure("memory", "what a recurrent layer keeps of a gradient, a step back in time"),
+        Measure("sequence", "steps of time over which memory was measured"),
     )
 }
 

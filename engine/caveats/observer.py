@@ -92,8 +92,9 @@ class Observer:
     def finished(self) -> bool:
         return self.divergence is not None or 0 < self.planned <= self.step
 
-    def watching(self) -> AbstractContextManager[None]:
-        """A context for the next training step: the step has to run inside it."""
+    def watching(self) -> AbstractContextManager[bool | None]:
+        """A context for the next training step: the step has to run inside it. It gives True where
+        hooks listen to the step's pass."""
         step = self.step + 1
         self._next_is_due = self._due(step)
         if self._next_is_due:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from caveats.curing import advised
@@ -53,6 +54,7 @@ def result(run: Run) -> dict[str, Any]:
     ``target`` says how the target was read, such as "species: 3 classes, 50 50 50".
     ``yardsticks`` holds what the last record is judged between: ``loss`` and ``accuracy`` of the
     best network that ignores its input (``constant``) and of kernel regression (``reachable``).
+    ``trial`` holds the trial of other steps (`caveats.facts.Trial`), None where none was made.
     """
     snapshot = run.history.snapshot()
     divergence = run.divergence
@@ -72,11 +74,21 @@ def result(run: Run) -> dict[str, Any]:
             ],
         },
         "verdicts": [verdict_words(v) for v in advised(run.config, judge(run.history))],
+        "trial": trial_words(snapshot),
         "diverged": (
             None if divergence is None else {"step": divergence.step, "where": divergence.where}
         ),
     }
     return {**finite(document), "nonfinite": list(nonfinite(document))}
+
+
+def trial_words(snapshot: Snapshot) -> dict[str, Any] | None:
+    trials = [event.trial for event in snapshot.events if event.trial is not None]
+    if not trials:
+        return None
+    newest = trials[-1]
+    tried = [asdict(one) for one in newest.tried]
+    return {"step": newest.step, "steps": newest.steps, "tried": tried}
 
 
 def yardsticks(run: Run) -> dict[str, dict[str, float | None]]:

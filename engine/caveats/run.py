@@ -182,8 +182,8 @@ class Run:
         """Make one step, and measure if a record is due; one always is after the last step."""
         trainer = self.trainer
         with self._clock:
-            with self.observer.watching():
-                loss = trainer.train_step()
+            with self.observer.watching() as listened:
+                loss = trainer.train_step(listened=bool(listened))
             if trainer.stuck:
                 with trainer.own_dropout():  # the dropout mask of the pass that failed
                     where = locate(trainer.network, self.probe.names, trainer.last_x)

@@ -19,6 +19,7 @@ from caveats.errors import ConfigError, sentence
 from caveats.status import State, Status
 
 if TYPE_CHECKING:
+    from caveats.history import Event
     from caveats.measuring.cadence import Cadence
     from caveats.run import Run
     from caveats.runs.keeper import Keeper
@@ -101,6 +102,10 @@ class Session:
         answer, both on the worker's thread. The question must not change the run."""
         self._commands.put(lambda: self._ask(question, then))
 
+    def note(self, event: Event) -> None:
+        """Add an event to the run's history, if the run still stands at its step."""
+        self._commands.put(lambda: self._note(event))
+
     def stop(self, timeout: float | None = 10.0) -> None:
         """End the thread after its current step; ``run`` stays readable."""
         self._commands.put(self._stop)
@@ -113,6 +118,10 @@ class Session:
         return done.wait(timeout)
 
     # Everything below runs in the worker thread.
+
+    def _note(self, event: Event) -> None:
+        if self.run is not None and self.run.step == event.step:
+            self.run.history.note(event)
 
     def _work(self) -> None:
         self._guarded(lambda: self._restart(self._config, play=False))

@@ -5,15 +5,19 @@ for one. Looking changes nothing in the training.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from caveats.data import Dataset
+from caveats.measuring.recognition import activation_facts
+from caveats.models.activations import Activation
+from caveats.models.mlp import activations
 
-__all__ = ["FittedCurve", "Plane", "fitted_curve", "plane"]
+__all__ = ["FittedCurve", "Plane", "firing_rates", "fitted_curve", "plane"]
 
 MOST_POINTS = 300  # more than a panel has cells for
 MARGIN = 0.08  # share of the data's range that is added on each side
@@ -23,13 +27,16 @@ MARGIN = 0.08  # share of the data's range that is added on each side
 class Plane:
     """The class of each point of a grid over two inputs, and some rows of the data on it.
 
-    ``classes`` is (height, width), the top row first. ``points`` (n, 2) lie in 0..1 from the lower
-    left, ``truth`` (n,) are their classes, and ``right`` (n,) says whether the network predicts
-    that class. ``corners`` (2, 2) are the lower left and the upper right corner of the grid in the
-    data's units.
+    ``classes`` is (height, width), the top row first; ``confidence`` of the same shape is the
+    probability that the network gives to that class, and ``outputs`` is how many outputs it has.
+    ``points`` (n, 2) lie in 0..1 from the lower left, ``truth`` (n,) are their classes, and
+    ``right`` (n,) says whether the network predicts that class. ``corners`` (2, 2) are the lower
+    left and the upper right corner of the grid in the data's units.
     """
 
     classes: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    outputs: int
     points: NDArray[np.float64]
     truth: NDArray[np.int64]
     right: NDArray[np.bool_]
@@ -59,10 +66,13 @@ def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
     grid = np.stack(np.broadcast_arrays(across[None, :], down[:, None]), -1).reshape(-1, 2)
     chosen = np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).astype(int)
     rows = np.concatenate((grid, x[chosen]))
-    said = classes_told(network, answer(network, rows))
+    shares = probabilities(network, answer(network, rows))
+    said: NDArray[np.int64] = shares.argmax(-1)
     truth = np.asarray(data.y)[chosen].astype(np.int64)
     return Plane(
         said[: len(grid)].reshape(height, width),
+        shares[: len(grid)].max(-1).reshape(height, width),
+        shares.shape[1],
         (x[chosen] - low) / (high - low),
         truth,
         said[len(grid) :] == truth,
@@ -70,16 +80,48 @@ def plane(network: nn.Module, data: Dataset, width: int, height: int) -> Plane:
     )
 
 
-def classes_told(network: nn.Module, output: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The class of each row (rows,): the largest of several outputs, or, of a single one, whether
-    the logit is above 0, or above ½ where the network answers with a probability."""
-    if output.shape[1] > 1:
-        largest: NDArray[np.int64] = output.argmax(-1)
-        return largest
+def probabilities(network: nn.Module, output: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probability of each class, (rows, classes): the softmax of several outputs, or the
+    logistic function of a single one, unless the network ends in that function itself."""
     last = list(network.children())[-1]
-    least = 0.5 if isinstance(last, nn.Sigmoid | nn.Softmax) else 0.0
-    found: NDArray[np.int64] = (output[:, 0] > least).astype(np.int64)
-    return found
+    told = isinstance(last, nn.Sigmoid | nn.Softmax)
+    if output.shape[1] > 1:
+        if told:
+            return output
+        with np.errstate(invalid="ignore"):  # of a network that has diverged
+            raised = np.exp(output - output.max(-1, keepdims=True))
+        shares: NDArray[np.float64] = raised / raised.sum(-1, keepdims=True)
+        return shares
+    second = output if told else 1 / (1 + np.exp(-np.clip(output, -700, 700)))
+    return np.concatenate((1 - second, second), axis=1)
+
+
+@torch.no_grad()
+def firing_rates(network: nn.Module, data: Dataset) -> tuple[NDArray[np.float64], ...]:
+    """The share of rows (at most MOST_POINTS, evenly taken) on which each hidden unit's slope is
+    not 0: for each hidden layer (units,), or (0,) where its activation is flat nowhere. The network
+    is one that `caveats.models.mlp` built."""
+    found: dict[int, Tensor] = {}
+
+    def note(index: int, facts: Activation, module: nn.Module, inputs: tuple[Tensor]) -> None:
+        low, high = facts.flat
+        found[index] = ((inputs[0] > low) & (inputs[0] < high)).double().mean(0)
+
+    assert isinstance(network, nn.Sequential)
+    layers = activations(network)
+    handles = [
+        module.register_forward_pre_hook(partial(note, index, facts))
+        for index, module in enumerate(layers)
+        if (facts := activation_facts(module)) is not None and facts.can_die
+    ]
+    chosen = np.linspace(0, len(data.x) - 1, min(len(data.x), MOST_POINTS)).astype(int)
+    try:
+        answer(network, data.x[chosen].astype(np.float64))
+    finally:
+        for handle in handles:
+            handle.remove()
+    none = np.zeros(0)
+    return tuple(found[i].cpu().numpy() if i in found else none for i in range(len(layers)))
 
 
 @torch.no_grad()

@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from benchmarks.watching.trust import OF_INPUTS, Outcome, failed, harm, plan, table
-from benchmarks.watching.zoo import FAULTS, OTHERS, ZOO, train
+from benchmarks.watching.rival import flagged_by_torchmortem, has_torchmortem
+from benchmarks.watching.trust import Outcome, failed, harm, plan, possible, table
+from benchmarks.watching.zoo import FAULTS, ONLY, OTHERS, ZOO, train
 
 
 @pytest.mark.parametrize("name", [*ZOO, *OTHERS])
@@ -19,8 +20,9 @@ def test_every_network_trains(name: str) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_can_be_put_into_a_network(fault: str) -> None:
-    healthy = train("mlp", "none", 0, steps=102)
-    spoiled = train("mlp", fault, 0, steps=102)
+    name = min(ONLY.get(fault, {"mlp"}))
+    healthy = train(name, "none", 0, steps=102)
+    spoiled = train(name, fault, 0, steps=102)
     same = fault in ("bad_batches",)  # it begins at step 200
     assert (healthy == spoiled) is same
 
@@ -35,14 +37,29 @@ def test_the_outcome_alone_tells_a_loss_that_falls_from_one_that_does_not() -> N
 def test_the_table_counts_runs_by_fault() -> None:
     text = table([
         Outcome("mlp", "none", (), None, False, ""),
-        Outcome("mlp", "dead_start", ("dying_relu",), 12, True, ""),
-        Outcome("cnn", "dead_start", (), None, True, ""),
+        Outcome("mlp", "dead_start", ("dying_relu",), 12, True, "", rival=True),
+        Outcome("cnn", "dead_start", (), None, True, "", rival=False),
+        Outcome("cnn", "bad_batches", ("loss_spike",), 212, False, ""),
     ])  # fmt: skip
-    assert "| healthy | 1 | 0% | – | – | 0% |" in text
-    assert "| dead_start | 2 | 50% | 12 | dying_relu 1 | 100% |" in text
-    assert len(list(plan([0]))) == 2 * len(ZOO) + len(OTHERS) + len(FAULTS) * (
-        len(ZOO) + len(OTHERS)
-    ) - len(OF_INPUTS)
+    assert "| healthy | 1 | 0% | – | – | 0% | – |" in text
+    assert "| dead_start | 2 | 50% | 3.0% | dying_relu 1 | 100% | 50% |" in text
+    assert "| bad_batches | 1 | 100% | 3.0% | loss_spike 1 | 0% | – |" in text  # since step 200
+    assert "| all faults | 3 | 67% | 3.0% |" in text
+
+
+def test_every_network_is_tried_sound_and_with_each_fault_that_it_can_have() -> None:
+    runs = list(plan([0]))
+    assert len(runs) == len(set(runs))
+    for name in [*ZOO, *OTHERS]:
+        had = {fault for n, fault, _, _ in runs if n == name}
+        assert had == {"none", *(fault for fault in FAULTS if possible(name, fault))}
+    assert not possible("gpt", "unscaled_inputs")
+    assert not possible("mlp", "stuck_gates")
+
+
+@pytest.mark.skipif(not has_torchmortem(), reason="torchmortem 0.1.1 is not installed")
+def test_torchmortem_sees_a_loss_that_does_not_fall() -> None:
+    assert flagged_by_torchmortem("mlp", "zero_init", 0, "adam") is True
 
 
 def test_a_fault_did_harm_if_the_same_run_without_it_ends_clearly_lower() -> None:

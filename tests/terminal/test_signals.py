@@ -25,7 +25,7 @@ STATES = {
     "paused": ((), "paused"),
     "running": (("space",), "running"),
     "picker": (("a",), "choose: activation"),
-    "runs": (("l",), "kept runs"),
+    "runs": (("L",), "kept runs"),
 }
 
 

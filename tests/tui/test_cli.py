@@ -423,7 +423,7 @@ def test_the_lab_gets_what_the_options_say(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert plain.exit_code == chosen.exit_code == named.exit_code == 0
     assert opened[0] == LabOptions(
-        RunConfig(), None, ScreenOptions(10.0, "auto", True, None), RecordingOptions()
+        RunConfig(), None, ScreenOptions(None, "auto", True, None), RecordingOptions()
     )
     assert opened[1] == LabOptions(
         RunConfig().changed({"optimizer.lr": 0.5, "training.device": "cpu"}),

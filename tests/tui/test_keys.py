@@ -16,7 +16,18 @@ from caveats.config.settings import SETTINGS
 from caveats_tui.app import CaveatsApp
 from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
-from caveats_tui.keys import KEY_GROUPS, KEYS, Key, bindings, markdown, table
+from caveats_tui.keys import (
+    FOOTERS,
+    KEY_GROUPS,
+    KEYS,
+    LAST,
+    PLACES,
+    Hint,
+    Key,
+    bindings,
+    markdown,
+    table,
+)
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.help import help_text
 from caveats_tui.screens.lab.command_palette import commands
@@ -97,7 +108,23 @@ def test_the_palette_offers_every_command_of_the_table_under_its_sentence() -> N
 
 def test_what_the_palette_leaves_out_needs_a_place_to_act_on() -> None:
     left_out = {key.id for key in KEYS if not key.palette}
-    assert left_out == {"previous", "next", "chart", "focus_next", "palette"}
+    assert left_out == {
+        "back_out", "chart", "digit", "focus_next", "next", "palette", "previous",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "hint", [*LAST, *(hint for hints in FOOTERS.values() for hint in hints)], ids=lambda h: h.label
+)
+def test_what_a_footer_says_can_be_clicked_and_is_explained(hint: Hint) -> None:
+    name = hint.action.partition("(")[0]
+    assert callable(getattr(LabScreen, f"action_{name}", None))
+    assert hint.sentence in {key.sentence for key in KEYS}
+    assert {*hint.shown.split()} <= {key.shown for key in KEYS}
+
+
+def test_every_place_of_the_lab_has_a_footer_and_a_name() -> None:
+    assert set(FOOTERS) == set(PLACES)
 
 
 def test_the_readme_holds_the_table() -> None:

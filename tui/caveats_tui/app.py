@@ -10,10 +10,12 @@ from textual import events
 from textual.app import App
 from textual.screen import Screen
 
+from caveats.runs.setups import RECENT
 from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
 from caveats_tui.bench.race import race_process
 from caveats_tui.bench.replaying import Replay
+from caveats_tui.bench.step_trials import trial_process
 from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.options import LabOptions
@@ -40,7 +42,8 @@ def opened_bench(options: LabOptions) -> Bench:
     reader = options.reader
     if reader is None:
         racing = race_process if options.races else None
-        return Training(options.config, options.every, options.place, racing=racing)
+        trying = trial_process if options.races else None
+        return Training(options.config, options.every, options.place, racing=racing, trying=trying)
     if options.replay is None:
         return Following(reader)
     return Following(reader, Replay(reader, options.replay or None))
@@ -101,7 +104,26 @@ class CaveatsApp(App[None]):
             recorder.key(event.key)
             if recorder.options.show_keys:
                 await show_key(self, event.key)
+        if isinstance(event, (events.Key, events.MouseDown)) and not event.is_forwarded:
+            self._forget_notice()
         await super().on_event(event)
+
+    def action_picture(self) -> None:
+        """ctrl+s on a screen over the lab."""
+        self.front.action_picture()
+        self.notify(self.front.bench.notice, markup=False)
+
+    def action_record(self) -> None:
+        """ctrl+r on a screen over the lab."""
+        self.front.action_record()
+        self.notify(self.front.bench.notice, markup=False)
+
+    def _forget_notice(self) -> None:
+        """A message about the last key ends with the next one."""
+        front = self.front
+        if front.bench.notice and self.screen_stack[-1:] == [front]:
+            front.bench.notice = ""
+            front.call_later(front.frame)
 
     def on_mount(self) -> None:
         self._mounted = True
@@ -125,7 +147,12 @@ def run_lab(options: LabOptions) -> int:
     Raises:
         ConfigError: where the file to record to cannot be written.
     """
-    options = replace(options, place=default_place(), races=options.recording.path is None)
+    options = replace(
+        options,
+        place=default_place(),
+        recent=default_place().parent / RECENT,
+        races=options.recording.path is None,
+    )
     encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
         recorder = Recorder(guard.output, options.recording)

@@ -10,15 +10,25 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
-__all__ = ["KEYS", "KEY_GROUPS", "Key", "bindings", "markdown", "table"]
+__all__ = [
+    "FOOTERS",
+    "KEYS",
+    "KEY_GROUPS",
+    "LAST",
+    "PLACES",
+    "Hint",
+    "Key",
+    "bindings",
+    "markdown",
+    "table",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key: ``keys`` as Textual names them, ``shown`` as the screen and the README write it.
 
-    ``action`` names the method ``action_...`` of the lab's screen; ``footer`` keys are shown at the
-    bottom of the screen.
+    ``action`` names the method ``action_...`` of the lab's screen.
     """
 
     id: str
@@ -28,7 +38,6 @@ class Key:
     label: str
     sentence: str
     group: str
-    footer: bool = False
     palette: bool = True
 
 
@@ -54,11 +63,10 @@ KEYS: tuple[Key, ...] = (
     Key(
         "experiments", "e", "e", "experiments", "experiments",
         "Open the gallery of experiments: each shows a caveat, and f cures it.", "set up",
-        footer=True,
     ),
     Key(
-        "runs", "l", "l", "runs", "runs",
-        "List the kept runs: open, compare, star, name, delete.", "run", footer=True,
+        "runs", "L", "L", "runs", "runs",
+        "List the kept runs: open, compare, star, name, delete.", "run",
     ),
     Key(
         "resume", "R", "R", "resume", "resume",
@@ -70,34 +78,53 @@ KEYS: tuple[Key, ...] = (
         "opens a cell here.", "look",
     ),
     Key(
-        "previous", "left", "←", "nudge(-1)", "less",
-        "In the setup list: the previous choice, or a smaller number.", "set up", palette=False,
+        "previous", "left,h", "←", "nudge(-1)", "less",
+        "In the setup list: the previous choice, or a smaller number. On a chart of a kept run: go "
+        "back one record. Also h.", "set up", palette=False,
     ),
     Key(
-        "next", "right", "→", "nudge(1)", "more",
-        "In the setup list: the next choice, or a larger number.", "set up", palette=False,
+        "next", "right,l", "→", "nudge(1)", "more",
+        "In the setup list: the next choice, or a larger number. On a chart of a kept run: go on "
+        "one record. Also l.", "set up", palette=False,
+    ),
+    Key(
+        "digit", "0,5,6,7,8,9", "0-9", "digit", "type",
+        "On a row of the setup list that holds a number: type a new one, 1 to 4 too.", "set up",
+        palette=False,
+    ),
+    Key(
+        "save_setup", "S", "S", "save_setup", "save setup",
+        "Save the setup as a TOML file.", "set up",
+    ),
+    Key(
+        "open_setup", "O", "O", "open_setup", "open setup",
+        "Open a setup: a recent one, a TOML file, or the run.toml of a kept run.", "set up",
+    ),
+    Key(
+        "copy_setup", "C", "C", "copy_setup", "copy setup",
+        "Copy the setup as a command line to your clipboard, over SSH too (OSC 52).", "set up",
     ),
     Key(
         "undo", "u", "u", "undo", "undo",
-        "Undo the last change of the setup.", "set up", footer=True,
+        "Undo the last change of the setup.", "set up",
     ),
     Key(
         "play", "space", "space", "play", "run/pause",
-        "Train, or pause; in a replay, play or pause.", "run", footer=True,
+        "Train, or pause; in a replay, play or pause.", "run",
     ),
     Key(
         "step", "s", "s", "step", "step",
-        "Make one training step.", "run", footer=True,
+        "Make one training step.", "run",
     ),
     Key(
         "restart", "r", "r", "restart", "restart",
-        "Begin again from step 0 with the same seed.", "run", footer=True,
+        "Begin again from step 0 with the same seed.", "run",
     ),
     Key(
         "fix", "f", "f", "fix", "fix",
         "Try a remedy of the worst verdict: the smallest change that won the race (see F), else "
         "the rules' first. Same seed, the failed run stays as ghost.",
-        "run", footer=True,
+        "run",
     ),
     Key(
         "remedies", "F", "F", "remedies", "all remedies",
@@ -112,7 +139,6 @@ KEYS: tuple[Key, ...] = (
     Key(
         "ghost", "g", "g", "ghost", "ghost",
         "Keep this run's curves, dim, behind later runs; again removes them.", "look",
-        footer=True,
     ),
     Key(
         "chart", "1,2,3,4", "1-4", "chart", "chart",
@@ -122,7 +148,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "view", "v", "v", "view", "view",
         "Next view of the focused chart: across layers with theory, delta, a map of layers × "
-        "steps; neurons, boundary or fit, activations, update/weight.", "look",
+        "steps; neurons, boundary or fit, activations, update/weight, sharpness.", "look",
     ),
     Key(
         "focus_next", "tab", "tab", "focus_next_part", "next",
@@ -130,7 +156,12 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "zoom", "z", "z", "zoom", "zoom",
-        "Show the focused chart alone; again shows all charts.", "look", footer=True,
+        "Show the focused chart alone; again shows all charts.", "look",
+    ),
+    Key(
+        "back_out", "escape", "escape", "back_out", "back",
+        "Leave the zoom; else leave a kept run that lies over the lab; else go to the setup list.",
+        "look", palette=False,
     ),
     Key(
         "scale", "y", "y", "scale", "log/linear",
@@ -150,20 +181,21 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "back", "comma", ",", "look_back(-1)", "record back",
-        "In a kept run: go back one record; charts, map and verdicts are shown as they were.",
+        "Go back one record: charts, map and values are shown as they were, of a kept run the "
+        "verdicts too.",
         "look",
     ),
     Key(
         "forth", "full_stop", ".", "look_back(1)", "record forward",
-        "In a kept run: go on one record.", "look",
+        "Looking back: go on one record.", "look",
     ),
     Key(
         "first", "less_than_sign", "<", "look_back(-1000000)", "first record",
-        "In a kept run: go to its first record.", "look",
+        "Go to the first record.", "look",
     ),
     Key(
         "last", "greater_than_sign", ">", "look_back(1000000)", "last record",
-        "In a kept run: go to its newest record, and follow the run.", "look",
+        "Go to the newest record, and follow the run.", "look",
     ),
     Key(
         "faster", "plus,equals_sign", "+", "hasten(2.0)", "faster",
@@ -195,13 +227,64 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "help", "question_mark,f1", "?", "help", "help",
-        "Show all keys, and what the charts mean.", "program", footer=True,
+        "Show all keys, and what the charts mean.", "program",
     ),
     Key(
         "quit", "q,ctrl+q", "q", "leave", "quit",
-        "Leave; asks first while a run is going on.", "program", footer=True,
+        "Leave; asks first while a run is going on.", "program",
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What the footer says of a key, the action that a click on it runs, and what help says."""
+
+    shown: str
+    label: str
+    action: str
+    sentence: str
+
+
+def hint(name: str, shown: str = "", label: str = "", action: str = "") -> Hint:
+    key = next(key for key in KEYS if key.id == name)
+    return Hint(shown or key.shown, label or key.label, action or key.action, key.sentence)
+
+
+LAST = (hint("help"), hint("quit"))
+
+_IN_THE_LIST = (
+    hint("play"), hint("next", "← →", "change"), hint("explain", label="edit", action="edit"),
+    hint("experiments"), hint("fix"), hint("restart"), hint("step"), hint("undo"), hint("runs"),
+    hint("save_setup"), hint("open_setup"),
+)  # fmt: skip
+
+# What matters most on each part of the lab, the most important first: as many as fit are shown.
+FOOTERS: dict[str, tuple[Hint, ...]] = {
+    "setup": _IN_THE_LIST,
+    "number": (*_IN_THE_LIST[:2], hint("digit", "0-9", action="edit"), *_IN_THE_LIST[3:]),
+    "chart": (
+        hint("play"), hint("view"), hint("zoom"), hint("fix"), hint("explain"), hint("scale"),
+        hint("copy"), hint("ghost"), hint("restart"), hint("focus_next"), hint("runs"),
+    ),
+    "kept run": (
+        hint("back", ", .", "record"), hint("first", "< >", "ends"), hint("explain"), hint("view"),
+        hint("zoom"), hint("resume"), hint("copy"), hint("scale"), hint("runs"),
+    ),
+    "replay": (
+        hint("play"), hint("slower", "- +", "speed"), hint("back", ", .", "record"),
+        hint("explain"), hint("view"), hint("zoom"), hint("scale"),
+    ),
+}  # fmt: skip
+
+
+PLACES = {
+    "setup": "here, in the setup list",
+    "number": "here, in the setup list",
+    "chart": "here, on a chart",
+    "kept run": "here, in a kept run",
+    "replay": "here, in a replay",
+}
 
 
 def bindings() -> list[Binding]:
@@ -210,9 +293,9 @@ def bindings() -> list[Binding]:
     for key in KEYS:
         # The screen gets these keys before the focused widget: so the window is open before the
         # keys typed right after them arrive.
-        first = key.action.startswith(("pick(", "experiments"))
+        first = key.action.startswith(("pick(", "experiments", "chart", "digit"))
         for one in key.keys.split(","):
-            action = f"chart({one})" if key.action == "chart" else key.action
+            action = f"{key.action}({one})" if key.action in ("chart", "digit") else key.action
             made.append(
                 Binding(one, action, key.label, show=False, id=f"{key.id}.{one}",
                         tooltip=key.sentence, priority=first)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from caveats.config import RunConfig
+from caveats_tui.terminal.preferences import Preferences
 
 if TYPE_CHECKING:
     from caveats.runs.reader import Reader
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from caveats_tui.charts.spec import Charset
 
 __all__ = [
+    "FPS",
     "IDLE_LIMIT",
     "CharsetOption",
     "ConfigOptions",
@@ -22,6 +24,7 @@ __all__ = [
     "ScreenOptions",
 ]
 
+FPS = 10.0  # frames a second of the lab by default
 IDLE_LIMIT = 3.0  # seconds to which pauses of a recorded session are cut by default
 
 CharsetOption: TypeAlias = Literal["auto", "braille", "block", "ascii"]
@@ -38,10 +41,10 @@ class ConfigOptions:
 
 @dataclass(frozen=True, slots=True)
 class ScreenOptions:
-    """How the lab is drawn: at most ``fps`` frames a second; ``theme`` is a name, None for the
-    default one; without ``mouse`` the terminal keeps the mouse."""
+    """How the lab is drawn: at most ``fps`` frames a second; ``theme`` is a name, both None for the
+    default; without ``mouse`` the terminal keeps the mouse."""
 
-    fps: float = 10.0
+    fps: float | None = None
     charset: CharsetOption = "auto"
     mouse: bool = True
     theme: str | None = None
@@ -62,20 +65,24 @@ class RecordingOptions:
 @dataclass(frozen=True, slots=True)
 class LabOptions:
     """What the lab opens with. ``every`` is the number of steps between two records, None for
-    automatic. Runs are kept in ``place``, None for nowhere. With a ``reader`` the lab begins by
+    automatic. Runs are kept in ``place``, None for nowhere; the file ``recent`` lists the setups
+    used lately. With a ``reader`` the lab begins by
     following its run, or by replaying it at ``replay`` times its speed (0: all of it in half a
     minute). With a ``sweep`` it begins with its atlas. With ``races`` the remedies of a failed run
-    race while no run trains; what the screen shows then depends on the machine's speed."""
+    race while no run trains; what the screen shows then depends on the machine's speed.
+    ``preferences`` are what the user chose in earlier sessions."""
 
     config: RunConfig
     every: int | None = None
     screen: ScreenOptions = field(default_factory=ScreenOptions)
     recording: RecordingOptions = field(default_factory=RecordingOptions)
     place: Path | None = None
+    recent: Path | None = None
     reader: Reader | None = None
     replay: float | None = None
     sweep: Sweep | None = None
     races: bool = False
+    preferences: Preferences = field(default_factory=Preferences, compare=False)
 
     @property
     def charset(self) -> Charset:

@@ -39,6 +39,12 @@ class WatchApp(App[None]):
     def get_default_screen(self) -> Screen[Any]:
         return self.watch_screen
 
+    @property
+    def front(self) -> WatchScreen:
+        """The screen that is on top: one with a kept run may lie over the first."""
+        found = (s for s in self.screen_stack[::-1] if isinstance(s, WatchScreen))
+        return next(found, self.watch_screen)
+
     async def action_quit(self) -> None:
         self.watch_screen.action_leave()
 
@@ -50,7 +56,7 @@ class WatchApp(App[None]):
     def _charts_ready(self) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self.watch_screen.charts_drawn)
+            loop.call_soon_threadsafe(lambda: self.front.charts_drawn())
 
     def _trouble(self, key: str, sentence: str) -> None:
         self.log(f"{key}: {sentence}")

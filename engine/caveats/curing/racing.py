@@ -2,10 +2,10 @@
 
 The verdict's first remedy is trained to its end. If it cures and changes one setting, nothing else
 is tried; if it cures and changes more, all changes of fewer settings race; if it does not cure, all
-changes that might do. In a race each is trained with the same seed and data for a tenth of the
-steps, the better half for a third, the better half of those to the end, but never fewer than four
-(successive halving, Jamieson & Talwalkar 2016). `caveats.remedies.winning` says who goes on and who
-wins.
+changes that might do. The parts of a cure that changes several settings race last. In a race each
+is trained with the same seed and data for a tenth of the steps, the better half for a third, the
+better half of those to the end, but never fewer than four (successive halving, Jamieson & Talwalkar
+2016). `caveats.remedies.winning` says who goes on and who wins.
 
 `caveats.trials` races the same candidates by the same rule, for some dozen to some hundred steps
 and as stacks. Here every run is a single one: a cure is judged by its verdicts at the end, those of
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from caveats.curing.attempts import Attempt, curable, outcome
 from caveats.errors import ConfigError
-from caveats.remedies.candidates import candidates
+from caveats.remedies.candidates import candidates, parts
 from caveats.remedies.winning import halved, smallest
 from caveats.verdicts import Remedy, Verdict, judge, learnt
 
@@ -99,10 +99,13 @@ def cure(
         remedies = tuple(r for r in remedies if len(r.change) <= most and r.change != first.change)
     attempts += [told(racer, failed) for racer in race(config, remedies, watch, dataset)]
     cures = [attempt for attempt in attempts if attempt.cured]
-    if cures:
-        yield smallest(cures)
-    else:
+    if not cures:
         yield from sorted(attempts, key=lambda attempt: -attempt.learnt)
+        return
+    known = [attempt.change for attempt in attempts]
+    rest = [r for r in parts(config, smallest(cures).change) if r.change not in known]
+    cures += [a for r in race(config, rest, watch, dataset) if (a := told(r, failed)).cured]
+    yield smallest(cures)
 
 
 def race(

@@ -119,8 +119,9 @@ def aligned(sites: Sequence[Site], blanks: Sequence[Site]) -> list[Site]:
 
 def blank(site: Site) -> Site:
     return replace(
-        site, x=None, z=NOTHING, pre=None, out=None, facts=None, gates=(), deltas=[], calls=()
-    )
+        site, x=None, z=NOTHING, pre=None, out=None, facts=None, gates=(), deltas=[], calls=(),
+        taken={},
+    )  # fmt: skip
 
 
 def facts_of(site: Site) -> LayerFacts:

@@ -32,7 +32,7 @@ class Firing:
         self._quiet_for = torch.zeros(sum(units), dtype=torch.int64, device=device)
 
     @contextmanager
-    def listening(self, activations: Sequence[nn.Module]) -> Iterator[None]:
+    def listening(self, activations: Sequence[nn.Module]) -> Iterator[bool]:
         """Count in the one pass inside this context. ``activations`` are those of the first layers;
         a unit that cannot be flat, or has no activation, counts as firing."""
         flat: dict[int, Tensor] = {}
@@ -42,7 +42,7 @@ class Firing:
             if (facts := activation_facts(module)) is not None and facts.can_die
         ]
         try:
-            yield
+            yield True
         finally:
             for handle in handles:
                 handle.remove()

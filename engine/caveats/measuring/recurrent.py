@@ -26,11 +26,12 @@ _ACTIVATIONS = {"lstm": TANH, "gru": TANH, "rnn_tanh": TANH, "rnn_relu": ACTIVAT
 
 @dataclass(slots=True)
 class Steps:
-    """The values of one recurrent layer: each h (batch, hidden) in the order of computation, and
-    the inputs of its activation and its gates."""
+    """The values of one recurrent layer: each h (batch, hidden) in the order of computation, the
+    whole states ((h,), of an LSTM (h, c)), and the inputs of its activation and its gates."""
 
     facts: Activation
     hidden: list[Tensor] = field(default_factory=list)
+    states: list[tuple[Tensor, ...]] = field(default_factory=list)
     pre: list[Tensor] = field(default_factory=list)
     gates: list[tuple[tuple[Activation, Tensor], ...]] = field(default_factory=list)
 
@@ -74,6 +75,7 @@ def step(
         h = torch.tanh(pre) if kind == "rnn_tanh" else torch.relu(pre)
         new = (h,)
     to.hidden.append(h)
+    to.states.append(new)
     to.pre.append(pre.detach())
     to.gates.append(gates)
     return new

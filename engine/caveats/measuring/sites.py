@@ -45,6 +45,7 @@ class Site:
 
     The other fields are those of `caveats.facts.LayerFacts`; ``reason`` says why the activation is
     not observable. ``by_hooks`` says that hooks alone see everything that this site holds.
+    ``taken`` are layer measures, by name, that only the pass itself can take.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Site:
     reason: str = ""
     by_hooks: bool = False
     calls: tuple[Site, ...] = ()
+    taken: dict[str, float] = field(default_factory=dict)
 
     @property
     def weight(self) -> Tensor:

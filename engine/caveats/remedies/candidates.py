@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
 
 from caveats.config import RunConfig
 from caveats.remedies import changes, customary
 from caveats.remedies.ranking import valid
 from caveats.verdicts.verdict import Remedy
 
-__all__ = ["candidates", "pairs"]
+__all__ = ["candidates", "pairs", "parts"]
+
+WHOLE = 4  # settings of a change of which all parts are tried
 
 
 def candidates(c: RunConfig, proposed: Sequence[Remedy] = ()) -> tuple[Remedy, ...]:
-    """``proposed`` and every single change of `caveats.remedies.changes`, each once."""
+    """``proposed`` and every single change of `caveats.remedies.changes`, each once. What the first
+    of ``proposed`` changes comes first, setting by setting: of equals the first wins a race."""
     lr = c.optimizer.lr
     singles = (
         changes.plain_output(c),
@@ -40,7 +45,10 @@ def candidates(c: RunConfig, proposed: Sequence[Remedy] = ()) -> tuple[Remedy, .
         changes.balanced(c),
         changes.longer(c),
     )
-    return valid(c, (*proposed, *singles))
+    every = valid(c, (*proposed, *singles))
+    blamed = parts(c, proposed[0].change, most=1) if proposed else ()
+    told = (next((r for r in every if r.change == part.change), part) for part in blamed)
+    return valid(c, (*told, *every))
 
 
 def pairs(c: RunConfig, best: Sequence[Remedy]) -> tuple[Remedy, ...]:
@@ -52,5 +60,22 @@ def pairs(c: RunConfig, best: Sequence[Remedy]) -> tuple[Remedy, ...]:
             for index, a in enumerate(best)
             for b in best[index + 1 :]
             if not a.change.keys() & b.change.keys()
+        ),
+    )
+
+
+def parts(c: RunConfig, change: Mapping[str, Any], most: int | None = None) -> tuple[Remedy, ...]:
+    """The changes of fewer settings (``most`` at most) that a ``change`` of several is made of: of
+    up to `WHOLE` settings all, of more those that leave one or two out."""
+    keys, count = tuple(change), len(change)
+    sizes = range(1, count) if most is not None or count <= WHOLE else range(count - 2, count)
+    reason = "this part of the change alone"
+    return valid(
+        c,
+        (
+            Remedy({key: change[key] for key in group}, reason)
+            for size in sizes
+            if most is None or size <= most
+            for group in combinations(keys, size)
         ),
     )

@@ -7,6 +7,7 @@ Every function returns a Remedy, or None if the config already has these setting
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from caveats.config import RunConfig
@@ -404,13 +405,23 @@ def sound(config: RunConfig) -> Remedy | None:
 
 
 def combined(config: RunConfig, *remedies: Remedy | None) -> Remedy | None:
-    """One remedy that makes several changes; None if there are none to make."""
+    """One remedy that makes several changes; None if there are none to make. Where two change one
+    setting, the later one counts; a reason is given only for changes that are made."""
     found = [r for r in remedies if r is not None]
     if not found:
         return None
+    parts = [part for r in found for part in (r.parts or (r,))]
     change: dict[str, Any] = {}
-    for remedy in found:
-        change.update(remedy.change)
-    # Each reason once: a part may itself be combined.
-    reasons = dict.fromkeys(reason for r in found for reason in r.reason.split("; "))
-    return Remedy(change, "; ".join(reasons))
+    for part in parts:
+        change.update(part.change)
+    reasons = dict.fromkeys(part.reason for part in parts if holds(part, change))
+    return Remedy(change, "; ".join(reasons), parts=tuple(parts))
+
+
+def holds(part: Remedy, change: Mapping[str, Any]) -> bool:
+    """Whether ``change`` makes the change that a part of it gives a reason for, which is the part's
+    first, and the reason speaks of the activation that there will be."""
+    key, value = next(iter(part.change.items()))
+    return bool(change[key] == value) and not (
+        key == "network.init" and "network.activation" in change
+    )

@@ -38,8 +38,9 @@ def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tu
 
 
 def single_changes(caveat: str, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:
-    """Single changes that may cure a caveat whatever its reason, the likeliest first."""
-    found = (single(c, finding) for single in SINGLES[caveat])
+    """Single changes that may cure a caveat whatever its reason, the likeliest first. Caveats that
+    only watched trainings show have none."""
+    found = (single(c, finding) for single in SINGLES.get(caveat, ()))
     return tuple(remedy for remedy in found if remedy is not None)
 
 
@@ -95,7 +96,7 @@ def smaller_step(c: RunConfig, finding: Finding) -> Remedy | None:
 
 def larger_step(c: RunConfig, finding: Finding) -> Remedy | None:
     value = min(c.optimizer.lr * 10, max(customary.bearable_lr(c), 2 * c.optimizer.lr))
-    return changes.lr(c, value, "steps ten times as long")
+    return changes.lr(c, value, f"steps {value / c.optimizer.lr:.2g} times as long")
 
 
 def balanced(c: RunConfig, finding: Finding) -> Remedy | None:

@@ -1,7 +1,8 @@
 """Which of the changes that were tried wins: one rule for every race of remedies.
 
-The smallest change wins among those that learnt nearly as much as the best, and single changes keep
-half of the places in every round of a race.
+The smallest change wins among those that learnt three quarters of what can be learnt; where none
+did, among those that learnt nearly as much as the best. Single changes keep half of the places in
+every round of a race.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["CLEARLY", "Tried", "halved", "ranked", "smallest", "survivors", "wins"]
+__all__ = ["CLEARLY", "ENOUGH", "Tried", "halved", "ranked", "smallest", "survivors", "wins"]
 
-NEARLY = 0.9  # of what the best learnt: a smaller change that gets there wins
+ENOUGH = 0.75  # of what can be learnt: a smaller change that gets there wins
+NEARLY = 0.8  # of what the best learnt, where none gets there
 CLEARLY = 0.1  # as much more of what can be learnt is better
 
 
@@ -36,10 +38,12 @@ def wins(tried: Tried, control: Tried) -> bool:
 
 
 def smallest(tried: Sequence[T]) -> T:
-    """The change of fewest settings among those that learnt nearly as much as the best."""
+    """The change of fewest settings among those that learnt enough, or nearly as much as the best;
+    of several the first."""
     best = max(t.learnt for t in tried)
-    near = [t for t in tried if t.learnt >= best - (1 - NEARLY) * abs(best)]
-    return min(near, key=lambda t: (len(t.change), -t.learnt))
+    least = min(ENOUGH, best - (1 - NEARLY) * abs(best))
+    near = [t for t in tried if t.learnt >= least]
+    return min(near, key=lambda t: len(t.change))
 
 
 def ranked(tried: Sequence[T]) -> list[T]:
@@ -53,11 +57,11 @@ def ranked(tried: Sequence[T]) -> list[T]:
 
 
 def survivors(tried: Sequence[T], places: int) -> list[T]:
-    """The ones that learnt most; half of the places are kept for single changes."""
-    order = sorted(tried, key=lambda t: -t.learnt)
-    singles = [t for t in order if len(t.change) == 1][: places // 2]
-    others = [t for t in order if t not in singles]
-    return singles + others[: places - len(singles)]
+    """The ones that learnt most, in their order; half of the places are kept for single changes."""
+    best = sorted(range(len(tried)), key=lambda i: -tried[i].learnt)
+    singles = [i for i in best if len(tried[i].change) == 1][: places // 2]
+    others = [i for i in best if i not in singles]
+    return [tried[i] for i in sorted(singles + others[: places - len(singles)])]
 
 
 def halved(tried: Sequence[T], fewest: int = 1) -> list[T]:

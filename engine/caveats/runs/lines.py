@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from caveats.errors import visible
 from caveats.history import Event, Snapshot, States
 from caveats.measures import LAYER_MEASURES, SCALARS, UNIT_STATES
+from caveats.runs.trial_lines import BadTrialError, read_trial, trial_text
 
 __all__ = ["BadLineError", "Record", "event_line", "is_event", "parse", "record_line"]
 
@@ -81,7 +82,10 @@ def event_line(event: Event) -> str:
     content: dict[str, Any] = {"event": event.kind, "step": event.step, "text": event.text}
     if event.changes:
         content["changes"] = dict(event.changes)
-    return json.dumps(content, separators=(",", ":"), default=str) + "\n"
+    line = json.dumps(content, separators=(",", ":"), default=str)
+    if event.trial is not None:
+        line = f'{line[:-1]},"trial":{trial_text(event.trial)}}}'
+    return line + "\n"
 
 
 def is_event(line: bytes) -> bool:
@@ -105,7 +109,7 @@ def parse(line: bytes, units: tuple[int, ...]) -> Record | Event:
     if type(step) is not int or not 0 <= step <= LAST_STEP:
         raise BadLineError(f"has no step: {cut(step)}")
     if "event" in content:
-        return Event(step, cut(content["event"]), cut(content.get("text", "")), changes(content))
+        return read_event(step, content)
     if "loss" not in content:
         raise BadLineError("has no loss")
     scalars = {name: one(content[name], name) for name in SCALARS if name in content}
@@ -117,6 +121,15 @@ def parse(line: bytes, units: tuple[int, ...]) -> Record | Event:
     }
     states = content.get("states")
     return Record(step, scalars, layers, None if states is None else codes(states, units))
+
+
+def read_event(step: int, content: Mapping[str, Any]) -> Event:
+    try:
+        trial = read_trial(step, content["trial"]) if "trial" in content else None
+    except BadTrialError as error:
+        raise BadLineError(str(error)) from None
+    kind, text = cut(content["event"]), cut(content.get("text", ""))
+    return Event(step, kind, text, changes(content), trial)
 
 
 def cut(value: object) -> str:

@@ -20,6 +20,7 @@ import tomli_w
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
+from caveats.models.section import NetworkConfig
 from caveats.runs.files import read_whole, replace_file
 from caveats.runs.manifest import MANIFEST, Manifest
 from caveats.status import LIVE
@@ -61,8 +62,8 @@ def default_place() -> Path:
 
 
 def new_folder(place: Path, config: RunConfig) -> Path:
-    """Make an empty folder in ``place``. Its name holds data, activation, optimizer and time:
-    "digits-relu-sgd-1123-204500".
+    """Make an empty folder in ``place``. Its name holds data, activation, the initialiser unless it
+    is the default one, optimizer, learning rate and time: "digits-relu-sgd-0.1-1123-204500".
 
     Raises:
         ConfigError: if it cannot be made.
@@ -70,9 +71,12 @@ def new_folder(place: Path, config: RunConfig) -> Path:
     file = config.data.file
     data = Path(file).stem if file is not None else config.data.name or "data"
     activation = config.network.activation
-    words = (data, activation if isinstance(activation, str) else "mixed", config.optimizer.name)
+    words = [data, activation if isinstance(activation, str) else "mixed"]
+    if config.network.inits or config.network.init != NetworkConfig().init:
+        words.append("mixed" if config.network.inits else config.network.init.name)
+    words.append(config.optimizer.name)
     start = "-".join(re.sub(r"[^a-z0-9_]+", "", word.lower())[:24] or "x" for word in words)
-    start = f"{start}-{datetime.now():%m%d-%H%M%S}"
+    start = f"{start}-{config.optimizer.lr:g}-{datetime.now():%m%d-%H%M%S}"
     try:
         place.mkdir(parents=True, exist_ok=True)
         for number in count(1):

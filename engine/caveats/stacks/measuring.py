@@ -16,7 +16,7 @@ from torch import Tensor
 from caveats.measures import LAYER_MEASURES
 from caveats.measuring.columns import summarised
 from caveats.measuring.probe import SATURATED_ROWS
-from caveats.measuring.reductions import fingerprints, moments
+from caveats.measuring.reductions import fingerprints, moments, stacked
 from caveats.measuring.unit_states import dead_units, tail_share
 from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.stacks.network import Pass, StackedNetwork
@@ -27,7 +27,10 @@ Floats = NDArray[np.float64]
 Losses = Callable[[Tensor, Tensor], Tensor]
 
 # Numbers of one layer's activations in a pass: more of them leave the cache, and are slower.
-PASS_NUMBERS = 2**20
+PASS_NUMBERS = 2**19
+# Lengths between which a square of float32 loses nothing that counts.
+LEAST_QUICK, MOST_QUICK = 1e-14, 1e17
+_multipliers: dict[tuple[int, torch.device], Tensor] = {}  # of `fingerprints`
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Measured:
 
 def members_at_once(network: StackedNetwork, rows: int) -> int:
     """How many members one measuring pass over ``rows`` rows takes."""
-    widest = max(max(layer.weight.shape[1:]) for layer in network.layers)
+    widest = max(layer.weight.shape[1] for layer in network.layers)
     return max(1, PASS_NUMBERS // (rows * widest))
 
 
@@ -72,87 +75,128 @@ def measured(
         weights = [layer.weight for layer in network.layers]
         found = torch.autograd.grad(values.sum(), [*weights, *seen.z])
     gradients, deltas = found[: hidden + 1], found[hidden + 1 :]
-    dead = []
     with torch.no_grad():
-        for index in range(hidden + 1):
-            own = {name: column[:, index] for name, column in table.items()}
-            own["units"][:] = weights[index].shape[1]
-            norms(own, weights[index], gradients[index], deltas[index],
-                  None if before is None else before[index])  # fmt: skip
-            rows_of_weights(own, network, index, gradients[index], deep)
-            facts = [ACTIVATIONS[a[index] if index < hidden else "identity"]
-                     for a in network.activations]  # fmt: skip
-            dead.append(slopes(own, facts, seen.pre[index].mT))
-        activations(table, seen)
+        table["units"][:] = [weight.shape[1] for weight in weights]
+        of_weights(table, network, gradients, before, deep)
+        of_deltas(table, deltas)
+        dead = of_slopes(table, network, seen)
+        of_activations(table, seen)
     return Measured(values.detach().double().cpu().numpy(), hit_rates(output, y), table, dead)
 
 
-def norms(
-    own: dict[str, Floats], weight: Tensor, gradient: Tensor, delta: Tensor, before: Tensor | None
+def of_weights(
+    table: dict[str, Floats],
+    network: StackedNetwork,
+    gradients: Sequence[Tensor],
+    before: Sequence[Tensor] | None,
+    deep: bool,
 ) -> None:
-    own["weight_norm"][:] = norm(weight)
-    own["grad_norm"][:] = norm(gradient)
-    units, rows = delta.shape[1:]
+    """The measures of weights and their gradients. Layers of one shape are reduced in one call:
+    for small networks the calls cost more than the numbers."""
+    weights = [layer.weight.detach() for layer in network.layers]
+    for indices, weight in stacked(weights):  # (layers, E, units, fan_in)
+        gradient = torch.stack([gradients[i] for i in indices])
+        bias = torch.stack([network.layers[i].bias.detach() for i in indices])
+        table["weight_norm"][:, indices] = norms(weight).T
+        table["grad_norm"][:, indices] = norms(gradient).T
+        if before is not None:
+            old = torch.stack([before[i] for i in indices])
+            table["update_ratio"][:, indices] = (norms(weight - old) / norms(old)).T
+        rows = torch.cat((weight, bias[..., None]), 3)
+        prints = fingerprints(rows, _multipliers).sort(2).values
+        distinct = 1 + (prints.diff(dim=2) != 0).sum(2)
+        table["distinct"][:, indices] = distinct.T.cpu().numpy()
+        sums = torch.stack((gradient.sum(3).abs(), gradient.abs().sum(3))).cpu().numpy()
+        moved = sums[1] > 0  # a unit without gradient has no signs
+        signs = np.where(moved, sums[0] / sums[1], 0).sum(2) / moved.sum(2)
+        table["sign_coherence"][:, indices] = signs.T
+        if deep:
+            table["spread"][:, indices] = spreads(rows).T.cpu().numpy()
+
+
+def spreads(rows: Tensor) -> Tensor:
+    """The largest distance between two units: rows (layers, E, units, n) -> (layers, E), NaN where
+    a number is not finite."""
+    away = (rows - rows[:, :, :1]).double()
+    spread = torch.cdist(away, away).amax((2, 3))
+    return torch.where(rows.isfinite().all(3).all(2), spread, math.nan)
+
+
+def of_deltas(table: dict[str, Floats], deltas: Sequence[Tensor]) -> None:
+    found = torch.stack([norm(delta) for delta in deltas], 1).cpu().numpy()
+    shapes = [delta.shape[1:] for delta in deltas]
     # The loss is a mean over rows; times their number, delta is that of each row's loss.
-    own["delta_rms"][:] = norm(delta) * (rows / math.sqrt(rows * units))
-    if before is not None:
-        own["update_ratio"][:] = norm(weight - before) / norm(before)
+    table["delta_rms"][:] = found * [rows / math.sqrt(rows * units) for units, rows in shapes]
 
 
-def norm(tensor: Tensor) -> Floats:
-    """The length of each member's part, (E,), summed in float64."""
+def norm(tensor: Tensor) -> Tensor:
+    """The length of each member's part, (E, units, rows) -> (E,) float64. In float32, which takes a
+    third of the time, unless squares would be too small or too large for it."""
+    flat = tensor.detach().flatten(1)
+    found: Tensor = torch.linalg.vector_norm(flat, dim=1).double()
+    if not bool(((found > LEAST_QUICK) & (found < MOST_QUICK)).all()):
+        found = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64)
+    return found
+
+
+def norms(tensor: Tensor) -> Floats:
+    """The same for several layers: (layers, E, units, n) -> (layers, E)."""
     found: Floats = (
-        torch.linalg.vector_norm(tensor.detach(), dim=(1, 2), dtype=torch.float64).cpu().numpy()
+        torch.linalg.vector_norm(tensor.flatten(2), dim=2, dtype=torch.float64).cpu().numpy()
     )
     return found
 
 
-def rows_of_weights(
-    own: dict[str, Floats], network: StackedNetwork, index: int, gradient: Tensor, deep: bool
-) -> None:
-    """The measures that compare a layer's units: distinct, sign coherence, spread."""
-    layer = network.layers[index]
-    rows = torch.cat((layer.weight.detach(), layer.bias.detach()[:, :, None]), 2)
-    prints = np.sort(fingerprints(rows, {}).cpu().numpy(), axis=1)  # (E, units)
-    own["distinct"][:] = 1 + (np.diff(prints, axis=1) != 0).sum(1)
-    sums = torch.stack((gradient.sum(2).abs(), gradient.abs().sum(2))).cpu().numpy()
-    moved = sums[1] > 0  # a unit without gradient has no signs
-    own["sign_coherence"][:] = np.where(moved, sums[0] / sums[1], 0).sum(1) / moved.sum(1)
-    if deep:
-        away = (rows - rows[:, :1]).double()
-        spread = torch.cdist(away, away).amax((1, 2))
-        finite = rows.isfinite().all(2).all(1)
-        own["spread"][:] = torch.where(finite, spread, math.nan).cpu().numpy()
+def of_slopes(
+    table: dict[str, Floats], network: StackedNetwork, seen: Pass
+) -> list[NDArray[np.bool_]]:
+    """Dead and saturated units; returns which are dead, (E, units) for each layer."""
+    dead, saturated = [], []
+    for index, pre in enumerate(seen.pre):
+        facts = activations_at(network, index)
+        dead.append(dead_units(facts, pre.detach().mT))
+        share = tail_share(facts, pre.detach().mT)
+        none = dead[-1].new_zeros(len(network))
+        saturated.append(none if share is None else (share >= SATURATED_ROWS).sum(1))
+    table["dead"][:] = torch.stack([of_layer.sum(1) for of_layer in dead], 1).cpu().numpy()
+    table["saturated"][:] = torch.stack([s.long() for s in saturated], 1).cpu().numpy()
+    return [of_layer.cpu().numpy() for of_layer in dead]
 
 
-def slopes(own: dict[str, Floats], facts: list[Activation], pre: Tensor) -> NDArray[np.bool_]:
-    """Dead and saturated; returns which units are dead, (E, units). ``pre`` is
-    (E, rows, units)."""
-    dead: NDArray[np.bool_] = dead_units(facts, pre).cpu().numpy()
-    own["dead"][:] = dead.sum(1)
-    share = tail_share(facts, pre)
-    own["saturated"][:] = 0 if share is None else (share >= SATURATED_ROWS).sum(1).cpu().numpy()
-    return dead
+def activations_at(network: StackedNetwork, index: int) -> list[Activation]:
+    """The activation of each member's layer; one for all where they have the same one."""
+    if index == len(network.layers) - 1:
+        return [ACTIVATIONS["identity"]]
+    names = [own[index] for own in network.activations]
+    return [ACTIVATIONS[name] for name in (names[:1] if len(set(names)) == 1 else names)]
 
 
-def activations(table: dict[str, Floats], seen: Pass) -> None:
+def of_activations(table: dict[str, Floats], seen: Pass) -> None:
     """What enters and leaves each layer; a tensor that is both is reduced only once."""
-    done: dict[int, tuple[Floats, ...]] = {}
+    done: dict[int, Tensor] = {}  # the moments (3, E, units) by tensor
 
-    def summary(tensor: Tensor) -> tuple[Floats, ...]:
+    def reduced(tensor: Tensor) -> Tensor:
         if id(tensor) not in done:
-            done[id(tensor)] = summarised(moments(tensor.detach().mT).cpu().numpy())
+            # All members mostly share their rows: then one reduction is enough.
+            same = tensor.stride(0) == 0
+            found = moments((tensor[:1] if same else tensor).detach().mT)
+            done[id(tensor)] = found.expand(3, len(tensor), -1)
         return done[id(tensor)]
 
-    for index, (x, out) in enumerate(zip(seen.inputs, seen.out, strict=True)):
-        mean, std, dormant, _ = summary(out)
-        table["activation_mean"][:, index] = mean
-        table["activation_std"][:, index] = std
-        table["dormant"][:, index] = dormant
-        # All members mostly share their rows: then one reduction is enough for the first layer.
-        same = index == 0 and x.stride(0) == 0
-        fraction = summary(x)[3] if not same else summarised(moments(x[:1].mT).cpu().numpy())[3]
-        table["mean_fraction"][:, index] = fraction
+    for indices, of_units in stacked([reduced(x) for x in seen.inputs]):
+        table["mean_fraction"][:, indices] = by_member(of_units)[3]
+    for indices, of_units in stacked([reduced(out) for out in seen.out]):
+        mean, std, dormant, _ = by_member(of_units)
+        table["activation_mean"][:, indices] = mean
+        table["activation_std"][:, indices] = std
+        table["dormant"][:, indices] = dormant
+
+
+def by_member(of_units: Tensor) -> list[Floats]:
+    """The four numbers of `summarised`, (E, layers) each, from moments (layers, 3, E, units)."""
+    layers, _, count, units = of_units.shape
+    flat = of_units.transpose(0, 1).reshape(3, layers * count, units).cpu().numpy()
+    return [column.reshape(layers, count).T for column in summarised(flat)]
 
 
 def hit_rates(output: Tensor, y: Tensor) -> Floats:
@@ -174,15 +218,10 @@ def hit_rates(output: Tensor, y: Tensor) -> Floats:
 @torch.no_grad()
 def flat_everywhere(network: StackedNetwork, x: Tensor, chunk: int = 4096) -> Floats:
     """How many units of each layer are flat on every row of x (E, features, rows); (E, layers)."""
-    hidden = len(network.layers) - 1
     flat: list[Tensor] = []
     for rows in x.tensor_split(math.ceil(x.shape[2] / chunk), dim=2):
         seen = Pass()
         network.forward(rows, seen=seen)
-        now = [
-            dead_units([ACTIVATIONS[a[i] if i < hidden else "identity"]
-                        for a in network.activations], pre.mT)
-            for i, pre in enumerate(seen.pre)
-        ]  # fmt: skip
+        now = [dead_units(activations_at(network, i), pre.mT) for i, pre in enumerate(seen.pre)]
         flat = now if not flat else [a & b for a, b in zip(flat, now, strict=True)]
     return np.stack([f.sum(1).cpu().numpy() for f in flat], 1).astype(np.float64)

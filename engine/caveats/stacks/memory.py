@@ -45,7 +45,7 @@ def needed(shape: Shape, members: int) -> int:
     # The largest measuring pass is that of the sharpness, which keeps the graph of the gradient:
     # about a dozen tensors for each layer's units, and as many of all parameters (measured).
     rows = min(PROBE_ROWS, shape.rows)
-    at_once = min(members, max(1, PASS_NUMBERS // (rows * max(widest, shape.features))))
+    at_once = min(members, max(1, PASS_NUMBERS // (rows * widest)))
     measuring = at_once * (rows * (12 * units + 12 * shape.outputs) + 16 * every)
     records = members * FIRST_RECORDS * 8
     records *= len(LAYER_MEASURES) * (len(shape.widths) + 1) + len(SCALARS) + 1

@@ -99,7 +99,7 @@ class StackedNetwork:
         """x (E, features, rows) -> (E, outputs, rows). ``masks`` are those of dropout, one (E,
         units, rows) for each hidden layer; ``seen`` is filled in where given."""
         for index, layer in enumerate(self.layers):
-            z = torch.baddbmm(layer.bias[:, :, None], layer.weight, x)
+            z = affine(layer, x)
             last = index == len(self.layers) - 1
             pre = z if last else normalized(z, layer, self.normalization)
             out = z if last else self._activated(index, pre, layer.slope)
@@ -141,6 +141,19 @@ class StackedNetwork:
         for stacked, own in self.beside(network):
             own.copy_(stacked[index])
         return network
+
+
+def affine(layer: Layer, x: Tensor) -> Tensor:
+    """W x + b of every member, (E, units, rows).
+
+    Rows that all members share (a view of one set, stride 0) need one large product instead of E
+    small ones, which is up to twice as fast on a CPU.
+    """
+    count, units, fan_in = layer.weight.shape
+    if count > 1 and x.stride(0) == 0:
+        together = layer.weight.reshape(count * units, fan_in)
+        return torch.addmm(layer.bias.reshape(-1, 1), together, x[0]).view(count, units, -1)
+    return torch.baddbmm(layer.bias[:, :, None], layer.weight, x)
 
 
 def runs(values: Sequence[object]) -> Iterator[tuple[int, int]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,7 +27,8 @@ __all__ = ["Calibration", "Trained", "calibrated", "train"]
 
 SIZES = (16, 64, 256)  # that are tried on a CPU
 LARGEST = {"cpu": 512, "cuda": 16384}
-TRIES = 3
+TRIES = 4
+NEARLY = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,13 @@ def alone(
 
 
 def calibrated(configs: Sequence[RunConfig], data: Sequence[Dataset]) -> Calibration:
-    """Time a few steps of stacks of several sizes, with one thread and with all, and choose the
-    fastest for each member. It takes well below a second and does not touch the generators."""
+    """Time a few steps of stacks of several sizes, then one size with one thread and with all, and
+    choose. It takes well below a second and does not touch the generators.
+
+    Single timings are off by a quarter or more. What is not timed, records and the host's own work,
+    is cheaper the more members share it: so the largest stack that is nearly as fast as the fastest
+    is chosen, and more threads only where they clearly help.
+    """
     shape = shape_of(configs[0], data[0])
     device = pick_device(shape.device)
     most = min(len(configs), most_members(shape, device), LARGEST.get(device.type, 512))
@@ -113,29 +120,50 @@ def calibrated(configs: Sequence[RunConfig], data: Sequence[Dataset]) -> Calibra
     sizes = sorted({min(size, most) for size in SIZES})
     if len(sizes) == cores == 1:
         return Calibration(1, sizes[0])  # there is nothing to choose
-    timings: dict[Calibration, float] = {}
-    step = step_of(shape, configs[: sizes[-1]], data[: sizes[-1]], device)
+    step = step_of(shape, configs[0], data[0], sizes[-1], device)
     try:
-        for used in sorted({1, cores}):
-            torch.set_num_threads(used)
-            for size in sizes:
-                timings[Calibration(used, size)] = least_time(step, size) / size
+        torch.set_num_threads(1)
+        # In the processor's time: other programs that interrupt a step do not count.
+        spent = fastest(step, sizes, time.process_time)
+        size = largest_good({own: seconds / own for own, seconds in spent.items()})
+        alone = fastest(step, [size], time.perf_counter)[size]
+        torch.set_num_threads(cores)
+        together = fastest(step, [size], time.perf_counter)[size] if cores > 1 else alone
     finally:
         torch.set_num_threads(threads)
-    return min(timings, key=timings.__getitem__)
+    return Calibration(cores if together * NEARLY < alone else 1, size)
+
+
+def fastest(
+    step: Callable[[int], None], sizes: Sequence[int], clock: Callable[[], float]
+) -> dict[int, float]:
+    """The least time that a step of each size takes. The sizes are tried in turn, so that a slow
+    moment does not hit one of them alone."""
+    found = dict.fromkeys(sizes, math.inf)
+    for _ in range(TRIES):
+        for size in sizes:
+            began = clock()
+            step(size)
+            found[size] = min(found[size], clock() - began)
+    return found
+
+
+def largest_good(seconds: Mapping[int, float]) -> int:
+    """The largest size that is nearly as fast for each member as the fastest."""
+    enough = NEARLY * min(seconds.values())
+    return max(size for size, spent in seconds.items() if spent <= enough)
 
 
 def step_of(
-    shape: Shape, configs: Sequence[RunConfig], data: Sequence[Dataset], device: torch.device
+    shape: Shape, config: RunConfig, dataset: Dataset, members: int, device: torch.device
 ) -> Callable[[int], None]:
-    """The costly part of a step, for the first members of a throw-away stack."""
-    seeds = [config.training.seed for config in configs]
-    rows = rows_to_see(data)
-    networks = [config.network for config in configs]
-    whole = draw(networks, seeds, shape.features, shape.outputs, rows, device)
-    stacked, losses = StackedData(data, device), losses_of(shape.loss)
+    """The costly part of a step, for some members of a throw-away stack of equal networks."""
+    one = draw([config.network], [config.training.seed], shape.features, shape.outputs,
+               rows_to_see([dataset]), device)  # fmt: skip
+    whole = one.chosen(torch.zeros(members, dtype=torch.int64, device=device))
+    losses = losses_of(shape.loss)
     batch = torch.arange(shape.batch_size or shape.rows, device=device)
-    sample = stacked.rows_at(batch)
+    sample = StackedData([dataset] * members, device).rows_at(batch)
 
     def step(members: int) -> None:
         part = whole.narrowed(0, members)
@@ -145,12 +173,3 @@ def step_of(
         )
 
     return step
-
-
-def least_time(step: Callable[[int], None], members: int) -> float:
-    found = []
-    for _ in range(TRIES):
-        began = time.perf_counter()
-        step(members)
-        found.append(time.perf_counter() - began)
-    return min(found)

@@ -60,7 +60,6 @@ class Member:
         self.config = config
         self.history = History(names, facts=facts)
         self.divergence: Divergence | None = None
-        self.born_dead: list[np.ndarray[Any, np.dtype[np.bool_]]] | None = None
         self.confirmed_dead = -1.0
 
 
@@ -125,6 +124,8 @@ class Stack:
         self._sums = np.zeros(len(self))  # of the minibatch losses since the last record
         self._made = 0
         self._before: list[Tensor] | None = None
+        units = (*self.shape.widths, self.shape.outputs)
+        self._born_dead = [np.zeros((len(self), count), bool) for count in units]
         self._set_rates()
         self._record()
 
@@ -215,6 +216,13 @@ class Stack:
             found = {id(m): own for m, own in zip(self._members, scores, strict=True)}
         return [found.get(id(member), (math.nan, math.nan)) for member in self._all]
 
+    def sharpness_now(self) -> list[float]:
+        """The present sharpness of each config's network on the probe rows; NaN for a member that
+        has stopped."""
+        found = self._curvature(0, len(self))
+        own = {id(m): float(value) for m, value in zip(self._members, found, strict=True)}
+        return [own.get(id(member), math.nan) for member in self._all]
+
     def keep(self, members: Collection[int]) -> None:
         """Stop all members but these, by the index of their config."""
         wanted = {id(self._all[index]) for index in members}
@@ -254,6 +262,7 @@ class Stack:
         kept = np.setdiff1d(np.arange(len(self)), members)
         self._members = [self._members[i] for i in kept]
         self._sums = self._sums[kept]
+        self._born_dead = [born[kept] for born in self._born_dead]
         if not len(kept):
             return
         chosen = torch.from_numpy(kept).to(self.device)
@@ -285,6 +294,7 @@ class Stack:
             found = self._measured(start, stop, deep)
             if deep:
                 self._confirm(found, start, stop, over)
+            self._count_born_dead(found, start, stop)
             sharp = self._sharpness(start, stop, members is not None)
             for row, index in enumerate(range(start, stop)):
                 if self._append(index, found, row, sharp[row]):
@@ -305,6 +315,13 @@ class Stack:
         before = None if self._before is None else [w[start:stop] for w in self._before]
         x, y = self._probe.all_rows(slice(start, stop))
         return measured(self.network.narrowed(start, stop), self._losses, x, y, before, deep)
+
+    def _count_born_dead(self, found: Measured, start: int, stop: int) -> None:
+        """Of the units that are dead now, those that were so at the first record."""
+        for layer, (dead, born) in enumerate(zip(found.dead, self._born_dead, strict=True)):
+            if not self.step:
+                born[start:stop] = dead
+            found.layers["born_dead"][:, layer] = (dead & born[start:stop]).sum(1)
 
     def _confirm(self, found: Measured, start: int, stop: int, over: bool) -> None:
         """Count the dead units again on every training row, where their number has changed."""
@@ -330,13 +347,19 @@ class Stack:
             self._members[start + row].confirmed_dead = counted[row]
 
     def _sharpness(self, start: int, stop: int, stopped: bool) -> np.ndarray[Any, Any]:
-        found = np.full(stop - start, math.nan)
         over = self.step >= self.shape.steps
         if stopped or not self.step or not (over or self._cadence.reads(self.step)):
-            return found
+            return np.full(stop - start, math.nan)
+        return self._curvature(start, stop)
+
+    def _curvature(self, start: int, stop: int) -> np.ndarray[Any, Any]:
+        found = np.full(stop - start, math.nan)
         part = self.network.narrowed(start, stop)
         x, y = self._probe.all_rows(slice(start, stop))
-        most = max(1, PASS_NUMBERS // sum(p[0].numel() for p in part.parameters()))
+        # The graph of the gradient is kept: a quarter of a measuring pass stays in the cache.
+        least = min(PASS_NUMBERS // sum(p[0].numel() for p in part.parameters()),
+                    members_at_once(part, self._probe.rows) // 4)  # fmt: skip
+        most = max(1, least)
         for first, last in part.same_activations():
             for a in range(first, last, most):
                 b = min(a + most, last)
@@ -347,13 +370,7 @@ class Stack:
     def _append(self, index: int, found: Measured, row: int, sharp: float) -> bool:
         """Write one member's record; returns whether the member just broke."""
         member = self._members[index]
-        dead = [of_layer[row] for of_layer in found.dead]
-        if member.born_dead is None:
-            member.born_dead = dead
         layers = {name: column[row] for name, column in found.layers.items()}
-        layers["born_dead"] = np.array(
-            [float((a & b).sum()) for a, b in zip(dead, member.born_dead, strict=True)]
-        )
         batch_loss = self._sums[index] / self._made if self._made else math.nan
         newest = member.history.version[0]
         member.history.append(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caveats.documents import finite
 from caveats.history import History
@@ -16,7 +17,9 @@ from caveats.verdicts.evidence import Evidence
 if TYPE_CHECKING:
     from caveats.measuring.divergence import Divergence
 
-__all__ = ["NUMBERS", "Outcome", "outcome_of", "refused"]
+__all__ = ["NUMBERS", "SHARES", "Outcome", "outcome_of", "refused"]
+
+Floats = NDArray[np.float64]
 
 # The numbers of an outcome, by the words that a screen shows.
 NUMBERS = {
@@ -25,7 +28,12 @@ NUMBERS = {
     "dead": "dead share",
     "gradient": "gradient ratio",
     "learned": "steps to learn",
+    "born_dead": "share born dead",
+    "failed": "share that fails",
 }
+# Those of which a cell with several seeds shows the mean, so that it is a share; of the others it
+# is the median.
+SHARES = frozenset({"born_dead", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +43,12 @@ class Outcome:
     ``loss`` and ``accuracy`` are those of the last record, ``dead`` the largest share of dead units
     in any hidden layer, ``gradient`` ‖delta‖ of the first layer over that of the output at step 0,
     ``learned`` the first recorded step at which the network was near what the data allow; NaN where
-    there is none. ``caveat`` is the worst verdict's ("" for none) with its ``severity`` and
-    ``what``, ``caveats`` all that are more than notes. ``diverged`` says where it broke.
-    ``problem`` is the sentence with which the config was refused; then nothing else is known.
+    there is none. ``born_dead`` is 1 if a whole hidden layer was dead at step 0, so that the output
+    is constant, else 0; ``failed`` is 1 with a verdict that is more than a note, else 0.
+
+    ``caveat`` is the worst verdict's ("" for none) with its ``severity`` and ``what``, ``caveats``
+    all that are more than notes. ``diverged`` says where it broke. ``problem`` is the sentence with
+    which the config was refused; then nothing else is known.
     """
 
     loss: float = math.nan
@@ -52,6 +63,8 @@ class Outcome:
     caveats: tuple[str, ...] = ()
     diverged: str = ""
     problem: str = ""
+    born_dead: float = math.nan
+    failed: float = math.nan
 
     def document(self) -> dict[str, Any]:
         """Plain values; numbers that are not finite are None."""
@@ -77,12 +90,11 @@ def outcome_of(history: History, divergence: Divergence | None) -> Outcome:
     first = Evidence(snapshot, 0, history.layers, history.facts)
     told = [verdict for verdict in judge(history) if verdict.severity != "note"]
     worst: Verdict | None = told[0] if told else None
-    with np.errstate(all="ignore"):
-        dead = float(np.nanmax(last.dead_share)) if np.isfinite(last.dead_share).any() else math.nan
+    born_dead = largest(first.dead_share)
     return Outcome(
         float(snapshot.scalar("loss")[-1]),
         float(snapshot.scalar("accuracy")[-1]),
-        dead,
+        largest(last.dead_share),
         first.delta_ratio,
         learned(history),
         int(snapshot.steps[-1]),
@@ -91,7 +103,14 @@ def outcome_of(history: History, divergence: Divergence | None) -> Outcome:
         "" if worst is None else worst.what,
         tuple(verdict.caveat for verdict in told),
         "" if divergence is None else divergence.where,
+        born_dead=born_dead if math.isnan(born_dead) else float(born_dead == 1),
+        failed=float(worst is not None),
     )
+
+
+def largest(shares: Floats) -> float:
+    """The largest of some layers' shares; NaN where there is none."""
+    return float(np.nanmax(shares)) if np.isfinite(shares).any() else math.nan
 
 
 def learned(history: History) -> float:

@@ -21,6 +21,14 @@ from caveats.errors import ConfigError
 from caveats.models.mlp import build, swap_activations, swap_dropout
 from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 from caveats.models.section import NetworkConfig
+from caveats.training.captured import (
+    TOLERANCE,
+    RecordedStep,
+    Recorder,
+    cuda_graph,
+    differs,
+    why_not_recorded,
+)
 from caveats.training.losses import LOSSES, output_units
 from caveats.training.objective import CLASS_WEIGHTS, Objective
 from caveats.training.optimizers import OPTIMIZERS
@@ -28,6 +36,9 @@ from caveats.training.schedules import SCHEDULES
 from caveats.training.section import OptimizerConfig, TrainingConfig
 
 __all__ = ["Batches", "Recipe", "Trainer", "pick_device"]
+
+PLAIN_STEPS = 12  # before one is recorded; the first ten are measured anyway
+NOT_YET = "recorded after the first steps"
 
 
 class Recipe(Protocol):
@@ -149,6 +160,10 @@ class Trainer:
         self.last_x = self.x[:0]
         self._reads_losses = self.device.type == "cpu"
         self._dropout_state = self._first_dropout_state(seed)
+        # Steps that are recorded and played again; ``recording`` says in words whether they are.
+        self._recorder: Recorder = cuda_graph
+        self._cannot_record = False  # once it has failed, it is not tried again
+        self._forget_recording()
         self._set_lr()
 
     @property
@@ -192,14 +207,31 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
 
-    def train_step(self) -> Tensor:
+    def train_step(self, listened: bool = False) -> Tensor:
         """Make one update; returns the minibatch loss, a scalar still on the device.
 
         On the CPU, where reading a loss costs 1 µs, a loss that is not finite makes no update: it
         sets ``stuck``, and the weights that gave this loss on ``last_x`` stay. On a GPU reading the
         loss would wait for the device, so the update is always made.
+
+        On CUDA, steps after the first few are recorded as a graph and played again, with the same
+        numbers. A step that hooks listen to (``listened``) is made as it is.
         """
         x, y = self.batches.next()
+        recorded = self._recorded
+        if recorded is not None and not listened and recorded.fits(x, y):
+            loss = recorded(x, y)
+        elif self._may_record and recorded is None and self.step >= self._record_from:
+            loss = self._first_recorded(x, y)
+        else:
+            loss = self._plain_step(x, y)
+        if not self.stuck:
+            self.step += 1
+            if self.config.optimizer.schedule != "constant":
+                self._set_lr()
+        return loss
+
+    def _plain_step(self, x: Tensor, y: Tensor) -> Tensor:
         drawn = self._dropout_state
         with self.own_dropout():
             loss = self.loss_function(self.network(x), y)
@@ -209,14 +241,48 @@ class Trainer:
             return detached
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        settings = self.config.optimizer
-        if settings.clip_norm:
-            nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm)
+        if self.config.optimizer.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimizer.clip_norm)
         self.optimizer.step()
-        self.step += 1
-        if settings.schedule != "constant":
-            self._set_lr()
         return detached
+
+    def _first_recorded(self, x: Tensor, y: Tensor) -> Tensor:
+        """Record a step, compare it with the same step as it is, and keep the recording only if
+        both agree. What stays is the step as it is."""
+        kept: list[Tensor] = []
+
+        def plain() -> Tensor:
+            kept.append(self._plain_step(x, y))
+            return kept[0]
+
+        settings = self.config.optimizer
+        try:
+            recorded = RecordedStep(
+                self.network, self.loss_function, self.optimizer, settings.clip_norm,
+                settings.schedule == "constant", x, y, self._recorder,
+            )  # fmt: skip
+            off = differs(self.network, self.optimizer, plain, lambda: recorded(x, y))
+        except RuntimeError as error:  # also out of memory: the step as it is needs less
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            self._give_up_recording(f"the step cannot be recorded: {said}")
+            return kept[0] if kept else self._plain_step(x, y)
+        if off <= TOLERANCE:
+            self._recorded, self.recording = recorded, ""
+        else:
+            self._give_up_recording(f"the recorded step was off by {off:.1g}")
+        return kept[0]
+
+    def _forget_recording(self) -> None:
+        """Record again after a few steps: tensors that a recording used have been replaced."""
+        self._recorded: RecordedStep | None = None
+        self._record_from = self.step + PLAIN_STEPS
+        if self._cannot_record:
+            return
+        why = why_not_recorded(self.device, self.config.network.dropout)
+        self._may_record, self.recording = not why, why or NOT_YET
+
+    def _give_up_recording(self, why: str) -> None:
+        self._may_record, self._cannot_record, self.recording = False, True, why
 
     def change(self, config: Recipe) -> None:
         """Continue with a config that differs only in live keys; the weights stay.
@@ -240,6 +306,7 @@ class Trainer:
         else:
             self.optimizer = fresh
         self._set_lr()
+        self._forget_recording()
 
     def state(self) -> dict[str, Any]:
         """All that a bit-exact continuation needs, except the config and the data. It is a copy:
@@ -261,6 +328,7 @@ class Trainer:
         self._set_lr()
         self.batches.load(state["batches"])
         self._dropout_state = state["dropout"]
+        self._forget_recording()
 
     def _first_dropout_state(self, seed: int) -> Tensor:
         generator = torch.Generator(self.device if self.device.type == "cuda" else "cpu")

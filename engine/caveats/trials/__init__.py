@@ -1,5 +1,19 @@
-"""Trials: short races of changes, from a run's present weights, to see which one helps."""
+"""Trials: short races of changes, to see which one helps, and trials of a run's steps, as proof for
+the verdicts about them."""
 
-from caveats.trials.race import CONTROL, Result, Start, race, winner
+from caveats.trials.order import UNTOLD, changed_by, ordered
+from caveats.trials.race import CONTROL, STEPS, Result, Start, race, winner
+from caveats.trials.steps import prove
 
-__all__ = ["CONTROL", "Result", "Start", "race", "winner"]
+__all__ = [
+    "CONTROL",
+    "STEPS",
+    "UNTOLD",
+    "Result",
+    "Start",
+    "changed_by",
+    "ordered",
+    "prove",
+    "race",
+    "winner",
+]

@@ -30,8 +30,8 @@ class Alone:
         return [self._run.history]
 
     def fork(self, config: RunConfig, state: Mapping[str, Any]) -> None:
-        """Go on from the ``state`` of a run of ``config`` (`caveats.training.trainer.Trainer.state`)
-        with this run's own settings, which differ in live keys."""
+        """Go on from the ``state`` (`Trainer.state`) of a run of ``config`` with this run's own
+        settings, which differ in live keys."""
         trainer, own = self._run.trainer, self._run.config
         trainer.change(config)
         trainer.load(dict(state))

@@ -1,5 +1,5 @@
-"""A race in a process of its own, at the lowest priority, so that the run beside it keeps its
-speed.
+"""A race, or a trial of a run's steps, in a process of its own, at the lowest priority, so that the
+run beside it keeps its speed.
 
 The process uses one thread of torch. It ends when it is stopped, and with the process that made it.
 """
@@ -12,29 +12,45 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from caveats.errors import sentence
-from caveats.trials.race import Result, Start, race
+from caveats.facts import Trial
+from caveats.trials.race import STEPS, Result, Start, race
+from caveats.trials.steps import tried_steps
 from caveats.verdicts import Remedy
 
-__all__ = ["RaceProcess"]
+__all__ = ["Child", "race_child", "steps_child"]
+
+Found = TypeVar("Found")
 
 ONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-class RaceProcess:
-    """Races ``tried`` from ``start`` beside this process, and returns at once.
+def race_child(
+    start: Start, tried: Sequence[Remedy] | None = None, steps: int = STEPS
+) -> Child[Result]:
+    """Races ``tried`` from ``start`` (`caveats.trials.race`) beside this process, and returns at
+    once; ``found`` grows after each look."""
+    return Child("race", start, tried, steps)
 
-    ``found`` are the results so far, after each round; ``over`` says that they are the last ones,
-    or that none will come: then ``problem`` says why. The caller calls `stop` when it no longer
-    wants them, and at its end.
+
+def steps_child(start: Start) -> Child[Trial]:
+    """Makes the trial of the steps of a run in the state of ``start`` (`caveats.trials.steps`)
+    beside this process; ``found`` has it at the end, or nothing."""
+    return Child("steps", start)
+
+
+class Child(Generic[Found]):
+    """A process that works on a task.
+
+    ``found`` is what it has found so far; ``over`` says that this is all, or that nothing will
+    come: then ``problem`` says why. The caller calls `stop` when it no longer wants it, and at its
+    end.
     """
 
-    def __init__(
-        self, start: Start, tried: Sequence[Remedy] | None = None, steps: int = 100
-    ) -> None:
-        self.found: tuple[Result, ...] = ()
+    def __init__(self, *task: Any) -> None:
+        self.found: tuple[Found, ...] = ()
         self.problem = ""
         self._ended = threading.Event()
         # Not multiprocessing: its spawn imports the program's main module again, and fails where
@@ -45,7 +61,7 @@ class RaceProcess:
             env=os.environ | ONE, start_new_session=True,
         )  # fmt: skip
         # The data may be larger than a pipe holds: then writing waits until the child reads.
-        self._thread = threading.Thread(target=self._talk, args=(start, tried, steps), daemon=True)
+        self._thread = threading.Thread(target=self._talk, args=task, daemon=True)
         self._thread.start()
 
     @property
@@ -83,7 +99,7 @@ class RaceProcess:
 
 
 def work() -> None:
-    """Race what stands on stdin; write pairs of kind and answer to stdout."""
+    """Do the task that stands on stdin; write pairs of kind and answer to stdout."""
     import torch
 
     os.nice(19)
@@ -95,10 +111,14 @@ def work() -> None:
             pickle.dump((kind, answer), answers)
             answers.flush()
 
-        start, tried, steps = pickle.load(sys.stdin.buffer)
+        kind, *task = pickle.load(sys.stdin.buffer)
         threading.Thread(target=end_with_parent, daemon=True).start()
         try:
-            results = race(start, tried, steps, tell=lambda so_far: tell("so far", so_far))
+            if kind == "race":
+                start, tried, steps = task
+                results: Any = race(start, tried, steps, tell=lambda found: tell("so far", found))
+            else:
+                results = (tried_steps(*task),)
         except Exception as error:  # told to the caller, who goes on without a race
             tell("problem", sentence(error))
         else:

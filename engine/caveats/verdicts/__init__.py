@@ -5,7 +5,7 @@
 
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.caveat import Caveat
-from caveats.verdicts.judge import Judge, judge, learnt, share_learnt
+from caveats.verdicts.judge import Judge, judge, learnt, share_learnt, worth_a_trial
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Severity, Verdict
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "judge",
     "learnt",
     "share_learnt",
+    "worth_a_trial",
 ]

@@ -5,18 +5,22 @@ Each caveat's words and rule are in a file of their own.
 
 from __future__ import annotations
 
+from caveats.verdicts.attention_collapse import ATTENTION_COLLAPSE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.class_imbalance import CLASS_IMBALANCE
 from caveats.verdicts.dormant import DORMANT
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
 from caveats.verdicts.loss_spike import LOSS_SPIKE
+from caveats.verdicts.memory_through_time import MEMORY_THROUGH_TIME
 from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
 from caveats.verdicts.nothing_learns import NOTHING_LEARNS
 from caveats.verdicts.overfitting import OVERFITTING
 from caveats.verdicts.plateau import PLATEAU
 from caveats.verdicts.precision import PRECISION
+from caveats.verdicts.rank_loss import RANK_LOSS
 from caveats.verdicts.ravine import RAVINE
+from caveats.verdicts.saturated_gates import SATURATED_GATES
 from caveats.verdicts.saturation import SATURATION
 from caveats.verdicts.stale_second_moment import STALE_SECOND_MOMENT
 from caveats.verdicts.step_too_large import STEP_TOO_LARGE
@@ -51,11 +55,16 @@ CAVEATS: dict[str, Caveat] = {
         STALE_SECOND_MOMENT,
         PRECISION,
         UPDATE_OFF_SCALE,
+        ATTENTION_COLLAPSE,
+        SATURATED_GATES,
+        MEMORY_THROUGH_TIME,
+        RANK_LOSS,
         UNSCALED_DATA,
     )
 }
 
 # What only a watched training shows: it has no config that a remedy could change.
-ONLY_WATCHED = frozenset(
-    {"nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale"}
-)
+ONLY_WATCHED = frozenset({
+    "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
+    "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
+})  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from caveats.documents import counted
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.soundness import cut_off
@@ -27,7 +28,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     held_up = e.progress.stalled and not cut_off(e)
     count = int(e.units[worst])
-    what = f"{e.layer(worst)}: {int(dormant[worst])} of {count} units dormant {e.during()}"
+    units = counted(count, "unit")
+    what = f"{e.layer(worst)}: {int(dormant[worst])} of {units} dormant {e.during()}"
     evidence = {"dormant": float(dormant[worst]), "dead": float(dead[worst]), "units": count}
     why = (
         "A unit is dormant when E|h_i| is at most 0.025 of its layer's mean E|h_k|: it adds "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from caveats.documents import counted
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -27,10 +28,10 @@ def rule(e: Evidence) -> Finding | None:
     flat = round(float(share[culprit] * count))
     born = int(np.nan_to_num(e.now("born_dead")[culprit]))
     most = e.thresholds.most
-    what = f"{e.layer(culprit)}: {flat} of {count} units dead{history(e, flat, born)}"
+    what = f"{e.layer(culprit)}: {flat} of {counted(count, 'unit')} dead{history(e, flat, born)}"
     others = int(np.count_nonzero(share >= most)) - 1
     if others > 0:
-        what += f"; {others} more layer{'s' if others > 1 else ''} at least half dead"
+        what += f"; {counted(others, 'more layer')} at least half dead"
     worst = float(share.max())
     layers = np.flatnonzero(share >= (most if worst >= most else worst))
     evidence = {

@@ -1,7 +1,7 @@
 """What the rules read: one record and all records before it, with numbers by name and the progress.
 
-Everything comes from a history's snapshot and its facts (what was observed of network and
-optimizer), never from a config.
+Everything comes from a history's snapshot, its facts (what was observed of network and optimizer)
+and its trials, never from a config.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.facts import LayerFacts, OptimizerFacts, RunFacts
+from caveats.facts import LayerFacts, OptimizerFacts, RunFacts, Trial
 from caveats.history import Event, Snapshot
 from caveats.measures import LAYER_MEASURES
 from caveats.measuring.cadence import FIRST_STEPS, GROWTH
@@ -165,6 +165,14 @@ class Evidence:
         for event in self.snapshot.events:
             if event.kind == "diverged" and event.step <= self.step:
                 return event
+        return None
+
+    @cached_property
+    def trial(self) -> Trial | None:
+        """The trial that was made at the step of this record, from its weights."""
+        for event in reversed(self.snapshot.events):
+            if event.trial is not None and event.step == self.step:
+                return event.trial
         return None
 
     @cached_property

@@ -19,7 +19,7 @@ from caveats.verdicts.progress import progress
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
-__all__ = ["Judge", "findings", "judge", "learnt", "share_learnt"]
+__all__ = ["Judge", "findings", "judge", "learnt", "share_learnt", "worth_a_trial"]
 
 # A verdict is withdrawn when its rule has not found it in this many records: one lucky batch is not
 # a cure.
@@ -79,7 +79,7 @@ class Judge:
             elif name in self._findings:
                 if evidence.step > self._judged:  # else an event made it judge this record again
                     self._quiet[name] += 1
-                over = 0 < evidence.facts.steps <= evidence.step
+                over = 0 < evidence.facts.steps <= evidence.step or evidence.trial is not None
                 if self._quiet[name] >= PATIENCE or over or not evidence.finite:
                     del self._findings[name], self._since[name]
 
@@ -150,6 +150,18 @@ def share_learnt(facts: RunFacts, loss: float, accuracy: float = math.nan) -> fl
         return -math.inf
     now = progress(np.zeros(1, np.int64), np.array([loss]), accuracy, facts, DEFAULT)
     return now.learnt(loss)
+
+
+def worth_a_trial(history: History) -> bool:
+    """Whether a trial of other steps can tell more about a run as it now stands: it has made steps,
+    is far from what the data allow, and had no trial at its newest record."""
+    snapshot = history.snapshot()
+    if not len(snapshot):
+        return False
+    last = Evidence(snapshot, len(snapshot) - 1, history.layers, history.facts)
+    if last.step == 0 or last.trial is not None:
+        return False
+    return not last.finite or (last.progress.learnable and not last.progress.close)
 
 
 def judge(history: History) -> tuple[Verdict, ...]:

@@ -9,6 +9,7 @@ from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.not_zero_centred import data_to_blame
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
+from caveats.verdicts.trial import proof
 from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["PLATEAU"]
@@ -30,6 +31,7 @@ def rule(e: Evidence) -> Finding | None:
         f"loss {e.loss:.4g} is flat at that of a constant ({p.baseline:.4g}); gradient "
         f"{gradient:.1e}"
     )
+    what += proof(e, "other", "larger")
     evidence = {
         "gain": p.gain,
         "fall": p.fall,

@@ -8,6 +8,7 @@ from caveats.verdicts.learning_rates import limit
 from caveats.verdicts.pace import falls_steadily, projected_gain
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
+from caveats.verdicts.trial import no_step_helps, proof
 from caveats.verdicts.verdict import Finding
 
 __all__ = ["RAVINE"]
@@ -20,14 +21,12 @@ def rule(e: Evidence) -> Finding | None:
     if not plain_descent(e) or cut_off(e) or not crawls_down(e):
         return None
     projected = projected_gain(e)
-    ends = min(e.loss, p.baseline - projected * p.span)
-    warns = p.late(e.thresholds.short) and not tiny(e)
-    what = (
-        f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at "
-        f"{max(ends, e.facts.reachable):.2g}"
-    )
+    warns = p.late(e.thresholds.short) and not tiny(e) and not no_step_helps(e)
+    ends = end(e.loss, p.baseline - projected * p.span, e.facts.reachable)
+    what = f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at {ends:.3g}"
     if e.facts.reachable > 0:
         what += f", where the data allow {e.facts.reachable:.2g}"
+    what += proof(e, "other", "larger")
     evidence = {
         "gain": p.gain,
         "projected_gain": projected,
@@ -43,6 +42,12 @@ def rule(e: Evidence) -> Finding | None:
         "(√κ−1)/(√κ+1) (Polyak 1964)."
     )
     return Finding("warning" if warns else "note", what, why, (), evidence)
+
+
+def end(loss: float, projected: float, reachable: float) -> float:
+    """Where the loss is expected to end: not below what the data allow, and not above the present
+    one."""
+    return min(loss, max(projected, reachable))
 
 
 @sign

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from caveats.documents import counted
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -26,11 +27,11 @@ def rule(e: Evidence) -> Finding | None:
         return None
     worst = int(found[np.argmax(share[found])])
     count, flat = int(e.units[worst]), round(float(share[worst] * e.units[worst]))
-    what = f"{e.layer(worst)}: {flat} of {count} units saturated {e.during()}"
+    what = f"{e.layer(worst)}: {flat} of {counted(count, 'unit')} saturated {e.during()}"
     if slope[worst] <= e.thresholds.dull:
         what = (
             f"{e.layer(worst)}: the mean slope is {percent(slope[worst])} of its maximum "
-            f"{e.during()}, {flat} of {count} units are saturated on nearly all rows"
+            f"{e.during()}, {flat} of {counted(count, 'unit')} saturated on nearly all rows"
         )
     if e.starting and high_start(e):
         what += f", and the loss starts {start(e):.1f} times above that of a constant"

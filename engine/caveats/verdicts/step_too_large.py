@@ -13,6 +13,7 @@ from caveats.verdicts.learning_rates import limit, lr_is_far_above, lr_is_high, 
 from caveats.verdicts.pace import too_slow
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded, faded_start, grown_start, unsound_start
+from caveats.verdicts.trial import contradicted, proof, proved
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import percent, times_constant
 
@@ -20,14 +21,16 @@ __all__ = ["STEP_TOO_LARGE"]
 
 
 def rule(e: Evidence) -> Finding | None:
-    if e.step == 0 or weights_to_blame(e):
+    if e.step == 0 or (weights_to_blame(e) and not proved(e, "smaller")):
         return None
     if not e.finite:
         return overflow(e)
     if e.progress.close or thrives_at_the_edge(e):
         return at_the_edge(e)
     severity = severity_of(e)
-    if severity is None:
+    if proved(e, "smaller"):
+        severity = "critical" if e.progress.stuck else "warning"
+    elif severity is None or contradicted(e, "smaller"):
         return None
     sharpness, most = e.newest("sharpness"), limit(e.optimizer)
     what = f"loss {e.loss:.3g}"
@@ -38,6 +41,7 @@ def rule(e: Evidence) -> Finding | None:
         what += f", at first by {sized(e.peak_update)}"
     if sharpness > most:
         what += f"; sharpness {sharpness:.3g} above the limit {most:.3g}"
+    what += proof(e, "smaller")
     jumps, rise = bounce(e)
     evidence = measured(e) | {"jumps": jumps, "rise": rise, "peak_update": e.peak_update}
     return Finding(severity, what, why(e), tuple(range(e.hidden + 1)), evidence)
@@ -74,9 +78,10 @@ def overflowed(e: Evidence) -> bool:
 
 
 def overflow(e: Evidence) -> Finding | None:
-    if not e.peak_update > e.thresholds.large_update:
+    if not (e.peak_update > e.thresholds.large_update or proved(e, "smaller")):
         return None
     what = f"one step changes weights by {sized(e.peak_update)}, until they overflow"
+    what += proof(e, "smaller")
     return Finding("critical", what, why(e), tuple(range(e.hidden + 1)), measured(e))
 
 

@@ -23,6 +23,7 @@ from caveats.verdicts.pace import projected_gain
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off, faded_start, grown_start, mostly_dead, symmetric
 from caveats.verdicts.step_too_large import was_large
+from caveats.verdicts.trial import contradicted, proof, proved
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import TINY, percent
 
@@ -33,13 +34,7 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not p.old_enough or p.close or not p.learnable:
         return None
-    if hindered(e) or warms_up(e) or projected_gain(e) > e.thresholds.far:
-        return None
-    if cut_off(e) and not longer_steps_are_missing(e):
-        return None
-    if drops_most(e) and not crawls(e):
-        return None
-    if not (small(e) or longer_steps_are_missing(e) or has_room(e)):
+    if not proved(e, "larger") and (not seems_small(e) or contradicted(e, "larger")):
         return None
     update, room = e.largest_update, share_of_limit(e)
     what = f"{change_in_words(e)}; loss {e.loss:.3g}"
@@ -47,11 +42,23 @@ def rule(e: Evidence) -> Finding | None:
     if math.isfinite(room):
         what += f", and the curvature would bear steps {longer(room)} times as long"
         evidence["share_of_limit"] = room
+    what += proof(e, "larger")
     why = (
         "If lr·λ ≪ 2, the error along an eigenvector shrinks only by 1 − lr·λ a step: a learning "
         "rate ten times as large needs a tenth of the steps (LeCun et al. 1998)."
     )
     return Finding(severity(e), what, why, tuple(range(e.hidden + 1)), evidence)
+
+
+def seems_small(e: Evidence) -> bool:
+    """Whether the records alone say that the step is too small."""
+    if hindered(e) or warms_up(e) or projected_gain(e) > e.thresholds.far:
+        return False
+    if cut_off(e) and not longer_steps_are_missing(e):
+        return False
+    if drops_most(e) and not crawls(e):
+        return False
+    return small(e) or longer_steps_are_missing(e) or has_room(e)
 
 
 def change_in_words(e: Evidence) -> str:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from caveats.documents import counted
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.sign import sign
@@ -22,11 +23,11 @@ def rule(e: Evidence) -> Finding | None:
     worst = int(found[np.argmax(e.copies[found])])
     count = int(e.units[worst])
     kinds = max(1, round(float(count * (1 - e.copies[worst]))))
-    what = f"{e.layer(worst)}: {kinds} distinct of {count} units"
+    what = f"{e.layer(worst)}: {kinds} distinct of {counted(count, 'unit')}"
     if silent(e):
         what += ", and every gradient of its weights is exactly 0"
     if len(found) > 1:
-        what += f"; {len(found) - 1} more layer{'s' if len(found) > 2 else ''} likewise"
+        what += f"; {counted(len(found) - 1, 'more layer')} likewise"
     evidence = {
         "distinct": kinds,
         "units": count,
@@ -36,7 +37,7 @@ def rule(e: Evidence) -> Finding | None:
     why = (
         "Copies get copies' gradients, dL/dw_i = Σ δ_i·x with δ_i = δ_j whenever w_i = w_j: "
         "neither noise in the batches nor Adam makes them differ, so the layer is as good as "
-        f"{kinds} unit{'s' if kinds > 1 else ''} wide (Goodfellow et al. 2016, section 8.4)."
+        f"{counted(kinds, 'unit')} wide (Goodfellow et al. 2016, section 8.4)."
     )
     return Finding(severity(e), what, why, tuple(map(int, found)), evidence)
 

@@ -51,15 +51,16 @@ def ended_short(e: Evidence) -> bool:
     p, known, t = e.progress, e.facts, e.thresholds
     if not known.steps or not known.reachable > 0 or not p.late(t.over):
         return False
-    return p.learnable and not p.close
+    far = p.gain < t.short and p.learnt(e.loss) < t.finished and not p.finished
+    return p.learnable and (far or not p.close)
 
 
 @sign
 def fell_short(e: Evidence) -> bool:
     """Did it go less than half of the way by its loss and its accuracy, or clearly less by its loss
-    alone?"""
+    alone? Where the accuracy is near what the data allow, that is no failure."""
     p, t = e.progress, e.thresholds
-    return p.learnt(e.loss) < t.most or p.gain < t.far
+    return not p.close and (p.learnt(e.loss) < t.most or p.gain < t.far)
 
 
 @sign
@@ -73,7 +74,7 @@ UNDERFITTING = Caveat(
     "underfitting",
     "The run ends after less than half of the way from a constant's loss to the loss of kernel "
     "regression on the same data (less than 45 % if its accuracy got further), and no other caveat "
-    "explains it; from there up to 75 % it is a note.",
+    "explains it; from there up to 75 %, with less than 90 % of the accuracy, it is a note.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, section 5.2",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "

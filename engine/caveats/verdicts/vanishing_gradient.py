@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 
+from caveats.documents import counted
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -54,7 +55,7 @@ def rule(e: Evidence) -> Finding | None:
     }
     why = (
         "Backpropagation multiplies by Wᵀ and the slope at every layer, δˡ = φ'(zˡ)·Wᵀδˡ⁺¹: with "
-        f"a factor of {factor:.2g} each, {e.hidden} layers leave {r:.0e} of it "
+        f"a factor of {factor:.2g} each, {r:.0e} of it is left after {counted(e.hidden, 'layer')} "
         "(Hochreiter 1991; Glorot & Bengio 2010)."
     )
     return Finding(severity(e), what, why, tuple(map(int, layers)) or (0,), evidence)

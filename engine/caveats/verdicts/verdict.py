@@ -21,11 +21,13 @@ class Remedy:
 
     If there is no config to change (a user's own training), ``change`` is empty and ``reason`` says
     in torch's terms what to do. ``certain`` is True for the cure that an experiment was made with.
+    ``parts`` are the single remedies that a combined one was made of.
     """
 
     change: Mapping[str, Any]
     reason: str
     certain: bool = False
+    parts: tuple[Remedy, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Decides which steps are sampled, so that watching takes no more than its share of the time.
 
 A sampled step is compared with the steps around it that were not: what it took longer is what
-watching cost.
+watching cost. Time is that of the thread that trains, so that other programs on the machine do not
+count.
 """
 
 from __future__ import annotations

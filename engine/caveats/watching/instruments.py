@@ -69,6 +69,7 @@ class Instruments:
         self._patch(torch.autograd, "backward", self._backward)
         self._patch(torch.amp.GradScaler, "scale", self._scaling)
         self._patch(torch, "compile", self._compiling)
+        self._patch(torch.nn.Module, "compile", self._compiling_itself)
         if not self._only:
             self._patch(torch.optim.Optimizer, "__init__", self._constructing)
 
@@ -108,9 +109,22 @@ class Instruments:
             self._guarded(self._discover)
 
     def _compiling(self, before: Any, *args: Any, **kwargs: Any) -> Any:
-        for training in self.trainings:
-            training.disarm("activations are not visible inside torch.compile")
-        return before(*args, **kwargs)
+        made = before(*args, **kwargs)
+        asked = args[0] if args else kwargs.get("model")
+        if isinstance(made, torch.nn.Module):
+            self._compiled()
+        elif asked is not None and not of_a_module(asked) and self.mine:
+            for training in self.trainings:
+                training.disarm("activations are not visible in a function that is compiled")
+        return made
+
+    def _compiling_itself(self, before: Any, *args: Any, **kwargs: Any) -> None:
+        before(*args, **kwargs)
+        self._compiled()
+
+    def _compiled(self) -> None:
+        for training in self.trainings if self.mine else ():
+            self._guarded(training.was_compiled)
 
     def _scaling(self, before: Any, scaler: Any, outputs: Any, *args: Any, **kwargs: Any) -> Any:
         result = before(scaler, outputs, *args, **kwargs)
@@ -199,7 +213,7 @@ class Instruments:
     def _add(self, model: Model, optimizer: Any) -> WatchedTraining:
         if optimizer is not None:
             self._optimizers.add(optimizer)
-        budget = Budget(self._every, self._share, clock=time.perf_counter)
+        budget = Budget(self._every, self._share, clock=time.thread_time)
         training = WatchedTraining(model, optimizer, self._losses, budget, self._owned)
         self.trainings.append(training)
         if optimizer is not None:
@@ -232,6 +246,12 @@ class Instruments:
 
 def parameters_of(optimizer: Any) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def of_a_module(function: Any) -> bool:
+    """Whether it is a method of a module, as `nn.Module.compile` passes it on, or of an optimizer,
+    as in torch.compile(optimizer.step)."""
+    return isinstance(getattr(function, "__self__", None), torch.nn.Module | torch.optim.Optimizer)
 
 
 def forgotten(instruments: weakref.ref[Instruments]) -> Callable[[], None]:

@@ -1,8 +1,7 @@
 """Sees the layers in one pass of the training itself: hooks on the modules and a mode for
 functions, put on for that pass and taken off after it.
 
-The pass computes what it would compute alone: every function is called once, with the arguments of
-the script. If something goes wrong here, the pass goes on unobserved, and ``reason`` says why.
+If something goes wrong here, the pass goes on unobserved, and ``reason`` says why.
 """
 
 from __future__ import annotations
@@ -10,97 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from caveats.errors import sentence
-from caveats.measuring.capture import of_units
-from caveats.measuring.recognition import DROPOUTS, activation_facts
-from caveats.measuring.recurrent import GATES
+from caveats.measuring.recognition import activation_facts
 from caveats.measuring.sites import Site, merged
-from caveats.measuring.tracing import Trace, opened
 from caveats.models.activations import Activation
 from caveats.models.isolation import walk
+from caveats.watching.live_trace import LiveTrace
 
 __all__ = ["Live"]
-
-
-class Once:
-    """A function that a handler is to call once; remembers its result."""
-
-    __slots__ = ("__name__", "done", "failed", "function", "result")
-
-    def __init__(self, function: Any) -> None:
-        self.function, self.__name__ = function, getattr(function, "__name__", "")
-        self.done = self.failed = False
-        self.result: Any = None
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            self.result = self.function(*args, **kwargs)
-        except BaseException:
-            self.failed = True  # an error of the script: it goes to the script
-            raise
-        self.done = True
-        return self.result
-
-
-class LiveTrace(Trace):
-    """A trace that changes nothing: dropout drops, and an LSTM is called whole."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__(network, {}, deltas=True)
-        self.broken = ""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if self.broken or self._muted or not self._watching:
-            return func(*args, **kwargs)
-        once = Once(func)
-        try:
-            return super().__torch_function__(once, types, args, kwargs)
-        except Exception as error:
-            if once.failed:
-                raise
-            self.broken = sentence(error)
-            return once.result if once.done else func(*args, **kwargs)
-
-    def _dropout(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        tensor = args[0] if args else kwargs["input"]
-        share = float(args[1] if len(args) > 1 else kwargs.get("p", 0.5))
-        nodes = self.nodes([tensor])
-        for node in nodes:
-            for site in {*node.waiting, *node.acted} - self._fed_on:
-                if of_units(site, tensor):
-                    site.dropout = max(site.dropout, share)
-        out = func(*args, **kwargs)
-        for node in nodes:
-            self.lineage.add([out], [node], node.waiting, node.acted)
-        return out
-
-    def _open(self, name: str, func: Once, args: Any, kwargs: Any) -> Any:
-        self._attending += 1
-        try:
-            with self:
-                return Once.__call__(redirected(func), *args, **kwargs)
-        finally:
-            self._attending -= 1
-
-    _HANDLERS: ClassVar[dict[str, Callable[..., Any]]] = {
-        **Trace._HANDLERS,
-        **dict.fromkeys(DROPOUTS, _dropout),
-        "scaled_dot_product_attention": Trace.other,
-        "multi_head_attention_forward": _open,
-        **dict.fromkeys(GATES, Trace.other),
-        **dict.fromkeys((f"{kind}_cell" for kind in GATES), Trace.other),
-    }
-
-
-def redirected(once: Once) -> Once:
-    once.function = opened(once.function)
-    return once
 
 
 class Live:
@@ -148,7 +69,7 @@ class Live:
             self.reason = self.reason or (trace.broken if trace else "no pass with gradients")
             return [], {}
         trace.finish()
-        unobserved = dict(trace.unobserved)
+        unobserved = {**trace.unobserved, **trace.hidden}
         sites = merged(trace.sites)
         unobserved.update({site.name: site.reason for site in sites if site.reason})
         return sites, unobserved

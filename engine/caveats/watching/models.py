@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from caveats.measuring.passing import named_modules, unwrapped
 from caveats.models.isolation import walk
 
-__all__ = ["Model", "find_models", "local", "script_name"]
+__all__ = ["Model", "compiled_doors", "find_models", "local", "script_name"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +89,18 @@ def trained(root: nn.Module) -> Iterator[tuple[str, Tensor]]:
             if parameter is not None and id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield f"{path}.{name}" if path else name, parameter
+
+
+def compiled_doors(root: nn.Module) -> list[nn.Module]:
+    """What torch.compile made of the network or of a wrapper of it."""
+    return [
+        m
+        for m in gc.get_objects()
+        if issubclass(type(m), nn.Module)
+        and type(m).__name__ == "OptimizedModule"
+        and "_modules" in vars(m)
+        and unwrapped(m) is root
+    ]
 
 
 def script_name(root: nn.Module) -> str:

@@ -18,6 +18,7 @@ from caveats.measuring.columns import Columns, Norms
 from caveats.measuring.probe import ForwardProbe
 from caveats.measuring.sites import Site, by_unit
 from caveats.watching.models import local
+from caveats.watching.ranks import feature_ranks
 
 __all__ = ["Reading", "StepProbe", "Updates", "gradient_table"]
 
@@ -73,6 +74,10 @@ class StepProbe(ForwardProbe):
                 table[name][few] = part[name]
             self._activations(small, table)
             dead, saturated = self._slopes(small, table)
+            table["feature_rank"][:] = feature_ranks(small)
+        for index, site in enumerate(sites):
+            for name, value in site.taken.items():
+                table[name][index] = value
         dead = self._over_window(dead, table, rows_seen(small))
         states = self._states(table, dead, saturated, [])
         return Reading(dict(table), states)

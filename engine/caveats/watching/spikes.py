@@ -23,16 +23,20 @@ class Spikes:
         self._limit = math.inf
         self._middle, self._spread = 0.0, 1.0
         self._wait = FEWEST
+        self._above = 0  # losses in a row that were high
         self._log = True
 
     def add(self, loss: float) -> float | None:
-        """The score of ``loss`` if it is a spike, else None. A spike stays out of the losses that
+        """The score of ``loss`` if a spike begins with it, else None. Losses that stay high are one
+        spike, and after ten steps the new level. Until then a spike stays out of the losses that
         later ones are compared with."""
         if not math.isfinite(loss):
             return None
-        if loss > self._limit:
+        high = loss > self._limit
+        self._above = self._above + 1 if high else 0
+        if high and self._above <= AFRESH:
             self._wait = min(self._wait, 1)
-            return self.score(loss)
+            return self.score(loss) if self._above == 1 else None
         self._losses.append(loss)
         self._wait -= 1
         if self._wait <= 0 and len(self._losses) >= FEWEST:

@@ -21,6 +21,7 @@ from torch import Tensor
 from caveats.errors import sentence
 from caveats.facts import RunFacts
 from caveats.history import Event, History
+from caveats.measuring.cadence import FIRST_STEPS, GROWTH
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
@@ -30,10 +31,11 @@ from caveats.watching.data import Constants, Inputs
 from caveats.watching.layers import Layers
 from caveats.watching.live import Live
 from caveats.watching.losses import Losses, StepLosses
-from caveats.watching.models import Model, sharded
+from caveats.watching.models import Model, compiled_doors, sharded
 from caveats.watching.moments import Moments
 from caveats.watching.precision import Precision
 from caveats.watching.reading import StepProbe, Updates, gradient_table
+from caveats.watching.shadow import Shadow
 from caveats.watching.spikes import Spikes
 from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves, some
 
@@ -65,7 +67,8 @@ class WatchedTraining:
         self.unobserved: dict[str, str] = {}
         self.began = time.perf_counter()
         self._optimizer, self._losses, self._owned = optimizer, losses, owned
-        self._live: Live | None = None
+        self._live: Live | Shadow | None = None
+        self._doors = [] if model.root is None else compiled_doors(model.root)
         self._probe = StepProbe()
         self._layers: Layers | None = None
         self._updates: Updates | None = None
@@ -108,14 +111,23 @@ class WatchedTraining:
         root = self.model.root
         if root is None:
             self._why_blind = "the parameters belong to no module"
-        elif compiled(root):
-            self._why_blind = "activations are not visible inside torch.compile"
         elif sharded(root):
             self._why_blind = "activations are not visible under FSDP, whose layers are put "
             self._why_blind += "together only while they run"
-        if root is not None and not self._why_blind:
-            losses = self._losses
+        if root is None or self._why_blind:
+            return
+        losses = self._losses
+        if self._doors or compiled(root):
+            self._live = Shadow(root, self._doors, lambda: losses.running > 0)
+        else:
             self._live = Live(root, lambda: losses.count, lambda: losses.running > 0)
+
+    def was_compiled(self) -> None:
+        """Torch has compiled some module: look whether it is this model."""
+        if self.model.root is not None:
+            self._doors = compiled_doors(self.model.root)
+            if self._live is not None:
+                self.arm()
 
     def disarm(self, why: str = "") -> None:
         """Take the hooks off the modules."""
@@ -137,7 +149,7 @@ class WatchedTraining:
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
         parameters are updated ``by_hand``, nobody says when that was done."""
-        start = time.perf_counter()
+        start = time.thread_time()
         self._optimizer = optimizer or self._optimizer
         if not closure:
             self._moments.look(self.step, self._optimizer)
@@ -146,11 +158,11 @@ class WatchedTraining:
             self._updates = Updates(self._layers.blanks)
             if by_hand:
                 self.arm()
-        self._inside = time.perf_counter() - start
+        self._inside = time.thread_time() - start
 
     def after(self, closure: bool = False, only_last: bool = False) -> None:
         """The optimizer has stepped."""
-        start = time.perf_counter()
+        start = time.thread_time()
         first = self._layers is None
         if closure:
             self._read(only_last)
@@ -166,7 +178,7 @@ class WatchedTraining:
             if not self._armed:
                 self.arm()
         self._time()
-        self.budget.passed(self._sampled or self._armed, self._inside + time.perf_counter() - start)
+        self.budget.passed(self._sampled or self._armed, self._inside + time.thread_time() - start)
         self._sampled = self._armed
 
     def _read(self, only_last: bool) -> None:
@@ -178,6 +190,10 @@ class WatchedTraining:
         broken = value is not None and not math.isfinite(value)
         for event in self._wiring.look(self.step, backwards):
             self._note(event)
+        if self.step == AFTER and self._root is not None:
+            found, self._root = leaves(self._root), None
+            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
+                self._note(event)
         if value is not None:
             self._spike(self.step, value)
         if self._armed or (broken and not self.diverged):
@@ -188,10 +204,6 @@ class WatchedTraining:
             except Exception as error:  # the script goes on, whatever happens here
                 self.problem = sentence(error)
                 self.disarm()
-        if self.step == AFTER and self._root is not None:
-            found, self._root = leaves(self._root), None
-            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
-                self._note(event)
 
     def _sample(self) -> None:
         live, self._live = self._live, None
@@ -217,12 +229,13 @@ class WatchedTraining:
         reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
         if self._moved is not None and self._moved[0] == self.step:
             reading.layers["update_ratio"][:] = self._moved[1]
-        self._record(reading.layers, reading.states)
+        # Before the record, whose verdicts read them.
         if self._losses.scaler is not None:
             for event in self._precision.scaled(self.step, self._losses.scaler):
                 self._note(event)
         for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
             self._note(event)
+        self._record(reading.layers, reading.states)
 
     def _start(self, layers: Layers, why: str) -> None:
         self._layers = layers
@@ -260,7 +273,8 @@ class WatchedTraining:
             for back, loss in enumerate(reversed(losses)):
                 self._spike(self.step - back, loss)
         self._refresh_facts()
-        mean = float(np.mean(losses)) if losses else math.nan
+        newest = losses[-max(FIRST_STEPS, self.step // GROWTH) :]
+        mean = float(np.mean(newest)) if losses else math.nan
         groups = getattr(self._optimizer, "param_groups", ())
         self.history.append(
             self.step,
@@ -274,7 +288,7 @@ class WatchedTraining:
             layers,
             states,
         )
-        if losses and not math.isfinite(mean) and not self.diverged:
+        if not np.isfinite(losses).all() and not self.diverged:
             self._note(Event(self.step, "diverged", "the loss of a minibatch"))
         self._report()
 

@@ -67,10 +67,12 @@ def test_names_are_readable_and_never_taken_twice(tmp_path):
     made = [new_folder(tmp_path / "runs", config) for _ in range(5)]
     assert len(set(made)) == 5
     for folder in made:
-        assert re.fullmatch(r"moons-relu-adam-\d{4}-\d{6}(-\d)?", folder.name)
+        assert re.fullmatch(r"moons-relu-adam-0\.001-\d{4}-\d{6}(-\d)?", folder.name)
         assert not any(folder.iterdir())
+    other = config.changed({"network.init": "xavier_normal", "optimizer.lr": 1e-5})
+    assert new_folder(tmp_path, other).name.startswith("moons-relu-xavier_normal-adam-1e-05-")
     odd = config.changed({"data.file": "/data/../Mine \x1b[2J (1).csv", "data.target": "y"})
-    assert re.fullmatch(r"mine2j1-relu-adam-\d{4}-\d{6}", new_folder(tmp_path, odd).name)
+    assert re.fullmatch(r"mine2j1-relu-adam-0\.001-\d{4}-\d{6}", new_folder(tmp_path, odd).name)
 
 
 def test_the_newest_comes_first_and_the_unreadable_last(tmp_path):

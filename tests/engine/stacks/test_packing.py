@@ -11,7 +11,7 @@ from caveats.errors import ConfigError
 from caveats.run import Run
 from caveats.stacks import train
 from caveats.stacks.memory import most_members, needed, refuse_too_large, told
-from caveats.stacks.packing import calibrated
+from caveats.stacks.packing import calibrated, largest_good
 from caveats.stacks.shape import shape_of
 
 SMALL = RunConfig.from_dict(
@@ -58,6 +58,12 @@ def test_calibration_chooses_among_what_is_there_and_leaves_the_threads() -> Non
     assert found.threads >= 1
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_size_that_is_nearly_as_fast_gives_way_to_a_larger_one() -> None:
+    assert largest_good({16: 1.0, 64: 1.2, 256: 1.3}) == 64
+    assert largest_good({16: 2.0, 64: 1.2, 256: 1.0}) == 256
+    assert largest_good({16: 1.0, 64: 1.5, 256: 2.0}) == 16
 
 
 def test_networks_that_cannot_fit_are_refused_with_what_they_need() -> None:

@@ -1,4 +1,4 @@
-"""Networks that cannot be stacked race one by one, from the same state and with the same numbers."""
+"""Networks that cannot be stacked race alone, from the same state and with the same numbers."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from caveats.run import Run
 from caveats.stacks import Stack
 from caveats.stacks.updates import RULES
 from caveats.trials import CONTROL, Result, Start, race, winner
-from caveats.trials.child import RaceProcess
+from caveats.trials.child import race_child
 from caveats.trials.race import Stopped
 from caveats.verdicts import Remedy, learnt
 
@@ -172,15 +172,48 @@ def test_the_losses_between_the_rounds_are_those_of_the_single_run() -> None:
     assert control.constant == pytest.approx(run.baseline)
 
 
-def test_what_cannot_be_stacked_or_changes_only_the_length_does_not_race() -> None:
+def test_what_cannot_be_stacked_races_alone_and_what_makes_no_longer_race_does_not() -> None:
     run = run_of({}, 0)
     tried = [Remedy({key: value}, "") for key, value in (
         ("training.class_weight", "balanced"), ("training.steps", 2000), ("optimizer.lr", 0.3),
     )]  # fmt: skip
     found = race(Start(run.config, run.dataset), tried, steps=8)
     assert {r.remedy.reason or str(dict(r.change)) for r in found} == {
-        "going on as it is", "{'optimizer.lr': 0.3}",
+        "going on as it is", "{'training.class_weight': 'balanced'}", "{'optimizer.lr': 0.3}",
     }  # fmt: skip
+
+
+def test_a_run_with_a_loss_that_cannot_be_stacked_has_a_race_with_a_control() -> None:
+    run = run_of({"training.loss": "bce", "data.validation": 0.2, "optimizer.lr": 1e-6}, 0)
+    found = race(Start(run.config, run.dataset), steps=40)
+    assert any(not result.change for result in found)
+    best = winner(found)
+    assert best is not None
+    assert best.change.keys() & {"optimizer.lr", "optimizer.name"}
+
+
+def test_a_run_of_few_steps_is_raced_against_a_longer_one() -> None:
+    run = run_of({"training.steps": 6, "optimizer.lr": 0.05}, 0)
+    longer = Remedy({"training.steps": 60}, "")
+    found = race(Start(run.config, run.dataset), [longer], steps=200)
+    assert {bool(result.change): result.steps[-1] for result in found} == {False: 6, True: 60}
+    assert winner(found).change == longer.change  # type: ignore[union-attr]
+
+
+def test_the_parts_of_a_winner_race_too_and_the_one_that_does_it_wins() -> None:
+    run = run_of({"optimizer.lr": 1e-6}, 0)
+    whole = Remedy({"optimizer.lr": 0.1, "network.dropout": 0.1, "optimizer.clip_norm": 1.0}, "")
+    best = winner(race(Start(run.config, run.dataset), [whole], steps=60))
+    assert best is not None
+    assert dict(best.change) == {"optimizer.lr": 0.1}
+
+
+def test_of_equals_the_change_that_the_rules_blame_wins() -> None:
+    tried = candidates(MOONS, [Remedy({"network.residual": True, "optimizer.lr": 0.5}, "")])
+    assert [dict(r.change) for r in tried[:3]] == [
+        {"network.residual": True}, {"optimizer.lr": 0.5},
+        {"network.residual": True, "optimizer.lr": 0.5},
+    ]  # fmt: skip
 
 
 def test_the_results_so_far_are_told_after_each_look_but_the_last() -> None:
@@ -194,12 +227,12 @@ def test_the_results_so_far_are_told_after_each_look_but_the_last() -> None:
 @pytest.mark.slow  # it starts processes, which import torch
 def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None:
     start = Start.of(run_of({}, 3))
-    process = RaceProcess(start, steps=8)
+    process = race_child(start, steps=8)
     assert process.wait(120.0)
     process.stop()
     assert process.found == race(start, steps=8)
     assert process.problem == ""
-    other = RaceProcess(start, steps=10**6)
+    other = race_child(start, steps=10**6)
     other.stop()
     assert other._child.returncode == -signal.SIGKILL
 
@@ -208,7 +241,7 @@ def test_a_race_in_a_process_gives_the_same_results_and_can_be_stopped() -> None
 def test_a_race_that_fails_says_why() -> None:
     start = Start.of(run_of({}, 3))
     broken = Start(start.config, start.dataset, {"step": 3})  # a state without weights
-    process = RaceProcess(broken, steps=8)
+    process = race_child(broken, steps=8)
     assert process.wait(120.0)
     process.stop()
     assert process.found == ()
@@ -224,9 +257,9 @@ def test_a_race_ends_with_the_process_that_made_it() -> None:
         "from caveats.config import RunConfig\n"
         "from caveats.data import load\n"
         "from caveats.trials import Start\n"
-        "from caveats.trials.child import RaceProcess\n"
+        "from caveats.trials.child import race_child\n"
         "config = RunConfig()\n"
-        "race = RaceProcess(Start(config, load(config.data.settings())), steps=10**6)\n"
+        "race = race_child(Start(config, load(config.data.settings())), steps=10**6)\n"
         "print(race._child.pid, flush=True)\n"
         "race.wait()\n"
     )

@@ -282,6 +282,7 @@ class TestUnderfitting:
     def test_not_where_the_data_allow_no_more(self) -> None:
         assert self.found(reachable=LN10 * 0.65) is None
         assert self.found(accuracy=0.85) is None
+        assert self.found(accuracy=0.75) == "note"  # most rows right, and more in reach
         assert self.found(reachable=0.0) is None  # nothing is known of them
 
     def test_not_where_another_caveat_says_why(self) -> None:

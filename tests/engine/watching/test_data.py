@@ -87,6 +87,22 @@ def test_a_sequence_that_one_function_runs_over() -> None:
     size = facts(training).data.input_size
     assert size == pytest.approx(float(x.square().mean().sqrt()), rel=0.05)
     assert training.history is not None
+    assert training.history.layers[0] == "rnn"
+    assert facts(training).layers[0].kind == "recurrent"
+    assert training.unobserved == {}
+
+
+def test_a_packed_sequence_is_not_taken_apart() -> None:
+    class Packed(LastStep):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            packed = nn.utils.rnn.pack_padded_sequence(
+                x, [3] * len(x), batch_first=True, enforce_sorted=False
+            )
+            _, state = self.rnn(packed)
+            return self.head((state[0] if isinstance(state, tuple) else state)[-1])
+
+    training = watched(Packed(), lambda: torch.randn(32, 5, 4))
+    assert training.history is not None
     events = training.history.snapshot().events
     (said,) = [event.text for event in events if event.kind == "unobserved"]
     assert said.startswith("rnn.weight_ih_l0, rnn.weight_hh_l0: ")

@@ -131,3 +131,13 @@ def test_spikes_are_found_and_noise_is_not(seed: int) -> None:
     losses[700] *= 4
     losses[1500] *= 4
     assert [i for i, x in enumerate(losses) if spikes.add(x) is not None] == [700, 1500]
+
+
+def test_a_loss_that_stays_high_is_one_spike_and_then_the_new_level() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(2000).tolist()
+    levels = [2.0 * (4.0 if 700 <= i < 1200 else 1.0) for i in range(2000)]
+    levels[1000] *= 4
+    losses = [level * 2.718 ** (0.1 * n) for level, n in zip(levels, noise, strict=True)]
+    spikes = Spikes()
+    assert [i for i, x in enumerate(losses) if spikes.add(x) is not None] == [700, 1000]

@@ -220,6 +220,75 @@ def compiled_network() -> Result:
 
 
 @training
+def compiled_before_its_optimizer() -> Result:
+    model = torch.compile(mlp(), backend="aot_eager")
+    losses, _ = loop(model, torch.optim.Adam(model.parameters()))
+    return losses, [model._orig_mod]
+
+
+@training
+def compiled_in_place() -> Result:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    model.compile(backend="aot_eager")
+    return loop(model, optimizer)
+
+
+@training
+def compiled_in_part() -> Result:
+    model = mlp()
+    model[3] = torch.compile(model[3], backend="aot_eager")
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
+def compiled_step_of_the_optimizer() -> Result:
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    torch.compile(optimizer.step, backend="eager")
+    return loop(model, optimizer)
+
+
+@training
+def compiled_function() -> Result:
+    """A function that is compiled, and calls the whole model."""
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+
+    @torch.compile(backend="aot_eager")
+    def loss_of(x: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(model(x), y)
+
+    losses = []
+    for _ in range(STEPS):
+        x, y = batch()
+        optimizer.zero_grad()
+        loss = loss_of(x, y)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, [model]
+
+
+class CallsCompiled(nn.Module):
+    """Its activation is a function that was compiled before anything was watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(12, 16), nn.Linear(16, 4)
+        self.act = torch.compile(lambda x: functional.gelu(x) * 2, backend="aot_eager")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.act(self.first(x)))
+
+
+@training
+def compiled_activation() -> Result:
+    model = CallsCompiled()
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+@training
 def batch_norm_and_residuals() -> Result:
     class Block(nn.Module):
         def __init__(self) -> None:

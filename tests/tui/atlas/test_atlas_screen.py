@@ -159,7 +159,7 @@ def test_export_writes_csv_and_npz_beside_the_results(tmp_path: Path) -> None:
 
     async def scenario(host: Host, pilot: Any) -> None:
         await pilot.press("x")
-        assert "cells.csv and atlas.npz are in" in host.text
+        assert "cells.csv, atlas.npz and atlas.svg are in" in host.text.replace("\n", " ")
 
     host = drive(sweep, scenario)
     with np.load(sweep.folder / "atlas.npz") as found:
@@ -167,6 +167,7 @@ def test_export_writes_csv_and_npz_beside_the_results(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["x"], [0.1, 0.2])
         np.testing.assert_array_equal(found["loss"], arrays(made, host.atlas.outcomes)["loss"])
         assert found["gradient"][1, 2] == 100
+    assert "network.width" in (sweep.folder / "atlas.svg").read_text()
     with (sweep.folder / "cells.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 12
 

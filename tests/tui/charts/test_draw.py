@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from caveats_tui.charts.draw import draw
-from caveats_tui.charts.spec import Chart, Curve, Mark, Rows
+from caveats_tui.charts.spec import Band, Chart, Curve, Mark, Rows
 
 BRAILLE_BITS = {  # (column, row) of each dot of a braille cell, by Unicode's bit
     0: (0, 0), 1: (0, 1), 2: (0, 2), 3: (1, 0), 4: (1, 1), 5: (1, 2), 6: (0, 3), 7: (1, 3),
@@ -116,9 +116,40 @@ def test_numbers_that_are_not_finite_leave_a_gap_with_a_mark_at_its_start():
     assert abs((column - 5) / 53 * 100 - 40) < 2
 
 
-def test_zero_on_a_log_axis_is_flagged_at_the_bottom():
-    rows = draw(chart([0, 50, 100], [1.0, 0.0, 1.0], log_y=True, y_limits=(0.1, 10.0)))
-    assert [(row, char) for row, _, char in coloured(rows, 99) if char in "×▾"] == [(7, "▾")]
+def test_exact_zeros_of_a_log_axis_stand_in_a_row_of_their_own_below_it():
+    """58 wide: 53 columns from the fifth; x = 40 and 60 lie in the cells 21 and 31 of them."""
+    y = np.ones(101)
+    y[40:61] = 0.0
+    rows = draw(chart(np.arange(101.0), y, log_y=True, y_limits=(0.1, 10.0)))
+    lines = text(rows)
+    assert lines[7][:5] == "   0┤"
+    strip = [column - 5 for row, column, char in coloured(rows, 99) if row == 7]
+    assert strip == list(range(21, 32))
+    assert set(lines[7][5:]) == {"━", " "}
+    assert [line[:4].strip() for line in lines[:7]] == ["10", "", "", "1", "", "", "0.1"]
+
+
+def test_without_zeros_a_log_axis_has_no_such_row():
+    rows = draw(chart([0, 100], [1.0, 2.0], log_y=True, y_limits=(0.1, 10.0)))
+    assert not any(line.startswith("   0") for line in text(rows)[:8])
+
+
+def test_a_curve_that_is_0_all_the_time_is_seen_and_named_on_a_log_axis():
+    x = np.linspace(0, 50, 20)
+    curves = tuple(
+        Curve(x, np.zeros(20), colour, label=name) for name, colour in (("1", 99), ("2", 69))
+    )
+    rows = draw(replace(chart([], []), curves=curves, log_y=True))
+    assert "1=2" in text(rows)[7]
+    assert {row for row, _, char in coloured(rows, 99) if char == "━"} == {7}
+    assert {row for row, _, char in coloured(rows, 69) if char == "━"} == {7}
+
+
+def test_what_is_not_finite_is_not_taken_for_a_zero():
+    y = np.array([1.0, math.nan, -math.inf, 1.0])
+    rows = draw(chart([0, 30, 60, 100], y, log_y=True, y_limits=(0.1, 10.0)))
+    assert "━" not in "".join(text(rows))
+    assert [(row, char) for row, _, char in coloured(rows, 99) if char in "×▾"] == [(0, "×")]
 
 
 def test_a_value_far_above_the_axis_leaves_it_without_being_drawn_inside():
@@ -126,10 +157,44 @@ def test_a_value_far_above_the_axis_leaves_it_without_being_drawn_inside():
     assert not any(45 < (column - 10) / 106 * 100 < 55 for _, column in dots(rows, 99))
 
 
-def test_later_curves_lie_on_top():
+def test_a_run_lies_on_its_ghost():
     x = np.linspace(0, 100, 50)
-    below, above = Curve(x, x, 60), Curve(x, x, 227)
-    assert colours(draw(replace(chart([], []), curves=(below, above)))) == {227, 245}
+    ghost, run = Curve(x, x, 60, "dots"), Curve(x, x, 227)
+    assert colours(draw(replace(chart([], []), curves=(ghost, run)))) == {227, 245}
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_curves_that_coincide_take_turns_along_their_way(count):
+    x = np.linspace(0, 100, 50)
+    curves = tuple(Curve(x, 0.5 + x / 300, 60 + k) for k in range(count))
+    level = chart([], [], y_limits=(0.0, 1.0))
+    rows = draw(replace(level, curves=curves))
+    alone = draw(replace(level, curves=curves[:1]))
+    assert text(rows) == text(alone)  # the same dots, in other colours
+    for k in range(count):
+        columns = {column - 5 for _, column, _ in coloured(rows, 60 + k)}
+        assert columns == {c for c in range(53) if c // 2 % count == k}
+
+
+def test_curves_that_only_cross_keep_their_colours():
+    x = np.linspace(0, 100, 50)
+    rows = draw(
+        replace(
+            chart([], [], y_limits=(0.0, 1.0)),
+            curves=(Curve(x, x / 100, 60), Curve(x, 1 - x / 100, 61)),
+        )
+    )
+    assert abs(len(coloured(rows, 60)) - len(coloured(rows, 61))) <= 8
+
+
+def test_counts_are_level_from_each_record_to_the_next():
+    steps = Curve(np.array([0.0, 50.0, 100.0]), np.array([0.0, 1.0, 0.0]), 99, "steps")
+    rows = draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=(steps,)))
+    found = dots(rows, 99)
+    upright = {column for row, column in found if 0 < row < 31}
+    assert upright == {10 + 53, 10 + 105}
+    assert {column for row, column in found if row == 0} == set(range(63, 116))
+    assert {column for row, column in found if row == 31} == {*range(10, 64), 115}
 
 
 def test_theory_is_dotted_where_the_run_is_drawn_through():
@@ -162,24 +227,90 @@ def test_marks_labels_and_named_ticks_are_shown():
     assert lines[-1].split() == ["layer", "in", "mid", "out"]
 
 
-def test_curves_are_named_where_they_end_and_names_never_cover_each_other():
-    x = np.linspace(0, 50, 50)
+def test_curves_are_named_where_they_end_together_where_they_end_together():
+    x = np.linspace(0, 49, 50)
     curves = tuple(
         Curve(x, np.full(50, height), colour, label=name)
         for name, height, colour in (("1", 0.0, 99), ("2", 0.0, 69), ("3", 1.0, 227))
     )
     rows = draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=curves))
     lines = text(rows)
-    end = 5 + 53 // 2 + 1  # the cell after x = 50
-    assert lines[7][end : end + 2] == "12"
+    # Six of 53 columns are left free for names, so x = 49 lies in the cell 23 of the other 47.
+    end = 5 + 23 + 1
+    assert lines[7][end : end + 3] == "1=2"
     assert lines[0][end] == "3"
     assert (7, end, "1") in coloured(rows, 99)
-    assert (7, end + 1, "2") in coloured(rows, 69)
+    assert (7, end + 2, "2") in coloured(rows, 69)
 
 
-def test_a_curve_that_fills_the_axis_is_named_on_its_last_cell():
-    curve = Curve(np.array([0.0, 100.0]), np.array([0.0, 1.0]), 99, label="out")
-    assert text(draw(replace(chart([], []), curves=(curve,))))[0].endswith("out")
+def test_names_that_share_a_cell_but_not_a_value_are_not_called_equal():
+    x = np.linspace(0, 100, 50)
+    curves = tuple(
+        Curve(x, np.full(50, height), 99, label=name) for name, height in (("1", 0.49), ("2", 0.41))
+    )
+    lines = text(draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=curves)))
+    assert any(line.rstrip().endswith("1 2") for line in lines)
+
+
+def test_many_that_coincide_are_named_from_the_first_to_the_last():
+    x = np.linspace(0, 100, 50)
+    curves = tuple(Curve(x, np.full(50, 0.5), 60 + k, label=str(k + 1)) for k in range(7))
+    rows = draw(replace(chart([], [], y_limits=(0.0, 1.0)), curves=curves))
+    assert any(line.rstrip().endswith("1–7") for line in text(rows))
+
+
+@pytest.mark.parametrize("names", [("1", "out"), ("loss", "accuracy"), ("12", "13")])
+@pytest.mark.parametrize("width", [24, 38, 58, 100])
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 999))
+def test_a_name_covers_no_dot_of_a_curve(names, width, seed):
+    """Drawn without names, the same chart has the same dots."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0, 100, 80)
+    curves = tuple(
+        Curve(x, rng.uniform(0, 1, 80).cumsum() % 1, colour, label=name)
+        for name, colour in zip(names, (99, 69), strict=True)
+    )
+    with_names = replace(chart([], [], y_limits=(0.0, 1.0)), curves=curves, width=width)
+    # a blank name keeps the same columns free
+    blank = tuple(replace(curve, label=" " * len(curve.label)) for curve in curves)
+    named, bare = draw(with_names), draw(replace(with_names, curves=blank))
+    for colour in (99, 69):
+        assert dots(named, colour) == dots(bare, colour)
+
+
+def test_what_is_expected_is_marked_on_the_axis_with_the_word():
+    x = np.linspace(0, 100, 50)
+    curve = Curve(x, np.full(50, 0.55), 99)
+    base = replace(chart([], [], y_limits=(0.0, 1.0)), curves=(curve,))
+    rows = draw(replace(base, expected=((0.55, 69), (0.95, 227))))
+    lines = text(rows)
+    assert [row for row, line in enumerate(lines) if line[4] == "▸"] == [0, 3]
+    assert (0, 4, "▸") in coloured(rows, 227)
+    assert (3, 4, "▸") in coloured(rows, 69)
+    assert "".join(lines).count("expected") == 1
+    assert dots(rows, 99) == dots(draw(base), 99)  # it covers no dot
+
+
+def test_an_expected_zero_is_marked_below_a_log_axis():
+    y = np.where(np.arange(101) < 50, 1.0, 0.0)
+    base = chart(np.arange(101.0), y, log_y=True, y_limits=(0.1, 10.0))
+    rows = text(draw(replace(base, expected=((0.0, 69),))))
+    assert [row for row, line in enumerate(rows) if line[4] == "▸"] == [7]
+
+
+def test_a_band_is_a_background_between_its_lines():
+    layers = np.array([0.0, 100.0])
+    band = Band(layers, np.array([0.25, 0.25]), np.array([0.7, 0.7]), 237)
+    rows = draw(replace(chart([], [], y_limits=(0.0, 1.0)), bands=(band,)))
+    shaded = {
+        (y, x)
+        for y, row in enumerate(rows)
+        for x, paper in enumerate(p for run in row for p in [run[2]] * len(run[0]))
+        if paper == 237
+    }
+    # eight rows from 0 to 1: 0.7 lies in row 2 from the top, 0.25 in row 5
+    assert shaded == {(y, x) for y in range(2, 6) for x in range(5, 58)}
 
 
 def test_named_ticks_that_would_touch_are_left_out():
@@ -229,8 +360,8 @@ def charts(draw_from) -> Chart:
         x = draw_from(
             st.one_of(st.just(np.arange(float(n))), npst.arrays(float, n, elements=numbers))
         )
-        style = draw_from(st.sampled_from(["line", "dots", "points"]))
-        label = draw_from(st.sampled_from(["", "7", "layer 12"]))
+        style = draw_from(st.sampled_from(["line", "steps", "dots", "points"]))
+        label = draw_from(st.sampled_from(["", "7", "out", "layer 12"]))
         curves.append(Curve(x, y, draw_from(st.integers(16, 255)), style, label))
     return Chart(
         tuple(curves),
@@ -242,6 +373,8 @@ def charts(draw_from) -> Chart:
         marks=tuple(Mark(x, "event", 246) for x in draw_from(st.lists(numbers, max_size=2))),
         x_label=draw_from(st.sampled_from(["", "step", "an axis title far too long"])),
         charset=draw_from(st.sampled_from(["braille", "block", "ascii"])),
+        expected=tuple((y, 240) for y in draw_from(st.lists(numbers, max_size=2))),
+        bands=tuple(Band(c.x, c.y, c.y[::-1], 237) for c in curves[:1]),
     )
 
 

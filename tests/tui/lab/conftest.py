@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from textual.events import Key
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from caveats.config import RunConfig
 from caveats.history import History
@@ -22,7 +24,9 @@ from caveats_tui.options import LabOptions, ScreenOptions
 from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = (
-    120.0  # seconds until a test that waits in vain fails; those that pass never wait so long
+    float(
+        os.environ.get("PATIENCE", 120.0)
+    )  # seconds until a test that waits in vain fails; those that pass never wait so long
 )
 
 
@@ -47,8 +51,9 @@ class Lab:
 
     @property
     def message(self) -> str:
-        """The line above the footer."""
-        return self.rows[-2].strip()
+        """The message above the footer, in one line."""
+        message: Any = self.app.front.query_one("#message", Static)
+        return " ".join(str(message.said).split())
 
     def panel(self, number: int) -> Panel:
         return self.app.lab.query_one(f"#chart-{number}", Panel)
@@ -131,6 +136,9 @@ class Lab:
                 idle = not charts._waiting and not charts._drawn
             return idle and all(self.panel(n).rows for n in self.visible())
 
+        session = getattr(self.bench, "session", None)
+        if session is not None:
+            assert session.settled()  # a chart may have asked it
         calm = 0
         while calm < 3:  # an answer is neither waiting nor drawn while it is being made
             await self.until(at_rest)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.content import Content
 
 from caveats.config import RunConfig
+from caveats.facts import RunFacts
+from caveats.history import History
+from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.bars import ahead
-from caveats_tui.screens.lab.panel import whole
+from caveats_tui.screens.lab.titles import beside_loss, told, whole, with_ghost
 
 
 @pytest.mark.parametrize(
@@ -53,12 +58,62 @@ def test_the_step_moves_between_two_records(
     ("room", "title"),
     [
         (50, "2 gradient norm (log): layer 1 0.45 · out 2.3"),
-        (42, "2 gradient norm (log): 0.45 · out 2.3"),
-        (34, "2 gradient norm: 0.45 · out 2.3"),
+        (42, "2 gradient (log): layer 1 0.45 · out 2.3"),
+        (39, "2 gradient norm: layer 1 0.45 · out 2.3"),
+        (38, "2 gradient: layer 1 0.45 · out 2.3"),
+        (30, "2 gradient: 0.45 · out 2.3"),
     ],
 )
 def test_the_title_of_a_chart_is_never_cut_before_its_value(room: int, title: str) -> None:
     assert whole("2 gradient norm", " (log)", "layer 1 0.45 · out 2.3", room) == title
+
+
+@pytest.mark.parametrize(
+    ("room", "title"),
+    [
+        (50, "3 train (log): loss 3.1e-5 · accuracy 99.9%"),
+        (40, "3 train: loss 3.1e-5 · accuracy 99.9%"),
+        (30, "3 train: 3.1e-5 · 99.9%"),
+    ],
+)
+def test_the_title_of_the_loss_says_that_it_is_that_of_training(room: int, title: str) -> None:
+    assert whole("3 train", " (log)", "loss 3.1e-5 · accuracy 99.9%", room) == title
+
+
+def test_a_regression_has_a_loss_and_no_accuracy() -> None:
+    history = History(("layer 1", "output"))
+    history.append(0, {"loss": 0.000123}, {})
+    first = Trace(history.snapshot(), history.layers, 10)
+    assert told("loss", "loss · accuracy", first) == ("train", "loss 0.000123")
+    history.append(1, {"loss": 0.5, "accuracy": 0.25}, {})
+    second = Trace(history.snapshot(), history.layers, 10)
+    assert told("loss", "loss · accuracy", second)[1] == "loss 0.5 · accuracy 25.0%"
+
+
+@pytest.mark.parametrize(
+    ("room", "said"),
+    [
+        (40, "before: lr 0.3, init zeros · layer 1 2"),
+        (34, "before: lr 0.3 +1 · layer 1 2"),
+        (28, "before: lr 0.3, init zeros"),
+        (20, "before: lr 0.3 +1"),
+        (10, "before: lr"),
+    ],
+)
+def test_the_legend_says_what_was_otherwise_before(room: int, said: str) -> None:
+    legend = with_ghost(("lr 0.3", "init zeros"), Content("layer 1 2"), room, True)
+    assert legend.plain == said
+
+
+def test_a_yardstick_off_the_chart_is_told_below_it(made: Callable[..., Trace]) -> None:
+    trace = made(2)
+    history = History(trace.layers, facts=RunFacts(baseline=2.3, reachable=1.2e-6))
+    known = replace(trace, history=history)
+    known.snapshot.table.flags.writeable = True
+    known.snapshot.scalar("validation_loss")[-1] = 0.5
+    held_out = beside_loss(known, 20)
+    assert held_out == "held out 0.5"
+    assert beside_loss(known, 40) == "held out 0.5; data allow 1.2e-6"
 
 
 def test_a_narrow_chart_names_its_counts() -> None:

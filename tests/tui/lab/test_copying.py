@@ -109,17 +109,26 @@ def test_a_boundary_has_one_row_for_each_cell_in_units_of_the_data() -> None:
     run = Run(RunConfig().changed({"data.name": "moons", "network.widths": [8]}, "test"))
     seen = plane(run.trainer.network, run.dataset, 12, 7)
     head, rows = read(copied("boundary", None, seen).text)
-    assert head == ["x1", "x2", "class"]
+    assert head == ["x1", "x2", "class", "confidence"]
     assert len(rows) == 12 * 7
     points = np.array([row[:2] for row in rows], dtype=np.float32)
     # asked anew, point by point, in float32 as the network is
     network = run.trainer.network.eval()
     with torch.no_grad():
-        given = network(torch.from_numpy(points)).argmax(1).numpy()
+        shares = torch.softmax(network(torch.from_numpy(points)), 1).max(1)
+    given = shares.indices.numpy()
+    sure = np.array([float(row[3]) for row in rows])
+    np.testing.assert_allclose(sure, shares.values.numpy(), rtol=1e-4)
     assert (given == np.array([int(row[2]) for row in rows])).mean() > 0.98  # 9 digits, not 17
     x = run.dataset.x
     assert points[:, 0].min() < x[:, 0].min() + (x[:, 0].max() - x[:, 0].min()) / 12
     assert points[0, 1] > points[-1, 1], "the top row first"
+
+
+def test_of_a_large_boundary_every_second_line_is_copied() -> None:
+    run = Run(RunConfig().changed({"data.name": "moons", "network.widths": [8]}, "test"))
+    _, rows = read(copied("boundary", None, plane(run.trainer.network, run.dataset, 77, 48)).text)
+    assert len(rows) == 77 * 24
 
 
 def test_a_fit_is_what_the_network_says_along_the_line() -> None:

@@ -8,16 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from caveats.facts import RunFacts
+from caveats.facts import OptimizerFacts, RunFacts
 from caveats.history import Event, History
 from caveats.theory import Prediction
 from caveats.views import FittedCurve
 from caveats_tui.charts.draw import draw
-from caveats_tui.charts.figures import FIGURES, curves_drawn, fit
+from caveats_tui.charts.figures import FIGURES, curves_drawn, fit, round_up
 from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.explanation import EVIDENCE
+from caveats_tui.screens.lab.titles import told
 
 Made = Callable[..., Trace]
 LOOK = Look(60, 20)
@@ -52,7 +53,7 @@ def test_each_layers_curve_holds_what_was_measured(name: str, made: Made) -> Non
 
 
 @pytest.mark.parametrize("name", OVER_STEPS)
-def test_a_ghost_lies_dim_behind_the_run(name: str, made: Made) -> None:
+def test_a_ghost_lies_dim_dotted_and_unnamed_behind_the_run(name: str, made: Made) -> None:
     trace, ghost = made(2, seed=1), made(2, 8, seed=2)
     curves = figure(name, trace, ghost).curves
     half = len(curves) // 2
@@ -62,6 +63,7 @@ def test_a_ghost_lies_dim_behind_the_run(name: str, made: Made) -> None:
         measured = ghost.snapshot.layers(OVER_STEPS[name])[:, layer]
         np.testing.assert_array_equal(curves[layer].y, measured)
         assert curves[layer].colour == network_colour(layer, 2, dim=True)
+        assert (curves[layer].style, curves[layer].label) == ("dots", "")
         assert curves[half + layer].colour == network_colour(layer, 2)
 
 
@@ -78,9 +80,22 @@ def test_every_number_lies_within_the_axis(name: str, made: Made) -> None:
 def test_the_axis_of_steps_starts_at_0_and_ends_with_the_longer_run(made: Made) -> None:
     short, long = made(2, 3, steps=1000), made(2, 9, steps=2000)  # up to steps 20 and 80
     assert figure("loss", short).x_limits == (0, 20)
-    assert figure("loss", short, long).x_limits == (0, 100)
-    nearly_over = made(2, 10, steps=95)  # at step 90 of 95, where the next round number is 100
-    assert figure("loss", nearly_over).x_limits == (0, 95)
+    assert figure("loss", short, long).x_limits == (0, 80)
+
+
+@pytest.mark.parametrize(
+    ("records", "planned", "end"),
+    [(3, 0, 20), (4, 0, 30), (9, 0, 80), (10, 0, 100), (14, 0, 150), (10, 180, 180), (10, 95, 95)],
+)
+def test_the_axis_of_steps_follows_the_data_and_from_half_on_the_planned_steps(
+    records: int, planned: int, end: int, made: Made
+) -> None:
+    assert figure("loss", made(2, records, steps=planned)).x_limits == (0, end)
+
+
+@pytest.mark.parametrize("newest", [10, 11, 99, 100, 101, 1234, 99_999, 10**9])
+def test_an_axis_is_at_most_a_third_longer_than_the_data(newest: int) -> None:
+    assert newest <= round_up(newest) <= newest * 4 / 3
 
 
 def test_a_run_that_has_just_begun_has_an_axis_already(made: Made) -> None:
@@ -94,27 +109,23 @@ def predicting(trace: Trace, **arrays: object) -> Trace:
 @pytest.mark.parametrize(
     ("name", "field"), [("gradient", "grad_norm"), ("delta", "delta_rms"), ("dead", "")]
 )
-def test_theory_is_a_short_dotted_line_at_the_left_edge(name: str, field: str, made: Made) -> None:
+def test_theory_is_a_mark_on_the_axis_for_each_layer(name: str, field: str, made: Made) -> None:
     said = np.array([0.125, np.nan, 0.5, 0.25])
     trace = made(3, units=8)
     # Of 8 units an eighth is one.
     arrays = {"dead_fraction": said} if name == "dead" else {field: said}
-    expected = said * (8 if name == "dead" else 1)
-    stubs = [c for c in figure(name, predicting(trace, **arrays)).curves if c.style == "dots"]
-
+    values = said * (8 if name == "dead" else 1)
+    chart = figure(name, predicting(trace, **arrays))
     layers = [0, 2] if name == "dead" else [0, 2, 3]  # layer 2 is not predicted
-    assert len(stubs) == len(layers)
-    for layer, stub in zip(layers, stubs, strict=True):
-        assert set(stub.y) == {expected[layer]}
-        assert stub.x.min() == 0
-        assert stub.x.max() < 0.1 * figure(name, trace).x_limits[1]
-        assert stub.colour == network_colour(layer, 3)
+    assert chart.expected == tuple((values[layer], network_colour(layer, 3)) for layer in layers)
+    assert chart.y_limits is not None
+    assert all(chart.y_limits[0] <= value <= chart.y_limits[1] for value, _ in chart.expected)
 
 
-def test_without_a_prediction_there_is_no_dotted_line(made: Made) -> None:
+def test_without_a_prediction_nothing_is_expected(made: Made) -> None:
     for trace in (made(3), predicting(made(3), note="theory knows no batch normalization")):
         for name in OVER_STEPS:
-            assert not [c for c in figure(name, trace).curves if c.style == "dots"]
+            assert figure(name, trace).expected == ()
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -172,6 +183,34 @@ def test_the_rows_held_out_are_drawn_dim_behind_the_others(log: bool) -> None:
     assert accuracy.y == pytest.approx([middle] * 4)
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "limit"),
+    [
+        (OptimizerFacts("sgd", 0.1, adaptive=False), 20.0),
+        (OptimizerFacts("momentum", 0.1, adaptive=False, momentum=0.9), 38.0),
+        (OptimizerFacts("adagrad", 0.1, adaptive=True), None),
+    ],
+)
+def test_the_sharpness_is_drawn_where_it_was_read_against_its_limit(
+    optimizer: OptimizerFacts, limit: float | None
+) -> None:
+    history = History(("layer 1", "output"), facts=RunFacts(optimizer=optimizer))
+    for step, value in enumerate([5.0, np.nan, 8.0, np.nan]):
+        history.append(10 * step, {"loss": 1.0, "sharpness": value}, {})
+    trace = Trace(history.snapshot(), history.layers, 100, history=history)
+    chart = figure("sharpness", trace)
+    assert named(chart, "sharpness").x.tolist() == [0, 20]
+    assert named(chart, "sharpness").y.tolist() == [5, 8]
+    lines = [c for c in chart.curves if c.label == "limit"]
+    assert len(lines) == (limit is not None)
+    for line in lines:
+        np.testing.assert_allclose(line.y, limit)
+    assert chart.y_limits is not None
+    assert chart.y_limits[1] >= (limit or 8) - 1e-9
+    said = told("sharpness", "sharpness", trace)[1]
+    assert said == ("8" if limit is None else f"8 · limit {limit:g}")
+
+
 def test_a_regression_has_no_accuracy_to_draw() -> None:
     history = History(("layer 1", "output"))
     history.append(0, {"loss": 1.0}, {})
@@ -220,12 +259,17 @@ def test_across_layers_shows_step_0_and_now(name: str, made: Made) -> None:
     assert [int(label) for _, label in chart.x_ticks] == list(range(1, count + 1))
 
 
-def test_across_layers_shows_theory_with_its_band(made: Made) -> None:
+def test_across_layers_shows_what_is_expected_with_its_band(made: Made) -> None:
     said = np.array([0.1, 0.2, 0.3, 0.4])
     trace = predicting(made(3), grad_norm=said, band=(said / 2, said * 2))
-    dotted = [c for c in figure("gradient_profile", trace).curves if c.style == "dots"]
-    assert [list(c.y) for c in dotted] == [list(said / 2), list(said * 2), list(said)]
-    assert dotted[2].label == "theory"
+    chart = figure("gradient_profile", trace)
+    assert named(chart, "expected").style == "dots"
+    assert list(named(chart, "expected").y) == list(said)
+    [band] = chart.bands
+    assert (list(band.low), list(band.high)) == (list(said / 2), list(said * 2))
+    assert chart.y_limits is not None
+    assert chart.y_limits[0] <= 0.05
+    assert chart.y_limits[1] >= 0.8
 
 
 def test_activations_are_their_mean_and_one_standard_deviation_to_each_side(made: Made) -> None:
@@ -257,8 +301,9 @@ def test_a_fit_shows_the_targets_and_the_network_over_the_whole_input() -> None:
     seen = FittedCurve(grid, grid**2, np.array([-1.0, 1.0]), np.array([1.5, 0.5]))
     chart = fit(seen, LOOK)
     assert chart.x_limits == (-2, 2)
-    np.testing.assert_array_equal(named(chart, "network").y, grid**2)
-    targets = named(chart, "targets")
+    np.testing.assert_array_equal(named(chart, "prediction").y, grid**2)
+    targets = chart.curves[-1]  # on top
+    assert targets.label == "targets"
     assert targets.style == "points"
     np.testing.assert_array_equal(targets.y, seen.y)
 

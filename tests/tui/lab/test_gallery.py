@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 import pytest
 from rich.text import Text
 
 from caveats.experiments import experiments
+from caveats_tui.charts.spec import Look
+from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.gallery import fitting
-from caveats_tui.screens.pictures import spark_lines
+from caveats_tui.screens.pictures import pictures, spark_lines
 
 BARS = "▁▂▃▄▅▆▇█×"  # × stands for a loss that is not finite
 CURED = [experiment.name for experiment in experiments().values() if experiment.cure]
@@ -40,3 +46,78 @@ def test_where_rows_are_held_out_the_loss_is_theirs() -> None:
 )
 def test_an_experiment_is_found_by_its_caveat(typed: str, name: str) -> None:
     assert name in [experiment.name for experiment in fitting(typed)]
+
+
+@pytest.mark.parametrize("name", list(experiments()))
+def test_each_experiment_has_two_charts_of_its_run_and_of_its_cure(name: str) -> None:
+    experiment = experiments()[name]
+    kinds = {"bad", "cured"} if experiment.cure else {"bad"}
+    loss, measure = pictures(name)
+    for picture in (loss, measure):
+        assert set(picture.curves) == kinds
+        for kind in kinds:
+            steps, values = picture.curves[kind]
+            assert steps.shape == values.shape
+            assert (np.diff(steps) > 0).all()
+            if kind == "cured":  # a run that diverges ends early
+                assert steps[-1] == experiment.cured.training.steps
+        chart = picture.chart(Look(60, 12))
+        assert len(chart.curves) == len(kinds)
+        assert chart.y_limits is not None
+
+
+def test_the_measure_tells_the_caveat_from_its_cure() -> None:
+    """More units are dead; the flattest layer is flatter; less of the gradient is left."""
+    for experiment in experiments().values():
+        _, measure = pictures(experiment.name)
+        if experiment.caveat == "dying_relu":
+            bad, cured = (measure.curves[kind][1].max() for kind in ("bad", "cured"))
+            assert bad > cured, experiment.name
+        elif experiment.caveat in ("saturation", "vanishing_gradient"):
+            bad, cured = (measure.curves[kind][1].min() for kind in ("bad", "cured"))
+            assert bad < cured, experiment.name
+
+
+def test_what_is_only_observed_is_marked(drive: Callable[..., None]) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.press("e")
+        await lab.until("○ edge_of_stability")
+        assert "○ to observe, not to cure" in lab.text
+        assert "○ mass_extinction" not in lab.text
+
+    drive(scenario, size=(120, 60), drawing=False)
+
+
+def test_charts_where_there_is_room_small_pictures_where_not(drive: Callable[..., None]) -> None:
+    async def roomy(lab: Any) -> None:
+        await lab.press("e", *"mass")
+        screen = lab.app.screen
+        await lab.until(lambda: all(view.rows for view in screen.query(RowsView)))
+        assert "loss (1 = a guess):  as it is 1.01   with the cure 6.52e-04" in lab.text
+        assert "dead units, %:  as it is" in lab.text
+        assert "lesson" in lab.text
+        assert not any(bar in lab.text for bar in "▂▄▇")
+
+    async def small(lab: Any) -> None:
+        await lab.press("e", *"mass")
+        await lab.until("█▃▂▁▁")
+        assert "dead units" not in lab.text
+
+    drive(roomy, size=(120, 40))
+    drive(small, size=(80, 24), drawing=False)
+
+
+def test_a_click_looks_and_a_double_click_loads(drive: Callable[..., None]) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.press("e")
+        screen = lab.app.screen
+        await lab.until("raw_pixels")
+        [y] = [y for y, row in enumerate(lab.rows) if "raw_pixels" in row]
+        await lab.pilot.click(offset=(8, y))
+        await lab.until("The variance rules of initialisers")
+        assert lab.app.screen is screen
+        await lab.pilot.click(offset=(8, y), times=2)
+        await lab.until(lambda: lab.app.screen is lab.app.lab)
+        assert lab.bench.config == experiments()["raw_pixels"].config
+
+    drive(scenario, size=(120, 40), drawing=False)

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from caveats.config import RunConfig
 from caveats.experiments import experiments
-from caveats_tui.keys import KEYS
+from caveats_tui.keys import FOOTERS, KEYS, LAST
 from caveats_tui.options import RecordingOptions
 from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.recorder import Recorder
@@ -130,6 +131,39 @@ async def _(lab: Any) -> None:
     await highlight(lab, "network.residual")
     await lab.press("right")
     assert lab.bench.config.network.residual
+
+
+@check("digit")
+async def _(lab: Any) -> None:
+    await lab.press("5")
+    assert "rows of the setup list that hold a number" in lab.message
+    await highlight(lab, "optimizer.lr")
+    lab.burst("0.25\r")  # the window opens with the first digit, and gets the others
+    await lab.until(lambda: lab.bench.config.optimizer.lr == 0.25)
+    await lab.press(*"3e-2", "enter")  # on such a row 1 to 4 are digits too
+    assert lab.bench.config.optimizer.lr == 0.03
+    await lab.press(*"5", "escape")
+    assert lab.bench.config.optimizer.lr == 0.03
+
+
+@check("save_setup")
+@check("open_setup")
+async def _(lab: Any) -> None:
+    """More in tests/tui/lab/test_setups.py."""
+    before = lab.bench.config
+    await lab.press("S", "enter")
+    assert RunConfig.read("setup.toml") == before
+    await highlight(lab, "optimizer.lr")
+    await lab.press("right", "O", *"setup", "enter")
+    await lab.until(lambda: lab.bench.config == before)
+    assert lab.message == "! setup.toml is set up: space trains it"
+
+
+@check("copy_setup")
+async def _(lab: Any) -> None:
+    await lab.press("C")
+    assert lab.app.clipboard.startswith("caveats-tui run --set data.name=moons ")
+    assert lab.message.startswith("! copied: caveats-tui run --set data.name=moons")
 
 
 @check("undo")
@@ -283,7 +317,7 @@ async def _(lab: Any) -> None:
 
 @check("runs")
 async def _(lab: Any) -> None:
-    await lab.press("l")
+    await lab.press("L")
     assert isinstance(lab.app.screen, RunsScreen)
     await lab.press("escape")
     assert lab.app.screen is lab.app.lab
@@ -292,17 +326,27 @@ async def _(lab: Any) -> None:
 @check("resume")
 async def _(lab: Any) -> None:
     await lab.press("R")
-    assert lab.message == "! R continues a kept run: l lists them"
+    assert lab.message == "! R continues a kept run: L lists them"
 
 
-async def no_cursor(lab: Any, key: str) -> None:
-    """What these keys do in a kept run is tested in tests/tui/runs."""
-    await lab.press(key)
-    assert lab.message.startswith("! the time cursor is for kept runs")
+async def looks_back(lab: Any, before: tuple[str, ...], key: str, at: int | None) -> None:
+    """In a run of four records; what these keys do in a kept run is tested in tests/tui/runs."""
+    await lab.press("s", "s", "s")
+    await lab.until("step 3/1,000,000")
+    await lab.press(*before, key)
+    assert lab.bench.trace().cursor == at
+    lab.app.lab.frame()
+    legend = lab.panel(2)._labels[1].plain
+    assert legend.startswith("layer 1" if at is None else "1: ")
 
 
-for _id, _key in {"back": "comma", "forth": "full_stop", "first": "<", "last": ">"}.items():
-    CHECKS[_id] = partial(no_cursor, key=_key)
+for _id, _key, _before, _at in (
+    ("back", "comma", (), 2),
+    ("forth", "full_stop", ("comma", "comma"), 2),
+    ("first", "<", (), 0),
+    ("last", ">", ("comma",), None),
+):
+    CHECKS[_id] = partial(looks_back, before=_before, key=_key, at=_at)
 
 
 @check("zoom")
@@ -317,6 +361,19 @@ async def _(lab: Any) -> None:
     await lab.press("z")
     assert lab.visible() == before
     assert lab.panel(2).size == size
+
+
+@check("back_out")
+async def _(lab: Any) -> None:
+    await lab.press("2", "z")
+    await lab.until(lambda: lab.visible() == [2])
+    await lab.press("escape")
+    assert not lab.app.lab.has_class("-zoomed")
+    assert lab.panel(2).has_focus
+    await lab.press("escape")
+    assert setup(lab).has_focus
+    await lab.press("escape")
+    assert lab.message == "! nothing to leave here: q leaves the program"
 
 
 @check("scale")
@@ -493,7 +550,7 @@ def test_leaving_while_nothing_runs_asks_nothing(
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
 def test_the_footer_is_made_from_the_table(width: int, drive: Callable[..., None]) -> None:
-    pairs = [f"{key.shown} {key.label}" for key in KEYS if key.footer]
+    pairs = [f"{hint.shown} {hint.label}" for hint in (*FOOTERS["setup"], *LAST)]
 
     async def scenario(lab: Any) -> None:
         await lab.calm()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from textual.content import Content
 
 from caveats.config import RunConfig
+from caveats.history import History
+from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.dialogs import Edit
 from caveats_tui.screens.lab.setup import SetupList
 
@@ -307,7 +310,7 @@ def test_one_input_and_one_target_show_the_fit(drive: Drive, configured: Configu
         while lab.panel(4).view != "fit":
             await lab.press("v")
         await lab.drawn()
-        await lab.until(lambda: "network" in shapes(lab, 4))
+        await lab.until(lambda: "prediction" in shapes(lab, 4))
         assert "•" in shapes(lab, 4)
 
     drive(scenario, configured({**SMALL, "data.name": "sine", "optimizer.lr": 0.01}))
@@ -321,8 +324,29 @@ def test_two_inputs_and_classes_show_the_decision_boundary(
         await lab.press("4", "v")
         assert lab.panel(4).view == "boundary"
         await lab.until(lambda: "•" in shapes(lab, 4))
-        paints = {run[2] for row in lab.panel(4).rows for run in row}
-        assert len(paints) == 2, "two classes, two backgrounds"
+        map_rows = [row[1:] for row in lab.panel(4).rows[:-1]]  # without the axes
+        paints = {run[2] for row in map_rows for run in row}
+        assert 2 <= len(paints) <= 6, "two classes, up to three backgrounds each"
+
+    drive(scenario, configured(SMALL))
+
+
+def test_after_a_restart_the_curves_stay_until_the_new_ones_come(
+    drive: Drive, configured: Configured
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await trained(lab)
+        await lab.press("g")
+        await lab.drawn()
+        before = {n: (lab.panel(n).rows, lab.panel(n)._labels) for n in (1, 2, 3, 4)}
+        trace = lab.bench.trace()
+        assert lab.bench.before == ("same setup",)
+        empty = Trace(History(trace.layers).snapshot(), trace.layers, 10)
+        lab.bench.trace = lambda: empty
+        lab.bench.session.status = replace(lab.bench.status, state="loading")
+        lab.app.lab.frame()
+        assert all(lab.panel(n).rows == rows for n, (rows, _) in before.items())
+        assert all(lab.panel(n)._labels[0] == title for n, (_, (title, _)) in before.items())
 
     drive(scenario, configured(SMALL))
 

@@ -1,4 +1,4 @@
-"""The line of the worst verdict: it fits, and always says what was found."""
+"""The lines of the worst verdict: they fit, and say what was found and all of the cure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from caveats.config import RunConfig
 from caveats.verdicts import CAVEATS, Remedy, Verdict
-from caveats_tui.screens.explanation import numbers, verdict_line
+from caveats_tui.screens.explanation import MOST_LINES, numbers, verdict_lines
+from caveats_tui.text.settings import changes_shown
 
 LONG = {
     "network.init": "he_normal", "network.normalization": "layer", "network.residual": True,
@@ -32,16 +33,21 @@ def verdict(name: str, what: str, change: dict[str, object]) -> Verdict:
     what=st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=120),
     more=st.integers(0, 10),
 )
-def test_the_title_is_whole_and_the_line_fits(
+def test_title_and_cure_are_whole_and_the_lines_fit(
     name: str, change: dict[str, object], width: int, what: str, more: int
 ) -> None:
     found = verdict(name, what, change)
-    line = verdict_line(found, RunConfig(), more, width, plain=False)
-    assert line.plain.startswith(f" ✖ {CAVEATS[name].title} ")
-    assert len(line.plain) <= width
-    assert ("f: " in line.plain) == bool(change)
+    said = verdict_lines(found, RunConfig(), more, width, plain=False).plain
+    lines = said.splitlines()
+    assert lines[0].startswith(f" ✖ {CAVEATS[name].title} ")
+    assert len(lines) <= MOST_LINES
+    assert all(len(line) <= width for line in lines)
+    assert ("f: " in said) == bool(change)
     if more:
-        assert line.plain.endswith(f" (+{more})")
+        assert said.endswith(f" (+{more})")
+    if change:
+        cure = f"f: {changes_shown(change, RunConfig())}"
+        assert cure in " ".join(said.split())
 
 
 def test_evidence_is_told_in_words_and_in_numbers_of_three_digits() -> None:

@@ -76,6 +76,31 @@ def test_a_change_that_is_not_valid_gives_a_notice_and_changes_nothing(start: St
     assert bench.notice == "nothing to undo"
 
 
+def test_one_looks_back_while_a_run_is_in_training(start: Start) -> None:
+    bench = start()
+    for _ in range(5):
+        bench.step()
+    settled(bench)
+    bench.look_back(-2)
+    trace = bench.trace()
+    assert trace is not None
+    assert (trace.cursor, int(trace.seen.steps[-1]), int(trace.snapshot.steps[-1])) == (3, 3, 5)
+    assert "step 3" in bench.notice
+    bench.step()
+    settled(bench)
+    trace = bench.trace()
+    assert trace is not None
+    assert (trace.cursor, int(trace.snapshot.steps[-1])) == (3, 6)  # it stays where it is
+    bench.look_back(-100)
+    assert bench.trace().cursor == 0  # type: ignore[union-attr]
+    bench.look_back(100)
+    assert bench.trace().cursor is None  # type: ignore[union-attr]
+    bench.look_back(-1)
+    bench.restart()
+    settled(bench)
+    assert bench.trace().cursor is None  # type: ignore[union-attr]
+
+
 def test_a_valid_change_removes_the_notice(start: Start) -> None:
     bench = start()
     bench.apply({"optimizer.lr": -1.0})
@@ -137,11 +162,13 @@ def test_a_change_that_restarts_leaves_the_run_as_ghost(start: Start) -> None:
     assert bench.ghost is not None
     label, trace = bench.ghost
     assert label == "run 1, moons · 8 · relu · he_normal · sgd 0.1"
+    assert bench.before == ("init he_normal",)  # what its legend says
     np.testing.assert_array_equal(trace.snapshot.steps, [0, 1, 2, 3])
 
 
 def test_a_run_that_made_no_step_leaves_no_ghost(start: Start) -> None:
     bench = start()
+    assert bench.before == ()
     bench.apply({"network.init": "xavier_normal"})
     assert bench.ghost is None
 

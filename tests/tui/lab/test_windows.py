@@ -23,7 +23,7 @@ Configured = Callable[..., RunConfig]
 
 SMALL = {"data.name": "moons", "network.widths": [8, 8], "training.steps": 30}
 # The key that opens each window.
-WINDOWS = {"a": Picker, "e": Gallery, "ctrl+p": Palette, "l": RunsScreen, "question_mark": Help}
+WINDOWS = {"a": Picker, "e": Gallery, "ctrl+p": Palette, "L": RunsScreen, "question_mark": Help}
 WITH_LIST = [key for key in WINDOWS if key != "question_mark"]
 
 
@@ -72,7 +72,7 @@ def test_a_click_on_a_row_that_has_gone_since_it_was_drawn(
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press(key)
-        if key == "l":
+        if key == "L":
             return
         view = lab.app.screen.query_one(OptionList)
         region = view.content_region
@@ -167,7 +167,7 @@ def test_a_window_below_another_cannot_take_that_one_away(
 def test_a_window_closed_before_it_was_mounted(drive: Drive, configured: Configured) -> None:
     async def scenario(lab: Any) -> None:
         await lab.opened()
-        for make in (Help, lambda: Gallery(plain=False), lambda: Ask("Which?", {})):
+        for make in (Help, lambda: Gallery(lab.app.charts, "braille"), lambda: Ask("Which?", {})):
             window = make()
             lab.app.push_screen(window)
             window.dismiss(None)

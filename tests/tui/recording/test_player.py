@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveats.errors import ConfigError
+from caveats_tui.keys import KEYS
 from caveats_tui.recording.cast import CastEvent, Recording
-from caveats_tui.recording.player import Player, does_not_fit
+from caveats_tui.recording.player import PLAYER_KEYS, Player, does_not_fit
 from caveats_tui.recording.replay import keys_of
 
 FRAMES = 12
@@ -68,7 +69,7 @@ def test_pictures_come_when_they_are_due() -> None:
     assert shown.screen.display[1].strip() == "picture 1"
 
 
-@given(st.lists(st.sampled_from(["\x1b[C", "\x1b[D", "m", "0", ".", "[", "]", " "]), max_size=12))
+@given(st.lists(st.sampled_from(["\x1b[C", "h", "m", "<", ".", "-", "+", " "]), max_size=12))
 def test_however_a_moment_is_reached_the_picture_is_the_same(keys: list[str]) -> None:
     shown = Shown()
     for key in keys:
@@ -94,16 +95,31 @@ def test_keys_pause_step_seek_and_change_the_speed() -> None:
     shown.player.press("\x1b[D")
     assert shown.player.time == 4.0
     shown.player.press(" ")
-    shown.player.press("]")
-    shown.player.press("]")
+    shown.player.press("+")
+    shown.player.press("=")
     shown.player.advance(1.0)
     assert shown.player.time == 8.0
     assert "4×" in shown.status
     shown.player.press("m")
     shown.player.press("m")
     assert "over" in shown.status
+    shown.player.press("<")
+    assert shown.player.time == 0.0
+    shown.player.press(">")
+    assert "over" in shown.status
     shown.player.press("q")
     assert shown.player.leaving
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("play", "pause"), ("faster", "faster"), ("slower", "slower"), ("forth", "step"),
+     ("first", "restart"), ("last", "to_end"), ("quit", "leave"), ("back_out", "leave")],
+)  # fmt: skip
+def test_a_key_of_the_lab_does_the_same_here(name: str, method: str) -> None:
+    [shown] = [key.shown for key in KEYS if key.id == name]
+    sent = {"space": " ", "escape": "\x1b"}.get(shown, shown)
+    assert PLAYER_KEYS[sent] == method
 
 
 def test_a_mark_of_someone_elses_is_shown_as_text() -> None:

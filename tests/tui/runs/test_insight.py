@@ -124,7 +124,7 @@ def test_a_boundary_is_shown_with_its_step_and_copied(
         await lab.until("decision boundary: at step 40")  # of the one checkpoint that there is
         await lab.until(lambda: lab.panel(4).picture is not None)
         await lab.press("c")
-        assert lab.app.clipboard.startswith("x1,x2,class\n")
+        assert lab.app.clipboard.startswith("x1,x2,class,confidence\n")
 
     drive(scenario, reader.config, drawing=False, reader=reader)
 

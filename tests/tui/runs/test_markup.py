@@ -110,7 +110,7 @@ def test_the_texts_of_a_folder_are_shown_as_they_are(
         await lab.press(">", "x")
         await lab.until(lambda: isinstance(lab.app.screen, Explain))
         await lab.press("escape", "?", "escape")
-        await lab.press("l")
+        await lab.press("L")
         await lab.until(text)
         await lab.press("space", "space", "c", "n")
         await lab.calm()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import MouseScrollUp
 from textual.widgets import Input
 
 from caveats.runs.shelf import read_label
@@ -37,7 +38,7 @@ def row(lab: Any, word: str) -> str:
 
 async def listed(lab: Any) -> RunsScreen:
     await lab.opened()
-    await lab.press("l")
+    await lab.press("L")
     screen = lab.app.screen
     assert isinstance(screen, RunsScreen)
     await lab.until("4 of 4 runs")
@@ -141,7 +142,7 @@ def test_a_deleted_run_comes_back_with_undo(drive: Callable[..., None], place: P
         await to(lab, screen, "done")
         await lab.press("d")
         await lab.until("3 of 3 runs")
-        await lab.press("escape", "l")  # looked at the lab, and saw that it was a mistake
+        await lab.press("escape", "L")  # looked at the lab, and saw that it was a mistake
         await lab.until("3 of 3 runs")
         await lab.press("u")
         await lab.until("4 of 4 runs")
@@ -202,3 +203,42 @@ def test_enter_opens_a_run_over_the_lab_and_q_goes_back(
         assert not bench.reader.problems
 
     drive(scenario, drawing=False, place=place)
+
+
+def test_hands_in_the_list_and_in_a_kept_run(drive: Callable[..., None], place: Path) -> None:
+    """The list's own help and footer, j and k; arrows, wheel and escape in a kept run."""
+
+    async def scenario(lab: Any) -> None:
+        screen = await listed(lab)
+        await lab.press("question_mark")
+        await lab.until("here, in the list of kept runs")
+        await lab.press("escape", "j", "j", "k", "j")
+        assert screen._current is not None
+        assert screen._current.folder.name == "done"
+        assert "done  digits · 8-8" in lab.rows[-2]  # the line above may have cut it
+        keys = lab.rows[-1]
+        await lab.pilot.click(offset=(keys.index("star") + 1, len(lab.rows) - 1))
+        await lab.until("★")
+        await lab.press("slash", *"nothing fits", "enter", "R")
+        await lab.until("there is no run here")
+        await lab.press("escape")
+        await to(lab, screen, "done")
+        await lab.press("enter")
+        await lab.until(lambda: lab.app.screen is lab.app.front is not lab.app.lab)
+        kept = lab.app.front
+        await lab.until(", . record")
+        await lab.until(lambda: kept.bench.verdicts())
+        newest = kept.bench.trace().seen.steps[-1]
+        await lab.press("1", "h")
+        assert kept.bench.cursor == newest - 10
+        await lab.pilot._post_mouse_events([MouseScrollUp], offset=(50, 5), button=0)
+        await lab.until(lambda: kept.bench.cursor == newest - 20)
+        await lab.press("l", "right")
+        assert kept.bench.cursor is None
+        await lab.press("z")
+        await lab.press("escape")
+        assert not kept.has_class("-zoomed")
+        await lab.press("escape")
+        assert lab.app.screen is lab.app.lab
+
+    drive(scenario, drawing=False, place=place, size=(120, 30))

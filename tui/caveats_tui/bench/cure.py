@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from caveats.config import RunConfig
 from caveats.curing import outcome
-from caveats.history import History
+from caveats.documents import counted
+from caveats.history import History, Snapshot
 from caveats.verdicts import Verdict
 
 __all__ = ["Cure"]
+
+TENTH = 0.1  # of the hidden units: what is still left of a caveat is told above this
+
+# What a caveat does to single units: the measure that counts them, and the word for them.
+UNITS = {
+    "dying_relu": ("dead", "dead"),
+    "saturation": ("saturated", "saturated"),
+    "dormant": ("dormant", "dormant"),
+}
 
 
 @dataclass(slots=True)
@@ -35,17 +47,37 @@ class Cure:
         return f"trying to cure {self.verdict.title}: {self.change}{why}"
 
     def settle(self, after: History, verdicts: tuple[Verdict, ...]) -> None:
-        """Fill in the outcome: whether the new run, now over, is cured, better, or no better."""
+        """Fill in the outcome: whether the new run, now over, is cured, better, or no better.
+
+        A caveat has *ended* only where at most a tenth of the hidden units still has it.
+        """
         apart = self.verdict.caveat == "overfitting"  # it costs nothing on the training rows
         measure = "validation_loss" if apart else "loss"
         old = float(self.before.snapshot().scalar(measure)[-1])
         new = float(after.snapshot().scalar(measure)[-1])
         losses = f"{'held-out ' * apart}loss {old:.3g} → {new:.3g}"
         left = [verdict.title for verdict in verdicts if verdict.severity != "note"]
+        still = still_left(self.verdict.caveat, after.snapshot())
         found = outcome(self.before, after, verdicts)
-        if found == "cured":
+        if found == "cured" and still:
+            self.outcome = f"cured: with {self.change} the network learns ({losses}); {still}"
+        elif found == "cured":
             self.outcome = f"cured: {self.change} ended {self.verdict.title} ({losses})"
         elif left:
             self.outcome = f"{found}: {self.change} left {', '.join(left)} ({losses})"
         else:
             self.outcome = f"{found}: less than half of what can be learnt was learnt ({losses})"
+
+
+def still_left(caveat: str, snapshot: Snapshot) -> str:
+    """How many hidden units the newest record still counts, where that is more than a tenth of
+    them; else ""."""
+    if caveat not in UNITS or not len(snapshot):
+        return ""
+    measure, word = UNITS[caveat]
+    units = snapshot.layers("units")[-1, :-1]
+    having = float(np.nansum(snapshot.layers(measure)[-1, :-1]))
+    total = float(np.nansum(units))
+    if not total or having / total <= TENTH:
+        return ""
+    return f"{having:.0f} of {counted(round(total), 'unit')} still {word}"

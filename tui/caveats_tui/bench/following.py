@@ -99,6 +99,10 @@ class Following:
         return self.reader.folder
 
     @property
+    def replays(self) -> bool:
+        return self.replay is not None
+
+    @property
     def running(self) -> bool:
         return self.status.state == "running" and not self.silent
 
@@ -147,6 +151,10 @@ class Following:
     @property
     def outputs(self) -> int | None:
         return self.reader.manifest.units[-1]
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        return ()
 
     @property
     def origin(self) -> str:

@@ -102,8 +102,16 @@ class Bench(Protocol):
         """A symbol and words that replace the state in the header, None to show the state."""
 
     @property
+    def before(self) -> tuple[str, ...]:
+        """The settings of the ghost that are others now, as words; () without a ghost."""
+
+    @property
     def origin(self) -> str:
         """Which network answers `ask`, in words; "" for the network as it is now."""
+
+    @property
+    def replays(self) -> bool:
+        """Whether a kept run is played again."""
 
     def trace(self) -> Trace | None:
         """The present run's records, None while there is no run."""

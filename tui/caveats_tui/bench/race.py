@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from caveats.run import Run
     from caveats.trials import Result, Start
 
-__all__ = ["Offer", "Race", "RaceMaker", "Racing", "offered", "race_process", "raceable", "started"]
+__all__ = [
+    "Offer", "Race", "RaceMaker", "Racing", "is_small", "offered", "race_process", "raceable",
+    "started",
+]  # fmt: skip
 
-STEPS = 200
-UNTOLD = frozenset({"overfitting"})  # its remedies help on rows held out, where no race looks
 MOST_WEIGHTS = 2_000_000  # of one network: two dozen of them, with gradients, take 1 GB
 
 
 class Racing(Protocol):
-    """What `caveats.trials.child.RaceProcess` offers."""
+    """What `caveats.trials.child.Child` offers of a race."""
 
     found: tuple[Result, ...]
     problem: str
@@ -44,9 +45,9 @@ RaceMaker = Callable[["Start", Sequence[Remedy], int], Racing]
 
 def race_process(start: Start, tried: Sequence[Remedy], steps: int) -> Racing:
     """A race in a process of its own."""
-    from caveats.trials.child import RaceProcess
+    from caveats.trials.child import race_child
 
-    return RaceProcess(start, tried, steps)
+    return race_child(start, tried, steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,29 @@ class Offer:
 
 def raceable(run: Run, verdicts: Sequence[Verdict]) -> Verdict | None:
     """The verdict whose remedies should race: the worst one with a remedy that is no note."""
+    from caveats.trials import UNTOLD
+
     verdict = next((v for v in verdicts if v.severity != "note" and v.next), None)
     if verdict is None or verdict.caveat in UNTOLD or not any(r.change for r in verdict.next):
         return None
+    return verdict if is_small(run) else None
+
+
+def is_small(run: Run) -> bool:
+    """Whether memory holds the candidates of a race or trial of this run."""
     weights = sum(parameter.numel() for parameter in run.trainer.network.parameters())
-    return verdict if weights <= MOST_WEIGHTS else None
+    return weights <= MOST_WEIGHTS
 
 
 def started(make: RaceMaker, run: Run, setup: RunConfig, verdict: Verdict) -> Race:
     """Start the race for a ``verdict`` on ``run``, which the bench has set up by ``setup``."""
-    from caveats.trials import Start
+    from caveats.trials import STEPS, Start
 
     config = run.config.changed({"training.device": "cpu"})
     tried = candidates(config, verdict.next)
-    steps = min(STEPS, config.training.steps)
-    return Race(setup, verdict.caveat, make(Start(config, run.dataset), tried, steps), steps)
+    longest = max((config.changed(remedy.change).training.steps for remedy in tried), default=STEPS)
+    process = make(Start(config, run.dataset), tried, STEPS)
+    return Race(setup, verdict.caveat, process, min(STEPS, longest))
 
 
 def offered(verdict: Verdict, setup: RunConfig, race: Race | None = None) -> Offer:
@@ -95,7 +104,6 @@ class Race:
     def __init__(self, setup: RunConfig, caveat: str, process: Racing, steps: int) -> None:
         self.setup, self.caveat, self.steps = setup, caveat, steps
         self._process = process
-        self._present = setup.flat()
         self._ended = False  # the process is gone
         self.stopped = False  # before it was over
 
@@ -135,17 +143,10 @@ class Race:
     def advised(self, verdict: Verdict) -> Verdict:
         """``verdict`` with its remedies in the order of the race, the winner first, if the race is
         over and has a winner; the cure of an experiment stays before it."""
-        if (best := self.winner) is None:
-            return verdict
-        certain = [r for r in verdict.next if r.certain]
-        places = [r.remedy for r in self._process.found]
-        raced = [own for r in places if (own := self._among(r, verdict.next)) is not None]
-        winner = self._among(best, verdict.next) or best
-        order: list[Remedy] = []
-        for remedy in (*certain, winner, *raced, *verdict.next):
-            if remedy not in order:
-                order.append(remedy)
-        return replace(verdict, next=tuple(order))
+        from caveats.trials import ordered
+
+        found = self._process.found if self.over else ()
+        return replace(verdict, next=ordered(self.setup, verdict.next, found))
 
     def offer(self, verdict: Verdict) -> Offer:
         remedies = self.advised(verdict).next
@@ -212,15 +213,11 @@ class Race:
         mark = ": the smallest change that wins" if best and self._same(best, remedy) else ""
         return f"race: {told(result)}{mark}"
 
-    def _among(self, remedy: Remedy, own: Sequence[Remedy]) -> Remedy | None:
-        return next((r for r in own if self._same(r, remedy)), None)
-
     def _same(self, a: Remedy, b: Remedy) -> bool:
         """Whether both make the same run of this setup."""
-        one, other = (
-            {key: v for key, v in r.change.items() if self._present.get(key) != v} for r in (a, b)
-        )
-        return one == other
+        from caveats.trials import changed_by
+
+        return changed_by(self.setup, a) == changed_by(self.setup, b)
 
 
 def told(result: Result) -> str:

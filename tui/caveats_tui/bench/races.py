@@ -29,6 +29,10 @@ class Races:
     def on(self) -> bool:
         return self._make is not None
 
+    @property
+    def going_on(self) -> bool:
+        return self.race is not None and not self.race.over and not self.race.stopped
+
     def leave(self) -> None:
         if self.race is not None:
             self.race.stop()

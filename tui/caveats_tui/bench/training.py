@@ -3,7 +3,6 @@ the race of remedies, and the remedy that is being tried."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,14 +19,17 @@ from caveats.session import Session
 from caveats.status import Status
 from caveats.verdicts import Judge, Remedy, Verdict
 from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.cursor import Cursor
 from caveats_tui.bench.elapsed import Elapsed
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, RaceMaker, offered
 from caveats_tui.bench.races import Races
+from caveats_tui.bench.slow_motion import next_limit, told
+from caveats_tui.bench.step_trials import StepTrials, TrialMaker
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.settings import changes_between, changes_shown, describe
+from caveats_tui.text.settings import changes_between, changes_shown, describe, what_differs
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
@@ -41,22 +43,16 @@ SessionMaker = Callable[[RunConfig, int | None, Keeper | None], Session]
 # than the 10 s after which `caveats_tui.terminal.guard` ends the program.
 LEAVING = 8.0
 
-SLOW_MOTION = (
-    1.0,
-    2.0,
-    5.0,
-    10.0,
-    20.0,
-    50.0,
-)  # steps a second: slow enough to be watched
+LOADING = "torch is being loaded: this is done as soon as it is there"
 
 
 class Training:
     """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
-    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, None for no races.
+    nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, ``trying`` trials of
+    other steps, None for none.
     """
 
-    watching = False
+    watching = replays = False
     frames = BUSY_FPS
 
     def __init__(
@@ -67,6 +63,7 @@ class Training:
         *,
         session: SessionMaker = Session,
         racing: RaceMaker | None = None,
+        trying: TrialMaker | None = None,
         timed: bool = True,
     ) -> None:
         self.config = self.shown = config
@@ -75,14 +72,16 @@ class Training:
         self.notice = ""
         self.notes: list[str] = []
         self.ghost: tuple[str, Trace] | None = None
+        self._ghostly = config  # the ghost's setup
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
-        self._races = Races(racing)
+        self._races, self._trials = Races(racing), StepTrials(trying)
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was reported last
         self._resuming = 0  # the number that the resumed run will have
+        self._cursor = Cursor()
         self.limit = 0.0  # steps a second at most, 0 for no limit
         self.elapsed, self._elapsed = 0.0, Elapsed()
         self._past: list[RunConfig] = []
@@ -129,6 +128,8 @@ class Training:
         if self._is_timed:
             self._elapsed.count(status)
             self.elapsed = self._elapsed.seconds
+        if self.notice == LOADING and status.state != "loading":
+            self.notice = ""
         if self._resuming and status.run_number >= self._resuming and session.run is not None:
             self._resuming, self.config = 0, session.run.config
             self.shown = self.config
@@ -143,6 +144,7 @@ class Training:
         self._said = trouble
         idle = self.status.state in ("paused", "finished", "diverged")
         self._races.heed(session.run, self.config, idle, self.verdicts)
+        self._trials.heed(session, idle and not self._races.going_on)
 
     @property
     def races(self) -> bool:
@@ -150,6 +152,7 @@ class Training:
 
     def leave_race(self) -> None:
         self._races.leave()
+        self._trials.leave()
 
     def _tell_of_file(self, session: Session) -> None:
         """Say once how the target of a file was read."""
@@ -187,9 +190,8 @@ class Training:
             return run.probe.x.cpu().numpy(), run.probe.y.cpu().numpy(), run.outputs
 
         prediction = self._forecaster.predicted(run.config, sample, snapshot)
-        return Trace(
-            snapshot, history.layers, run.config.training.steps, prediction, history=history
-        )
+        steps, row = run.config.training.steps, self._cursor.row(history)
+        return Trace(snapshot, history.layers, steps, prediction, row, history)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdicts on the present run, worst first. Judges the new records."""
@@ -276,24 +278,15 @@ class Training:
     # Looking back
 
     def look_back(self, records: int) -> None:
-        """A notice: a run in training has no time cursor."""
-        self.notice = "the time cursor is for kept runs: l lists them, enter opens one"
+        self.notice = self._cursor.move(self.trace(), records)
 
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
         fast as possible."""
-        now = self.limit or self.status.speed or math.inf
-        slower = [rung for rung in SLOW_MOTION if rung < now]
-        faster = [rung for rung in SLOW_MOTION if rung > now]
-        if times < 1:
-            self.limit = slower[-1] if slower else SLOW_MOTION[0]
-        else:
-            self.limit = faster[0] if self.limit and faster else 0.0
+        self.limit = next_limit(self.limit, self.status.speed, slower=times < 1)
         if self.session is not None:
             self.session.slow_down(self.limit)
-        self.notice = "training as fast as possible; - is slow motion"
-        if self.limit:
-            self.notice = f"slow motion: {self.limit:g} steps a second; + is faster"
+        self.notice = told(self.limit)
 
     # Changing the setup
 
@@ -364,6 +357,8 @@ class Training:
         elif self.over:
             self.notice = "the run is over: r begins again from step 0"
             return None
+        elif self.status.state == "loading":
+            self.notice = LOADING
         return self.session
 
     def restart(self) -> None:
@@ -373,11 +368,13 @@ class Training:
         self.cure = None
         self.leave_ghost()
         self.shown = self.config
+        if not self.running:
+            self.notice = "at step 0 again: space trains"
         if self.session is not None:
             self.session.restart(self.config, play=None)
 
     def to_resume(self) -> Path | None:
-        self.notice = "R continues a kept run: l lists them"
+        self.notice = "R continues a kept run: L lists them"
         return None
 
     def resume(self, folder: Path) -> bool:
@@ -419,6 +416,13 @@ class Training:
 
     # The ghost
 
+    @property
+    def before(self) -> tuple[str, ...]:
+        """The settings of the ghost that are others now, as words; () without a ghost."""
+        if self.ghost is None:
+            return ()
+        return what_differs(self._ghostly, self.shown) or ("same setup",)
+
     def leave_ghost(self, force: bool = False) -> None:
         """Show the present run's curves behind the next run, unless another ghost is pinned."""
         trace = self.trace()
@@ -426,17 +430,19 @@ class Training:
             return
         if force or (len(trace.snapshot) and trace.snapshot.steps[-1] > 0):
             assert self.session.run is not None
-            label = f"run {self.status.run_number}, {describe(self.session.run.config, None)}"
+            self._ghostly = self.session.run.config
+            label = f"run {self.status.run_number}, {describe(self._ghostly, None)}"
             self.ghost = label, trace
 
     def toggle_ghost(self) -> None:
         """Pin the present run as the ghost; if there is a ghost, remove it."""
         if self.ghost is not None:
             self.ghost, self._pinned = None, False
+            self.notice = "the ghost is removed"
         else:
             self.leave_ghost(force=True)
             self._pinned = self.ghost is not None
-            if not self._pinned:
-                self.notice = "there are no curves yet that could stay as a ghost"
-            else:
-                self.notes.append("this run's curves stay as the ghost; g removes them")
+            self.notice = "there are no curves yet that could stay as a ghost"
+            if self._pinned:
+                self.notice = "this run's curves stay as the ghost; g removes them"
+                self.notes.append(self.notice)

@@ -13,7 +13,7 @@ import numpy as np
 
 from caveats.measures import UNIT_STATES
 from caveats.runs.tables import cell
-from caveats_tui.charts.figures import predicted
+from caveats_tui.charts.figures import predicted, steepest
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.numbers import size
 
@@ -25,6 +25,8 @@ __all__ = ["LARGEST_CSV", "Copied", "copied"]
 # Bytes of csv. In base64, with the escape sequence around it, they make 100,000 bytes: hterm and
 # others drop an OSC 52 longer than that; xterm, kitty, foot, iTerm2 and tmux accept more.
 LARGEST_CSV = 74_994
+
+MOST_POINTS = 1900  # lines of some 38 bytes
 
 Cells = list[str]
 
@@ -113,6 +115,18 @@ def losses(trace: Trace) -> list[Cells]:
     return [["step", *names], *rows]
 
 
+def readings(trace: Trace) -> list[Cells]:
+    """One row for each record at which the sharpness was read, with the limit of the optimizer."""
+    values = trace.snapshot.scalar("sharpness")
+    most = cell(steepest(trace))
+    rows = [
+        [str(step), cell(value), most]
+        for step, value in zip(trace.snapshot.steps.tolist(), values.tolist(), strict=True)
+        if not math.isnan(value)
+    ]
+    return [["step", "sharpness", "limit"], *rows]
+
+
 def across(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
     """One row for each layer: its value at step 0, at the record shown, and what theory predicts
     for step 0."""
@@ -156,20 +170,23 @@ def neurons(trace: Trace) -> list[Cells]:
 
 
 def regions(seen: Plane) -> list[Cells]:
-    """One row for each cell of the map: its middle, and the class that the network predicts
-    there."""
+    """One row for each point of the map: its place, the class that the network predicts there, and
+    the probability that it gives to that class. Of a large map every second line, so that it fits
+    into a clipboard."""
     height, width = seen.classes.shape
+    stride = 2 if height * width > MOST_POINTS else 1
     (left, bottom), (right, top) = seen.corners.tolist()
     rows = [
         [
             cell(left + (column + 0.5) / width * (right - left)),
             cell(top - (row + 0.5) / height * (top - bottom)),
             str(int(seen.classes[row, column])),
+            cell(float(seen.confidence[row, column])),
         ]
-        for row in range(height)
+        for row in range(0, height, stride)
         for column in range(width)
     ]
-    return [["x1", "x2", "class"], *rows]
+    return [["x1", "x2", "class", "confidence"], *rows]
 
 
 def fitted(seen: FittedCurve) -> list[Cells]:
@@ -191,4 +208,5 @@ VIEW_TABLES: dict[str, Callable[[Trace], list[Cells]]] = {
     "dead_map": over_steps("dead", hidden=True),
     "gradient_map": over_steps("grad_norm", hidden=False),
     "neurons": neurons,
+    "sharpness": readings,
 }

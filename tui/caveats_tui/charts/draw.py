@@ -8,16 +8,18 @@ line with as many points as there are pixels up to it. plotext places, joins and
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import plotext
 
+from caveats_tui.charts.bands import shade
+from caveats_tui.charts.cells import Cells
+from caveats_tui.charts.labels import label_room, write_labels
+from caveats_tui.charts.scale import Canvas, Scale
 from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, ticks
-from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Row, Rows, Span
+from caveats_tui.charts.shared import Parts, take_turns, zeros_below
+from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Rows
 
 __all__ = ["draw"]
 
@@ -32,38 +34,8 @@ _ASCII_AXES = str.maketrans("│─└┴┬┤├┼┊", "|-++++++:")
 # without axes below these sizes: labels would leave no room for the curve
 _LEAST_WIDTH, _LEAST_HEIGHT, _LINE_HEIGHT = 20, 5, 9
 _LONGEST_TITLE = 8  # the axis title stands in the corner below the y labels
-_SGR = re.compile(r"\x1b\[([0-9;]*)m([^\x1b]*)")
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """One axis: values to pixels. ``pixels`` = cells × pixels a cell."""
-
-    low: float
-    high: float
-    cells: int
-    pixels: int
-    log: bool = False
-
-    def unit(self, values: Floats) -> Floats:
-        """Where values lie, 0 to 1 on the canvas, centred in their pixel; what lies outside stays
-        outside, at most one canvas away."""
-        low, high = (
-            (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
-        )
-        v = np.log10(values) if self.log else values
-        with np.errstate(over="ignore"):  # infinitely far outside is clipped like the rest
-            u = np.clip((v - low) / (high - low), -1.0, 2.0)
-        n = self.pixels
-        centred = (np.minimum(np.floor(u * n), n - 1) + 0.5) / n
-        return np.where((u >= 0) & (u <= 1), centred, u)
-
-    def cell(self, value: float) -> int | None:
-        """The cell of one value, from the axis' low end; None outside."""
-        if not math.isfinite(value) or (self.log and value <= 0):
-            return None
-        u = float(self.unit(np.array([value]))[0])
-        return int(u * self.cells) if 0 <= u <= 1 else None
+_STRIP_HEIGHT = 4  # rows from which on exact zeros get one of their own
+_ZERO = {False: ("━", "╌"), True: ("=", "-")}  # what is drawn there: of the run, of a ghost
 
 
 def draw(chart: Chart) -> Rows:
@@ -73,40 +45,78 @@ def draw(chart: Chart) -> Rows:
     """
     if chart.width < 1 or chart.height < 1:
         return ()
-    _, across, down, *_ = _DRAWN_WITH[chart.charset]
-    x_axis, y_axis = _x_limits(chart), _y_limits(chart)
     framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
     lined = framed and chart.height >= _LINE_HEIGHT
-    rows = chart.height - framed - lined
-    y_ticks = ticks(y_axis, max(2, min(6, rows // 2)), log=chart.log_y) if framed else ()
     title = chart.x_label[:_LONGEST_TITLE] if framed else ""
-    margin = max(4, len(title), *(len(label) for _, label in y_ticks)) if framed else 0
-    columns = chart.width - margin - framed
-    right = max((len(label) for _, label in chart.right_ticks), default=-1) + 1 if framed else 0
-    if right and columns > 3 * right:  # the curves end before the labels at the right edge
-        low, high = x_axis
-        x_axis = low, low + (high - low) * columns / (columns - right)
-    x = _Scale(*x_axis, columns, columns * across)
-    y = _Scale(*y_axis, rows, rows * down, chart.log_y)
-
+    canvas, y_ticks = _canvas(chart, chart.height - framed - lined, framed, len(title))
     figure = _blank(chart)
     if framed:
         figure.axes(True, pixel=chart.axis_colour, axis="y", side="left")
         figure.axes(lined, pixel=chart.axis_colour, axis="x", side="lower")
-        _set_ticks("y", y, tuple((value, label.rjust(margin)) for value, label in y_ticks))
-        _set_ticks("x", x, _x_ticks(chart, x))
+        heights = [(canvas.row(value), label) for value, label in y_ticks]
+        _set_ticks("y", {canvas.rows - 1 - r: t for r, t in heights if r is not None}, canvas.rows)
+        columns = [(canvas.x.cell(value), label) for value, label in _x_ticks(chart, canvas.x)]
+        _set_ticks("x", {c: label for c, label in columns if c is not None}, canvas.columns)
     for mark in chart.marks:
-        if (cell := x.cell(mark.x)) is not None:
-            figure.line((cell + 0.5) / columns, orientation=1, pixel=mark.colour, style="dotted")
-    for curve in chart.curves:
-        _add(curve, chart, x, y)
+        if (cell := canvas.x.cell(mark.x)) is not None:
+            place = (cell + 0.5) / canvas.columns
+            figure.line(place, orientation=1, pixel=mark.colour, style="dotted")
+    drawn = [(curve, _add(curve, chart, canvas)) for curve in chart.curves]
     matrix = figure.build()
-    _annotate(chart, x, y, _Notes(matrix, margin + framed, columns))
     if title:
-        word = plotext.colorize(title.rjust(margin)).fill(chart.axis_colour)
+        word = plotext.colorize(title.rjust(canvas.left - 1)).fill(chart.axis_colour)
         matrix.insert(0, chart.height - 1, word)
     text = matrix.string()
-    return _rows(text.translate(_ASCII_AXES) if chart.charset == "ascii" else text)
+    cells = Cells.read(text.translate(_ASCII_AXES) if chart.charset == "ascii" else text)
+    _finish(cells, chart, canvas, [(c, p) for c, p in drawn if c.style in ("line", "steps")])
+    return cells.rows()
+
+
+def _canvas(
+    chart: Chart, rows: int, framed: bool, title: int
+) -> tuple[Canvas, tuple[tuple[float, str], ...]]:
+    """The canvas of ``rows`` rows, and the values with labels at its left."""
+    _, across, down, *_ = _DRAWN_WITH[chart.charset]
+    x_axis, y_axis = _x_limits(chart), _y_limits(chart)
+    strip = int(chart.log_y and rows >= _STRIP_HEIGHT and any(map(_has_zero, chart.curves)))
+    rows -= strip
+    y_ticks = ticks(y_axis, max(2, min(6, rows // 2)), log=chart.log_y) if framed else ()
+    if strip and framed:
+        negative = any((c.y[np.isfinite(c.y)] < 0).any() for c in chart.curves)
+        below = "<=0" if chart.charset == "ascii" else "≤0"
+        y_ticks = ((0.0, below if negative else "0"), *y_ticks)
+    margin = max(4, title, *(len(label) for _, label in y_ticks)) if framed else 0
+    columns = chart.width - margin - framed
+    room = label_room(chart, columns)
+    if framed:
+        room = max((len(label) for _, label in chart.right_ticks), default=-1) + 1 + room
+    if room and columns > 3 * room:  # the curves end before what stands at the right edge
+        low, high = x_axis
+        x_axis = low, low + (high - low) * columns / (columns - room)
+    x = Scale(*x_axis, columns, columns * across)
+    y = Scale(*y_axis, rows, rows * down, chart.log_y)
+    padded = tuple((value, label.rjust(margin)) for value, label in y_ticks)
+    return Canvas(x, y, margin + framed, strip), padded
+
+
+def _has_zero(curve: Curve) -> bool:
+    """Whether a curve has a finite value that a log axis has no place for."""
+    return bool((np.isfinite(curve.y) & (curve.y <= 0)).any())
+
+
+def _finish(
+    cells: Cells, chart: Chart, canvas: Canvas, lines: list[tuple[Curve, Parts]]
+) -> None:  # fmt: skip
+    """What plotext does not know: turns in shared cells, zeros, bands, and words."""
+    plain = chart.charset == "ascii"
+    line, *_ = _DRAWN_WITH[chart.charset]
+    letters = [_letter(curve.label) or line for curve, _ in lines] if plain else []
+    take_turns(cells, lines, canvas, letters)
+    if canvas.strip:
+        zeros_below(cells, chart.curves, canvas, _ZERO[plain])
+    for band in chart.bands:
+        shade(cells, band, canvas, chart.axis_colour if plain else None)
+    write_labels(cells, chart, canvas)
 
 
 def _blank(chart: Chart) -> Any:
@@ -121,52 +131,6 @@ def _blank(chart: Chart) -> Any:
     for axis in ("x", "y"):
         figure.ruler(axis).alignment(lim="edge").lim(0, 1).pixel(chart.axis_colour).ticks([])
     return figure
-
-
-def _annotate(chart: Chart, x: _Scale, y: _Scale, notes: _Notes) -> None:
-    """Write the names of marks at their top and the names of curves at their end."""
-    for mark in chart.marks:
-        if (cell := x.cell(mark.x)) is not None:
-            notes.write(0, cell + 1, mark.label, mark.colour)
-    for value, label in chart.right_ticks:
-        if x.cells > 3 * len(label) and (cell := y.cell(value)) is not None:
-            notes.write(y.cells - 1 - cell, x.cells - len(label), label, chart.right_colour)
-    for curve in chart.curves:
-        if curve.label and (end := _end(curve, chart, x, y)) is not None:
-            row, column = end
-            column = min(column + 1, x.cells - len(curve.label))
-            notes.write(row, column, curve.label, curve.colour)
-
-
-class _Notes:
-    """Words on the canvas of a built chart, none over another."""
-
-    def __init__(self, matrix: Any, left: int, columns: int) -> None:
-        self._matrix = matrix
-        self._left = left
-        self._columns = columns
-        self._taken: set[tuple[int, int]] = set()
-
-    def write(self, row: int, column: int, text: str, colour: int) -> None:
-        """Write at a cell of the canvas, or at the next free one to its right; write nothing if
-        there is no room."""
-        length = len(text)
-        for start in range(max(0, column), self._columns - length + 1):
-            cells = {(row, start + k) for k in range(length)}
-            if cells and not cells & self._taken:
-                self._taken |= cells
-                word = plotext.colorize(text).fill(colour)
-                self._matrix.insert(self._left + start, row, word)
-                return
-
-
-def _end(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> tuple[int, int] | None:
-    """The cell (row from the top, column) in which a curve ends."""
-    good = clean(curve.x, curve.y, log=chart.log_y).segments
-    if not good:
-        return None
-    column, height = x.cell(float(good[-1][0][-1])), y.cell(float(good[-1][1][-1]))
-    return None if column is None or height is None else (y.cells - 1 - height, column)
 
 
 def _x_limits(chart: Chart) -> Limits:
@@ -190,12 +154,10 @@ def _y_limits(chart: Chart) -> Limits:
     return limits(float(joined.min()), float(joined.max()), log=chart.log_y)
 
 
-def _x_ticks(chart: Chart, scale: _Scale) -> tuple[tuple[float, str], ...]:
+def _x_ticks(chart: Chart, scale: Scale) -> tuple[tuple[float, str], ...]:
     if chart.x_ticks is None:
         every = ticks((scale.low, scale.high), max(2, min(8, scale.cells // 9)))
-        return tuple(
-            tick for tick in every if tick[0] <= chart.x_limits[1] or not chart.right_ticks
-        )
+        return tuple(tick for tick in every if tick[0] <= max(chart.x_limits[1], scale.low))
     shown, free = [], -1  # the first column without a label
     for value, label in chart.x_ticks:
         cell = scale.cell(value)
@@ -206,32 +168,35 @@ def _x_ticks(chart: Chart, scale: _Scale) -> tuple[tuple[float, str], ...]:
     return tuple(shown)
 
 
-def _set_ticks(axis: str, scale: _Scale, marks: tuple[tuple[float, str], ...]) -> None:
-    placed = {cell: label for value, label in marks if (cell := scale.cell(value)) is not None}
-    positions = [(cell + 0.5) / scale.cells for cell in placed]
-    plotext.figure.ruler(axis).ticks(positions, list(placed.values()))
+def _set_ticks(axis: str, labels: dict[int, str], cells: int) -> None:
+    """Labels on an axis, by the cell from its low end."""
+    positions = [(cell + 0.5) / cells for cell in labels]
+    plotext.figure.ruler(axis).ticks(positions, list(labels.values()))
 
 
-def _add(curve: Curve, chart: Chart, x: _Scale, y: _Scale) -> None:
+def _add(curve: Curve, chart: Chart, canvas: Canvas) -> Parts:
+    """Give a curve to plotext; returns its stretches in units of the canvas."""
     line, _, _, pitch, point, above, below = _DRAWN_WITH[chart.charset]
-    if chart.charset == "ascii" and curve.style == "line":
+    x, y = canvas.x, canvas.y
+    if chart.charset == "ascii" and curve.style in ("line", "steps"):
         line = _letter(curve.label) or line
     thin = decimate(curve.x, curve.y, x.cells, (x.low, x.high), log=chart.log_y)
     cleaned = clean(*thin, log=chart.log_y)
-    parts = [(x.unit(px), y.unit(py)) for px, py in cleaned.segments]
+    parts = [(x.unit(px), canvas.lifted(y.unit(py))) for px, py in cleaned.segments]
     if curve.style == "dots":
         _scatter([_dotted(px, py, x.pixels, pitch) for px, py in parts], line, curve.colour)
     elif curve.style == "points":
         _scatter(parts, point, curve.colour)
     else:
+        if curve.style == "steps":
+            parts = [(np.repeat(px, 2)[1:], np.repeat(py, 2)[:-1]) for px, py in parts]
         _join([_bends(px, py) for px, py in parts], line, curve.colour)
-    for side, symbol, height in (
-        ("above", above, 1 - 0.5 / y.cells),
-        ("below", below, 0.5 / y.cells),
-    ):
+    sides = [("above", above, 1 - 0.5 / canvas.rows), ("below", below, 0.5 / canvas.rows)]
+    for side, symbol, height in sides[: 1 if canvas.strip else 2]:
         at = np.array([value for value, where in cleaned.flags if where == side])
         if at.size:
             _scatter([(x.unit(at), np.full(at.size, height))], symbol, curve.colour)
+    return parts
 
 
 def _letter(label: str) -> str:
@@ -287,26 +252,3 @@ def _draw_signal(signal: Any) -> None:
     # half of the time, and the palette is not used here.
     signal._get_unique_pixels = list
     plotext.figure.draw(signal)
-
-
-def _rows(text: str) -> Rows:
-    """plotext's coloured text as rows of spans. Only its foreground colours are used. Blanks join
-    the span before them, whatever its colour: fewer spans, fewer bytes to the terminal."""
-    return tuple(_row(line) for line in text.removesuffix("\n").split("\n"))
-
-
-def _row(line: str) -> Row:
-    runs: list[Span] = []
-    colour: int | None = None
-    for codes, text in _SGR.findall(line):
-        if codes == "0":
-            colour = None
-        elif codes.startswith("38;5;"):
-            colour = int(codes[5:])
-        if not text:
-            continue
-        if runs and (runs[-1][1] == colour or text.isspace()):
-            runs[-1] = (runs[-1][0] + text, runs[-1][1], None, False)
-        else:
-            runs.append((text, None if text.isspace() else colour, None, False))
-    return tuple(runs)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from caveats.measures import LAYER_MEASURES
+from caveats.training.stability import stability_limit
 from caveats_tui.charts.palette import Series, network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
-from caveats_tui.charts.spec import Chart, Curve, Floats, Look, Mark
+from caveats_tui.charts.spec import Band, Chart, Curve, Floats, Look, Mark, Style
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.yardsticks import accuracy_ticks, laid_over, yardstick_lines
 
@@ -31,6 +33,9 @@ __all__ = [
     "fit",
     "short",
 ]
+
+# Values that theory predicts, each with a colour.
+Expected: TypeAlias = tuple[tuple[float, int], ...]
 
 MOST_CURVES = 10  # more cannot be told apart in a dozen rows, and each takes 10 ms to draw
 
@@ -56,14 +61,33 @@ def curves_drawn(count: int) -> list[int]:
     return evenly(count, MOST_CURVES)
 
 
-def by_layer(trace: Trace, measure: str, look: Look, *, hidden: bool, dim: bool) -> list[Curve]:
+def by_layer(
+    trace: Trace, measure: str, look: Look, *, hidden: bool, ghost: bool = False
+) -> list[Curve]:
+    """A curve for each layer: steps where it counts units; of a ghost, dim, dotted and without a
+    name."""
     values = trace.snapshot.layers(measure)  # (records, layers)
     count = values.shape[1] - hidden
     x = trace.snapshot.steps.astype(float)
+    style: Style = "steps" if LAYER_MEASURES[measure].counts else "line"
     return [
-        Curve(x, values[:, i], painted(trace, i, look, dim=dim), label=short(trace.layers[i]))
+        Curve(
+            x,
+            values[:, i],
+            painted(trace, i, look, dim=ghost),
+            "dots" if ghost else style,
+            "" if ghost else short(trace.layers[i]),
+        )
         for i in curves_drawn(count)
     ]
+
+
+def both(
+    trace: Trace, ghost: Trace | None, measure: str, look: Look, *, hidden: bool
+) -> list[Curve]:
+    """The curves of the ghost, and over them those of the run."""
+    dim = [] if ghost is None else by_layer(ghost, measure, look, hidden=hidden, ghost=True)
+    return dim + by_layer(trace, measure, look, hidden=hidden)
 
 
 def painted(trace: Trace, index: int, look: Look, *, dim: bool = False) -> int:
@@ -77,15 +101,28 @@ def short(layer: str) -> str:
 
 
 def span(traces: list[Trace]) -> Limits:
-    """The x axis: from 0, growing in steps up to the length of the longest run, if it is known."""
+    """The x axis: from 0, in small steps with the data, and from half of the planned steps on, if
+    they are known, to the last of them."""
     newest = max((int(t.snapshot.steps[-1]) for t in traces if len(t.snapshot)), default=0)
-    longest = max(t.steps for t in traces) or math.inf
-    return 0.0, float(min(longest, upper_step(max(newest, 10))))
+    planned = max(t.steps for t in traces)
+    if planned and 2 * newest >= planned:
+        return 0.0, float(max(planned, newest))
+    end = round_up(max(newest, 10))
+    return 0.0, float(min(planned, end) if planned else end)
 
 
-def fitted(curves: list[Curve], log: bool, previous: Limits | None) -> Limits | None:
+def round_up(steps: int) -> float:
+    """The next of 10, 12, 15, 20, 25, …, 100, 120, …: at most a third more. So an axis that grows
+    with a run changes its scale ten times in a decade, and not at each frame."""
+    power = 10.0 ** math.floor(math.log10(steps))
+    return next(m * power for m in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if m * power >= steps)
+
+
+def fitted(
+    curves: list[Curve], log: bool, previous: Limits | None, expected: Expected = ()
+) -> Limits | None:
     """Axis limits around what can be drawn; they stay from frame to frame while they fit."""
-    values = np.concatenate([c.y for c in curves]) if curves else np.empty(0)
+    values = np.concatenate([np.array([value for value, _ in expected]), *(c.y for c in curves)])
     values = values[np.isfinite(values)]
     if log:
         values = values[values > 0]
@@ -108,19 +145,16 @@ def predicted(trace: Trace, measure: str) -> Floats | None:
     return arrays.get(measure)
 
 
-def theory(trace: Trace, measure: str, look: Look, *, hidden: bool) -> list[Curve]:
-    """A short dotted line at the left edge for each layer: the value that theory predicts at step
-    0."""
+def expected(trace: Trace, measure: str, look: Look, *, hidden: bool) -> Expected:
+    """The value of each layer that theory predicts for step 0, with the layer's colour."""
     values = predicted(trace, measure)
     if values is None:
-        return []
-    count = len(trace.layers) - hidden
-    x = np.linspace(0.0, 0.08 * span([trace])[1], 9)
-    return [
-        Curve(x, np.full(9, values[i]), painted(trace, i, look), "dots")
-        for i in curves_drawn(count)
+        return ()
+    return tuple(
+        (float(values[i]), painted(trace, i, look))
+        for i in curves_drawn(len(trace.layers) - hidden)
         if np.isfinite(values[i])
-    ]
+    )
 
 
 def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
@@ -133,7 +167,8 @@ def marks(trace: Trace, look: Look) -> tuple[Mark, ...]:
     ]
     if trace.cursor is not None:
         here = series_colour("theory", dark=look.dark)
-        found.append(Mark(float(trace.snapshot.steps[trace.cursor]), "here", here))
+        step = int(trace.snapshot.steps[trace.cursor])
+        found.append(Mark(float(step), f"step {step:,}", here))
     return tuple(found)
 
 
@@ -158,21 +193,18 @@ def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
     number."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-        curves = [
-            curve
-            for one, dim in ((ghost, True), (trace, False))
-            if one is not None
-            for curve in by_layer(one, measure, look, hidden=True, dim=dim)
-        ]
-        curves = theory(trace, measure, look, hidden=True) + curves
+        curves = both(trace, ghost, measure, look, hidden=True)
+        said = expected(trace, measure, look, hidden=True)
         if look.log:
-            return chart(trace, ghost, look, curves, fitted(curves, True, previous))
-        most = np.concatenate([c.y for c in curves]) if curves else np.zeros(1)
-        top = float(np.nanmax(most, initial=1.0))
-        # Never above the width of the widest layer: no count can be there.
-        shown = [t.snapshot for t in (trace, ghost) if t is not None and len(t.snapshot)]
-        widest = max((float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown), default=1.0)
-        return chart(trace, ghost, look, curves, (0.0, min(max(4.0, upper_step(top)), widest)))
+            y = fitted(curves, True, previous, said)
+        else:
+            most = [*(c.y for c in curves), np.array([value for value, _ in said])]
+            top = float(np.nanmax(np.concatenate(most), initial=1.0))
+            # Never above the width of the widest layer: no count can be there.
+            shown = [t.snapshot for t in (trace, ghost) if t is not None and len(t.snapshot)]
+            widths = [float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown]
+            y = 0.0, min(max(4.0, upper_step(top)), max(widths, default=1.0))
+        return replace(chart(trace, ghost, look, curves, y), expected=said)
 
     return make
 
@@ -181,14 +213,10 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
     """A figure with one curve of a measure for each layer, the output layer too."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-        curves = [
-            curve
-            for one, dim in ((ghost, True), (trace, False))
-            if one is not None
-            for curve in by_layer(one, measure, look, hidden=False, dim=dim)
-        ]
-        curves = theory(trace, measure, look, hidden=False) + curves
-        return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+        curves = both(trace, ghost, measure, look, hidden=False)
+        said = expected(trace, measure, look, hidden=False)
+        y = fitted(curves, look.log, previous, said)
+        return replace(chart(trace, ghost, look, curves, y), expected=said)
 
     return make
 
@@ -202,7 +230,9 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
         if one is not None:
             colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
             x = one.snapshot.steps.astype(float)
-            losses.append(Curve(x, one.snapshot.scalar("loss"), colour, label="loss"))
+            values = one.snapshot.scalar("loss")
+            style: Style = "dots" if dim else "line"
+            losses.append(Curve(x, values, colour, style, "" if dim else "loss"))
     newest = float(trace.snapshot.steps[-1]) if len(trace.snapshot) else 0.0
     lines = yardstick_lines(trace, look, newest)
     y = fitted(losses + lines, look.log, previous)
@@ -221,10 +251,42 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
             if np.isfinite(accuracy).any():
                 colour = series_colour("accuracy_dim" if dim else "accuracy", dark=look.dark)
                 x = one.snapshot.steps.astype(float)
-                curves.append(Curve(x, laid_over(accuracy, y, look.log), colour, label="accuracy"))
+                heights = laid_over(accuracy, y, look.log)
+                style = "dots" if dim else "line"
+                curves.append(Curve(x, heights, colour, style, "" if dim else "accuracy"))
                 right = accuracy_ticks(y, look.log)
     made = chart(trace, ghost, look, curves, y)
     return replace(made, right_ticks=right, right_colour=series_colour("accuracy", dark=look.dark))
+
+
+def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
+    """The sharpness where it was read, and dotted the limit above which the optimizer's steps
+    overshoot (2/lr for plain descent), at the present learning rate."""
+    curves = []
+    for one, dim in ((ghost, True), (trace, False)):
+        if one is None:
+            continue
+        values = one.snapshot.scalar("sharpness")
+        read = np.isfinite(values)
+        colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
+        x = one.snapshot.steps[read].astype(float)
+        style: Style = "dots" if dim else "line"
+        curves.append(Curve(x, values[read], colour, style, "" if dim else "sharpness"))
+    most = steepest(trace)
+    if math.isfinite(most) and len(trace.snapshot):
+        x = np.linspace(0.0, max(float(trace.snapshot.steps[-1]), 1.0), 9)
+        colour = series_colour("theory", dark=look.dark)
+        curves.insert(0, Curve(x, np.full(9, most), colour, "dots", "limit"))
+    return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+
+
+def steepest(trace: Trace) -> float:
+    """The limit of the sharpness for a run's optimizer; NaN where no formula is known."""
+    facts = None if trace.history is None else trace.history.facts.optimizer
+    if facts is None:
+        return math.nan
+    options = {"momentum": facts.momentum, "betas": facts.betas or (0.9, 0.999)}
+    return stability_limit(facts.kind, facts.lr, options)
 
 
 def held_out(trace: Trace, name: str, look: Look) -> list[Curve]:
@@ -239,26 +301,30 @@ def held_out(trace: Trace, name: str, look: Look) -> list[Curve]:
 
 
 def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
-    """A figure of a measure against the layer: now, at step 0 (dim), and predicted for step 0
-    (dotted, with the band that holds about 95 % of networks where it is known)."""
+    """A figure of a measure against the layer: now, at step 0 (dim), and what is expected at step
+    0: dotted, in a band that holds about 95 % of networks where it is known."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
         values = trace.seen.layers(measure)  # (records, layers)
         count = len(trace.layers) - (measure == "dead")
         x = np.arange(1, count + 1, dtype=float)
-        dotted = series_colour("theory", dark=look.dark)
+        bands: tuple[Band, ...] = ()
         curves = []
         if trace.prediction is not None and measure == "grad_norm" and trace.prediction.band:
-            curves += [Curve(x, edge[:count], dotted, "dots") for edge in trace.prediction.band]
+            low, high = (edge[:count] for edge in trace.prediction.band)
+            bands = (Band(x, low, high, series_colour("band", dark=look.dark)),)
         said = predicted(trace, measure)
         if said is not None:
-            curves.append(Curve(x, said[:count], dotted, "dots", "theory"))
+            dotted = series_colour("theory", dark=look.dark)
+            curves.append(Curve(x, said[:count], dotted, "dots", "expected"))
         if len(trace.snapshot):
             dim = series_colour("accuracy_dim", dark=look.dark)
             now = series_colour("accuracy", dark=look.dark)
             curves.append(Curve(x, values[0, :count], dim, "line", "step 0"))
             curves.append(Curve(x, values[-1, :count], now, "line", "now"))
-        return across_layers(curves, count, look, fitted(curves, look.log, previous))
+        edges = [Curve(x, edge, 0) for band in bands for edge in (band.low, band.high)]
+        y = fitted(curves + edges, look.log, previous)
+        return replace(across_layers(curves, count, look, y), bands=bands)
 
     return make
 
@@ -307,14 +373,15 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
 
 
 def fit(seen: FittedCurve, look: Look) -> Chart:
-    """A regression on one input: the targets as points, the network's output as a line."""
-    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
+    """A regression on one input: the network's output as a line, and on top of it the targets as
+    points."""
     colour = series_colour("accuracy", dark=look.dark)
-    line = Curve(seen.grid, seen.output, colour, "line", "network")
+    line = Curve(seen.grid, seen.output, colour, "line", "prediction")
+    points = Curve(seen.x, seen.y, series_colour("loss", dark=look.dark), "points", "targets")
     low, high = float(seen.grid.min()), float(seen.grid.max())
     return Chart(
-        (points, line), look.width, look.height, (low, high),
-        fitted([points, line], False, None), charset=look.charset,
+        (line, points), look.width, look.height, (low, high),
+        fitted([line, points], False, None), charset=look.charset,
         axis_colour=series_colour("axis", dark=look.dark),
     )  # fmt: skip
 
@@ -329,4 +396,5 @@ FIGURES: dict[str, Figure] = {
     "delta_profile": Figure("delta across layers", profile("delta_rms"), log=True),
     "dead_profile": Figure("dead neurons across layers", profile("dead")),
     "update": Figure("update/weight", layerwise("update_ratio"), log=True),
+    "sharpness": Figure("sharpness", sharpness, log=True),
 }

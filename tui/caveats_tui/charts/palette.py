@@ -23,7 +23,7 @@ __all__ = [
 
 Series = Literal[
     "loss", "accuracy", "held_out", "held_out_accuracy", "loss_dim", "accuracy_dim", "output",
-    "output_dim", "theory", "mark", "axis",
+    "output_dim", "theory", "band", "mark", "axis",
 ]  # fmt: skip
 
 # Stops chosen by hand near the hues of viridis (OKLab), so that luminance rises at each step, also
@@ -50,6 +50,7 @@ SERIES: dict[Series, tuple[int, int]] = {
     "output": (255, 232),
     "output_dim": (240, 247),
     "theory": (252, 236),
+    "band": (237, 253),  # a background
     "mark": (246, 242),
     "axis": (245, 242),
 }

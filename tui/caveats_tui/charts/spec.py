@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "Charset", "Chart", "Curve", "Drawn", "Floats", "Look", "Mark", "Row", "Rows", "Span", "Style",
+    "Band", "Charset", "Chart", "Curve", "Drawn", "Floats", "Look", "Mark", "Row", "Rows", "Span",
+    "Style",
 ]  # fmt: skip
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Charset: TypeAlias = Literal["braille", "block", "ascii"]
-Style: TypeAlias = Literal["line", "dots", "points"]
+Style: TypeAlias = Literal["line", "steps", "dots", "points"]
 
 # Neighbouring cells that look the same: text, foreground and background (xterm-256 index, None for
 # the widget's own), bold. Plain tuples compare and pickle several times faster than dataclasses.
@@ -30,9 +31,10 @@ Rows: TypeAlias = tuple[Row, ...]
 class Curve:
     """One series. ``x`` and ``y`` have shape (n,); values that are not finite become gaps.
 
-    ``style`` is ``line``, ``dots`` (theory: the same line, dotted) or ``points`` (a marker on each
-    point, no line). ``label`` has one or two characters and is written where the curve ends, so
-    that layers can be told apart without colours.
+    ``style`` is ``line``, ``steps`` (level from each point to the next: of counts), ``dots``
+    (ghosts and theory: a dotted line) or ``points`` (a marker on each point, no line). ``label`` is
+    written where the curve ends: a few characters, so that layers can be told apart without
+    colours, or a word.
     """
 
     x: Floats  # (n,), in rising order
@@ -40,6 +42,16 @@ class Curve:
     colour: int
     style: Style = "line"
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """A shaded region between two lines, each (n,) over ``x`` (n,)."""
+
+    x: Floats
+    low: Floats
+    high: Floats
+    colour: int  # of the background
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +67,14 @@ class Mark:
 class Chart:
     """A chart of ``width`` × ``height`` cells.
 
-    Curves are drawn in order, so that a later one lies on top: put ghosts first, then theory.
+    Curves are drawn in order, so that a later one lies on top: put ghosts first. Where several
+    lines share cells, they take turns in them. On a log axis, exact zeros stand in a row of their
+    own below it.
     ``y_limits`` is in the units of ``y`` (also on a log axis); None takes them from the curves.
     ``x_ticks`` replaces the numbers below the axis, as ``((1, "layer 1"), ...)``. ``right_ticks``
     are labels at the right edge, at heights in the units of ``y``; no curve is drawn there.
+    ``expected`` are values in the units of ``y``, each with a colour, marked on the y axis with
+    that word.
     """
 
     curves: tuple[Curve, ...]
@@ -73,6 +89,8 @@ class Chart:
     charset: Charset = "braille"
     right_ticks: tuple[tuple[float, str], ...] = ()
     right_colour: int = 245
+    expected: tuple[tuple[float, int], ...] = ()
+    bands: tuple[Band, ...] = ()
     axis_colour: int = 245  # a grey that can be read on dark and on light
 
 

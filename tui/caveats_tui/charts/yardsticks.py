@@ -12,7 +12,7 @@ from caveats_tui.charts.series import Limits
 from caveats_tui.charts.spec import Curve, Floats, Look
 from caveats_tui.charts.trace import Trace
 
-__all__ = ["accuracy_ticks", "laid_over", "yardstick_lines"]
+__all__ = ["accuracy_ticks", "far_yardsticks", "laid_over", "yardstick_lines"]
 
 NEAR = 10.0  # a line farther from every loss than this factor is not drawn
 SHARES = (0.0, 0.5, 1.0)  # of the accuracy's axis that are labelled
@@ -22,18 +22,32 @@ def yardstick_lines(trace: Trace, look: Look, newest: float) -> list[Curve]:
     """Dotted lines from step 0 to ``newest``: the loss of the best network that ignores its input
     ("guess"), and that of kernel regression on the same rows ("data allow"); those that are known
     and lie within a decade of the run's own losses. Farther ones would flatten its curve."""
+    colour = series_colour("axis", dark=look.dark)
+    x = np.linspace(0.0, max(newest, 1.0), 9)
+    return [
+        Curve(x, np.full(9, value), colour, "dots", label)
+        for label, value, near in known_yardsticks(trace)
+        if near
+    ]
+
+
+def far_yardsticks(trace: Trace) -> list[tuple[str, float]]:
+    """The names and values of those that have no line."""
+    return [(label, value) for label, value, near in known_yardsticks(trace) if not near]
+
+
+def known_yardsticks(trace: Trace) -> list[tuple[str, float, bool]]:
+    """Name, loss, and whether it lies within a decade of the run's own losses."""
     if trace.history is None:
         return []
-    facts, colour = trace.history.facts, series_colour("axis", dark=look.dark)
+    facts = trace.history.facts
     losses = trace.snapshot.scalar("loss")
     losses = losses[np.isfinite(losses) & (losses > 0)]
     low, high = (losses.min() / NEAR, losses.max() * NEAR) if losses.size else (0.0, math.inf)
-    x = np.linspace(0.0, max(newest, 1.0), 9)
-    known = (("guess", facts.baseline), ("data allow", facts.reachable))
     return [
-        Curve(x, np.full(9, value), colour, "dots", label)
-        for label, value in known
-        if low <= value <= high and value > 0
+        (label, value, bool(low <= value <= high))
+        for label, value in (("guess", facts.baseline), ("data allow", facts.reachable))
+        if math.isfinite(value) and value > 0
     ]
 
 

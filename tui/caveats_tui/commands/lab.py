@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, nearest, visible
 from caveats_tui.options import LabOptions
+from caveats_tui.terminal.preferences import Preferences, default_file
 
 if TYPE_CHECKING:
     from caveats_tui.bench.child import Child
@@ -31,7 +32,8 @@ def open_lab(options: LabOptions) -> None:
     from caveats_tui.terminal import facts
 
     streams = facts.streams()
-    screen = with_charset(options.screen, streams)
+    preferences = Preferences(default_file())
+    screen = preferred(with_charset(options.screen, streams), preferences)
     facts.check(streams, os.environ)
 
     # Imported late: Textual takes 0.2 s, which a refusal need not wait for. The garbage collector
@@ -41,9 +43,10 @@ def open_lab(options: LabOptions) -> None:
 
     gc.freeze()
     gc.enable()
-    if screen.theme is not None:
-        check_theme(screen.theme)
-    code = run_lab(replace(options, screen=screen))
+    if options.screen.theme is not None:
+        check_theme(options.screen.theme)
+    screen = with_known_theme(screen, preferences)
+    code = run_lab(replace(options, screen=screen, preferences=preferences))
     # If Python ends while a thread is inside torch (its import, one long step, a prediction), the
     # process aborts. The terminal has been given back by now, so the process can end at once.
     if threading.active_count() > 1:
@@ -60,13 +63,31 @@ def open_watched(folder: Path, screen: ScreenOptions, child: Child | None = None
     from caveats_tui.terminal import facts
 
     streams = facts.streams()
-    screen = with_charset(screen, streams)
     facts.check(streams, os.environ)
     if screen.theme is not None:
         check_theme(screen.theme)
+    preferences = Preferences(default_file())
+    screen = with_known_theme(preferred(with_charset(screen, streams), preferences), preferences)
     from caveats_tui.watch_app import run_watch_screen
 
     run_watch_screen(folder, LabOptions(RunConfig(), screen=screen), child)
+
+
+def preferred(screen: ScreenOptions, preferences: Preferences) -> ScreenOptions:
+    """``screen``, with what the user chose in earlier sessions where the command line is silent."""
+    values = preferences.values
+    return replace(screen, fps=screen.fps or values.fps, theme=screen.theme or values.theme)
+
+
+def with_known_theme(screen: ScreenOptions, preferences: Preferences) -> ScreenOptions:
+    """``screen``; a theme of the settings file that does not exist is left out and reported."""
+    try:
+        if screen.theme is not None:
+            check_theme(screen.theme, f"{visible(preferences.file or '')}: theme =")
+    except ConfigError as error:
+        preferences.problem = preferences.problem or str(error)
+        return replace(screen, theme=None)
+    return screen
 
 
 def with_charset(screen: ScreenOptions, streams: Streams) -> ScreenOptions:
@@ -76,7 +97,7 @@ def with_charset(screen: ScreenOptions, streams: Streams) -> ScreenOptions:
     return replace(screen, charset=charset(screen.charset, os.environ, streams.encoding).name)
 
 
-def check_theme(name: str) -> None:
+def check_theme(name: str, where: str = "--theme") -> None:
     """Raises ConfigError for a theme that neither the program nor Textual has."""
     from textual.theme import BUILTIN_THEMES
 
@@ -84,4 +105,4 @@ def check_theme(name: str) -> None:
 
     known = [*(theme.name for theme in THEMES), *BUILTIN_THEMES]
     if name not in known:
-        raise ConfigError(f"--theme {visible(repr(name))} is no theme: {nearest(name, known)}")
+        raise ConfigError(f"{where} {visible(repr(name))} is no theme: {nearest(name, known)}")

@@ -33,9 +33,9 @@ def play(file: str, speed: float, idle_limit: float | None) -> None:
     cannot do more than show text. While it plays:
 
     \b
-    space   pause, go on         [ ]   slower, faster
-    .       next picture         ← →   5 seconds back, forward
-    m       next mark            0     from the start
+    space   pause, go on         - +   slower, faster
+    .       next picture         ← →   5 seconds back, forward; also h l
+    m       next mark            < >   to the start, to the end
     q       leave
     """
     recording = read_cast(file, idle_limit)

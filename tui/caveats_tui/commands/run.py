@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,7 @@ STOPPING = "Stopping after this step, so that --resume can go on; ctrl-c again e
 @click.option("--out", metavar="DIR", type=Path, help="Keep the run in this new folder.")
 @click.option("--resume", metavar="DIR", help="Continue a kept run, by its folder or its name.")
 @click.option("--fix", is_flag=True, help="Try the remedies of the worst caveat until one cures.")
+@click.option("--trials", is_flag=True, help="Prove verdicts about the step by trying other steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def run(
     name: str | None,
@@ -48,6 +50,7 @@ def run(
     out: Path | None,
     resume: str | None,
     fix: bool,
+    trials: bool,
     as_json: bool,
 ) -> None:
     """Train one network without a screen and print what was measured in each layer: the
@@ -60,7 +63,9 @@ def run(
 
     A run that diverges is a result like any other. Every run is kept: see `caveats-tui runs`.
     ctrl-c stops it in order, and --resume goes on from there, bit for bit. --fix trains again with
-    the same seed and data, at most five times; those runs are not kept.
+    the same seed and data, at most five times; those runs are not kept. --trials tries other
+    steps for 100 steps each once the run is over, where it learnt little: what that shows counts in
+    the verdicts about the step, and is kept with the run.
     """
     folder = None
     if resume is not None:
@@ -78,7 +83,7 @@ def run(
     else:
         config = read_config(source, name)
     kept = Kept(warning, out, folder, source.assignments)
-    finished = trained(config, every, kept)
+    finished = trained(config, every, kept, trials)
     # Imported late: they load numpy and torch, which bad input need not wait for.
     from caveats.documents import finite
     from caveats.results import attempt_words, result, with_fix
@@ -138,9 +143,12 @@ def tried(failed: Run, verdict: Verdict | None) -> Iterator[Attempt]:
         progress.clear()
 
 
-def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> Run:
+def trained(
+    config: RunConfig, every: int | None, kept: Kept | None = None, trials: bool = False
+) -> Run:
     """Train ``config`` to its end in this thread, with a line of progress on stderr, and keep the
-    run. If ``kept`` resumes a run, that run goes on with its own config.
+    run. If ``kept`` resumes a run, that run goes on with its own config. With ``trials`` other
+    steps are tried at the end, as proof for the verdicts about the step.
 
     Raises:
         ConfigError: where config and data do not fit.
@@ -148,11 +156,16 @@ def trained(config: RunConfig, every: int | None, kept: Kept | None = None) -> R
     """
     progress = ProgressLine(sys.stderr)
     with heeding(progress) as heed:
-        return trained_to_the_end(config, every, kept or Kept(warning), progress, heed)
+        return trained_to_the_end(config, every, kept or Kept(warning), progress, heed, trials)
 
 
 def trained_to_the_end(
-    config: RunConfig, every: int | None, kept: Kept, progress: ProgressLine, heed: Heed
+    config: RunConfig,
+    every: int | None,
+    kept: Kept,
+    progress: ProgressLine,
+    heed: Heed,
+    trials: bool,
 ) -> Run:
     started: Run | None = None
     whole = False
@@ -171,6 +184,9 @@ def trained_to_the_end(
                 started.advance()
                 kept.advanced()
                 progress.follow(started)
+            if trials and not stop.asked:
+                progress.say("trying other steps")
+                prove_unless(started, lambda: stop.asked)
         whole = True
         if stop.asked:
             raise KeyboardInterrupt
@@ -186,6 +202,15 @@ def trained_to_the_end(
         progress.clear()
         if started is not None:
             kept.end(started, whole=whole)
+
+
+def prove_unless(finished: Run, stop: Callable[[], bool]) -> None:
+    """Try other steps on a run, unless ``stop`` answers True before that is over."""
+    from caveats.trials import prove
+    from caveats.trials.race import Stopped
+
+    with suppress(Stopped):
+        prove(finished, stop)
 
 
 def narrated(config: RunConfig, started: Run) -> str:

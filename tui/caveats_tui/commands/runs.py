@@ -12,6 +12,7 @@ import click
 
 from caveats.runs.shelf import Entry, default_place, list_runs
 from caveats_tui.text.ascii import carried
+from caveats_tui.text.differences import told_apart
 from caveats_tui.text.kept_runs import name, silent
 from caveats_tui.text.numbers import loss_text
 from caveats_tui.text.tables import columns
@@ -19,14 +20,15 @@ from caveats_tui.text.times import age, now
 
 __all__ = ["listed", "runs"]
 
-HEADINGS = ("", "run", "network", "state", "step", "loss", "verdicts", "age")
+HEADINGS = ("", "run", "network", "differs", "state", "step", "loss", "verdicts", "age")
 
 
 @click.command(short_help="List the kept runs.")
 @click.argument("place", metavar="[DIR]", required=False, type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def runs(place: Path | None, as_json: bool) -> None:
-    """List the runs in DIR, the newest first; without DIR, all that were kept.
+    """List the runs in DIR, the newest first; without DIR, all that were kept. "differs" names the
+    settings of a run that most of the others have not.
 
     \b
     caveats-tui runs --json | jq -r '.runs[] | select(.loss < 0.1) | .run'
@@ -38,7 +40,9 @@ def runs(place: Path | None, as_json: bool) -> None:
         document = {"place": str(place), "runs": found}
         click.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    rows = [row(entry) for entry in entries if entry.manifest is not None]
+    known = [entry for entry in entries if entry.manifest is not None]
+    apart = told_apart([entry.manifest.config for entry in known if entry.manifest is not None])
+    rows = [row(entry, said) for entry, said in zip(known, apart, strict=True)]
     for line in columns([HEADINGS, *rows]) if rows else [f"no runs in {place}"]:
         click.echo(carried(line, sys.stdout))
     for entry in entries:
@@ -77,7 +81,7 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def row(entry: Entry) -> tuple[str, ...]:
+def row(entry: Entry, apart: str) -> tuple[str, ...]:
     manifest = entry.manifest
     assert manifest is not None
     end, hidden = manifest.standing, manifest.units[:-1]
@@ -89,6 +93,7 @@ def row(entry: Entry) -> tuple[str, ...]:
         "*" if entry.label.starred else "",
         name(entry),
         widths if len(widths) <= 20 else f"{len(hidden)} layers",
+        apart or "-",
         state,
         f"{end.step:,}",
         loss_text(end.loss),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
 
 from caveats.config import RunConfig, parse_assignment
 from caveats.errors import ConfigError, visible
+from caveats.runs.setups import read_setup
+from caveats.runs.shelf import default_place
 from caveats_tui.options import (
     IDLE_LIMIT,
     CharsetOption,
@@ -19,6 +22,7 @@ from caveats_tui.options import (
     ScreenOptions,
 )
 from caveats_tui.terminal.facts import CHARSETS
+from caveats_tui.terminal.preferences import MOST_FPS
 
 __all__ = [
     "cast_version_option",
@@ -31,8 +35,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-MOST_FPS = 60  # frames a second: terminals show no more
 
 
 def steps_or_auto(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -47,14 +49,18 @@ def steps_or_auto(context: click.Context, parameter: click.Parameter, value: str
     return steps
 
 
-def frames_per_second(context: click.Context, parameter: click.Parameter, value: str) -> float:
+def frames_per_second(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> float | None:
     """The value of ``--fps``; a callback of that option."""
+    if value is None:
+        return None
     try:
         fps = float(value)
     except ValueError:
         fps = math.nan
     if not 0 < fps <= MOST_FPS:
-        raise click.BadParameter(f"{value!r} should be a number above 0 and at most {MOST_FPS}.")
+        raise click.BadParameter(f"{value!r} should be a number above 0 and at most {MOST_FPS:g}.")
     return fps
 
 
@@ -114,17 +120,18 @@ def idle_limit_option(default: float | None) -> Callable[[F], F]:
 def screen_options(command: F) -> F:
     """Add the options that say how the lab is drawn, passed on as ``screen``."""
 
-    def make(fps: float, charset: CharsetOption, no_mouse: bool, theme: str | None) -> object:
+    def make(
+        fps: float | None, charset: CharsetOption, no_mouse: bool, theme: str | None
+    ) -> object:
         return ScreenOptions(fps, charset, not no_mouse, theme)
 
     options = {
         "fps": click.option(
             "--fps",
             metavar="N",
-            default="10",
-            show_default=True,
             callback=frames_per_second,
-            help="Redraw charts at most N times a second.",
+            help="Redraw charts at most N times a second; by default 10, or what the settings "
+            "file says.",
         ),
         "charset": click.option(
             "--charset",
@@ -168,7 +175,11 @@ def config_options(command: F) -> F:
     """Add ``--config``, ``--set`` and ``--device``, passed on as ``source``."""
     options = {
         "file": click.option(
-            "--config", "file", metavar="FILE", help="Read the config from a TOML file."
+            "--config",
+            "file",
+            metavar="FILE",
+            help="Read the config from a TOML file, or from a kept run: its name, folder or "
+            "run.toml.",
         ),
         "assignments": click.option(
             "--set",
@@ -201,9 +212,15 @@ def read_config(source: ConfigOptions, experiment: str | None = None) -> RunConf
     return config
 
 
+def setup_path(word: str) -> Path:
+    """The path that ``--config`` names: a file, a run's folder, or a kept run by its name."""
+    path, kept = Path(word), default_place() / word
+    return kept if not path.exists() and len(path.parts) == 1 and kept.is_dir() else path
+
+
 def base_config(file: str | None, experiment: str | None) -> RunConfig:
     if experiment is None:
-        return RunConfig() if file is None else RunConfig.read(file)
+        return RunConfig() if file is None else read_setup(setup_path(file))
     said = visible(repr(experiment))
     if file is not None:
         raise ConfigError(f"the experiment {said} and --config exclude each other: keep one")

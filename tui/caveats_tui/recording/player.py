@@ -20,13 +20,14 @@ __all__ = ["PLAYER_KEYS", "Player", "does_not_fit"]
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SEEK = 5.0  # seconds
 
-# What a terminal sends for a key, and the player's method for it.
+# What a terminal sends for a key, and the player's method for it: the same keys as in a replay of
+# a kept run.
 PLAYER_KEYS = {
-    " ": "pause", ".": "step", "[": "slower", "]": "faster", "\x1b[D": "back", "\x1b[C": "forward",
-    "\x1bOD": "back", "\x1bOC": "forward", "m": "next_mark", "0": "restart", "q": "leave",
-    "\x1b": "leave",
+    " ": "pause", ".": "step", "-": "slower", "+": "faster", "=": "faster", "<": "restart",
+    ">": "to_end", "\x1b[D": "back", "\x1b[C": "forward", "\x1bOD": "back", "\x1bOC": "forward",
+    "h": "back", "l": "forward", "m": "next_mark", "q": "leave", "\x1b": "leave",
 }  # fmt: skip
-HELP = "space pause · . step · [ ] speed · ← → seek · m next mark · q leave"
+HELP = "space pause · q leave · . step · - + speed · ← → seek · < > ends · m next mark"
 
 
 def does_not_fit(needed: tuple[int, int], size: tuple[int, int]) -> str | None:
@@ -150,6 +151,9 @@ class Player:
     def restart(self) -> None:
         self.paused = False
         self._from_the_start()
+
+    def to_end(self) -> None:
+        self.seek(self.recording.seconds)
 
     def leave(self) -> None:
         self.leaving = True

@@ -85,7 +85,8 @@ class Filtered(Window[Result]):
         border: round $primary; background: $surface; padding: 0 1;
     }
     Filtered Input { border: none; height: 1; padding: 0; background: $panel; }
-    Filtered OptionList { border: none; height: 1fr; padding: 0; margin-top: 1; }
+    Filtered OptionList { height: 1fr; padding: 0; margin-top: 1; }
+    Filtered OptionList, Filtered OptionList:focus { border: none; }
     Filtered Static { height: 1; color: $text-muted; }
     Filtered #said { height: auto; color: $error; display: none; }
     """
@@ -226,21 +227,32 @@ class Edit(Window[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
 
     def __init__(
-        self, title: str, sentence: str, value: str, check: Callable[[str], object]
+        self,
+        title: str,
+        sentence: str,
+        value: str,
+        check: Callable[[str], object],
+        *,
+        select: bool = True,
     ) -> None:
+        """``select`` says whether the first key replaces ``value``."""
         super().__init__()
         self._title, self._sentence, self._value, self._check = title, sentence, value, check
+        self._select = select
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = Content(self._title)
             yield Static(self._sentence, id="sentence", markup=False)
-            yield Line(self._value, select=True)
+            yield Line(self._value, select=self._select)
             yield Static("enter takes · escape leaves", id="problem-hint", markup=False)
             yield Static("", id="problem", markup=False)
 
     def opened(self) -> None:
         self.query_one(Input).focus()
+
+    async def on_key(self, event: Key) -> None:
+        await typed_ahead(self, event)
 
     def _problem(self, text: str) -> str:
         try:

@@ -5,6 +5,8 @@ Words and numbers come from the verdict and its caveat, the chart from the run's
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group, RenderableType
@@ -29,7 +31,9 @@ from caveats_tui.text.settings import changes_shown
 if TYPE_CHECKING:
     from caveats_tui.charts.process import ChartProcess
 
-__all__ = ["EVIDENCE", "SYMBOLS", "Explain", "verdict_line"]
+__all__ = ["EVIDENCE", "MOST_LINES", "SYMBOLS", "Case", "Explain", "verdict_lines"]
+
+MOST_LINES = 3  # of the message: one for what was found, two for the remedy
 
 SYMBOLS = {"critical": "✖", "warning": "▲", "note": "·"}
 PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
@@ -50,25 +54,27 @@ EVIDENCE: dict[str, Figure] = {
 }
 
 
-def verdict_line(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
+def verdict_lines(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
     """✖ dying ReLU  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003 (+1).
 
-    The title is always whole. What was found is cut where the line is short, and the remedy where
-    it would not leave it a third of the line.
+    Where one line is too short, the remedy has the lines below, and all of it is shown. What was
+    found is cut at the end of the first line.
     """
     symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[verdict.severity]
     change = verdict.next[0].change if verdict.next else {}
-    fix = f"  f: {changes_shown(change, config)}" if change else ""
+    fix = f"f: {changes_shown(change, config)}" if change else ""
     others = f" (+{more})" if more else ""
     text = Text(f" {symbol} {verdict.title}  ", style="bold" * (verdict.severity != "note"))
-    most = width - len(others) - 1 - max(len(text), min(width // 3, len(text) + len(verdict.what)))
-    if len(fix) > most:
-        fix = fix[: max(0, most - 1)] + ("~" if plain else "…")
     text.append(verdict.what, style="not bold")
-    text.truncate(max(0, width - len(fix) - len(others) - 1), overflow="ellipsis")
-    text.append(fix, style="bold")
-    text.append(others, style="dim")
-    return text
+    apart = "  " * bool(fix)
+    if len(text) + len(apart + fix + others) < width:
+        return text.append(apart + fix, style="bold").append(others, style="dim")
+    text.truncate(max(0, width - 1 - (0 if fix else len(others))), overflow="ellipsis")
+    if not fix:
+        return text.append(others, style="dim")
+    below = textwrap.wrap(fix, width - 4 - len(others), break_on_hyphens=False)[: MOST_LINES - 1]
+    text.append("".join(f"\n   {line}" for line in below), style="bold")
+    return text.append(others, style="dim")
 
 
 def numbers(verdict: Verdict) -> str:
@@ -87,8 +93,19 @@ def since(verdict: Verdict, trace: Trace) -> str:
     return f"found first at step {verdict.step:,}; the numbers are those of step {newest:,}"
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A verdict with the records and the setup of its run; ``whose`` says which run that is, if not
+    the present one."""
+
+    verdict: Verdict
+    trace: Trace
+    config: RunConfig
+    whose: str = ""
+
+
 class Explain(Window[None]):
-    """One verdict in full: what to try, a chart, why, definition, this run's numbers, limits,
+    """One case in full: what to try, a chart, why, definition, this run's numbers, limits,
     source."""
 
     DEFAULT_CSS = """
@@ -107,13 +124,9 @@ class Explain(Window[None]):
         Binding("p", "turn(-1)", "verdict before"),
     ]
 
-    def __init__(
-        self, verdicts: tuple[Verdict, ...], trace: Trace, config: RunConfig,
-        charts: ChartProcess, look: Look,
-    ) -> None:  # fmt: skip
+    def __init__(self, cases: tuple[Case, ...], charts: ChartProcess, look: Look) -> None:
         super().__init__()
-        self._verdicts, self._trace, self._config = verdicts, trace, config
-        self._charts, self._look, self._at = charts, look, 0
+        self._cases, self._charts, self._look, self._at = cases, charts, look, 0
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
@@ -126,24 +139,24 @@ class Explain(Window[None]):
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:
-        verdict = self._verdicts[self._at]
+        case = self._cases[self._at]
+        verdict = case.verdict
         caveat = CAVEATS[verdict.caveat]
         box = self.query_one(VerticalScroll)
-        box.border_title = Content(f"{verdict.title}: {verdict.severity}")
+        whose = f" · {case.whose}" if case.whose else ""
+        box.border_title = Content(f"{verdict.title}: {verdict.severity}{whose}")
         many = (
-            f"{self._at + 1} of {len(self._verdicts)}: n next, p before · "
-            if self._verdicts[1:]
-            else ""
+            f"{self._at + 1} of {len(self._cases)}: n next, p before · " if self._cases[1:] else ""
         )
         box.border_subtitle = Content(f"{many}escape leaves")
         upper: list[RenderableType] = [
             heading("what"),
             indented(verdict.what),
-            indented(since(verdict, self._trace)),
+            indented(since(verdict, case.trace)),
             heading("what to try, the likeliest first"),
         ]
         for remedy in verdict.next:
-            change = changes_shown(remedy.change, self._config) if remedy.change else "no setting"
+            change = changes_shown(remedy.change, case.config) if remedy.change else "no setting"
             upper.append(indented(f"{change}: {remedy.reason}"))
         if not verdict.next:
             upper.append(indented("nothing in the setup would help more than waiting"))
@@ -167,10 +180,10 @@ class Explain(Window[None]):
         view.wait("drawing")
         size = view.content_size
         look = Look(size.width, size.height, self._look.dark, figure.log, self._look.charset)
-        self._charts.submit("chart-explain", figure.make(self._trace, None, look, None))
+        self._charts.submit("chart-explain", figure.make(case.trace, None, look, None))
 
     def action_turn(self, direction: int) -> None:
-        self._at = (self._at + direction) % len(self._verdicts)
+        self._at = (self._at + direction) % len(self._cases)
         self._show()
 
     def action_leave(self) -> None:

@@ -1,4 +1,5 @@
-"""The windows in which a file of one's own is found, and the column in it that is the target.
+"""The windows in which a file of one's own is found (data or a setup), and the column in data that
+is the target.
 
 What is in a folder or a file is read on a thread: a folder may be far away, a file large.
 """
@@ -18,10 +19,11 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from caveats.errors import ConfigError, visible
+from caveats.runs.setups import read_setup
 from caveats_tui.screens.dialogs import Filtered, Row
 from caveats_tui.screens.windows import hand_over
 
-__all__ = ["ColumnPicker", "Columns", "FilePicker", "Found", "Listing", "listing"]
+__all__ = ["DATA", "SETUP", "ColumnPicker", "Columns", "FilePicker", "Found", "Kind", "listing"]
 
 READ = 20_000  # names of a folder
 ROOM = 60  # characters of a folder's path in the title
@@ -41,16 +43,43 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that can be data, and its columns; none for an npz."""
+    """A file of the kind that was looked for, and what was read of it."""
 
     path: Path
-    columns: Columns
+    content: Any
 
 
-def listing(folder: Path) -> Listing:
-    """The files that may be data, and the folders, in ``folder``."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file: how it is called, its ``suffixes``, and what reads one, which raises
+    ConfigError where that is not possible."""
+
+    name: str
+    said: str
+    suffixes: Callable[[], tuple[str, ...]]
+    read: Callable[[Path], Any]
+
+
+def data_suffixes() -> tuple[str, ...]:
     from caveats.data.files import SUFFIXES
 
+    return SUFFIXES
+
+
+def data_columns(path: Path) -> Columns:
+    from caveats.data.files import columns_of
+
+    return columns_of(path)
+
+
+# The content of data is its columns, none for an npz; that of a setup is a `RunConfig`.
+DATA = Kind("file", "csv, npz", data_suffixes, data_columns)
+SETUP = Kind("setup", "TOML file", lambda: (".toml",), read_setup)
+
+
+def listing(folder: Path, kind: Kind = DATA) -> Listing:
+    """The files of a kind, and the folders, in ``folder``."""
+    suffixes = kind.suffixes()
     files, folders, read = [], [], 0
     try:
         with os.scandir(folder) as items:
@@ -58,7 +87,7 @@ def listing(folder: Path) -> Listing:
                 read += 1
                 if is_folder(item):
                     folders.append(item.name)
-                elif item.name.lower().endswith(SUFFIXES):
+                elif item.name.lower().endswith(suffixes):
                     files.append(item.name)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
         reason = visible(getattr(error, "strerror", None) or error)
@@ -78,31 +107,31 @@ def is_folder(item: os.DirEntry[str]) -> bool:
         return False
 
 
-def looked_at(path: Path) -> Listing | Found:
+def looked_at(path: Path, kind: Kind) -> Listing | Found:
     """What is at ``path``.
 
     Raises:
-        ConfigError: where it is neither a folder nor a file that can be data.
+        ConfigError: where it is neither a folder nor a file of the kind.
     """
-    from caveats.data.files import columns_of
-
     if os.path.isdir(path):
-        return listing(path)
+        return listing(path, kind)
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise ConfigError(f"{visible(path)}: its name is not UTF-8: rename it") from None
-    return Found(path, columns_of(path))
+    return Found(path, kind.read(path))
 
 
 class FilePicker(Filtered[Found | None]):
-    """Finds a file, beginning in the folder ``here``. Files come first, so that enter takes one."""
+    """Finds a file of a kind, beginning in the folder ``here``. Files come first, so that enter
+    takes one."""
 
     placeholder = "type to filter, or a path"
     hint = "↑ ↓ move · enter opens or takes · escape goes back"
 
-    def __init__(self, here: Path) -> None:
-        super().__init__("choose: a file")
+    def __init__(self, here: Path, kind: Kind = DATA) -> None:
+        super().__init__(f"choose: a {kind.name}")
+        self._kind = kind
         self._here = here  # from which a typed path starts
         self._listing: Listing | None = None
         self._asked = 0  # how often something was read: only the newest answer is shown
@@ -128,10 +157,10 @@ class FilePicker(Filtered[Found | None]):
         if seen is None or not here:
             self.nothing = "reading"
             if self._listing is not None:  # else the first listing is on its way
-                self._read(folder, listing)
+                self._read(folder, lambda path: listing(path, self._kind))
             return []
         fits_not = "nothing fits; ctrl+u clears the filter"
-        self.nothing = fits_not if part else "no csv, npz or folder is here"
+        self.nothing = fits_not if part else f"no {self._kind.said} or folder is here"
         hidden = part.startswith(".")
         files, folders = (
             [name for name in fitting(part, names) if hidden or not name.startswith(".")]
@@ -164,7 +193,7 @@ class FilePicker(Filtered[Found | None]):
     def _go(self, path: Path) -> None:
         """Open a folder, or take a file."""
         self._say(f"reading {visible(path)}")
-        self._read(path, looked_at)
+        self._read(path, lambda found: looked_at(found, self._kind))
 
     def _read(self, path: Path, look: Callable[[Path], Listing | Found]) -> None:
         self._asked += 1
@@ -195,7 +224,9 @@ class FilePicker(Filtered[Found | None]):
         if self._parts(line.value)[0] != seen.folder:  # a folder was opened, not typed
             self._here = seen.folder
             line.value = ""
-        self.query_one("Vertical").border_title = Content(f"choose: a file in {end(seen.folder)}")
+        self.query_one("Vertical").border_title = Content(
+            f"choose: a {self._kind.name} in {end(seen.folder)}"
+        )
         self._fill(line.value)
 
     def _say(self, sentence: str) -> None:

@@ -1,9 +1,9 @@
 """The gallery: the named experiments, grouped by caveat, with what each will show and what cures
-it."""
+it; where there is room, with the two charts that matter, as it is and with the cure."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -11,18 +11,27 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.events import Key
+from textual.content import Content
+from textual.events import Key, Resize
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
 from caveats.experiments import Experiment, experiments
+from caveats_tui.charts.palette import rgb
+from caveats_tui.charts.spec import Charset, Look
+from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.blocks import heading, indented
 from caveats_tui.screens.dialogs import sought, typed_ahead
-from caveats_tui.screens.pictures import spark_lines
-from caveats_tui.screens.windows import Choices, Line, Window
+from caveats_tui.screens.pictures import AS_IT_IS, CURED, Picture, colour, pictures, spark_lines
+from caveats_tui.screens.windows import Browsed, Line, Window
 from caveats_tui.text.settings import changes_shown, describe
 
+if TYPE_CHECKING:
+    from caveats_tui.charts.process import ChartProcess
+
 __all__ = ["Gallery", "fitting"]
+
+ROOMY = 96, 32  # columns and rows of the terminal: from here on there is room for the charts
 
 
 def fitting(typed: str) -> list[Experiment]:
@@ -47,13 +56,19 @@ class Gallery(Window[Experiment | None]):
     DEFAULT_CSS = """
     Gallery { align: center middle; }
     Gallery > Vertical {
-        width: 96%; max-width: 130; height: 94%; max-height: 44;
+        width: 96%; max-width: 180; height: 94%;
         border: round $primary; background: $surface; padding: 0 1;
     }
     Gallery Input { height: 1; background: $panel; }
     Gallery Horizontal { margin-top: 1; }
-    Gallery OptionList { border: none; width: 34; height: 1fr; padding: 0; }
-    Gallery VerticalScroll { width: 1fr; padding: 0 1; }
+    Gallery OptionList, Gallery OptionList:focus { border: none; width: 29; height: 1fr; padding: 0;
+        scrollbar-size-vertical: 1; }
+    Gallery #page { width: 1fr; margin: 0; }
+    Gallery VerticalScroll { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    Gallery #pair { height: 1fr; display: none; }
+    Gallery RowsView { border: round $border-blurred; border-title-color: $foreground; }
+    Gallery.-roomy VerticalScroll { height: auto; max-height: 60%; }
+    Gallery.-roomy #pair { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "leave"),
@@ -61,21 +76,28 @@ class Gallery(Window[Experiment | None]):
         Binding("up", "move(-1)", "up", priority=True),
     ]
 
-    def __init__(self, *, plain: bool) -> None:
+    def __init__(self, charts: ChartProcess, charset: Charset) -> None:
         super().__init__()
-        self._plain = plain
+        self._charts, self._charset, self._plain = charts, charset, charset == "ascii"
         self._shown: list[Experiment | None] = []  # None stands for a group's heading
         self._typed = ""  # what the list was filtered by
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "experiments"
-            box.border_subtitle = "type to filter · ↑ ↓ move · enter loads · escape leaves"
+            mark = "o" if self._plain else "○"
+            box.border_subtitle = (
+                f"{mark} to observe, not to cure · ↑ ↓ move · enter loads · escape leaves"
+            )
             yield Line(placeholder="type to filter")
             with Horizontal():
-                yield Choices(markup=False)
-                with VerticalScroll(can_focus=False):
-                    yield Static("", id="story", markup=False)
+                yield Browsed(markup=False)
+                with Vertical(id="page"):
+                    with VerticalScroll(can_focus=False):
+                        yield Static("", id="story", markup=False)
+                    with Vertical(id="pair"):
+                        for number in (0, 1):
+                            yield RowsView("drawing", id=f"chart-gallery-{number}")
 
     def opened(self) -> None:
         self._fill("")
@@ -99,8 +121,9 @@ class Gallery(Window[Experiment | None]):
                 self._shown.append(None)
                 items.append(ListItem(Text(group, style="bold"), disabled=True))
             self._shown.append(experiment)
-            items.append(ListItem(f"  {experiment.name}"))
-        view = self.query_one(Choices)
+            mark = " " if experiment.cure else "o" if self._plain else "○"
+            items.append(ListItem(f"{mark} {experiment.name}"))
+        view = self.query_one(Browsed)
         view.clear_options()
         view.add_options(items or [ListItem("no experiment fits", disabled=True)])
         first = next((i for i, e in enumerate(self._shown) if e is not None), None)
@@ -109,17 +132,36 @@ class Gallery(Window[Experiment | None]):
 
     @property
     def _current(self) -> Experiment | None:
-        at = self.query_one(Choices).highlighted
+        at = self.query_one(Browsed).highlighted
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     @on(OptionList.OptionHighlighted)
     def _tell(self) -> None:
         experiment = self._current
         story = self.query_one("#story", Static)
-        story.update("" if experiment is None else told(experiment, self._plain))
+        roomy = self.has_class("-roomy")
+        story.update("" if experiment is None else told(experiment, self._plain, sparks=not roomy))
+        if roomy:
+            self.call_after_refresh(self._draw)
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width >= ROOMY[0] and event.size.height >= ROOMY[1], "-roomy")
+        self._tell()
+
+    def _draw(self) -> None:
+        """Ask for the charts of the highlighted experiment."""
+        experiment, dark = self._current, self.app.current_theme.dark
+        if experiment is None or self.has_left:
+            return
+        for view, picture in zip(self.query(RowsView), pictures(experiment.name), strict=True):
+            size = view.content_size
+            view.border_title = heads(picture, dark)
+            if size.width and size.height:
+                look = Look(size.width, size.height, dark, charset=self._charset)
+                self._charts.submit(view.id or "", picture.chart(look))
 
     def action_move(self, direction: int) -> None:
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         at = view.highlighted
         while at is not None and 0 <= at + direction < len(self._shown):
             at += direction
@@ -139,14 +181,25 @@ class Gallery(Window[Experiment | None]):
         self.dismiss(None)
 
 
-def told(experiment: Experiment, plain: bool) -> Group:
-    """The text about an experiment, and its small picture."""
+def heads(picture: Picture, dark: bool) -> Content:
+    """The title of a chart, and which curve is which."""
+    parts: list[Content | tuple[str, str]] = [Content(f"{picture.title}: ")]
+    for kind, words in ((AS_IT_IS, "as it is"), (CURED, "with the cure")):
+        if kind in picture.curves:
+            red, green, blue = rgb(colour(kind, dark))
+            label = picture.ends(kind)
+            parts.append((f" {words}{label}  ", f"bold #{red:02x}{green:02x}{blue:02x}"))
+    return Content.assemble(*parts)
+
+
+def told(experiment: Experiment, plain: bool, *, sparks: bool) -> Group:
+    """The text about an experiment, with its small pictures where there are no charts."""
     cure = changes_shown(experiment.cure, experiment.config)
     parts: list[RenderableType] = [
         Text(experiment.name, style="bold"),
         heading("what will happen"),
         indented(experiment.sentence),
-        *spark_lines(experiment.name, plain),
+        *(spark_lines(experiment.name, plain) if sparks else ()),
         heading("setup"),
         indented(describe(experiment.config, None)),
         heading("cure (f)"),

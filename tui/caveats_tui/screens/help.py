@@ -1,69 +1,136 @@
-"""The help window, made from the tables of keys and of measures."""
+"""The help window, made from the tables of keys and of measures: first the keys that matter where
+it was opened. "/" searches it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.widgets import Static
+from textual.containers import Vertical, VerticalScroll
+from textual.widgets import Input, Static
 
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats_tui.keys import table
-from caveats_tui.screens.blocks import heading, indented, two_columns
-from caveats_tui.screens.windows import Window
+from caveats_tui.screens.blocks import heading, two_columns
+from caveats_tui.screens.windows import Line, Window
 
-__all__ = ["Help", "help_text"]
+__all__ = ["Help", "Part", "help_text"]
 
+# A heading, and rows of a name, its sentence, and a word by which a search finds it too.
+Part = tuple[str, Sequence[tuple[str, str, str]]]
 
 COLOURS = (
-    "Layers are coloured first to last from violet to yellow, the output in white or black; the "
-    "ghost is dim. In chart 3 the accuracy belongs to the axis at the right; guess is the loss of "
-    "a network that ignores its input, data allow that of kernel regression on the same rows. "
-    "× at a chart's edge marks a number that is not finite, ▾ one that is 0 on a log axis. "
-    "A map of layers × steps goes from dark blue (few dead units, small gradients) to yellow; "
-    "where a cell stands for several values it shows the worst: the most dead, the smallest "
-    "gradient."
-)
+    ("layers", "Coloured first to last from violet to yellow, the output in white or black. Curves "
+     "that share cells take turns in them; 1=2 names two that end together, 1–7 all from the first "
+     "to the seventh.", ""),
+    ("ghost", "An earlier run, dim and dotted; before: says what was otherwise in it.", ""),
+    ("expected", "▸ marks on the axis what theory expects of each layer at step 0; across layers "
+     "it is a dotted line, in a band that holds about 95 % of networks.", "theory"),
+    ("chart 3", "train is the probe set, held out (dim) the rows kept apart. The accuracy belongs "
+     "to the axis at the right; guess is the loss of a network that ignores its input, data allow "
+     "that of kernel regression on the same rows.", "loss validation"),
+    ("0 and ×", "The row 0 below a log axis is for exact zeros; × at a chart's edge marks a number "
+     "that is not finite.", ""),
+    ("sharpness", "Its limit is where the optimizer's steps begin to overshoot: 2/lr for plain "
+     "descent.", ""),
+    ("neuron map", "A unit that is alive is filled by how often it fires. Where units share a "
+     "cell, its height and colour are the share of them in the worst state; 44/64 at the end of a "
+     "row counts them.", "dead"),
+    ("boundary", "Strong where the network is sure of a class, dark (on a light theme: pale) where "
+     "it is not.", "confidence"),
+    ("maps", "Layers × steps, from dark blue (few dead units, small gradients) to yellow; where a "
+     "cell stands for several values it shows the worst: the most dead, the smallest gradient.",
+     "heat map"),
+)  # fmt: skip
 
 
-def help_text() -> Group:
-    """The keys by group, and what each measure means."""
-    parts: list[RenderableType] = []
-    for group, keys in table():
-        parts += [heading(group), two_columns([(k.shown, k.sentence) for k in keys])]
+def general() -> list[Part]:
+    """What help says everywhere."""
     measures = (*SCALARS.values(), *LAYER_MEASURES.values())
-    parts += [
-        heading("what is measured"),
-        two_columns([(m.name, m.meaning) for m in measures]),
-        heading("what colours and marks mean"),
-        indented(COLOURS),
-    ]
-    return Group(*parts)
+    return [
+        *((f"all keys of the lab: {group}", [(k.shown, k.sentence, k.label) for k in keys])
+          for group, keys in table()),
+        ("what is measured", [(m.name, m.meaning, "") for m in measures]),
+        ("what colours and marks mean", COLOURS),
+    ]  # fmt: skip
+
+
+def help_text(parts: Sequence[Part] = (), typed: str = "") -> Group:
+    """``parts``, then the keys by group and what each measure means; only the rows that hold every
+    ``typed`` word."""
+    words = typed.lower().split()
+    shown: list[RenderableType] = []
+    for title, rows in (*parts, *general()):
+        fitting = [row for row in rows if all(word in " ".join(row).lower() for word in words)]
+        if fitting:
+            shown += [heading(title), two_columns([(name, said) for name, said, _ in fitting])]
+    return Group(*shown or [Padding("no line of help holds this", (1, 0, 0, 0))])
 
 
 class Help(Window[None]):
+    """``parts`` come first: the keys of the place where help was asked for."""
+
     DEFAULT_CSS = """
     Help { align: center middle; }
-    Help > VerticalScroll {
+    Help > Vertical {
         width: 90%; max-width: 100; height: 92%;
         border: round $primary; background: $surface; padding: 0 1;
     }
+    Help Input { height: 1; background: $panel; }
+    Help VerticalScroll { height: 1fr; scrollbar-size-vertical: 1; }
+    Help Static { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,f1", "leave", "leave"),
+        Binding("escape", "back", "leave"),
+        Binding("q,question_mark,f1", "leave", "leave"),
+        Binding("slash", "search", "search"),
+        Binding("j", "scroll(1)", "down"),
+        Binding("k", "scroll(-1)", "up"),
     ]
 
+    def __init__(self, *parts: Part) -> None:
+        super().__init__()
+        self._parts = parts
+
     def compose(self) -> ComposeResult:
-        with VerticalScroll() as box:
+        with Vertical() as box:
             box.border_title = "help"
-            box.border_subtitle = "arrows scroll · escape leaves"
-            yield Static(help_text(), markup=False)
+            box.border_subtitle = "/ searches · arrows scroll · escape leaves"
+            yield Line(placeholder="/ and a few letters show only the lines that hold them")
+            with VerticalScroll():
+                yield Static(help_text(self._parts), markup=False)
 
     def opened(self) -> None:
         self.query_one(VerticalScroll).focus()
+
+    @on(Input.Changed)
+    def _filter(self, event: Input.Changed) -> None:
+        self.query_one(Static).update(help_text(self._parts, event.value))
+        self.query_one(VerticalScroll).scroll_home(animate=False)
+
+    @on(Input.Submitted)
+    def _searched(self) -> None:
+        self.query_one(VerticalScroll).focus()
+
+    def action_search(self) -> None:
+        self.query_one(Input).focus()
+
+    def action_scroll(self, lines: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_back(self) -> None:
+        """Escape ends the search first."""
+        line = self.query_one(Input)
+        if line.has_focus or line.value:
+            line.value = ""
+            self.query_one(VerticalScroll).focus()
+        else:
+            self.dismiss(None)
 
     def action_leave(self) -> None:
         self.dismiss(None)

@@ -22,7 +22,7 @@ from caveats_tui.bench.race import Offer
 from caveats_tui.charts.race import WINS, lane_colour, race_chart
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.screens.windows import Choices, Window
+from caveats_tui.screens.windows import Browsed, Window
 from caveats_tui.text.settings import changes_shown
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class RemedyList(Window[Remedy | None]):
             box.border_subtitle = "enter tries one · escape leaves"
             yield Static(self._offer.race, markup=False)
             with Container():
-                yield Choices(*self._rows(), markup=False)
+                yield Browsed(*self._rows(), markup=False)
                 yield RowsView("the race begins", id=CHART)
 
     def opened(self) -> None:
@@ -104,7 +104,7 @@ class RemedyList(Window[Remedy | None]):
         if self.has_left:
             return
         if (offer := self._ask()) != self._offer:
-            choices = self.query_one(Choices)
+            choices = self.query_one(Browsed)
             at = choices.highlighted
             current = None if at is None else self._offer.remedies[at][0]
             self._offer = offer

@@ -5,16 +5,17 @@ that come before it is there, twice, or after it has gone.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import App
 from textual.await_complete import AwaitComplete
+from textual.binding import Binding, BindingType
 from textual.events import Click, InputEvent, Mount
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
-__all__ = ["LONGEST", "Choices", "Leavable", "Line", "Window", "hand_over"]
+__all__ = ["EVERYWHERE", "LONGEST", "Browsed", "Choices", "Leavable", "Line", "Window", "hand_over"]
 
 Result = TypeVar("Result")
 T = TypeVar("T")
@@ -75,8 +76,17 @@ class Leavable(Screen[Result]):
             await super()._on_message(message)
 
 
+# Keys of the lab that work on every screen over it.
+EVERYWHERE = (
+    Binding("ctrl+s", "app.picture", "screenshot", show=False),
+    Binding("ctrl+r", "app.record", "record", show=False),
+)
+
+
 class Window(ModalScreen[Result], Leavable[Result]):
     """A small screen over another, which stays visible behind it (the style of the first base)."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
 
 class Line(Input):
@@ -96,12 +106,21 @@ class Line(Input):
 
 class Choices(OptionList):
     """A list whose rows may change between what was drawn and what is clicked. Textual's own takes
-    the row that was drawn, and looks up the place of rows that have not been laid out yet."""
+    the row that was drawn, and looks up the place of rows that have not been laid out yet. With
+    ``twice`` a click highlights a row, and a double click takes it."""
+
+    twice = False
 
     def on_click(self, event: Click) -> None:
         clicked = event.style.meta.get("option")
-        if clicked is not None and clicked >= self.option_count:
+        if clicked is None:
+            return
+        if clicked >= self.option_count:
             event.prevent_default()
+        elif self.twice and event.chain < 2:
+            event.prevent_default()
+            if not self.get_option_at_index(clicked).disabled:
+                self.highlighted = clicked
 
     def action_page_up(self) -> None:
         self._page(super().action_page_up, super().action_first)
@@ -114,3 +133,14 @@ class Choices(OptionList):
             move()
         except KeyError:  # the rows have not been laid out yet
             end()
+
+
+class Browsed(Choices):
+    """A list that has the focus itself, without a line to type in: j and k move too, and only a
+    double click takes a row."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+    ]
+    twice = True

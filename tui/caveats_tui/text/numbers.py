@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 __all__ = [
-    "amount", "explained", "loss_text", "number", "number_cell", "percent", "size", "spark",
+    "amount", "brief", "explained", "loss_text", "number", "number_cell", "percent", "size",
+    "spark",
 ]  # fmt: skip
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -15,6 +16,11 @@ _ASCII_BARS = "_.-~=+*#"
 def number(value: float) -> str:
     """Three digits: 0.123, 12.3, 4.56e-05."""
     return f"{value:.3g}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.2e}"
+
+
+def brief(value: float, digits: int) -> str:
+    """As few characters as ``digits`` digits need: 0.012, 1.2e-5."""
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
 
 
 def amount(value: float) -> str:

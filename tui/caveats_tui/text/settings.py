@@ -9,7 +9,7 @@ from typing import Any
 from caveats.config import RunConfig
 from caveats.errors import visible
 
-__all__ = ["called", "changes_between", "changes_shown", "describe", "shown"]
+__all__ = ["called", "changes_between", "changes_shown", "describe", "shown", "what_differs"]
 
 
 def shown(value: Any) -> str:
@@ -55,6 +55,17 @@ def changes_between(old: RunConfig, new: RunConfig) -> str:
     out."""
     before = old.flat()
     return changes_shown({key: v for key, v in new.flat().items() if key in before}, old)
+
+
+def what_differs(one: RunConfig, other: RunConfig) -> tuple[str, ...]:
+    """The settings of ``one`` that ``other`` has otherwise: ("lr 0.3", "init zeros"); settings that
+    only one has are left out."""
+    others = other.flat()
+    return tuple(
+        f"{called(key)} {shown(value)}"
+        for key, value in one.flat().items()
+        if key in others and others[key] != value
+    )
 
 
 def called(key: str) -> str:

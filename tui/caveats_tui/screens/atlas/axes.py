@@ -14,6 +14,8 @@ from textual.widgets import Input, Static
 from caveats.config import RunConfig
 from caveats.errors import ConfigError
 from caveats.sweeps import Plan, parse_axis
+from caveats.sweeps.gallery import Atlas
+from caveats_tui.screens.atlas.gallery import AtlasGallery
 
 __all__ = ["AskAxes", "suggested"]
 
@@ -36,7 +38,10 @@ class AskAxes(ModalScreen[Plan | None]):
     AskAxes Input { height: 1; background: $panel; margin-bottom: 1; }
     AskAxes #wrong { height: auto; color: $error; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "leave"),
+        Binding("ctrl+g", "gallery", "gallery", priority=True),
+    ]
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__()
@@ -46,7 +51,7 @@ class AskAxes(ModalScreen[Plan | None]):
         x, y = suggested(self._config)
         with Vertical() as box:
             box.border_title = "atlas: what becomes of networks over two settings"
-            box.border_subtitle = "tab or enter: next · enter: draw it · escape leaves"
+            box.border_subtitle = "enter: next, then draw it · ctrl+g gallery · escape leaves"
             yield Static("across: KEY=RANGE, such as optimizer.lr=1e-4..1@16log", markup=False)
             yield Input(x, id="x", select_on_focus=False, compact=True)
             yield Static(
@@ -70,6 +75,15 @@ class AskAxes(ModalScreen[Plan | None]):
             self.dismiss(Plan.of(self._config, axes))
         except ConfigError as error:
             self.query_one("#wrong", Static).update(str(error))
+
+    def action_gallery(self) -> None:
+        """Take one of the gallery's atlases instead."""
+
+        def took(atlas: Atlas | None) -> None:
+            if atlas is not None:
+                self.dismiss(atlas.plan)
+
+        self.app.push_screen(AtlasGallery(), took)
 
     def action_leave(self) -> None:
         self.dismiss(None)

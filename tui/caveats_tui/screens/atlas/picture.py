@@ -5,24 +5,31 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from statistics import median
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean, median
 
 from rich.style import Style
 from rich.text import Text
 
 from caveats.sweeps.borders import Border
-from caveats.sweeps.outcomes import NUMBERS, Outcome
+from caveats.sweeps.outcomes import NUMBERS, SHARES, Outcome
 from caveats.verdicts.catalogue import CAVEATS
 from caveats_tui.charts.palette import layer_colour
 from caveats_tui.text.numbers import number
 
-__all__ = ["VIEWS", "Outcomes", "Scale", "caption", "commonest", "legend", "rows", "scale_of"]
+__all__ = [
+    "OF_SEEDS", "VIEWS", "Outcomes", "Scale", "border_words", "caption", "commonest", "legend",
+    "rows", "scale_of", "shown_seed",
+]  # fmt: skip
 
 Place = tuple[int, int]
 Outcomes = Mapping[Place, Sequence[Outcome]]  # one outcome a seed
 
-VIEWS: tuple[str, ...] = ("verdict", "loss", "dead", "gradient", "learned")
+VIEWS: tuple[str, ...] = (
+    "verdict", "loss", "accuracy", "dead", "gradient", "learned", "failed", "born_dead"
+)  # fmt: skip
+OF_SEEDS = frozenset({"failed", "born_dead"})  # shares of a cell's seeds: for several of them
+FROM_0_TO_1 = frozenset({"accuracy", "dead", "failed", "born_dead"})
 LOG = frozenset({"loss", "gradient", "learned"})
 LEVELS = 10
 # A letter and an xterm-256 colour for each caveat; the letters are told in the legend.
@@ -45,7 +52,13 @@ LETTERS: dict[str, tuple[str, int]] = {
 }
 SOUND = "·", 29
 REFUSED = "x", 236
-BORDERS: dict[Border, tuple[str, str]] = {"chi": ("χ", "x"), "depth": ("ξ", "6")}
+BORDERS: dict[Border, tuple[str, str]] = {
+    "chi": ("χ", "x"), "depth": ("ξ", "6"), "rate": ("λ", "2")
+}  # fmt: skip
+BORDER_WORDS: dict[Border, tuple[str, str]] = {
+    "chi": ("χ₁ = 1", "chi = 1"), "depth": ("depth 6ξ", "depth 6 xi"),
+    "rate": ("first sharpness at 2/lr", "first sharpness at 2/lr"),
+}  # fmt: skip
 
 
 class Scale:
@@ -74,14 +87,17 @@ def commonest(outcomes: Sequence[Outcome]) -> str:
 
 
 def value(outcomes: Sequence[Outcome], view: str) -> float:
-    """The median over the seeds, of those that are numbers."""
+    """The median over the seeds, of those that are numbers; of `SHARES` the mean."""
     numbers = [v for o in outcomes if math.isfinite(v := float(getattr(o, view)))]
-    return median(numbers) if numbers else math.nan
+    middle = fmean if view in SHARES else median
+    return middle(numbers) if numbers else math.nan
 
 
 def scale_of(outcomes: Outcomes, view: str) -> Scale:
     if view not in NUMBERS:
         return Scale([], log=False)
+    if view in FROM_0_TO_1:
+        return Scale([0.0, 1.0], log=False)
     return Scale([value(own, view) for own in outcomes.values()], view in LOG)
 
 
@@ -179,6 +195,25 @@ def legend(outcomes: Outcomes, view: str, plain: bool) -> Text:
     return Text("  ".join(parts))
 
 
+def border_words(kinds: Collection[Border], plain: bool) -> str:
+    """What the characters of the borders mean."""
+    at = 1 if plain else 0
+    return "".join(
+        f"  {BORDERS[kind][at]}: {words[at]}"
+        for kind, words in BORDER_WORDS.items()
+        if kind in kinds
+    )
+
+
+def shown_seed(outcomes: Mapping[int, Outcome]) -> int:
+    """The first seed of a cell to which happened what happened to most; 0 without outcomes."""
+    if not outcomes:
+        return 0
+    said = commonest(list(outcomes.values()))
+    own = [seed for seed, o in sorted(outcomes.items()) if o.caveat == said]
+    return own[0] if own else 0
+
+
 def caption(outcomes: Sequence[Outcome] | None) -> list[str]:
     """The cell under the cursor in words."""
     if not outcomes:
@@ -188,6 +223,8 @@ def caption(outcomes: Sequence[Outcome] | None) -> list[str]:
         return [f"refused: {first.problem}"]
     lines = []
     for view, name in NUMBERS.items():
+        if view in OF_SEEDS and len(outcomes) == 1:
+            continue
         found = value(outcomes, view)
         lines.append(f"{name} {number(found) if math.isfinite(found) else 'none'}")
     numbers = ", ".join(lines)

@@ -17,19 +17,31 @@ from textual.widgets import Static
 
 from caveats.config import RunConfig
 from caveats.errors import ConfigError, visible
+from caveats.runs.files import replace_file
 from caveats.sweeps import Axis, Plan, Sweep
 from caveats.sweeps.borders import Border, borders
 from caveats.sweeps.export import export
+from caveats.sweeps.gallery import Atlas, atlas_of
 from caveats.sweeps.outcomes import NUMBERS, Outcome
 from caveats.sweeps.ranges import parse_axis
-from caveats_tui.screens.atlas.picture import VIEWS, caption, legend, rows, value
+from caveats_tui.screens.atlas.gallery import AtlasGallery
+from caveats_tui.screens.atlas.picture import (
+    OF_SEEDS,
+    VIEWS,
+    border_words,
+    caption,
+    legend,
+    rows,
+    shown_seed,
+    value,
+)
 from caveats_tui.screens.blocks import put
 from caveats_tui.text.numbers import number
 
 __all__ = ["AtlasScreen", "arrays", "zoomed"]
 
 LOOK = 0.25  # seconds between two looks at the folder
-KEYS = "arrows · enter opens · v view · + zoom · - back · x export · escape leaves"
+KEYS = "arrows · enter opens · v view · + - zoom · e gallery · x export · escape leaves"
 
 
 class AtlasScreen(Screen[RunConfig | None]):
@@ -57,6 +69,7 @@ class AtlasScreen(Screen[RunConfig | None]):
         Binding("v", "view", "view"),
         Binding("plus,equals_sign", "zoom", "zoom"),
         Binding("minus", "back", "back"),
+        Binding("e", "gallery", "gallery"),
         Binding("x", "export", "export"),
         Binding("escape,q,m", "leave", "leave"),
     ]
@@ -79,6 +92,9 @@ class AtlasScreen(Screen[RunConfig | None]):
         self._shape = len(x.values), len(y.values)
         self._cursor = self._shape[0] // 2, self._shape[1] // 2
         self._borders: dict[tuple[int, int], Border] = {}
+        known = atlas_of(sweep.plan)
+        if known is not None:
+            self._view, self._notice = known.view, known.sentence
         self._take(Sweep(sweep.folder).fresh())
 
     def compose(self) -> ComposeResult:
@@ -134,8 +150,9 @@ class AtlasScreen(Screen[RunConfig | None]):
             fresh = self.sweep.fresh()
         except ConfigError as error:
             self._notice = str(error)
-            fresh = {}
-        if fresh or self._notice:
+            self._paint()
+            return
+        if fresh:
             self._take(fresh)
             self._paint()
 
@@ -176,11 +193,7 @@ class AtlasScreen(Screen[RunConfig | None]):
 
     def _legend(self, found: dict[tuple[int, int], list[Outcome]]) -> Text:
         text = Text(" ") + legend(found, self._view, self._plain)
-        kinds = set(self._borders.values())
-        if "chi" in kinds:
-            text.append("  x: chi = 1" if self._plain else "  χ: χ₁ = 1")
-        if "depth" in kinds:
-            text.append("  6: depth 6 xi" if self._plain else "  ξ: depth 6ξ")
+        text.append(border_words(set(self._borders.values()), self._plain))
         return text
 
     # Keys
@@ -194,12 +207,17 @@ class AtlasScreen(Screen[RunConfig | None]):
         self._paint()
 
     def action_view(self) -> None:
-        self._view = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
+        seeds = self.sweep.plan.seeds
+        views = [view for view in VIEWS if seeds > 1 or view not in OF_SEEDS]
+        at = views.index(self._view) if self._view in views else -1
+        self._view = views[(at + 1) % len(views)]
         self._paint()
 
     def action_open(self) -> None:
         place = self._cursor
-        cell = next(c for c in self.sweep.plan.cells if c.place[:2] == place)
+        seed = shown_seed(self._outcomes.get(place, {}))
+        cell = next(c for c in self.sweep.plan.cells
+                    if c.place in (place, (*place, seed)))  # fmt: skip
         try:
             self.dismiss(self.sweep.plan.config(cell))
         except ConfigError as error:
@@ -221,6 +239,18 @@ class AtlasScreen(Screen[RunConfig | None]):
         if self._above:
             self._change(self._above.pop(), None)
 
+    def action_gallery(self) -> None:
+        def took(atlas: Atlas | None) -> None:
+            if atlas is None:
+                return
+            try:
+                self._change(self._make(atlas.plan), self.sweep)
+            except ConfigError as error:
+                self._notice = str(error)
+                self._paint()
+
+        self.app.push_screen(AtlasGallery(), took)
+
     def _change(self, sweep: Sweep, above: Sweep | None) -> None:
         self._stop()
         if above is not None:
@@ -232,13 +262,15 @@ class AtlasScreen(Screen[RunConfig | None]):
         self._paint()
 
     def action_export(self) -> None:
-        """Write the map as csv and npz into its folder."""
+        """Write the map as csv, npz and a picture of the screen into its folder."""
         folder = self.sweep.folder
         try:
             export(self.sweep, folder / "cells.csv", "csv")
             found: dict[str, Any] = arrays(self.sweep.plan, self.outcomes)
             np.savez(folder / "atlas.npz", **found)
-            self._notice = f"cells.csv and atlas.npz are in {visible(folder)}"
+            title = f"{self.sweep.plan.axes[0].key} × {self.sweep.plan.axes[1].key}"
+            replace_file(folder / "atlas.svg", self.app.export_screenshot(title=title).encode())
+            self._notice = f"cells.csv, atlas.npz and atlas.svg are in {visible(folder)}"
         except (ConfigError, OSError) as error:
             self._notice = str(error)
         self._paint()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.events import Click
 from textual.widget import Widget
 from textual.widgets import Static
 
-from caveats_tui.keys import KEYS
-from caveats_tui.screens.explanation import verdict_line
+from caveats_tui.keys import FOOTERS, LAST, Hint
+from caveats_tui.screens.explanation import MOST_LINES, verdict_lines
+from caveats_tui.screens.lab.story import fitted
 from caveats_tui.text.plain import plain_marks
 from caveats_tui.text.settings import describe
 from caveats_tui.text.times import clock
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.trace import Trace
 
-__all__ = ["Footer", "Header", "message_line", "notes_text", "severity"]
+__all__ = ["Footer", "Header", "message_lines", "notes_text", "severity"]
 
 _STATE_WORDS: dict[str, tuple[str, str]] = {
     "loading": ("◌", "loading torch"),
@@ -96,30 +98,51 @@ def ahead(step: int, steps: int, speed: float) -> str:
 
 
 class Footer(Widget):
-    """The footer keys of the table, as many as fit. Not a `Static`, since that could be filled only
-    once its width is known, some 40 ms after the first paint."""
+    """The keys that matter at one place of the lab, as many as fit; a click on one runs it. Not a
+    `Static`, since that could be filled only once its width is known, some 40 ms after the first
+    paint."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $panel; color: $text-muted; }"
 
     def __init__(self) -> None:
         super().__init__(id="footer")
+        self._place = "setup"
+
+    def show(self, place: str) -> None:
+        if place != self._place:
+            self._place = place
+            self.refresh()
+
+    def hints(self) -> list[Hint]:
+        """The hints that fit, in order; help and quit always stand last."""
+        room = self.size.width - sum(map(width_of, LAST))
+        fitting = []
+        for hint in FOOTERS[self._place]:
+            room -= width_of(hint)
+            if room < 0:
+                break
+            fitting.append(hint)
+        return [*fitting, *LAST]
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="crop")
-        keys = [key for key in KEYS if key.footer]
-        last = [key for key in keys if key.id in ("help", "quit")]
-        room = self.size.width - sum(len(k.shown) + len(k.label) + 4 for k in last)
-        shown_keys = []
-        for key in keys:
-            if key in last:
-                continue
-            room -= len(key.shown) + len(key.label) + 4
-            if room >= 0:
-                shown_keys.append(key)
-        for key in [*shown_keys, *last]:
-            text.append(f" {key.shown} ", style="bold")
-            text.append(f"{key.label}  ")
+        for hint in self.hints():
+            text.append(f" {hint.shown} ", style="bold")
+            text.append(f"{hint.label}  ")
         return text
+
+    async def on_click(self, event: Click) -> None:
+        end = 0
+        for hint in self.hints():
+            end += width_of(hint)
+            if event.x < end:
+                event.stop()
+                await self.screen.run_action(hint.action)
+                return
+
+
+def width_of(hint: Hint) -> int:
+    return len(hint.shown) + len(hint.label) + 4
 
 
 HINTS = {
@@ -129,23 +152,34 @@ HINTS = {
 }
 
 
-def message_line(bench: Bench, width: int, plain: bool) -> Text:
-    """The one line that is always there: what the user should know first.
+def message_lines(bench: Bench, width: int, plain: bool) -> Text:
+    """What the user should know first, in a line, or in two or three where one is too short.
 
     That is, in this order: a notice about the last key or an alarm, the outcome of a cure, the
-    worst verdict, a failure, a hint.
+    worst verdict, a failure, a hint. It takes at least the lines of the verdict, so that charts do
+    not move with each notice.
     """
-    if bench.notice or bench.alarm:
-        return one_line(f" ! {bench.notice or bench.alarm}", "bold")
     verdicts = bench.verdicts()
-    outcome = bench.cure.outcome if bench.cure else ""
-    if outcome:
-        return one_line(f" {'*' if plain else '■'} {outcome}", "bold")
+    found = Text()
     if verdicts:
-        return verdict_line(verdicts[0], bench.shown, len(verdicts) - 1, width, plain)
-    if bench.status.problem:
-        return one_line(f" {'X' if plain else '✖'} {bench.status.problem}", "bold")
-    return one_line(f" {bench.hint or HINTS.get(bench.status.state, '')}", "dim")
+        found = verdict_lines(verdicts[0], bench.shown, len(verdicts) - 1, width, plain)
+    outcome = bench.cure.outcome if bench.cure else ""
+    if bench.notice or bench.alarm:
+        said = folded(f"! {bench.notice or bench.alarm}", "bold", width)
+    elif outcome:
+        said = folded(f"{'*' if plain else '■'} {outcome}", "bold", width)
+    elif verdicts:
+        return found
+    elif bench.status.problem:
+        said = folded(f"{'X' if plain else '✖'} {bench.status.problem}", "bold", width)
+    else:
+        said = folded(bench.hint or HINTS.get(bench.status.state, ""), "dim", width)
+    return said.append("\n" * (found.plain.count("\n") - said.plain.count("\n")))
+
+
+def folded(text: str, style: str, width: int) -> Text:
+    lines = fitted(text, width, MOST_LINES) or [""]
+    return Text("\n".join(lines), style=style, no_wrap=True, overflow="crop")
 
 
 def severity(bench: Bench) -> str:
@@ -155,10 +189,6 @@ def severity(bench: Bench) -> str:
         return ""
     verdicts = bench.verdicts()
     return verdicts[0].severity if verdicts else "critical" * bool(bench.status.problem)
-
-
-def one_line(text: str, style: str) -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
 
 
 def notes_text(bench: Bench, trace: Trace | None) -> str:

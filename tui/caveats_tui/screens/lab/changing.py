@@ -16,7 +16,7 @@ from caveats_tui.text.settings import shown
 if TYPE_CHECKING:
     from caveats_tui.screens.lab.screen import LabScreen
 
-__all__ = ["assign", "edit", "nudge", "pick"]
+__all__ = ["assign", "edit", "edit_current", "nudge", "on_number", "pick", "type_digit"]
 
 OWN_FILE = Choice(
     "a file of your own (csv, npz)…",
@@ -50,17 +50,48 @@ def pick(lab: LabScreen, key: str) -> None:
 
 
 def nudge(lab: LabScreen, direction: int) -> None:
-    """Move the highlighted setting one step up or down."""
+    """Move the highlighted setting one step up or down; on a chart, the time cursor."""
     setup = lab.query_one(SetupList)
     line = setup.current
-    if not setup.has_focus or line is None:
-        return
+    if not setup.has_focus:
+        return lab.action_look_back(direction)
+    if line is None or not lab.bench.may_change():
+        return lab.frame()
     if (value := nudged(line, direction)) != line.value:
-        change(lab, {line.key: value})
+        return change(lab, {line.key: value})
+    name = line.label.removeprefix("· ")
+    if line.option is None or isinstance(line.value, (str, tuple, list)):
+        lab.notice(f"{name} is not changed by steps: enter types it")
+    else:
+        lab.notice(f"{name} {shown(line.value)} is as far as it goes")
 
 
-def edit(lab: LabScreen, line: SettingLine) -> None:
-    """Edit a setting: open its picker, or a line to type in; a switch is turned at once."""
+def on_number(lab: LabScreen) -> bool:
+    """Whether a row of the setup list that holds a number has the focus."""
+    setup = lab.query_one(SetupList)
+    line = setup.current
+    if not setup.has_focus or line is None or line.option is None:
+        return False
+    return isinstance(line.value, (int, float)) and not isinstance(line.value, bool)
+
+
+def type_digit(lab: LabScreen, digit: int) -> None:
+    """Begin to type a new number into the highlighted row."""
+    line = lab.query_one(SetupList).current
+    if line is None or not on_number(lab):
+        return lab.notice("digits are for rows of the setup list that hold a number")
+    edit(lab, line, str(digit))
+
+
+def edit_current(lab: LabScreen) -> None:
+    line = lab.query_one(SetupList).current
+    if line is not None:
+        edit(lab, line)
+
+
+def edit(lab: LabScreen, line: SettingLine, begun: str = "") -> None:
+    """Edit a setting: open its picker, or a line to type in, which begins with what was ``begun``;
+    a switch is turned at once."""
     if not lab.bench.may_change():
         return lab.frame()
     if line.table is not None:
@@ -81,7 +112,7 @@ def edit(lab: LabScreen, line: SettingLine) -> None:
     if isinstance(line.value, (tuple, list)) and line.key != "network.widths":
         value = f"[{value}]"
     title = line.label.removeprefix("· ")
-    lab.app.push_screen(Edit(title, line.sentence, value, check), took)
+    lab.app.push_screen(Edit(title, line.sentence, begun or value, check, select=not begun), took)
 
 
 def typed(line: SettingLine, text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sends a chart's data to the user's clipboard, also over SSH and through tmux."""
+"""Sends a chart's data, or a text, to the user's clipboard, also over SSH and through tmux."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from caveats_tui.charts.trace import Trace
     from caveats_tui.screens.lab.panel import Panel
 
-__all__ = ["copy"]
+__all__ = ["copy", "send"]
 
 
 def copy(app: App[None], panel: Panel, trace: Trace | None) -> str:
@@ -23,5 +23,10 @@ def copy(app: App[None], panel: Panel, trace: Trace | None) -> str:
     said = f"{panel.title}: {found.sentence}"
     if found.text is None:
         return said
-    app.copy_to_clipboard(found.text)
-    return said + " (tmux: set-clipboard on)" * ("tmux" in inside(os.environ))
+    return said + send(app, found.text)
+
+
+def send(app: App[None], text: str) -> str:
+    """Send a text to the clipboard; returns what tmux needs for that, "" outside of it."""
+    app.copy_to_clipboard(text)
+    return " (tmux: set-clipboard on)" * ("tmux" in inside(os.environ))

@@ -1,5 +1,5 @@
 """What the palette of the lab offers: the table of keys, every setting of the setup with the value
-that was typed behind its name, and the theme. Each command runs an action of the screen."""
+that was typed behind its name, theme and notifications."""
 
 from __future__ import annotations
 
@@ -14,13 +14,24 @@ from caveats_tui.keys import KEYS
 from caveats_tui.screens.dialogs import Picker
 from caveats_tui.screens.lab import changing
 from caveats_tui.screens.lab.setup import SettingLine, lines
-from caveats_tui.screens.palette import Command, fitting
+from caveats_tui.screens.palette import Command, Palette, fitting
+from caveats_tui.terminal.preferences import NOTIFICATIONS
 from caveats_tui.text.settings import shown
 
 if TYPE_CHECKING:
     from caveats_tui.screens.lab.screen import LabScreen
 
-__all__ = ["commands", "offered"]
+__all__ = ["commands", "offered", "show"]
+
+
+def show(lab: LabScreen) -> None:
+    """Open the palette, and run the command that is taken."""
+
+    def took(command: Command | None) -> None:
+        if command is not None:
+            lab.call_later(command.run)
+
+    lab.app.push_screen(Palette(lambda typed: offered(lab, typed)), took)
 
 
 def commands(screen: Screen[Any]) -> Iterator[Command]:
@@ -45,6 +56,11 @@ def offered(lab: LabScreen, typed: str) -> list[Command]:
         *commands(lab),
         *(setting(lab, line) for line in settings),
         Command("theme", "Choose the colours of the program.", partial(choose_theme, lab)),
+        Command(
+            f"notifications: {lab.options.preferences.values.notify}",
+            "Be told, outside of the screen, when a long run ends or a caveat is found.",
+            partial(choose_notification, lab),
+        ),
     ]
     return [*assigned(lab, settings, typed), *fitting(typed, every)]
 
@@ -76,5 +92,20 @@ def choose_theme(lab: LabScreen) -> None:
     def took(name: str | None) -> None:
         if name is not None:
             app.theme = name
+            lab.prefer(theme=name)
 
     app.push_screen(Picker(Table("theme", *themes), app.theme), took)
+
+
+def choose_notification(lab: LabScreen) -> None:
+    """Open a picker of how the user is told of what happens while they look elsewhere."""
+    kinds = (
+        Choice(name, lambda: lab.prefer, sentence, "") for name, sentence in NOTIFICATIONS.items()
+    )
+
+    def took(name: str | None) -> None:
+        if name is not None:
+            lab.prefer(notify=name)
+
+    now = lab.options.preferences.values.notify
+    lab.app.push_screen(Picker(Table("notification", *kinds), now), took)

@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from caveats_tui.charts.figures import FIGURES, fit
-from caveats_tui.charts.grids import boundary_map, neuron_map
+from caveats.status import LIVE
+from caveats_tui.charts.figures import FIGURES
 from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
 from caveats_tui.charts.spec import Charset, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
+from caveats_tui.screens.lab.asking import Asking
 from caveats_tui.screens.lab.panel import Panel
-from caveats_tui.screens.windows import hand_over
 
 if TYPE_CHECKING:
-    from caveats.views import FittedCurve, Plane
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.process import ChartProcess
 
 __all__ = ["Drawing"]
+
+ASKED = ("boundary", "fit")  # the views that the run's network answers
 
 
 class Drawing:
@@ -31,6 +32,8 @@ class Drawing:
     def __init__(self, charts: ChartProcess, charset: Charset) -> None:
         self._charts = charts
         self._charset: Charset = charset
+        self._asking = Asking(charts)
+        self._last: Trace | None = None  # what was drawn last
 
     def available(self, bench: Bench) -> tuple[str, ...]:
         """The views that are possible with this run's data."""
@@ -49,18 +52,28 @@ class Drawing:
         trace: Trace | None,
         dark: bool,
     ) -> None:
-        """Bring the visible panels up to date; a panel whose input is unchanged costs nothing."""
+        """Bring the visible panels up to date; a panel whose input is unchanged costs nothing.
+
+        Where a run begins again with a ghost, its curves stay until the new ones come."""
         ghost = bench.ghost[1] if bench.ghost else None
+        stays = (trace is None or not len(trace.snapshot)) and ghost is not None
+        if stays and self._last is not None and bench.status.state in LIVE:
+            trace, ghost = self._last, None
+        else:
+            stays, self._last = False, trace
+        before = () if ghost is None else bench.before
         for panel in panels:
             if panel.view not in self.available(bench) and bench.dataset is not None:
                 panel.turn(self.available(bench))
             layers = () if trace is None else trace.layers
             if layers:
                 panel.suit(len(layers) - 1)
-            panel.head(None if trace is None else trace.seen, layers, dark, bench.origin)
+            panel.head(trace, dark, bench.origin, before)
             if trace is None or not len(trace.snapshot):
                 panel.drawn = None
                 panel.wait("waiting for the first record")
+                continue
+            if stays and panel.view in ASKED:
                 continue
             size = panel.content_size
             look = Look(size.width, size.height, dark, panel.log_axis, self._charset)
@@ -84,48 +97,11 @@ class Drawing:
         elif panel.view in HEAT_MAPS:
             panel.show(heat_map(HEAT_MAPS[panel.view], trace, look))
         elif panel.view == "neurons":
-            states = trace.seen.states[-1][:-1]
-            names = trace.layers[: len(states)]
-            panel.show(neuron_map(states, names, look))
+            self._asking.neurons(panel, bench, trace, look)
+        elif panel.view == "boundary":
+            self._asking.boundary(panel, bench, look)
         else:
-            self._ask(panel, bench, look)
-
-    def _ask(self, panel: Panel, bench: Bench, look: Look) -> None:
-        """Ask the run's network; its answer is shown when it comes."""
-        from caveats.views import fitted_curve, plane
-
-        app, screen, view = panel.app, panel.screen, panel.view
-
-        def show_plane(seen: Plane) -> None:
-            if panel.view == view and seen.classes.shape == (look.height, look.width):
-                panel.picture = seen
-                panel.show(boundary_map(seen, dark=look.dark, charset=look.charset))
-
-        def show_line(seen: FittedCurve) -> None:
-            if panel.view == view:
-                panel.picture = seen
-                self._charts.submit(panel.id or "", fit(seen, look))
-
-        def refuse(sentence: str) -> None:
-            if panel.view == view:
-                panel.picture = None
-                panel.wait(sentence)
-
-        def refused(sentence: str) -> None:
-            hand_over(app, screen, refuse, sentence)
-
-        if view == "boundary":
-            bench.ask(
-                lambda network, data: plane(network, data, look.width, look.height),
-                lambda seen: hand_over(app, screen, show_plane, seen),
-                refused,
-            )
-        else:
-            bench.ask(
-                lambda network, data: fitted_curve(network, data, 2 * look.width),
-                lambda seen: hand_over(app, screen, show_line, seen),
-                refused,
-            )
+            self._asking.fit(panel, bench, look)
 
     def collect(self, panels: Mapping[str, Panel], windows: Iterable[RowsView]) -> float:
         """Show the charts that have come back, in the panels or in a window over them; returns the

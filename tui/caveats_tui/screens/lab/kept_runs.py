@@ -11,6 +11,7 @@ from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
 from caveats_tui.bench.race import race_process
+from caveats_tui.bench.step_trials import trial_process
 from caveats_tui.bench.training import Training
 from caveats_tui.screens.dialogs import Ask
 from caveats_tui.screens.runs.screen import RunsScreen
@@ -66,7 +67,10 @@ def resume(lab: LabScreen, folder: Path) -> None:
     if not lab.bench.resume(folder):
         place = lab.options.place or default_place()
         racing = race_process if lab.options.races else None
-        change_bench(lab, Training(lab.bench.config, lab.options.every, place, racing=racing))
+        trying = trial_process if lab.options.races else None
+        every = lab.options.every
+        bench = Training(lab.bench.config, every, place, racing=racing, trying=trying)
+        change_bench(lab, bench)
         lab.bench.resume(folder)
     lab.frame()
 

@@ -25,10 +25,10 @@ def choose(lab: LabScreen, back: Callable[[], None], folder: Path | None = None)
     def found(file: Found | None) -> None:
         if file is None:
             back()
-        elif not file.columns:
+        elif not file.content:
             lab.do(lambda: lab.bench.apply({"data.file": written(file.path)}))
         else:
-            lab.app.push_screen(ColumnPicker(file.columns, data.target), lambda c: took(file, c))
+            lab.app.push_screen(ColumnPicker(file.content, data.target), lambda c: took(file, c))
 
     def took(file: Found, column: str | None) -> None:
         if column is None:

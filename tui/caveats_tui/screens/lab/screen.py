@@ -9,46 +9,44 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
-from textual.events import DescendantFocus, Resize
+from textual.events import Click, DescendantFocus, MouseScrollDown, MouseScrollUp, Resize
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from caveats_tui.bench.following import Following
 from caveats_tui.charts.pace import Pace
-from caveats_tui.charts.spec import Look
-from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.keys import bindings
-from caveats_tui.options import LabOptions
-from caveats_tui.screens.blocks import put
-from caveats_tui.screens.explanation import Explain
-from caveats_tui.screens.gallery import Gallery
-from caveats_tui.screens.help import Help
-from caveats_tui.screens.lab import changing, kept_runs, maps, taping
-from caveats_tui.screens.lab.bars import Footer, Header, message_line, notes_text, severity
+from caveats_tui.options import FPS, LabOptions
+from caveats_tui.screens.lab import (
+    changing,
+    command_palette,
+    curing,
+    kept_runs,
+    maps,
+    setups,
+    taping,
+    telling,
+)
+from caveats_tui.screens.lab.bars import Footer, Header
 from caveats_tui.screens.lab.clipboard import copy
-from caveats_tui.screens.lab.command_palette import offered
 from caveats_tui.screens.lab.drawing import Drawing
+from caveats_tui.screens.lab.notifying import Notifier
 from caveats_tui.screens.lab.panel import Panel
-from caveats_tui.screens.lab.setup import PENDING, SetupList
-from caveats_tui.screens.palette import Command, Palette
-from caveats_tui.screens.remedies import RemedyList
+from caveats_tui.screens.lab.setup import SetupList
+from caveats_tui.screens.lab.story import Story
 from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
 
 if TYPE_CHECKING:
-    from caveats.experiments import Experiment
     from caveats.runs.reader import Reader
-    from caveats.verdicts import Remedy
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.screens.lab.tools import Tools
 
@@ -69,7 +67,8 @@ class LabScreen(Leavable[None]):
     LabScreen #theory { height: auto; padding: 0 1; color: $text-muted; }
     LabScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
     LabScreen #notes { height: 6; border-top: solid $border-blurred; display: none; }
-    LabScreen #message { height: 1; background: $surface; }
+    LabScreen #message { height: auto; min-height: 1; max-height: 3; background: $surface; }
+    LabScreen #story { height: auto; display: none; color: $text-muted; }
     LabScreen #message.-critical { color: $error; }
     LabScreen #message.-warning { color: $warning; }
     LabScreen #too-small { layer: over; display: none; width: 100%; height: 100%;
@@ -81,6 +80,7 @@ class LabScreen(Leavable[None]):
     LabScreen.-notes #notes { display: block; }
     LabScreen.-tiny #body, LabScreen.-tiny #header, LabScreen.-tiny #footer,
     LabScreen.-tiny #message, LabScreen.-tiny #notes { display: none; }
+    LabScreen.-tiny #story { visibility: hidden; }
     LabScreen.-tiny #too-small { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
@@ -94,9 +94,15 @@ class LabScreen(Leavable[None]):
         self.deleted: list[Path] = under.deleted if under else []  # runs that undo takes back
         self.held: Callable[[], bool] = lambda: False
         self._covered = False
-        self._pace = Pace(options.screen.fps, bench.frames)
+        self._pace = Pace(options.screen.fps or FPS, bench.frames)
         self._written = 0.0  # seconds that writing had taken when the last frame began
         self._drawing = Drawing(tools.charts, options.charset)
+        self.story = Story()
+        kept = options.preferences
+        self.notifier = Notifier(lambda: kept.values.notify)
+        self.set_class(not kept.values.setup_pane, "-no-setup")
+        self.set_class(kept.values.notes_pane, "-notes")
+        bench.notice = bench.notice or kept.problem
         self.sweep = options.sweep  # whose atlas m opens again
         self._current = 1  # the chart that is shown if there is room for only one
 
@@ -112,13 +118,14 @@ class LabScreen(Leavable[None]):
                 for number in (1, 2, 3, 4):
                     yield Panel(number)
         yield Static("", id="notes", markup=False)
+        yield Static("", id="story", markup=False)
         yield Static("", id="message", markup=False)
         yield Footer()
         yield Static("", id="too-small", markup=False)
 
     def opened(self) -> None:
         self.query_one(SetupList).show(self.bench.config)
-        self.query_one(SetupList).focus()
+        (self._panel if self.has_class("-no-setup") else self.query_one(SetupList)).focus()
         self.frame()
         # After the first paint, because the session's thread imports torch.
         self.call_after_refresh(self._begin)
@@ -189,35 +196,10 @@ class LabScreen(Leavable[None]):
         trace = bench.trace()
         panels = [panel for panel in self.query(Panel) if panel.display and panel.size.width]
         self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
-        self._say(trace)
+        telling.say(self, trace)
         taping.follow(self)
+        self.notifier.heed(bench, self.app)
         self._pace.spend(app=time.perf_counter() - start)
-
-    def _say(self, trace: Trace | None) -> None:
-        """Update header, setup list, message and notes."""
-        bench, plain = self.bench, self.options.plain
-        step = int(trace.seen.steps[-1]) if trace is not None and len(trace.snapshot) else 0
-        if bench.running and not (bench.watching or self.held()):
-            step = max(step, bench.status.step)  # go on counting between two records
-        recording = self.recorder is not None and self.recorder.recording
-        training = bench.shown.training
-        # Only the run knows how many steps a number of epochs makes.
-        planned = trace.steps if trace is not None and training.epochs else training.steps
-        self.query_one(Header).show(bench, step, planned, plain=plain, recording=recording)
-        setup = self.query_one(SetupList)
-        setup.show(bench.config, bench.shown)
-        subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
-        if bench.config != bench.shown:
-            subtitle = PENDING
-        if setup.ghost != subtitle:
-            setup.ghost = subtitle
-            setup.border_subtitle = Content(subtitle)  # text, and no markup
-        put(self, "#message", message_line(bench, self.size.width, plain))
-        worst = severity(bench)
-        for name in ("critical", "warning"):
-            self.query_one("#message").set_class(worst == name, f"-{name}")
-        put(self, "#theory", bench.forecast.sentence if bench.forecast else "")
-        put(self, "#notes", notes_text(bench, trace))
 
     def charts_drawn(self) -> None:
         """Show the charts that have come back from the drawing process."""
@@ -251,6 +233,21 @@ class LabScreen(Leavable[None]):
     def _edit(self, event: SetupList.EditRequested) -> None:
         changing.edit(self, event.line)
 
+    def action_edit(self) -> None:
+        changing.edit_current(self)
+
+    def action_digit(self, digit: int) -> None:
+        changing.type_digit(self, digit)
+
+    def action_save_setup(self) -> None:
+        setups.save(self)
+
+    def action_open_setup(self) -> None:
+        setups.choose(self)
+
+    def action_copy_setup(self) -> None:
+        setups.copy_command(self)
+
     def action_undo(self) -> None:
         self.do(self.bench.undo)
 
@@ -266,51 +263,17 @@ class LabScreen(Leavable[None]):
         self.do(self.bench.restart)
 
     def action_fix(self) -> None:
-        verdict = self.bench.curable()
-        if verdict is not None:
-            self.bench.fix(verdict, verdict.next[0])
-        self.frame()
+        curing.fix(self)
 
     def action_remedies(self) -> None:
-        verdict = self.bench.curable()
-        if verdict is None:
-            return self.frame()
-
-        def took(remedy: Remedy | None) -> None:
-            if remedy is not None:
-                self.do(lambda: self.bench.fix(verdict, remedy))
-
-        setup = self.bench.setup_of(verdict)
-        offer = partial(self.bench.offer, verdict)
-        window = RemedyList(verdict.title, setup, offer, self.tools.charts, self._look)
-        self.app.push_screen(window, took)
+        curing.list_remedies(self)
 
     def action_experiments(self) -> None:
-        if not self.bench.may_change():
-            return self.frame()
-
-        def took(experiment: Experiment | None) -> None:
-            if experiment is not None:
-                self.do(lambda: self.bench.load(experiment))
-
-        self.app.push_screen(Gallery(plain=self.options.plain), took)
+        setups.choose_experiment(self)
 
     def action_explain(self) -> None:
         """Explain the verdicts (enter, unless the setup list has taken the key)."""
-        verdicts, trace = self.bench.verdicts(), self.bench.trace()
-        cure, ghost = self.bench.cure, self.bench.ghost
-        if not verdicts and cure is not None and ghost is not None:
-            verdicts, trace = (cure.verdict,), ghost[1]  # those of the failed run
-        if not verdicts or trace is None:
-            self.notice("nothing to explain: no caveat has been found in this run")
-            return
-        setup = self.bench.setup_of(verdicts[0])
-        self.app.push_screen(Explain(verdicts, trace, setup, self.tools.charts, self._look))
-
-    @property
-    def _look(self) -> Look:
-        """How windows over the lab draw; they know their sizes themselves."""
-        return Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
+        curing.explain(self)
 
     # Looking
 
@@ -322,11 +285,27 @@ class LabScreen(Leavable[None]):
     def action_ghost(self) -> None:
         self.do(self.bench.toggle_ghost)
 
+    @property
+    def place(self) -> str:
+        """Where the user is, as the table of footers names it."""
+        if self.bench.replays:
+            return "replay"
+        if self.bench.watching:
+            return "kept run"
+        if not self.query_one(SetupList).has_focus:
+            return "chart"
+        return "number" if changing.on_number(self) else "setup"
+
     def action_chart(self, number: int) -> None:
-        panel = self.query_one(f"#chart-{number}", Panel)
-        if panel.has_focus and len(panel.views) > 1:
+        if changing.on_number(self):
+            changing.type_digit(self, number)
+        elif self.query_one(f"#chart-{number}", Panel).has_focus:
             self.action_view()
-            return
+        else:
+            self.go_to(number)
+
+    def go_to(self, number: int) -> None:
+        panel = self.query_one(f"#chart-{number}", Panel)
         self._current = number
         shown = panel.region.area > 0  # it cannot take the focus before it is shown
         self._arrange()
@@ -334,9 +313,16 @@ class LabScreen(Leavable[None]):
 
     @on(DescendantFocus)
     def _focused(self, event: DescendantFocus) -> None:
+        self._moved()
         if isinstance(event.widget, Panel) and event.widget.number != self._current:
             self._current = event.widget.number
             self._arrange()
+
+    @on(SetupList.OptionHighlighted)
+    def _moved(self) -> None:
+        if self.query(SetupList):  # else the screen is being taken away
+            for footer in self.query(Footer):
+                footer.show(self.place)
 
     def action_view(self) -> None:
         panel, available = self._panel, self._drawing.available(self.bench)
@@ -352,12 +338,35 @@ class LabScreen(Leavable[None]):
         if at == 4 and self.query_one("#left").display:
             self.query_one(SetupList).focus()
         else:
-            self.action_chart(at % 4 + 1)
+            self.go_to(at % 4 + 1)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoomed")
         self._panel.focus()
         self._arrange()
+
+    def action_back_out(self) -> None:
+        if self.has_class("-zoomed"):
+            self.action_zoom()
+        elif self.under is not None:
+            self.action_leave()
+        elif self.query_one(SetupList).has_focus or self.has_class("-no-setup"):
+            self.notice("nothing to leave here: q leaves the program")
+        else:
+            self.query_one(SetupList).focus()
+
+    @on(Click)
+    def _clicked(self, event: Click) -> None:
+        if isinstance(event.widget, Panel) and event.chain == 2:
+            self.action_zoom()
+
+    @on(MouseScrollUp)
+    @on(MouseScrollDown)
+    def _scrolled(self, event: MouseScrollUp | MouseScrollDown) -> None:
+        """Over a chart the wheel moves the time cursor."""
+        under, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        if isinstance(under, Panel):
+            self.action_look_back(1 if isinstance(event, MouseScrollDown) else -1)
 
     def action_scale(self) -> None:
         if self._panel.toggle_log():
@@ -368,11 +377,18 @@ class LabScreen(Leavable[None]):
     def action_setup_pane(self) -> None:
         self.toggle_class("-no-setup")
         (self._panel if self.has_class("-no-setup") else self.query_one(SetupList)).focus()
+        self.prefer(setup_pane=not self.has_class("-no-setup"))
         self._arrange()
 
     def action_notes_pane(self) -> None:
         self.toggle_class("-notes")
+        self.prefer(notes_pane=self.has_class("-notes"))
         self._arrange()
+
+    def prefer(self, **values: Any) -> None:
+        """Remember what the user chose for the next sessions."""
+        if problem := self.options.preferences.change(**values):
+            self.notice(problem)
 
     def action_copy(self) -> None:
         self.notice(copy(self.app, self._panel, self.bench.trace()))
@@ -406,14 +422,10 @@ class LabScreen(Leavable[None]):
         taping.record_or_stop(self)
 
     def action_palette(self) -> None:
-        def took(command: Command | None) -> None:
-            if command is not None:
-                self.call_later(command.run)
-
-        self.app.push_screen(Palette(lambda typed: offered(self, typed)), took)
+        command_palette.show(self)
 
     def action_suspend(self) -> None:
         self.app.action_suspend_process()
 
     def action_help(self) -> None:
-        self.app.push_screen(Help())
+        telling.show_help(self)

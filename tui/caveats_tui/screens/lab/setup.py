@@ -22,7 +22,7 @@ from caveats.data.catalogue import DATASETS
 from caveats.models.initializers import INITIALIZERS
 from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui.keys import KEYS
-from caveats_tui.screens.windows import Choices
+from caveats_tui.screens.windows import Browsed
 from caveats_tui.text.settings import shown
 
 __all__ = ["PENDING", "SettingLine", "SetupList", "lines", "nudged"]
@@ -139,7 +139,7 @@ def _ladder(value: float, direction: int) -> float:
     return sign * lower[-1] if lower and size > 1e-6 else 0.0
 
 
-class SetupList(Choices):
+class SetupList(Browsed):
     """The setup as a list. The arrows up and down move (OptionList's own). Left, right and enter
     are keys of the lab, which reads `current`; a click posts EditRequested."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rich.text import Text
 
+from caveats.documents import counted
 from caveats.runs.manifest import Manifest
 from caveats.runs.shelf import Entry
 from caveats_tui.text.kept_runs import name, standing, worst
@@ -15,7 +16,7 @@ from caveats_tui.text.plain import plain_marks
 from caveats_tui.text.settings import describe
 from caveats_tui.text.times import age
 
-__all__ = ["fits", "heading", "line"]
+__all__ = ["fits", "heading", "line", "setup"]
 
 SPARK = 12  # cells of the picture of the loss
 _LEFT = 3  # cells for the mark and the star
@@ -55,7 +56,7 @@ def fits(entry: Entry, typed: str, now: datetime) -> bool:
 def setup(manifest: Manifest) -> str:
     """The setup of a run in one line."""
     if manifest.config is None:
-        return f"watched · {len(manifest.layers)} layers"
+        return f"watched · {counted(len(manifest.layers), 'layer')}"
     return describe(manifest.config, manifest.units[-1])
 
 
@@ -70,9 +71,12 @@ def heading(width: int) -> Text:
     return text
 
 
-def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) -> Text:
+def line(
+    entry: Entry, width: int, *, apart: str = "", marked: bool, plain: bool, now: datetime
+) -> Text:
     """A run in one line of ``width`` cells: mark, star, name and setup, state, outcome, a small
-    chart of the loss, age."""
+    chart of the loss, age. What sets the run ``apart`` from the others stands before the name of
+    its folder, which may be cut."""
     text = Text(no_wrap=True, overflow="crop")
     text.append((">" if plain else "▸") if marked else " ", style="bold")
     text.append((" *" if plain else " ★") if entry.label.starred else "  ", style="bold")
@@ -82,8 +86,12 @@ def line(entry: Entry, width: int, *, marked: bool, plain: bool, now: datetime) 
         text.truncate(width, overflow="ellipsis")
         return text
     room, shown = columns(width)
-    told = Text(f" {name(entry)}", style="bold" if entry.label.name else "")
-    told.append(f"  {setup(manifest)}", style="not bold dim")
+    told = Text("")
+    if entry.label.name:
+        told.append(f" {entry.label.name} ", style="bold")
+    if apart:
+        told.append(f" {apart} ")
+    told.append(f" {entry.folder.name}  {setup(manifest)}", style="dim")
     told.truncate(room, overflow="ellipsis", pad=True)
     text.append_text(told)
     end = manifest.standing

@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.events import Resize
+from textual.events import Click, Resize
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option as ListItem
 
@@ -26,10 +27,12 @@ from caveats.runs.shelf import Entry, delete, label, undelete
 from caveats_tui.charts.spec import Charset
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Edit
+from caveats_tui.screens.help import Help
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
-from caveats_tui.screens.runs.listing import fits, heading, line
+from caveats_tui.screens.runs.listing import fits, heading, line, setup
 from caveats_tui.screens.runs.loader import Loader
-from caveats_tui.screens.windows import Choices, Leavable, Line, hand_over
+from caveats_tui.screens.windows import EVERYWHERE, Browsed, Leavable, Line, hand_over
+from caveats_tui.text.differences import told_apart
 from caveats_tui.text.kept_runs import alive, name, standing
 from caveats_tui.text.times import age, now
 
@@ -41,10 +44,36 @@ __all__ = ["RunsScreen"]
 T = TypeVar("T")
 
 TICK = 0.25  # seconds between two readings of the loader's entries
-FOOTER = (
-    ("enter", "open"), ("q", "leave"), ("/", "filter"), ("space", "mark"), ("c", "compare"),
-    ("*", "star"), ("n", "name"), ("d", "delete"), ("u", "undo"), ("R", "resume"),
-)  # fmt: skip
+# The keys in the order of the footer: each with its word there, its action, what help says of it.
+KEYS = (
+    ("enter", "open", "open", "Look at the run on a screen of its own."),
+    ("?", "help", "help", "Show these keys."),
+    ("q", "leave", "leave", "Go back to the lab, as escape does; that clears a filter first."),
+    ("/", "filter", "filter", "Show only the runs that hold what is typed in any of their words."),
+    (
+        "space",
+        "mark",
+        "mark",
+        f"Mark the run, to be compared with others: at most {MOST_COMPARED}.",
+    ),
+    ("c", "compare", "compare", "Compare the marked runs: their losses, and what differs."),
+    ("R", "resume", "resume", "Continue the run in the lab, if no process trains it."),
+    ("*", "star", "star", "Star the run: it is never deleted to make room."),
+    ("n", "name", "name", "Name the run: it is never deleted to make room."),
+    ("d", "delete", "delete", "Move the run to the trash."),
+    ("u", "undo", "undo", "Take the run that was deleted last out of the trash."),
+    ("j k", "move", "move(1)", "Go down and up, as the arrows do."),
+)
+
+
+def footer() -> Text:
+    """Each key with its word; a click on either finds the action in the style of the cell."""
+    text = Text(no_wrap=True, overflow="crop")
+    for key, word, action, _ in KEYS:
+        meta = Style(meta={"action": action})
+        text.append(f" {key}", style=Style(bold=True) + meta)
+        text.append(f" {word}", style=meta)
+    return text
 
 
 class RunsScreen(Leavable[Reader | Path | None]):
@@ -71,6 +100,8 @@ class RunsScreen(Leavable[Reader | Path | None]):
         Binding("d,delete", "delete", "delete"),
         Binding("u", "undo", "undo"),
         Binding("R", "resume", "resume"),
+        Binding("question_mark,f1", "help", "help"),
+        *EVERYWHERE,
         Binding("down", "move(1)", "down", priority=True),
         Binding("up", "move(-1)", "up", priority=True),
     ]
@@ -95,22 +126,19 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self._said = ""
         self._busy = False
         self._lines: dict[Path, tuple[tuple[object, ...], Text]] = {}
+        self._apart: dict[Path, str] = {}  # what sets each run apart from the others
 
     def compose(self) -> ComposeResult:
         yield Static("", id="head", markup=False)
         yield Line(placeholder="/ and a few letters show only the runs that fit")
         yield Static("", id="columns", markup=False)
-        yield Choices(markup=False)
+        yield Browsed(markup=False)
         yield Static("", id="said", markup=False)
-        keys = Text(no_wrap=True, overflow="crop")
-        for key, words in FOOTER:
-            keys.append(f" {key}", style="bold")
-            keys.append(f" {words}")
-        yield Static(keys, id="keys", markup=False)
+        yield Static(footer(), id="keys", markup=False)
 
     def opened(self) -> None:
         self._program = self.app  # threads cannot ask for it
-        self.query_one(Choices).focus()
+        self.query_one(Browsed).focus()
         self.loader.start()
         self.set_interval(TICK, self._tick)
 
@@ -130,10 +158,14 @@ class RunsScreen(Leavable[Reader | Path | None]):
     def _fill(self) -> None:
         """Show the matching runs; the same run stays highlighted."""
         at = self._current
-        self._entries = self.loader.entries
+        if self._entries is not self.loader.entries:
+            self._entries = self.loader.entries
+            configs = [e.manifest.config if e.manifest else None for e in self._entries]
+            folders = [e.folder for e in self._entries]
+            self._apart = dict(zip(folders, told_apart(configs), strict=True))
         typed, moment = self.query_one(Input).value, now()
         self._shown = [entry for entry in self._entries if fits(entry, typed, moment)]
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         prompts = [self._line(entry, moment) for entry in self._shown]
         if view.option_count == len(prompts) and prompts:
             for place, prompt in enumerate(prompts):
@@ -151,14 +183,15 @@ class RunsScreen(Leavable[Reader | Path | None]):
     def _line(self, entry: Entry, moment: datetime) -> Text:
         """The line of a run, made again only if it has changed: making one takes 0.3 ms."""
         width, marked = self._width, entry.folder in self._marked
-        said: tuple[object, ...] = entry, width, marked
+        apart = self._apart.get(entry.folder, "")
+        said: tuple[object, ...] = entry, width, marked, apart
         if entry.manifest is not None:
             span = age((moment - entry.manifest.created).total_seconds())
             said = *said, standing(entry.manifest, moment), span
         before = self._lines.get(entry.folder)
         if before is not None and before[0] == said:
             return before[1]
-        text = line(entry, width, marked=marked, plain=self._plain, now=moment)
+        text = line(entry, width, apart=apart, marked=marked, plain=self._plain, now=moment)
         self._lines[entry.folder] = said, text
         return text
 
@@ -179,6 +212,9 @@ class RunsScreen(Leavable[Reader | Path | None]):
             said = "no run has been kept yet: a run is kept from its first step"
         if not said and len(self._marked) > 1:
             said = f"{len(self._marked)} runs are marked: c compares them"
+        here = self._current
+        if not said and here is not None and here.manifest is not None:
+            said = f"{here.folder.name}  {setup(here.manifest)}"  # the line may have cut both
         put(self, "#head", head)
         put(self, "#said", Text(f" {said}", no_wrap=True, overflow="ellipsis"))
 
@@ -188,10 +224,14 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     @property
     def _current(self) -> Entry | None:
-        at = self.query_one(Choices).highlighted
+        at = self.query_one(Browsed).highlighted
         return None if at is None or at >= len(self._shown) else self._shown[at]
 
     # Moving and filtering
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self) -> None:
+        self._tell()
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
@@ -201,13 +241,13 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     @on(Input.Submitted)
     def _filtered(self) -> None:
-        self.query_one(Choices).focus()
+        self.query_one(Browsed).focus()
 
     def action_filter(self) -> None:
         self.query_one(Input).focus()
 
     def action_move(self, direction: int) -> None:
-        view = self.query_one(Choices)
+        view = self.query_one(Browsed)
         if self._shown:
             at = 0 if view.highlighted is None else view.highlighted + direction
             view.highlighted = max(0, min(len(self._shown) - 1, at))
@@ -217,16 +257,35 @@ class RunsScreen(Leavable[Reader | Path | None]):
         field = self.query_one(Input)
         if field.has_focus or field.value:
             field.value = ""
-            self.query_one(Choices).focus()
+            self.query_one(Browsed).focus()
         else:
             self.dismiss(None)
 
+    async def on_click(self, event: Click) -> None:
+        """A click on a key of the footer does what the key does."""
+        action = event.style.meta.get("action")
+        if action is not None:
+            await self.run_action(action)
+
+    def action_help(self) -> None:
+        rows = [(key, sentence, word) for key, word, _, sentence in KEYS]
+        self.app.push_screen(Help(("here, in the list of kept runs", rows)))
+
     # Doing
 
+    def _chosen(self) -> Entry | None:
+        """The highlighted run; where there is none, or one is being read, None and a sentence."""
+        if self._busy:
+            self._say("a run is being read: try again in a moment")
+            return None
+        if self._current is None:
+            self._say("there is no run here")
+        return self._current
+
     @on(OptionList.OptionSelected)
-    def _open(self) -> None:
-        entry = self._current
-        if entry is not None and not self._busy:
+    def action_open(self) -> None:
+        entry = self._chosen()
+        if entry is not None:
             self._busy = True
             self._say(f"opening {name(entry)}")
             self._in_thread(lambda: self._read(entry.folder))
@@ -235,7 +294,6 @@ class RunsScreen(Leavable[Reader | Path | None]):
         """Read a run in a thread, because a long one takes a second."""
         try:
             reader = Reader(folder)
-            reader.manifest.configured()  # without a config the lab cannot show a run
         except ConfigError as error:
             self._back(self._failed, str(error))
         else:
@@ -257,17 +315,22 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self._say(sentence)
 
     def action_resume(self) -> None:
-        entry = self._current
-        if entry is None or entry.manifest is None:
+        entry = self._chosen()
+        if entry is None:
             return
-        if alive(entry.manifest, now()):
+        if entry.manifest is None:
+            self._say("this run cannot be read, so it cannot be continued")
+        elif alive(entry.manifest, now()):
             self._say(f"{name(entry)} is being trained: enter looks at it, R once it has stopped")
         else:
             self.dismiss(entry.folder)
 
     def action_mark(self) -> None:
-        entry = self._current
-        if entry is None or entry.manifest is None:
+        entry = self._chosen()
+        if entry is None:
+            return
+        if entry.manifest is None:
+            self._say("this run cannot be read, so it cannot be compared")
             return
         if entry.folder in self._marked:
             self._marked.remove(entry.folder)
@@ -310,12 +373,12 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self.app.push_screen(Compare(runs, self._charts, self._charset))
 
     def action_star(self) -> None:
-        entry = self._current
+        entry = self._chosen()
         if entry is not None:
             self._label(entry, starred=not entry.label.starred)
 
     def action_name(self) -> None:
-        entry = self._current
+        entry = self._chosen()
         if entry is None:
             return
 
@@ -334,7 +397,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         self.loader.look()
 
     def action_delete(self) -> None:
-        entry = self._current
+        entry = self._chosen()
         if entry is None:
             return
         if entry.manifest is not None and alive(entry.manifest, now()):

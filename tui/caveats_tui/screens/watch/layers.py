@@ -1,5 +1,5 @@
-"""The list of a model's layers: one line each with its newest numbers, in the order of the model or
-the worst first, and those that a search finds."""
+"""The list of a model's layers: one line each with its newest numbers, as the tree of its modules
+or the worst first, and those that a search finds."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ __all__ = ["chosen", "layer_lines", "narrowed"]
 HEAT = (
     (0.5, "bold red"), (0.25, "yellow"), (0.0, ""),
 )  # fmt: skip
-NAME = 18
 
 
-def chosen(layers: tuple[str, ...], sought: str) -> list[int]:
-    """The indices of the layers whose name holds ``sought``; all where none does."""
-    found = [i for i, name in enumerate(layers) if sought.lower() in name.lower()]
-    return found or list(range(len(layers)))
+def chosen(trace: Trace, sought: str, worst_first: bool) -> list[int]:
+    """The indices of the layers whose name holds ``sought`` (all where none does), in the order of
+    the model or the worst first: the most dead units, then the smallest gradient."""
+    found = [i for i, name in enumerate(trace.layers) if sought.lower() in name.lower()]
+    found = found or list(range(len(trace.layers)))
+    if not worst_first or not len(trace.seen):
+        return found
+    share, grads = dead_shares(trace), newest(trace.seen, "grad_norm")
+    return sorted(found, key=lambda i: (-np.nan_to_num(share[i], nan=-1.0), grads[i]))
 
 
-def narrowed(trace: Trace, which: list[int]) -> Trace:
-    """The trace with only these layers."""
-    if len(which) == len(trace.layers):
+def narrowed(trace: Trace, which: list[int], most: int) -> Trace:
+    """The trace with only these layers, at most so many, in their order, and the output last:
+    charts take the last layer for the output."""
+    last = len(trace.layers) - 1
+    which = [*[i for i in which if i != last][:most], last]
+    if which == list(range(last + 1)):
         return trace
     seen = trace.snapshot
     states = tuple(
@@ -40,28 +47,40 @@ def narrowed(trace: Trace, which: list[int]) -> Trace:
     return replace(trace, snapshot=part, layers=tuple(trace.layers[i] for i in which))
 
 
-def layer_lines(trace: Trace, which: list[int], worst_first: bool, width: int) -> Text:
-    """One line a layer: name, share of dead units, ‖dW‖, ‖ΔW‖/‖W‖."""
+def layer_lines(trace: Trace, which: list[int], tree: bool, width: int) -> Text:
+    """One line a layer: name, share of dead units, ‖dW‖, ‖ΔW‖/‖W‖. In a ``tree``, each module
+    stands once above its layers."""
     text = Text(no_wrap=True, overflow="crop")
-    room = max(8, width - 18)
+    room = max(8, width - 19)
     text.append(f"{'layer':<{room}} dead  ‖dW‖   step\n", style="dim")
     if not len(trace.seen):
         return text
-    dead, units = newest(trace.seen, "dead"), newest(trace.seen, "units")
+    share = dead_shares(trace)
     grads, steps = newest(trace.seen, "grad_norm"), newest(trace.seen, "update_ratio")
-    with np.errstate(all="ignore"):
-        share = dead / units
-    order = which
-    if worst_first:
-        order = sorted(which, key=lambda i: (-np.nan_to_num(share[i], nan=-1.0), grads[i]))
-    for index in order:
-        name = trace.layers[index]
-        name = name if len(name) <= room else "…" + name[1 - room :]
-        text.append(f"{name:<{room}} ")
+    above = ""
+    for index in which:
+        module, _, own = trace.layers[index].rpartition(".") if tree else ("", "", "")
+        if tree and module and module != above:
+            text.append(f"{shortened(module, width)}\n", style="dim")
+        above = module
+        name = f"  {own}" if module else trace.layers[index]
+        text.append(f"{shortened(name, room):<{room}} ")
         style = next((s for least, s in HEAT if share[index] >= least), "")
         text.append(f"{percent(share[index]):>4}", style=style)
         text.append(f" {number(grads[index]):>6} {number(steps[index]):>6}\n")
     return text
+
+
+def dead_shares(trace: Trace) -> Floats:
+    """The newest share of dead units that is known of each layer, (layers,)."""
+    with np.errstate(all="ignore"):
+        shares: Floats = newest(trace.seen, "dead") / newest(trace.seen, "units")
+    return shares
+
+
+def shortened(name: str, room: int) -> str:
+    """The end of a name that is too long: it tells most."""
+    return name if len(name) <= room else "…" + name[1 - room :]
 
 
 def newest(seen: Snapshot, measure: str) -> Floats:

@@ -24,11 +24,13 @@ def plain_lines(text: str) -> list[str]:
 
 
 class Output:
-    """``lines`` of the file; `look` says whether there are new ones."""
+    """``lines`` of the file; `look` says whether there are new ones. It is not ``kept`` if the
+    command had a terminal of its own (--no-screen)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines: list[str] = []
+        self.kept = False
         self._size = -1
 
     def look(self) -> bool:
@@ -41,7 +43,7 @@ class Output:
                 data = file.read(LAST)
         except OSError:
             return False
-        self._size = size
+        self.kept, self._size = True, size
         lines = plain_lines(data.decode("utf-8", "replace"))
         self.lines = lines[1:] if size > LAST else lines
         return True

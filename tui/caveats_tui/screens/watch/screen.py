@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from caveats.errors import ConfigError
 from caveats.runs.reader import Reader
+from caveats.runs.shelf import default_place
 from caveats.watching.folder import parts
 from caveats_tui.bench.child import Child
 from caveats_tui.bench.following import Following
@@ -25,12 +26,14 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Ask
-from caveats_tui.screens.explanation import Explain
-from caveats_tui.screens.lab.bars import message_line, notes_text, severity
+from caveats_tui.screens.explanation import Case, Explain
+from caveats_tui.screens.lab.bars import message_lines, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
+from caveats_tui.screens.runs.screen import RunsScreen
+from caveats_tui.screens.watch.help import WatchHelp
 from caveats_tui.screens.watch.layers import chosen, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
 from caveats_tui.terminal.facts import WIDE, too_small
@@ -48,22 +51,26 @@ WORDS = {
     "diverged": "diverged", "failed": "failed", "stopped": "stopped",
 }  # fmt: skip
 KEYS = (
-    ("1-4", "chart"), ("v", "view"), ("x", "explain"), ("/", "search"), ("w", "worst first"),
-    ("o", "output"), ("q", "quit"), ("i", "type"), ("p", "pause"), (", .", "look back"),
-    ("m", "next model"), ("n", "notes"), ("c", "copy"),
+    ("x", "explain"), ("/", "search"), ("t", "layers"), ("w", "worst first"), ("o", "output"),
+    ("l", "runs"), ("?", "keys"), ("q", "quit"), ("1-4", "chart"), ("v", "view"), ("i", "type"),
+    ("p", "pause"), (", .", "look back"), ("m", "next model"), ("n", "notes"), ("c", "copy"),
 )  # fmt: skip
+MOST = 10_000  # layers of a chart
+WORST = 2  # layers in each row of a map, if the worst are wanted
 
 
 class WatchScreen(Screen[None]):
     """Follows the run in ``folder``; ``child`` is None for a command that another terminal
-    started, or that is over."""
+    started, or that is over. A screen that is ``over`` another leaves to it."""
 
     DEFAULT_CSS = """
     WatchScreen #header { height: 1; background: $panel; }
     WatchScreen #body { height: 1fr; }
-    WatchScreen #left { width: 40; border: round $border-blurred; padding: 0 1; }
+    WatchScreen #left { width: 40; border: round $border-blurred; padding: 0 1;
+        scrollbar-size-vertical: 1; }
+    WatchScreen #left:focus { border: round $primary; }
     WatchScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
-    WatchScreen #message { height: 1; background: $surface; }
+    WatchScreen #message { height: auto; min-height: 1; max-height: 3; background: $surface; }
     WatchScreen #message.-critical { color: $error; }
     WatchScreen #message.-warning { color: $warning; }
     WatchScreen #output { height: 8; border-top: solid $border-blurred; }
@@ -75,6 +82,8 @@ class WatchScreen(Screen[None]):
     WatchScreen.-single Panel.-current { display: block; }
     WatchScreen.-small #output { height: 6; }
     WatchScreen.-narrow #left { display: none; }
+    WatchScreen.-tree #left { display: block; width: 1fr; }
+    WatchScreen.-tree #charts { display: none; }
     WatchScreen.-output #body { display: none; }
     WatchScreen.-output #output { height: 1fr; }
     WatchScreen.-search #search { display: block; }
@@ -85,9 +94,11 @@ class WatchScreen(Screen[None]):
         Binding("y", "scale", "logarithmic or linear axis"),
         Binding("x,enter", "explain", "explain the verdicts"),
         Binding("slash", "search", "search layers or output"),
+        Binding("t", "tree", "the layers alone, by module"),
         Binding("w", "worst", "worst layers first"),
         Binding("o", "output", "the output alone"),
-        Binding("p", "pause", "pause drawing"),
+        Binding("p", "pause", "pause drawing, not training"),
+        Binding("l", "runs", "the kept runs: open, compare, name, delete"),
         Binding("comma", "look_back(-1)", "one record back"),
         Binding("full_stop", "look_back(1)", "one record on"),
         Binding("greater_than_sign", "look_back(1000000000)", "the newest record"),
@@ -96,15 +107,23 @@ class WatchScreen(Screen[None]):
         Binding("c", "copy", "copy the chart as csv"),
         Binding("i", "type", "type a line to the command"),
         Binding("n", "notes", "what happened, in the output's place"),
+        Binding("question_mark,f1", "help", "all keys"),
         Binding("escape", "back", "end a search"),
         Binding("q", "leave", "quit"),
     ]
 
     def __init__(
-        self, folder: Path, tools: Tools, options: LabOptions, child: Child | None = None
+        self,
+        folder: Path,
+        tools: Tools,
+        options: LabOptions,
+        child: Child | None = None,
+        *,
+        over: bool = False,
     ) -> None:
         super().__init__()
         self.folder, self.tools, self.options, self.child = folder, tools, options, child
+        self.over = over
         self.bench: Bench | None = None
         self.paused = self.worst = self.noting = False
         self._part = 0
@@ -161,7 +180,7 @@ class WatchScreen(Screen[None]):
         if self.paused:
             return
         bench = self.bench
-        if self._output.look() or self.noting:
+        if self._output.look() or self.noting or not self._output.kept:
             self._show_output()
         if bench is None:
             why = (
@@ -171,15 +190,17 @@ class WatchScreen(Screen[None]):
             return
         bench.heed()
         trace = bench.trace()
+        panels = [p for p in self.query(Panel) if p.display and p.size.width]
         if trace is not None:
-            which = chosen(trace.layers, self._sought)
+            which = chosen(trace, self._sought, self.worst)
             left = self.query_one("#left")
             if left.display:
-                put(self, "#layers", layer_lines(trace, which, self.worst, left.size.width - 2))
-            trace = narrowed(trace, which)
-        panels = [p for p in self.query(Panel) if p.display and p.size.width]
+                width = left.scrollable_content_region.width
+                put(self, "#layers", layer_lines(trace, which, not self.worst, width))
+            rows = min((p.content_size.height for p in panels), default=0)
+            trace = narrowed(trace, which, max(8, WORST * (rows - 2)) if self.worst else MOST)
         self._drawing.frame(panels, bench, trace, self.app.current_theme.dark)
-        put(self, "#message", message_line(bench, self.size.width, self.options.plain))
+        put(self, "#message", message_lines(bench, self.size.width, self.options.plain))
         worst = severity(bench)
         for name in ("critical", "warning"):
             self.query_one("#message").set_class(worst == name, f"-{name}")
@@ -222,16 +243,22 @@ class WatchScreen(Screen[None]):
         put(self, "#header", Text(f"{left:<{room}} {said}", no_wrap=True))
 
     def _show_output(self) -> None:
-        lines = self._output.lines
-        if self.noting and self.bench is not None:
+        """The command's output, or what happened in the run: where that was asked for, and where
+        the command had a terminal of its own."""
+        lines, notes = (
+            self._output.lines,
+            self.bench is not None and (self.noting or not self._output.kept),
+        )
+        if self.bench is not None and notes:
             lines = notes_text(self.bench, self.bench.trace()).splitlines()
-        elif self._sought and self.has_class("-output"):
+        if self._sought and self.has_class("-output"):
             lines = [line for line in lines if self._sought.lower() in line.lower()]
-        scroll = self.query_one("#output", VerticalScroll)
-        at_end = scroll.max_scroll_y - scroll.scroll_y <= 1
         put(self, "#text", Text("\n".join(lines)))
-        if at_end and not self.noting:
-            self.call_after_refresh(scroll.scroll_end, animate=False)
+        scroll = self.query_one("#output", VerticalScroll)
+        if notes is scroll.is_anchored:  # output is read from its end, notes from their beginning
+            scroll.anchor(not notes)
+            if notes:
+                scroll.scroll_home(animate=False)
 
     def charts_drawn(self) -> None:
         """Show the charts that have come back from the drawing process."""
@@ -264,7 +291,8 @@ class WatchScreen(Screen[None]):
         if self.bench is None or trace is None or not (found := self.bench.verdicts()):
             return
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
-        self.app.push_screen(Explain(found, trace, self.bench.config, self.tools.charts, look))
+        cases = tuple(Case(verdict, trace, self.bench.config) for verdict in found)
+        self.app.push_screen(Explain(cases, self.tools.charts, look))
 
     def action_search(self) -> None:
         self._ask("layers that hold; escape ends")
@@ -299,12 +327,44 @@ class WatchScreen(Screen[None]):
     def action_back(self) -> None:
         search = self.query_one("#search", Input)
         search.value = ""
-        self.remove_class("-search", "-output")
+        self.remove_class("-search", "-output", "-tree")
         self.query_one(f"#chart-{self._current}", Panel).focus()
 
     def action_worst(self) -> None:
         self.worst = not self.worst
+        for panel in self.query(Panel):
+            panel.drawn = None
         self.frame()
+
+    def action_tree(self) -> None:
+        self.toggle_class("-tree")
+        self.query_one("#left" if self.has_class("-tree") else f"#chart-{self._current}").focus()
+        self.call_after_refresh(self.frame)
+
+    def action_runs(self) -> None:
+        """Open the list of kept runs over this screen."""
+
+        def took(chosen: Reader | Path | None) -> None:
+            if isinstance(chosen, Path):
+                self._say(f"a run is continued by: caveats-tui run --resume {chosen.name}")
+            elif chosen is not None and chosen.manifest.config is not None:
+                self._say(f"the lab shows this run: caveats-tui open {chosen.folder.name}")
+            elif chosen is not None:
+                self.app.push_screen(
+                    WatchScreen(chosen.folder, self.tools, self.options, over=True)
+                )
+
+        place = self.options.place or default_place()
+        charset = self.options.charset
+        self.app.push_screen(RunsScreen(place, self.tools.charts, charset=charset), took)
+
+    def action_help(self) -> None:
+        self.app.push_screen(WatchHelp([b for b in self.BINDINGS if isinstance(b, Binding)]))
+
+    def _say(self, sentence: str) -> None:
+        if self.bench is not None:
+            self.bench.notice = sentence
+            self.frame()
 
     def action_output(self) -> None:
         self.toggle_class("-output")
@@ -341,6 +401,9 @@ class WatchScreen(Screen[None]):
             self.frame()
 
     def action_leave(self) -> None:
+        if self.over:
+            self.dismiss(None)
+            return
         child = self.child
         if child is None or child.over() is not None:
             self.app.exit()

@@ -1,0 +1,188 @@
+"""By mouse, and by the letters of vi: footer, wheel, double click, j k h l; help for the place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from caveats.config import RunConfig
+from caveats_tui.screens.help import Help
+from caveats_tui.screens.lab.bars import Footer
+from caveats_tui.screens.lab.setup import SetupList
+
+SMALL = {"data.name": "moons", "network.widths": [8, 8], "training.steps": 1_000_000}
+
+
+@pytest.fixture
+def small(configured: Callable[..., RunConfig]) -> RunConfig:
+    return configured(SMALL)
+
+
+def test_a_click_on_the_footer_does_what_the_key_does(
+    drive: Callable[..., None], small: RunConfig
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        footer = lab.app.lab.query_one(Footer)
+        row = lab.rows[footer.region.y]
+        await lab.pilot.click(offset=(row.index("step") + 1, footer.region.y))
+        await lab.until("step 1/1,000,000")
+        await lab.pilot.click(offset=(row.index("? help") + 1, footer.region.y))
+        assert isinstance(lab.app.screen, Help)
+
+    drive(scenario, small, drawing=False)
+
+
+def test_the_footer_is_that_of_the_place(drive: Callable[..., None], small: RunConfig) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        assert "← → change" in lab.rows[-1]
+        assert "0-9 type" not in lab.rows[-1]
+        await lab.press("down", "down", "down")
+        assert "0-9 type" in lab.rows[-1]
+        await lab.press("tab")
+        await lab.until("z zoom")
+        assert "← → change" not in lab.rows[-1]
+        await lab.press("question_mark")
+        await lab.until("here, on a chart")
+        await lab.press("slash", *"zoom")
+        assert "z        Show the focused chart alone" in " ".join(lab.text.split("  ")) or (
+            "Show the focused chart alone" in lab.text
+        )
+        assert "Choose the activation" not in lab.text
+        await lab.press("escape")
+        assert isinstance(lab.app.screen, Help)  # escape ends the search first
+        await lab.press("escape")
+        assert lab.app.screen is lab.app.lab
+
+    drive(scenario, small, drawing=False)
+
+
+def test_a_double_click_zooms_a_chart_and_takes_a_row(
+    drive: Callable[..., None], small: RunConfig
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.pilot.click("#chart-2", times=2)
+        await lab.until(lambda: lab.visible() == [2])
+        await lab.pilot.click("#chart-2", times=2)
+        await lab.until(lambda: lab.visible() == [1, 2, 3, 4])
+        [y] = [y for y, row in enumerate(lab.rows) if "learning rate" in row]
+        await lab.pilot.click(offset=(5, y))
+        await lab.calm()
+        assert lab.app.screen is lab.app.lab
+        assert lab.app.lab.query_one(SetupList).current.key == "optimizer.lr"
+        await lab.pilot.click(offset=(5, y), times=2)
+        await lab.until("the size of a step")
+
+    drive(scenario, small, drawing=False)
+
+
+def test_j_k_h_l_move_in_the_setup_list(drive: Callable[..., None], small: RunConfig) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        setup = lab.app.lab.query_one(SetupList)
+        await lab.press("j", "j", "j")
+        assert setup.current.key == "optimizer.lr"
+        await lab.press("l")
+        assert lab.bench.config.optimizer.lr == 0.2
+        await lab.press("h", "h", "k")
+        assert lab.bench.config.optimizer.lr == 0.05
+        assert setup.current.key == "optimizer.name"
+
+    drive(scenario, small, drawing=False)
+
+
+def test_a_message_ends_with_the_next_key_and_no_key_is_silent(
+    drive: Callable[..., None], small: RunConfig
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("g")
+        assert lab.message == "! this run's curves stay as the ghost; g removes them"
+        await lab.press("down")
+        await lab.until(lambda: "ghost" not in lab.message)
+        await lab.press("g")
+        assert lab.message == "! the ghost is removed"
+        await lab.press("r")
+        assert lab.message == "! at step 0 again: space trains"
+        await lab.press("3", "3")
+        assert lab.message == "! chart 3 has only this view"
+        await lab.press("left")
+        assert lab.message.startswith("! the time cursor is for kept runs")
+        await lab.press("escape", *["down"] * 2, "left")
+        setup = lab.app.lab.query_one(SetupList)
+        while setup.current.key != "network.widths":
+            await lab.press("down")
+        await lab.press("right")
+        assert lab.message == "! widths is not changed by steps: enter types it"
+        while setup.current.key != "network.dropout":
+            await lab.press("down")
+        await lab.press("left")
+        assert lab.message == "! dropout 0 is as far as it goes"
+
+    drive(scenario, small, drawing=False, size=(120, 40))
+
+
+def test_a_picture_can_be_taken_of_a_window_too(
+    drive: Callable[..., None],
+    small: RunConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def scenario(lab: Any) -> None:
+        told: list[str] = []
+        lab.app.notify = lambda said, **_: told.append(said)
+        for key in ("a", "e", "question_mark", "ctrl+p", "L"):
+            await lab.press(key, "ctrl+s")
+            [saved] = tmp_path.glob("*.svg")
+            assert told.pop().startswith("saved ")
+            saved.unlink()
+            await lab.press("escape")
+            assert lab.app.screen is lab.app.lab
+
+    drive(scenario, small, drawing=False, place=tmp_path / "runs")
+
+
+def test_a_long_verdict_has_its_cure_on_lines_of_its_own(
+    drive: Callable[..., None], configured: Callable[..., RunConfig]
+) -> None:
+    """At 60 columns, where what was found takes the whole first line."""
+    nothing = {**SMALL, "network.init": "zeros", "network.activation": "tanh"}
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.until("hard to break symmetry")
+        change = lab.bench.verdicts()[0].next[0].change
+        await lab.until("f: init zeros")
+        assert lab.message.count("→") == len(change)
+        await lab.until(lambda: lab.app.lab.query_one("#message").region.height >= 2)
+
+    drive(scenario, configured(nothing), drawing=False, size=(60, 16))
+
+
+def test_the_story_of_an_experiment_and_its_lesson(drive: Callable[..., None]) -> None:
+    from caveats.experiments import find
+
+    experiment = find("born_dead")
+    short = experiment.config.changed({"training.seed": 3})  # device and seed may differ
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.until("born_dead: Ten ReLU layers of two units")
+        await lab.press("space")
+        await lab.state("finished")
+        await lab.until("lesson: A layer of N units is silent")
+        await lab.press("f")
+        await lab.until("born_dead with its cure: widths 2×10 → 10×10")
+        await lab.press("e", *"mass", "enter")
+        await lab.until("mass_extinction: Adam at 0.3")
+        await lab.press("o", *"rmsprop", "enter")
+        await lab.until(lambda: "mass_extinction" not in lab.text)
+
+    drive(scenario, short, drawing=False)

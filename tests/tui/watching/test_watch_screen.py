@@ -1,0 +1,203 @@
+"""The screen of a watched command with many layers: its list and maps, and its keys, under
+Textual's pilot."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+
+from caveats.config import RunConfig
+from caveats.facts import LayerFacts, RunFacts
+from caveats.history import History
+from caveats.measures import LAYER_MEASURES
+from caveats.runs.manifest import Command
+from caveats.runs.writer import Writer
+from caveats_tui.charts.trace import Trace
+from caveats_tui.options import LabOptions, ScreenOptions
+from caveats_tui.screens.watch.layers import chosen, layer_lines, narrowed
+from caveats_tui.watch_app import WatchApp
+
+BLOCKS = 100
+NAMES = (*(f"h.{i}.{part}" for i in range(BLOCKS) for part in ("fc", "proj")), "head")
+UNITS, WORST = 8, "h.60.fc"
+
+
+def history() -> History:
+    """A model of 201 layers; one of them is dead, and its neighbour half dead."""
+    facts = RunFacts(layers=tuple(LayerFacts(n, "linear", UNITS, UNITS, "relu") for n in NAMES))
+    made = History(NAMES, facts=facts)
+    for step in range(0, 60, 10):
+        values = {name: np.ones(len(NAMES)) for name in LAYER_MEASURES}
+        values["units"] = np.full(len(NAMES), float(UNITS))
+        values["distinct"] = np.full(len(NAMES), float(UNITS))
+        values["dead"] = np.zeros(len(NAMES))
+        values["dead"][NAMES.index(WORST)] = UNITS
+        values["dead"][NAMES.index("h.61.fc")] = UNITS / 2
+        values["grad_norm"] = np.linspace(1.0, 2.0, len(NAMES))
+        states = tuple(np.zeros(UNITS, np.uint8) for _ in NAMES)
+        made.append(step, {"loss": 1.0, "batch_loss": 1.0, "lr": 0.1}, values, states)
+    return made
+
+
+class Kept:
+    """What the writer asks of a training."""
+
+    units, device, step, seconds, speed = [UNITS] * len(NAMES), "cpu", 50, 1.0, 50.0
+
+    def __init__(self) -> None:
+        self.history = history()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    run = tmp_path / "runs" / "deep"
+    writer = Writer(Kept(), run, state="running", command=Command(("python", "deep.py"), "."))
+    writer.tell("finished")
+    writer.close()
+    assert writer.join()
+    assert not writer.problem
+    (run / "output.txt").write_text("".join(f"line {i} of it\n" for i in range(500)))
+    return run
+
+
+def trace() -> Trace:
+    made = history()
+    return Trace(made.snapshot(), made.layers, 60)
+
+
+def test_the_worst_layers_come_first_and_the_output_stays_last() -> None:
+    seen = trace()
+    order = chosen(seen, "", worst_first=True)
+    assert [NAMES[i] for i in order[:3]] == [WORST, "h.61.fc", "h.0.fc"]  # then by gradient
+    shown = narrowed(seen, order, 10)
+    assert shown.layers == (*(NAMES[i] for i in order[:10]), "head")
+    assert shown.seen.layers("dead")[-1, :3].tolist() == [UNITS, UNITS / 2, 0]
+    assert len(shown.seen.states[-1]) == 11
+    assert narrowed(seen, chosen(seen, "", worst_first=False), 1000) is seen
+
+
+def test_a_search_finds_layers_by_any_part_of_their_name() -> None:
+    seen = trace()
+    found = chosen(seen, "H.6", worst_first=False)
+    assert {NAMES[i].split(".")[1] for i in found} == {"6", *(str(i) for i in range(60, 70))}
+    assert len(chosen(seen, "no such layer", worst_first=False)) == len(NAMES)
+
+
+@pytest.mark.parametrize("width", [34, 76])
+def test_each_module_stands_once_above_its_layers(width: int) -> None:
+    seen = trace()
+    lines = layer_lines(seen, chosen(seen, "h.6", False), tree=True, width=width).plain.splitlines()
+    assert [line.strip() for line in lines[1:3]] == ["h.6", lines[2].strip()]
+    assert lines[2].startswith("  fc ")
+    assert lines[3].startswith("  proj ")
+    assert lines[4] == "h.60"
+    assert "100%" in lines[5]
+    assert max(map(len, lines)) <= width
+    flat = layer_lines(seen, chosen(seen, "", True), tree=False, width=width).plain.splitlines()
+    assert flat[1].startswith(f"{WORST} ")
+
+
+class Watching:
+    def __init__(self, app: WatchApp, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def text(self) -> str:
+        rows = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in rows)
+
+    async def until(self, wanted: str) -> None:
+        deadline = time.monotonic() + 120
+        while wanted not in self.text:
+            assert time.monotonic() < deadline, f"{wanted} never came:\n{self.text}"
+            await self.pilot.pause(0.05)
+
+    async def gone(self, unwanted: str) -> None:
+        deadline = time.monotonic() + 120
+        while unwanted in self.text:
+            assert time.monotonic() < deadline, f"{unwanted} stayed:\n{self.text}"
+            await self.pilot.pause(0.05)
+
+
+def drive(
+    folder: Path, size: tuple[int, int], scenario: Callable[[Watching], Awaitable[None]]
+) -> None:
+    async def body() -> None:
+        options = LabOptions(RunConfig(), screen=ScreenOptions(), place=folder.parent)
+        app = WatchApp(folder, options)  # no chart comes back, which saves the start of a process
+        try:
+            async with app.run_test(size=size) as pilot:
+                await scenario(Watching(app, pilot))
+        finally:
+            app.charts.stop()
+
+    asyncio.run(body())
+
+
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_maps_and_the_list_show_the_worst_first(folder: Path, size: tuple[int, int]) -> None:
+    async def scenario(seen: Watching) -> None:
+        await seen.until("layers a ro")  # 201 layers in a few rows
+        await seen.pilot.press("w")
+        await seen.until(f"{WORST} ")
+        await seen.gone("h.99.proj ▀")
+        await seen.pilot.press("t")
+        await seen.until(f"{WORST} ")
+        await seen.until("100%")
+        await seen.pilot.press("w")  # as a tree
+        await seen.until("  fc")
+        await seen.pilot.press("slash", *"h.60")
+        await seen.until("100%")
+        await seen.pilot.press("escape")
+        await seen.until("1 dead neurons")
+
+    drive(folder, size, scenario)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_output_is_read_from_its_end_searched_and_scrolled(
+    folder: Path, size: tuple[int, int]
+) -> None:
+    async def scenario(seen: Watching) -> None:
+        await seen.until("line 499 of it")
+        await seen.pilot.press("o")
+        await seen.gone("1 dead neurons")
+        await seen.until("line 499 of it")
+        await seen.pilot.press("home")
+        await seen.until("line 0 of it")
+        await seen.pilot.press("slash", *"77 of")
+        await seen.until("line 477 of it")
+        await seen.gone("line 478")
+        await seen.pilot.press("escape")
+        await seen.until("1 dead neurons")
+
+    drive(folder, size, scenario)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_kept_runs_are_listed_over_the_screen(folder: Path, size: tuple[int, int]) -> None:
+    async def scenario(seen: Watching) -> None:
+        await seen.until("layers a ro")
+        await seen.pilot.press("l")
+        await seen.until("1 of 1 runs")
+        await seen.pilot.press("enter")
+        await seen.until("layers a ro")
+        assert len(seen.app.screen_stack) == 2
+        await seen.pilot.press("q")
+        while len(seen.app.screen_stack) > 1:
+            await seen.pilot.pause(0.05)
+        await seen.pilot.press("question_mark")
+        await seen.until("pause drawing, not training")
+        await seen.pilot.press("escape")
+        await seen.gone("pause drawing, not training")
+
+    drive(folder, size, scenario)

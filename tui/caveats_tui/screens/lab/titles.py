@@ -1,0 +1,157 @@
+"""The words on a chart's frame: its title with the newest value, and below the chart what the
+colours mean, further values, and how the ghost differs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from textual.content import Content
+
+from caveats.history import Snapshot
+from caveats_tui.charts.figures import curves_drawn, short, steepest
+from caveats_tui.charts.palette import network_colour, rgb, series_colour
+from caveats_tui.charts.spec import Floats
+from caveats_tui.charts.trace import Trace
+from caveats_tui.charts.yardsticks import far_yardsticks
+from caveats_tui.text.numbers import amount, brief, explained
+
+__all__ = ["beside_loss", "layer_names", "told", "whole", "with_ghost"]
+
+# The measure of a view that has one value for each layer.
+COLUMNS = {
+    "dead": "dead", "gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio",
+}  # fmt: skip
+# What a name becomes where there is no room for it.
+BRIEFLY = {"gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead"}
+
+
+def told(view: str, name: str, trace: Trace) -> tuple[str, str]:
+    """What is shown, and its newest value in a few characters."""
+    snapshot = trace.seen
+    if view == "loss":
+        accuracy = float(snapshot.scalar("accuracy")[-1])
+        value = f"loss {brief(float(snapshot.scalar('loss')[-1]), 3)}"
+        return "train", value if math.isnan(accuracy) else f"{value} · accuracy {accuracy:.1%}"
+    if view == "sharpness":
+        return name, sharpness_told(trace)
+    if view in ("dead", "dead_map", "neurons"):
+        return name, dead_told(snapshot) + " dead" * (view == "neurons")
+    column = COLUMNS.get(view.removesuffix("_map"))
+    if column is None:
+        return name, ""
+    values = newest(snapshot, column)
+    first, last = float(values[0]), float(values[-1])
+    if not math.isfinite(first + last):
+        return name, "not finite"
+    out = f"out {brief(last, 2)}"
+    return name, f"layer 1 {brief(first, 2)} · {out}" if len(values) > 1 else out
+
+
+def sharpness_told(trace: Trace) -> str:
+    """The newest reading beside its limit: 187 · limit 200."""
+    read = trace.seen.scalar("sharpness")
+    read = read[np.isfinite(read)]
+    most = steepest(trace)
+    limit = f" · limit {brief(most, 3)}" if math.isfinite(most) else ""
+    return f"{brief(float(read[-1]), 3)}{limit}" if read.size else "not read yet"
+
+
+def dead_told(snapshot: Snapshot) -> str:
+    dead = newest(snapshot, "dead")[:-1]
+    units = snapshot.layers("units")[-1, :-1]
+    if not len(units):
+        return "no hidden layer"
+    if not math.isfinite(float(dead.sum())):
+        return "not observable"
+    return f"{int(dead.sum())} of {int(units.sum())}"
+
+
+def whole(name: str, scale: str, value: str, room: int) -> str:
+    """The title of a chart with its newest value. Where there is no room for all of it, it says
+    less of the layers, of the axis, of the name and of what the values are, but is never cut before
+    a value."""
+    layerless = name.removesuffix(" by layer")
+    briefest = layerless
+    for long, short_name in BRIEFLY.items():
+        briefest = briefest.replace(long, short_name)
+    end = f": {value}" if value else ""
+    bare = end.replace(": layer 1 ", ": ").replace("loss ", "").replace("accuracy ", "")
+    tried = (
+        name + scale + end,
+        layerless + scale + end,
+        briefest + scale + end,
+        layerless + end,
+        briefest + end,
+        briefest + bare,
+    )
+    return next((title for title in tried if len(title) <= room), tried[-1])
+
+
+def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
+    """The layers that have a curve, each in its colour; at the cursor with their values there, if
+    there is room for all of them."""
+    layers = trace.layers
+    drawn = curves_drawn(len(layers) - (view == "dead"))
+    colours = [hexadecimal(network_colour(i, len(layers) - 1, dark=dark)) for i in drawn]
+    if trace.cursor is not None and len(trace.snapshot):
+        values = trace.seen.layers(COLUMNS[view])[-1]
+        told = [f"{short(layers[i])}: {brief(float(values[i]), 2)}" for i in drawn]
+        if sum(map(len, told)) + 2 * (len(told) - 1) <= room:
+            return Content("  ").join(
+                Content.assemble(part) for part in zip(told, colours, strict=True)
+            )
+    parts = zip((short(layers[i]) for i in drawn), colours, strict=True)
+    names = [Content.assemble(" ", part) for part in parts]
+    return Content.assemble("layer", *names) if names else Content()
+
+
+def with_ghost(before: tuple[str, ...], legend: Content, room: int, dark: bool) -> Content:
+    """What the dotted curves are, before the legend: "before: lr 0.3". As many settings as there is
+    room for, and how many more; the legend gives way to the first of them."""
+    colour = hexadecimal(series_colour("mark", dark=dark))
+    for known in (legend, Content()):
+        least = room - (known.cell_length + 3 if known.plain else 0)
+        for shown in range(len(before), 0, -1):
+            more = f" +{len(before) - shown}" if shown < len(before) else ""
+            text = f"before: {', '.join(before[:shown])}{more}"
+            if len(text) <= least:
+                gap = " · " if known.plain else ""
+                return Content.assemble((text, colour), gap, known)
+    return Content.assemble((f"before: {before[0]}"[:room], colour))
+
+
+def hexadecimal(colour: int) -> str:
+    red, green, blue = rgb(colour)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def beside_loss(trace: Trace, room: int) -> str:
+    """What stands below the curve of the loss: R² and the error in the target's own unit, the
+    newest loss and accuracy of the rows held out, and the yardsticks that lie off the chart; as
+    many of them as there is room for, and the first in any case."""
+    snapshot = trace.seen
+
+    def newest(name: str) -> float:
+        return float(snapshot.scalar(name)[-1])
+
+    parts = []
+    if not math.isnan(newest("r2")):
+        parts.append(f"R² {explained(newest('r2'))}, error {amount(newest('rmse'))}")
+    if not math.isnan(newest("validation_loss")):
+        parts.append(f"held out {newest('validation_loss'):.3g}")
+        if not math.isnan(newest("validation_accuracy")):
+            parts[-1] += f" · {newest('validation_accuracy'):.1%}"
+    parts += [f"{label} {brief(value, 2)}" for label, value in far_yardsticks(trace)]
+    joined = ("; ".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((text for text in joined if len(text) <= room), "".join(parts[:1]))
+
+
+def newest(snapshot: Snapshot, measure: str) -> Floats:
+    """The newest values of a layer measure that are known, (layers,): the last record of a watched
+    training was not measured, because its process ended."""
+    column = snapshot.layers(measure)
+    before = column[-2] if len(column) > 1 else column[-1]
+    unknown = not np.isfinite(column[-1]).any() and not np.isinf(column[-1]).any()
+    values: Floats = before if unknown else column[-1]
+    return values
