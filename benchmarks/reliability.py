@@ -1,9 +1,10 @@
 """Whether the program survives what people, files and machines do to it.
 
 `python -m benchmarks.reliability` runs the whole campaign (hours): 100,000 random keys, pastes,
-sizes, mouse events and signals in a real terminal over ten seeds; 100,000 changed run folders,
-configs, csv, npz and recordings; 10 million steps of one run. ``--scale 0.01`` runs a hundredth of
-it. Ends with 1 if there was any fault.
+sizes, mouse events and signals on every screen in a real terminal, over ten seeds; 100,000 changed
+run folders, sweeps, configs, scripts, csv, npz and recordings; each command ten times on disks that
+are full, read-only or broken; a line of 10 KB/s; 10 million steps of one run. ``--scale 0.01`` runs
+a hundredth of it. Ends with 1 if there was any fault.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ import time
 from collections import Counter
 
 import numpy as np
-from benchmarks.reliability_suite.keyboard import play
+from benchmarks.reliability_suite.disks import troubled
+from benchmarks.reliability_suite.keyboard import ANSWER, play
 from benchmarks.reliability_suite.kinds import KINDS
 from benchmarks.reliability_suite.mutations import try_files
+from benchmarks.reliability_suite.slow_line import over_a_slow_line
 from benchmarks.reliability_suite.soak import soak
 
 EVENTS, SEEDS = 100_000, 10
 FILES = 100_000
 STEPS = 10_000_000
-PARTS = ("keys", "files", "soak")
+ROUNDS = 10  # of each command on each disk
+LINES = 40  # windows opened over a slow line, at each size
+PARTS = ("keys", "files", "disks", "lines", "soak")
 GROWTH = 1.25  # of the memory between a tenth of the soak and its end
+LOG = 1.0  # MB of the lab's log
 
 
 def main() -> int:
@@ -35,7 +41,7 @@ def main() -> int:
     faults: Counter[str] = Counter()
     for part in given.part or PARTS:
         start = time.monotonic()
-        faults += {"keys": keys, "files": files, "soak": soaked}[part](given.scale, given.seed)
+        faults += PLAYED[part](given.scale, given.seed)
         print(f"{part}: {time.monotonic() - start:,.0f} s", flush=True)
     for fault, times in faults.most_common():
         print(f"FAULT {times:>6,} × {fault}")
@@ -81,20 +87,50 @@ def files(scale: float, first: int) -> Counter[str]:
     return faults
 
 
+def disks(scale: float, first: int) -> Counter[str]:
+    """Each command on disks that are full, read-only or broken."""
+    faults: Counter[str] = Counter()
+    tried: Counter[str] = Counter()
+    for trouble, name, found in troubled(max(1, round(scale * ROUNDS)), first):
+        tried[trouble] += 1
+        faults += Counter({f"{trouble}: {name}: {fault}": n for fault, n in found.items()})
+    print(f"disks: {dict(tried) or 'no C compiler: nothing was tried'}")
+    return faults
+
+
+def lines(scale: float, first: int) -> Counter[str]:
+    """The lab over a slow line."""
+    faults: Counter[str] = Counter()
+    for columns, rows in ((80, 24), (120, 40)):
+        seen = over_a_slow_line(columns, rows, max(4, round(scale * LINES)))
+        faults += Counter(f"slow line: {fault}" for fault in seen.faults)
+        for what, taken in (("a window", seen.windows), ("a move", seen.moves)):
+            p95 = float(np.quantile(taken, 0.95)) if taken else np.nan
+            print(f"lines: {columns}×{rows}: {what} p95 {p95:.2f} s of {len(taken)}")
+            faults["slow line: no answer within 2 s"] += int(p95 > ANSWER)
+        print(f"lines: {columns}×{rows}: {seen.rate:,.0f} bytes a second while training")
+    return +faults
+
+
 def soaked(scale: float, first: int) -> Counter[str]:
     """One long run."""
     seen = soak(max(100, round(scale * STEPS)))
     print(
         f"soak: {seen.steps:,} steps in {seen.seconds:,.0f} s; memory {seen.memory[0]:.0f} → "
         f"{seen.memory[1]:.0f} MB, files {seen.files[0]} → {seen.files[1]}, folder "
-        f"{seen.folder:.1f} MB, {seen.records:,} records"
+        f"{seen.folder:.1f} MB, {seen.records:,} records, log of the lab {seen.log:.2f} MB"
     )
     faults: Counter[str] = Counter()
     if seen.memory[1] > GROWTH * seen.memory[0]:
         faults["soak: memory grows"] += 1
     if seen.files[1] > seen.files[0]:
         faults["soak: files stay open"] += 1
+    if seen.log > LOG:
+        faults["soak: the lab's log grows"] += 1
     return faults
+
+
+PLAYED = {"keys": keys, "files": files, "disks": disks, "lines": lines, "soak": soaked}
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.reliability_suite.forked import Forked
 from benchmarks.reliability_suite.keyboard import LETTERS, harness, last_line, settle
 from benchmarks.reliability_suite.kinds import PROGRAM, TRAINING, look_at, sound_run, sound_sweep
 from benchmarks.reliability_suite.openings import left_behind
@@ -85,6 +86,7 @@ def troubled(rounds: int, seed: int) -> Iterator[tuple[str, str, Counter[str]]]:
         sound = Path(base) / "sound"
         sound_run(sound / "run")
         sound_sweep(sound / "sweep")
+        forked = Forked({"LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1"})
         for number in range(rounds):
             for trouble, code in TROUBLES.items():
                 for name in commands(sound, sound):
@@ -92,14 +94,16 @@ def troubled(rounds: int, seed: int) -> Iterator[tuple[str, str, Counter[str]]]:
                     place = home / "data" / "caveats-tui" / "runs"
                     shutil.copytree(sound, place)
                     (home / "train.py").write_text(TRAINING)
-                    yield trouble, name, one(name, code, home, place, library, rng)
+                    yield trouble, name, one(name, code, home, library, forked, rng)
                     shutil.rmtree(home)
+        forked.close()
 
 
 def one(
-    name: str, code: int, home: Path, place: Path, library: Path, rng: random.Random
+    name: str, code: int, home: Path, library: Path, forked: Forked, rng: random.Random
 ) -> Counter[str]:
     faults: Counter[str] = Counter()
+    place = home / "data" / "caveats-tui" / "runs"
     env = {
         "PATH": os.environ["PATH"], "HOME": str(home), "XDG_DATA_HOME": str(home / "data"),
         "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1",
@@ -108,16 +112,13 @@ def one(
         "FAULTY_SHARE": str(rng.choice(SHARES)), "FAULTY_AFTER": str(rng.choice(AFTER)),
         "FAULTY_SEED": str(rng.randrange(10**6)),
     }  # fmt: skip
-    argv = [*PROGRAM, *commands(place, home)[name]]
+    argv = commands(place, home)[name]
     if name in ON_SCREEN:
-        on_screen(argv, env, faults, rng)
+        on_screen([*PROGRAM, *argv], env, faults, rng)
     else:
-        done = subprocess.run(
-            argv, env=env, cwd=home, capture_output=True, timeout=300, check=False
-        )
-        said = (done.stdout + done.stderr).decode(errors="replace")
-        if "Traceback" in said or done.returncode < 0 or done.returncode not in (0, 2, 130, 143):
-            faults[f"exit code {done.returncode}: {last_line(said)}"] += 1
+        ended, said = forked.run(argv, env, home, home / "said.txt")
+        if "Traceback" in said or ended not in (0, 2, 130, 143):
+            faults[f"exit code {ended}: {last_line(said)}"] += 1
     for words in left_behind(home):
         faults[f"left behind: {words}"] += 1
     for folder in (place / "new", place / "run"):

@@ -1,29 +1,35 @@
-"""One long run under a follower: memory, open files and the size of its folder must not grow with
-the number of steps."""
+"""One long run in the lab, in a real terminal: memory, open files and what is on disk must not grow
+with the number of steps."""
 
 from __future__ import annotations
 
 import os
+import re
 import resource
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from caveats.config import RunConfig
-from caveats.run import Run
+from benchmarks.reliability_suite.keyboard import harness
+from benchmarks.reliability_suite.kinds import PROGRAM
+
 from caveats.runs.reader import Reader
-from caveats.runs.writer import Writer
+from caveats.runs.shelf import list_runs
 
 __all__ = ["Soak", "soak"]
 
-CONFIG = {"data.name": "moons", "data.n": 100, "network.widths": [8], "training.batch_size": 16}
+SETS = ("data.name=moons", "data.n=100", "network.widths=[8]", "training.batch_size=16")
+STEP = re.compile(r"step ([\d,]+)/")
+DAY = 86_400.0  # seconds after which a soak is given up
 
 
 @dataclass(frozen=True, slots=True)
 class Soak:
-    """Megabytes of resident memory and open files a tenth into the run and at its end; megabytes of
-    the folder at its end, and the records that a reader finds."""
+    """Megabytes of resident memory and open files of the lab a tenth into the run and at its end;
+    megabytes of the run's folder and of the lab's log at its end, and the records that a reader
+    finds."""
 
     steps: int
     seconds: float
@@ -31,40 +37,48 @@ class Soak:
     files: tuple[int, int]
     folder: float
     records: int
+    log: float
 
 
-def resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+def resident(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 1e6
 
 
-def handles() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def handles(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def soak(steps: int) -> Soak:
-    """Train ``steps`` steps, kept on disk and read again now and then."""
+    """Train ``steps`` steps in the lab, four charts moving."""
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "run"
-        run = Run(RunConfig().changed({**CONFIG, "training.steps": steps}))
-        writer = Writer(run, folder, state="running")
-        early = resident(), handles()
-        reader = Reader(folder)
-        while not run.finished:
-            run.advance()
-            writer.between_steps()
-            if run.step % max(1, steps // 200) == 0:
-                reader.refresh()
-            if run.step == max(1, steps // 10):
-                early = resident(), handles()
-        writer.tell("finished")
-        writer.close()
-        writer.join()
-        late = resident(), handles()
-        size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-        records = len(Reader(folder).history)
+    with tempfile.TemporaryDirectory() as home:
+        env = {
+            "HOME": home, "XDG_DATA_HOME": str(Path(home) / "data"), "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }  # fmt: skip
+        sets = [part for text in (*SETS, f"training.steps={steps}") for part in ("--set", text)]
+        with harness().Terminal([*PROGRAM, *sets], 120, 40, env) as terminal:
+            terminal.wait_for("paused", 600)
+            terminal.send(" ")
+            pid = terminal.process.pid
+            early = None
+            while "finished" not in terminal.screen[0] and time.monotonic() < start + DAY:
+                terminal._read(time.monotonic() + 60)
+                terminal.received.clear()
+                found = STEP.search(terminal.screen[0])
+                if early is None and found and int(found[1].replace(",", "")) >= steps // 10:
+                    early = resident(pid), handles(pid)
+            late = resident(pid), handles(pid)
+            early = early or late
+            terminal.press("q")
+            terminal.exit_code(120)
+        place = Path(home) / "data" / "caveats-tui" / "runs"
+        (entry,) = list_runs(place)
+        size = sum(path.stat().st_size for path in entry.folder.iterdir()) / 1e6
+        logs = sum(path.stat().st_size for path in Path(home).rglob("lab.log")) / 1e6
+        history = Reader(entry.folder).history
         return Soak(
-            run.step, time.monotonic() - start, (early[0], late[0]), (early[1], late[1]), size,
-            records,
+            history.version[0], time.monotonic() - start, (early[0], late[0]), (early[1], late[1]),
+            size, len(history), logs,
         )  # fmt: skip

@@ -55,6 +55,14 @@ def test_a_sweep_trains_says_how_far_it_is_and_exports(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_sweep_that_is_done_is_not_cancelled(tmp_path: Path) -> None:
+    folder = str(tmp_path / "s")
+    assert said("sweep", "optimizer.lr=0.1,0.2", *SMALL, "--out", folder).exit_code == 0
+    assert "there is nothing to cancel" in said("sweep", "cancel", folder).stderr
+    assert "cancelled" not in said("sweep", "status", folder).stdout
+
+
+@pytest.mark.usefixtures("here")
 def test_cancel_and_resume(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     words = ["sweep", "optimizer.lr=0.1,0.2", *SMALL, "--out", str(folder)]

@@ -241,6 +241,9 @@ def cancel(folder: Path) -> None:
     from caveats.sweeps.folder import Sweep
 
     sweep = Sweep(folder)
+    if not sweep.missing():
+        click.echo(f"{visible(folder)} is done: there is nothing to cancel", err=True)
+        return
     try:
         sweep.cancel()
     except OSError as error:
