@@ -62,11 +62,13 @@ def test_raw_pixels_make_large_gradients() -> None:
     says("raw_pixels", "hundreds of times after one step")
     _, raw = after("raw_pixels", 1)
     run = Run(find("raw_pixels").cured, every=1)
-    run.advance()
-    scaled = run.history.snapshot().layers("grad_norm")
-    ratio = raw.layers("grad_norm")[:2, 0] / scaled[0, 0]
-    assert 10 < ratio[0] < 100
-    assert 200 < ratio[1] < 1000
+    while run.step < 1:
+        run.advance()
+    scaled = run.history.snapshot()
+    ratio = raw.layers("grad_norm")[:2] / scaled.layers("grad_norm")[:2]
+    assert (ratio[0] > 10).all()
+    assert (ratio[0] < 20).all()
+    assert (ratio[1] > 200).all()
 
 
 @pytest.mark.parametrize(
