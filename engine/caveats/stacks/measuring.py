@@ -133,10 +133,11 @@ def norm(tensor: Tensor) -> Tensor:
     """The length of each member's part, (E, units, rows) -> (E,) float64. In float32, which takes a
     third of the time, unless squares would be too small or too large for it."""
     flat = tensor.detach().flatten(1)
-    quick = torch.linalg.vector_norm(flat, dim=1).double()
+    quick: Tensor = torch.linalg.vector_norm(flat, dim=1).double()
     if bool(((quick > LEAST_QUICK) & (quick < MOST_QUICK)).all()):
         return quick
-    return torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64)
+    exact: Tensor = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64)
+    return exact
 
 
 def norms(tensor: Tensor) -> Floats:
