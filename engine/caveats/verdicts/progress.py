@@ -141,8 +141,8 @@ def progress(
     now = median(newest)
     reachable = facts.reachable if facts.reachable > 0 else 0.0  # a kept run may hold NaN
     # The loss of a constant can be reached on any data.
-    learnable = max(baseline, level) - reachable >= t.learnable * baseline
-    span = max(baseline - reachable, t.learnable * baseline)
+    learnable = max(baseline, level) - reachable >= t.nothing * baseline
+    span = max(baseline - reachable, t.nothing * baseline)
     if span > 0:
         gain = (baseline - level) / (span if level < baseline else baseline)
         learned = (min(before, baseline) - now) / span
