@@ -41,7 +41,7 @@ PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
 
 AGAIN = 0.25  # seconds between two looks at the race
 
-_LOSS = Figure("loss · accuracy", loss, log=True)
+_LOSS = Figure("loss", loss, log=True)
 
 # The chart over the steps that shows each caveat best.
 EVIDENCE: dict[str, Figure] = {
