@@ -95,8 +95,11 @@ def over_a_slow_line(columns: int, rows: int, times: int) -> SlowLine:
                 for number in range(times):
                     key, text = WINDOWS[number % len(WINDOWS)]
                     seen.windows.append(until(terminal, key, lambda t, w=text: w in t.text))
-                    there = terminal.text
-                    until(terminal, "\x1b", lambda t, was=there: t.text != was)
+                    until(
+                        terminal,
+                        "\x1b",
+                        lambda t, w=text: w not in t.text and "activation" in t.text,
+                    )
                     settle(terminal, 2.0)
                     line = next(i for i, row in enumerate(terminal.screen) if "activation" in row)
                     x = terminal.screen[line].index("activation")
