@@ -1,7 +1,7 @@
 """What trying is worth: the verdicts about the step with and without a trial of other steps, the
 remedies in the order of the rules and in that of their race.
 
-    python -m benchmarks.step_trials [--cache DIR] [--part trials|dev] [--limit N]
+    python -m benchmarks.step_trials [--cache DIR] [--part held-out|dev] [--limit N]
                                      [--verdicts-only] [--json]
 
 The networks are those of `benchmarks.verdict_suite.sampling`, labelled without the verdicts
@@ -26,7 +26,7 @@ import torch
 from benchmarks.verdict_suite.interventions import FAULTY, gain
 from benchmarks.verdict_suite.judgement import judgement
 from benchmarks.verdict_suite.labels import FAMILY, Label, label
-from benchmarks.verdict_suite.sampling import sampled
+from benchmarks.verdict_suite.sampling import drawn, sampled
 from benchmarks.verdict_suite.training import Sample, Store, key_of
 
 from caveats.config import RunConfig
@@ -38,6 +38,7 @@ from caveats.trials import Start, ordered, race
 from caveats.trials.steps import trial_event, tried_steps
 from caveats.verdicts import Verdict, worth_a_trial
 
+HELD_OUT = 20261151  # the seed of networks held out, fixed before the first was drawn
 RACE = 200  # steps, as in the lab
 OFFERED = 5  # remedies of which one should cure
 GOALS = {
@@ -195,7 +196,7 @@ def told(count: int, of: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cache", type=Path, help="where trained runs are kept")
-    parser.add_argument("--part", choices=("trials", "dev"), default="trials")
+    parser.add_argument("--part", choices=("held-out", "dev"), default="held-out")
     parser.add_argument("--limit", type=int, default=64, help="only the first N networks")
     parser.add_argument("--verdicts-only", action="store_true", help="no races and no remedies")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -204,7 +205,8 @@ def main() -> None:
     store = Store(options.cache or Path(tempfile.mkdtemp(prefix="caveats-step-trials-")))
     tries, races = Tries(store), not options.verdicts_only
     cases = []
-    for config in sampled(options.part)[: options.limit]:
+    networks = sampled("dev") if options.part == "dev" else drawn(HELD_OUT)
+    for config in networks[: options.limit]:
         cases.append(case_of(config, store, tries, races))
         print(f"\r{len(cases)}/{options.limit}", end="", file=sys.stderr, flush=True)
     kinds = [case.label.kind for case in cases]

@@ -13,15 +13,13 @@ import numpy as np
 
 from caveats.config import RunConfig
 
-__all__ = ["SEEDS", "SOUND_LR", "matched", "sampled"]
+__all__ = ["SEEDS", "SOUND_LR", "drawn", "matched", "sampled"]
 
 COUNT, COUNT_NOISY = 320, 80
 # Every seed of dev except the first was held out until its networks were looked at.
 SEEDS = {
     "dev": (71, *range(20261126, 20261144)),
     "held-out": (20261144,),
-    # Held out for `benchmarks.step_trials`: fixed before its first network was drawn.
-    "trials": (20261151,),
 }
 STEPS = 300
 ROWS = 400

@@ -77,11 +77,11 @@ class Snapshot:
         cube = self.cube[start:]
         if not cube.shape[2]:
             return np.ones(len(cube), bool)
-        known: NDArray[np.bool_] = ~np.isnan(cube[:, _LAYER["weight_norm"]]).all(1)
-        rest = np.flatnonzero(~known)
+        missing = np.array(np.isnan(cube[:, _LAYER["weight_norm"]]).all(axis=1), bool)
+        rest = np.flatnonzero(missing)
         measured = np.delete(cube[rest], _LAYER["units"], axis=1)  # a folder tells of every step
-        known[rest] = ~np.isnan(measured).all((1, 2))
-        return known
+        missing[rest] = np.isnan(measured).all(axis=(1, 2))
+        return ~missing
 
 
 class _Block:

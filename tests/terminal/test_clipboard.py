@@ -49,7 +49,7 @@ def test_the_lab_and_a_kept_run_copy_what_the_export_holds(
     opened = terminal([*PROGRAM, "open", str(folder)], 80, 24)
     opened.wait_for("stopped", WAIT)
     opened.press("2")
-    opened.wait_for("2 gradient norm", WAIT)
+    opened.wait_for("2 gradient", WAIT)
     opened.press("c")
     opened.wait_for("copied 4 rows of csv", WAIT)
     opened.wait_for(lambda t: t.clipboard is not None, WAIT)

@@ -105,6 +105,11 @@ def test_failures_are_shown_with_their_last_lines(tmp_path: Path) -> None:
         (["atlas"], "an atlas has two axes: give --x KEY=RANGE and --y KEY=RANGE"),
         (["atlas", "--x", "optimizer.lr=1,2"], "an atlas has two axes"),
         (["atlas", "--x", "optimizer.lr=1,2", "--y", "optimizer.lr=1,2"], "is on two axes"),
+        (["atlas", "order_and_choas"], "is no atlas: did you mean 'order_and_chaos'?"),
+        (
+            ["atlas", "order_and_chaos", "--set", "optimizer.lr=1"],
+            "order_and_chaos is a whole atlas: it takes no other settings",
+        ),
         (["atlas", "--out", "nowhere"], "nowhere holds no sweep: there is no plan.json"),
     ],
 )

@@ -123,7 +123,11 @@ class CaveatsApp(App[None]):
         front = self.front
         if front.bench.notice and self.screen_stack[-1:] == [front]:
             front.bench.notice = ""
-            front.call_later(front.frame)
+            front.call_later(self._frame, front)
+
+    def _frame(self, lab: LabScreen) -> None:
+        if lab.children and not self._exit:  # else its parts have been taken away
+            lab.frame()
 
     def on_mount(self) -> None:
         self._mounted = True

@@ -147,7 +147,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "view", "v", "v", "view", "view",
-        "Next view of the focused chart: across layers with theory, delta, a map of layers × "
+        "Next view of the focused chart: across layers with theory, delta, maps of layers × "
         "steps; neurons, boundary or fit, activations, update/weight, sharpness.", "look",
     ),
     Key(

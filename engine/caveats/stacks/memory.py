@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 
@@ -14,11 +12,13 @@ from caveats.measuring.probe import PROBE_ROWS
 from caveats.stacks.measuring import PASS_NUMBERS
 from caveats.stacks.shape import Shape
 from caveats.stacks.updates import RULES
+from caveats.training.memory import available
 
-__all__ = ["available", "most_members", "needed", "refuse_too_large"]
+__all__ = ["most_members", "needed", "refuse_too_large"]
 
 FLOAT = 4
 FIRST_RECORDS = 64  # room that a history begins with
+MOST = 2**16  # where it is not known what is free
 SHARE = 0.8  # of what is free; the rest is for other programs
 
 
@@ -53,18 +53,6 @@ def needed(shape: Shape, members: int) -> int:
     return FLOAT * (kept + max(training, measuring) + data) + records
 
 
-def available(device: torch.device) -> int:
-    """Bytes that are free for a stack on this device."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(line.split()[1] for line in lines if line.startswith("MemAvailable"))
-        return int(free) * 1024
-    except (OSError, StopIteration):  # not Linux
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def most_members(shape: Shape, device: torch.device) -> int:
     """How many networks of this shape fit in memory at once.
 
@@ -72,7 +60,10 @@ def most_members(shape: Shape, device: torch.device) -> int:
         ConfigError: if not even one fits.
     """
     refuse_too_large(shape, 1, device)
-    room, one = SHARE * available(device), needed(shape, 1)
+    free = available(device)
+    if free is None:
+        return MOST
+    room, one = SHARE * free, needed(shape, 1)
     each = max(1, needed(shape, 2) - one)
     return max(1, int((room - one) / each) + 1)
 
@@ -80,7 +71,7 @@ def most_members(shape: Shape, device: torch.device) -> int:
 def refuse_too_large(shape: Shape, members: int, device: torch.device) -> None:
     """Raises ConfigError if ``members`` networks of this shape do not fit."""
     wanted, free = needed(shape, members), available(device)
-    if wanted > SHARE * free:
+    if free is not None and wanted > SHARE * free:
         raise ConfigError(
             f"{members:,} network{'s' * (members != 1)} of network.widths = {list(shape.widths)} "
             f"would need {told(wanted)} of memory, and {told(free)} are free: "

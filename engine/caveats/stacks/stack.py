@@ -42,6 +42,7 @@ from caveats.stacks.measuring import (
     measured,
     members_at_once,
 )
+from caveats.stacks.memory import refuse_too_large
 from caveats.stacks.network import draw
 from caveats.stacks.shape import datasets, one_shape
 from caveats.stacks.sharpness import sharpness
@@ -76,7 +77,8 @@ class Stack:
     where its single run would; the others go on. ``every`` is the cadence, as in `caveats.Run`.
 
     Raises:
-        ConfigError: for configs of unlike shape, and as `caveats.Run`.
+        ConfigError: for configs of unlike shape, for a stack that memory cannot hold, and as
+            `caveats.Run`.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Stack:
         for config, dataset in zip(configs, own, strict=True):
             check_fit(config, dataset)
         self.device = pick_device(self.shape.device)
+        refuse_too_large(self.shape, len(configs), self.device)
         self._cadence = cadence_of(every)
         # Inside, members with the same activations stand side by side.
         order = sorted(range(len(configs)), key=lambda i: configs[i].network.activations)

@@ -17,14 +17,11 @@ import torch
 from torch import Tensor, nn
 
 __all__ = [
-    "TOLERANCE", "RecordedStep", "Recorder", "cuda_graph", "differs", "why_not_recorded",
+    "RecordedStep", "Recorder", "cuda_graph", "differs", "why_not_recorded",
 ]  # fmt: skip
 
 # Takes a function without arguments and its device, and returns another that does the same again.
 Recorder = Callable[[Callable[[], None], torch.device], Callable[[], None]]
-# Between a recorded step and the same step as it is. Both run the same kernels, so that most often
-# there is no difference at all.
-TOLERANCE = 1e-4
 
 
 def cuda_graph(function: Callable[[], None], device: torch.device) -> Callable[[], None]:
@@ -70,10 +67,13 @@ class RecordedStep:
         # A rate that follows a schedule is a new number at each step.
         self._updates = steady and isinstance(optimizer, torch.optim.SGD)
         parameters = self._parameters = list(network.parameters())
+        self._gradients: list[Tensor | None] = []
+        self._loss = torch.empty(0)
 
         def step() -> None:
             loss = objective(network(self._x), self._y)
-            self._gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            found = torch.autograd.grad(loss, parameters, allow_unused=True)
+            self._gradients = self._laid_out(found)
             self._loss = loss.detach()
             self._give_gradients()
             if clip_norm:
@@ -81,8 +81,6 @@ class RecordedStep:
             if self._updates:
                 optimizer.step()
 
-        self._gradients: Sequence[Tensor | None] = ()
-        self._loss = torch.empty(0)
         self._play = record(step, x.device)
 
     def fits(self, x: Tensor, y: Tensor) -> bool:
@@ -102,6 +100,14 @@ class RecordedStep:
     def _give_gradients(self) -> None:
         for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
             parameter.grad = gradient
+
+    def _laid_out(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """Gradients in the order of numbers in memory that ``backward`` gives them, so that sums
+        over them have the same bits."""
+        return [
+            g if g is None or g.stride() == p.stride() else torch.empty_like(p).copy_(g)
+            for p, g in zip(self._parameters, gradients, strict=True)
+        ]
 
 
 @torch.no_grad()

@@ -22,7 +22,6 @@ from caveats.models.mlp import build, swap_activations, swap_dropout
 from caveats.models.output_activations import OUTPUT_ACTIVATIONS
 from caveats.models.section import NetworkConfig
 from caveats.training.captured import (
-    TOLERANCE,
     RecordedStep,
     Recorder,
     cuda_graph,
@@ -163,6 +162,7 @@ class Trainer:
         # Steps that are recorded and played again; ``recording`` says in words whether they are.
         self._recorder: Recorder = cuda_graph
         self._cannot_record = False  # once it has failed, it is not tried again
+        self._recorded: RecordedStep | None = None
         self._forget_recording()
         self._set_lr()
 
@@ -266,7 +266,7 @@ class Trainer:
             said = (str(error).splitlines() or [type(error).__name__])[0]
             self._give_up_recording(f"the step cannot be recorded: {said}")
             return kept[0] if kept else self._plain_step(x, y)
-        if off <= TOLERANCE:
+        if off == 0:  # not a bit may differ: a continued run repeats its steps to the bit
             self._recorded, self.recording = recorded, ""
         else:
             self._give_up_recording(f"the recorded step was off by {off:.1g}")
@@ -274,7 +274,7 @@ class Trainer:
 
     def _forget_recording(self) -> None:
         """Record again after a few steps: tensors that a recording used have been replaced."""
-        self._recorded: RecordedStep | None = None
+        self._recorded = None
         self._record_from = self.step + PLAIN_STEPS
         if self._cannot_record:
             return

@@ -61,20 +61,27 @@ class Progress:
     def learnt(self, loss: float) -> float:
         """The share of what can be learnt above a constant, by ``loss`` or by accuracy."""
         by_loss = (self.baseline - loss) / self.span if self.span > 0 else 1.0
-        reachable = self.reachable_accuracy - self.chance
-        by_accuracy = (self.accuracy - self.chance) / reachable if reachable > 0 else math.nan
+        able = self.accuracy - self.chance
+        by_accuracy = able / self.allowed if self.accuracy_tells else math.nan
         return by_accuracy if by_accuracy > by_loss else by_loss
+
+    @property
+    def allowed(self) -> float:
+        """How far above chance kernel regression's accuracy is."""
+        return self.reachable_accuracy - self.chance
+
+    @property
+    def accuracy_tells(self) -> bool:
+        """Whether the data allow much more than chance. Where they do not, a few rows more prove
+        nothing, and the loss says more."""
+        return self.allowed >= self.thresholds.little * (1 - self.chance) and self.chance < 1
 
     @property
     def close(self) -> bool:
         """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
         right is not broken."""
         short = self.thresholds.short
-        # Where the data allow little more than chance, a few rows more prove nothing.
-        allowed = self.reachable_accuracy - self.chance
-        able = self.accuracy - self.chance >= short * allowed and allowed >= (
-            self.thresholds.learnable * (1 - self.chance)
-        )
+        able = self.accuracy_tells and self.accuracy - self.chance >= short * self.allowed
         # Naming a few rows more than chance is no excuse for a loss above that of a constant.
         sure = self.gain >= 0 or self.skill >= self.thresholds.little
         return self.finished or self.gain >= short or (able and sure)
@@ -134,8 +141,8 @@ def progress(
     now = median(newest)
     reachable = facts.reachable if facts.reachable > 0 else 0.0  # a kept run may hold NaN
     # The loss of a constant can be reached on any data.
-    learnable = max(baseline, level) - reachable >= t.learnable * baseline
-    span = max(baseline - reachable, t.learnable * baseline)
+    learnable = max(baseline, level) - reachable >= t.nothing * baseline
+    span = max(baseline - reachable, t.nothing * baseline)
     if span > 0:
         gain = (baseline - level) / (span if level < baseline else baseline)
         learned = (min(before, baseline) - now) / span

@@ -31,11 +31,10 @@ def table() -> tuple[Field[float], ...]:
 class Thresholds:
     # How training goes, by its loss alone. "Gain" is the share of the way from the loss of a
     # constant to the loss that the data allow; "late" is a share of the planned steps.
-    learnable: float = number(0.05, "share of a constant's loss that the data must allow to remove")
     finished: float = number(0.9, "gain of a run that is done, by loss or by accuracy")
     short: float = number(0.75, "gain from which a flat loss is no failure")
     little: float = number(0.3, "gain below which half a run has failed")
-    nothing: float = number(0.05, "gain that a constant reaches with luck")
+    nothing: float = number(0.05, "gain, or share of a constant's loss, that luck can give")
     falling: float = number(0.03, "share of the loss that the newest half of a run removes")
     first_steps: float = number(10, "steps before which a flat loss means nothing")
     early: float = number(0.045, "late: before it a flat loss means nothing")

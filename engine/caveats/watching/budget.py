@@ -17,6 +17,7 @@ __all__ = ["BUDGET", "Budget"]
 
 BUDGET = 0.02
 CREDIT = 2.0  # seconds whose share may be spent before they have passed
+LEAST = 0.25  # of the share that samples may take, where steps are so short that others take it all
 PLAIN = 32  # steps without a sample that a sampled one is compared with
 
 
@@ -35,6 +36,7 @@ class Budget:
         self._begin = self._last = clock()
         self._plain: deque[float] = deque(maxlen=PLAIN)
         self._spent = 0.0
+        self._sampling = 0.0  # the part of it that samples took
         self._cost = 0.0  # of the newest sampled step
         self._overdue = False
         self._steps = 0
@@ -51,7 +53,8 @@ class Budget:
         if self._every is not None or step <= FIRST_STEPS:
             return wanted
         allowed = self.share * (self._last - self._begin + CREDIT)
-        self._overdue = wanted and self._spent + self._cost > allowed
+        left = max(allowed - (self._spent - self._sampling), LEAST * allowed)
+        self._overdue = wanted and self._sampling + self._cost > left
         return wanted and not self._overdue
 
     def passed(self, sampled: bool, inside: float) -> None:
@@ -71,3 +74,4 @@ class Budget:
         usual = sorted(self._plain)[len(self._plain) // 2] if self._plain else took
         self._cost = max(inside, took - usual)
         self._spent += self._cost
+        self._sampling += self._cost

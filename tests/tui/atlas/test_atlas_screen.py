@@ -19,6 +19,7 @@ from caveats.errors import ConfigError
 from caveats.stacks import Stack
 from caveats.sweeps import Plan, Sweep, parse_axis
 from caveats.sweeps.borders import borders, limit_of
+from caveats.sweeps.gallery import atlas_of, atlases
 from caveats.sweeps.outcomes import Outcome
 from caveats.sweeps.plan import cell_id
 from caveats.sweeps.work import work
@@ -179,6 +180,82 @@ def test_the_verdict_is_told_in_words_with_the_share_of_seeds(tmp_path: Path) ->
         assert "(1 of 3 seeds): cell 9" in host.text
 
     drive(sweep, scenario)
+
+
+def test_with_seeds_a_cell_shows_the_share_that_fails_and_opens_what_happened_to_most(
+    tmp_path: Path,
+) -> None:
+    made = plan("optimizer.lr=0.1,0.2", "network.width=3,5", seeds=4)
+    sweep = Sweep.create(tmp_path / "s", made)
+    for task, cells in enumerate(made.tasks):
+        outcomes = {
+            c.index: Outcome(loss=1.0, caveat="ravine" * (c.place[2] > 0), failed=c.place[2] > 0)
+            for c in cells
+        }
+        sweep.keep(task, outcomes, {c.index: cell_id(made.config(c)) for c in cells})
+
+    async def scenario(host: Host, pilot: Any) -> None:
+        while host.atlas._view != "failed":
+            await pilot.press("v")
+        assert "share that fails: 0 is 0, 9 is 1" in host.text
+        assert host.text.count("7") >= 4  # three in four of each cell
+        assert "share that fails 0.75" in host.text
+        await pilot.press("enter")
+
+    host = drive(Sweep(sweep.folder), scenario)
+    assert host.took == [
+        BASE.changed({"optimizer.lr": 0.2, "network.widths": [5], "training.seed": 1})
+    ]
+
+
+def test_without_seeds_no_view_is_a_share_of_them(tmp_path: Path) -> None:
+    sweep = filled(tmp_path / "s", plan("optimizer.lr=0.1,0.2", "network.width=3,5"))
+    seen: list[str] = []
+
+    async def scenario(host: Host, pilot: Any) -> None:
+        for _ in range(6):
+            seen.append(host.atlas._view)
+            await pilot.press("v")
+        assert host.atlas._view == seen[0]
+
+    drive(sweep, scenario)
+    assert seen == ["verdict", "loss", "accuracy", "dead", "gradient", "learned"]
+
+
+def test_e_opens_an_atlas_of_the_gallery_with_its_view_and_minus_goes_back(tmp_path: Path) -> None:
+    sweep = filled(tmp_path / "s", plan("optimizer.lr=0.1,0.2", "network.width=3,5"))
+
+    async def scenario(host: Host, pilot: Any) -> None:
+        await pilot.press("e")
+        await pilot.pause()
+        assert "He against Xavier" in host.text
+        assert "a wedge around" in " ".join(host.text.split())
+        await pilot.press("enter")
+        await pilot.pause()
+        assert atlas_of(host.atlas.sweep.plan) is atlases()["order_and_chaos"]
+        assert host.atlas._view == "accuracy"
+        assert "only a wedge around" in host.text
+        await pilot.press("minus")
+        assert host.atlas.sweep is sweep
+
+    drive(sweep, scenario)
+
+
+def test_the_gallery_stands_beside_the_axes(tmp_path: Path) -> None:
+    took: list[Plan | None] = []
+
+    async def body() -> None:
+        app: App[None] = App()
+        async with app.run_test() as pilot:
+            await app.push_screen(AskAxes(BASE), took.append)
+            await pilot.press("ctrl+g")
+            await pilot.pause()
+            await pilot.press("down", "enter")
+            await pilot.pause()
+            await pilot.pause()
+
+    asyncio.run(body())
+    assert took == [atlases()["he_against_xavier"].plan]
 
 
 def test_ascii_needs_no_other_character(tmp_path: Path) -> None:

@@ -202,6 +202,7 @@ def made_history(
         values["units"] = np.full(layers + 1, float(units))
         values["dead"] = rng.integers(0, units + 1, layers + 1).astype(float)
         scalars = {"loss": rng.uniform(0.1, 3.0), "accuracy": rng.uniform(0, 1)}
+        scalars["sharpness"] = 10.0 + record
         states = tuple(rng.integers(0, 4, units).astype(np.uint8) for _ in range(layers))
         states = (*states, np.full(units, 4, np.uint8))
         history.append(record * every, scalars, values, states)

@@ -20,14 +20,16 @@ from caveats_tui.charts.trace import Trace
 RECORDS, EVERY, STEPS = 10, 10, 100
 
 
-def history(dead: np.ndarray[Any, Any], norms: np.ndarray[Any, Any]) -> Trace:
+def history(
+    dead: np.ndarray[Any, Any], norms: np.ndarray[Any, Any], measure: str = "dead"
+) -> Trace:
     """A run of ``dead`` (records, hidden layers) of 10 units and gradient ``norms``."""
     hidden = dead.shape[1]
     made = History((*(f"layer {i + 1}" for i in range(hidden)), "output"))
     for record in range(len(dead)):
         values = {name: np.ones(hidden + 1) for name in LAYER_MEASURES}
         values["units"] = np.full(hidden + 1, 10.0)
-        values["dead"] = np.append(dead[record], 0.0)
+        values[measure] = np.append(dead[record], 0.0)
         values["grad_norm"] = norms[record]
         states = tuple(np.zeros(10, np.uint8) for _ in range(hidden + 1))
         made.append(record * EVERY, {"loss": 1.0}, values, states)
@@ -48,15 +50,16 @@ def cells(rows: Rows, label: int, halves: bool) -> list[list[int | None]]:
     return lines
 
 
+@pytest.mark.parametrize("measure", ["dead", "saturated"])
 @pytest.mark.parametrize(("layers", "height"), [(8, 6), (8, 12), (20, 7)])
 def test_each_cell_has_the_colour_of_the_worst_value_it_stands_for(
-    layers: int, height: int
+    layers: int, height: int, measure: str
 ) -> None:
     rng = np.random.default_rng(layers)
     dead = rng.integers(0, 11, (RECORDS, layers)).astype(float)
-    trace = history(dead, np.ones((RECORDS, layers + 1)))
+    trace = history(dead, np.ones((RECORDS, layers + 1)), measure)
     label, width = len(str(layers)) + 1, 5  # 20 steps, two records, a cell
-    rows = heat_map(HEAT_MAPS["dead_map"], trace, Look(label + width, height))
+    rows = heat_map(HEAT_MAPS[f"{measure}_map"], trace, Look(label + width, height))
     assert len(rows) == height
     lines = cells(rows, label, halves=True)
     shared = math.ceil(layers / (2 * (height - 2)))
@@ -95,6 +98,22 @@ def test_the_long_names_of_a_watched_model_leave_room_for_the_map() -> None:
     assert max(sum(len(text) for text, *_ in row) for row in rows) <= 40
 
 
+@pytest.mark.parametrize(
+    ("view", "measure"), [("delta_map", "delta_rms"), ("update_map", "update_ratio")]
+)
+def test_every_layer_of_the_other_maps_is_ordered_as_its_values(
+    view: str, measure: str, made: Callable[..., Trace]
+) -> None:
+    trace = made(6, 1)
+    rows = heat_map(HEAT_MAPS[view], trace, Look(20, 12))
+    lines = cells(rows, 4, halves=True)
+    shown = [HEAT.index(line[0] or 0) for line in lines if line and line[0] is not None]
+    height = len(shown) // 7  # half rows a layer
+    values = trace.snapshot.layers(measure)[0]
+    order = np.argsort(values)
+    assert list(np.diff([shown[height * i] for i in order]) >= 0) == [True] * 6
+
+
 @pytest.mark.parametrize("charset", ["braille", "ascii"])
 @pytest.mark.parametrize("name", HEAT_MAPS)
 @pytest.mark.parametrize("size", [(1, 1), (9, 3), (60, 15)])
@@ -122,7 +141,7 @@ def test_a_deep_network_is_shown_as_a_map_until_another_view_is_chosen(
         assert "gradient norm: this view has no axis to change" in lab.message
         await lab.press("v")
         assert lab.panel(2).view == "gradient_profile"
-        await lab.press("v", "v", "v")
+        await lab.press("v", "v", "v", "v")
         assert lab.panel(2).view == "gradient"
         lab.bench.apply({"network.widths": [4] * 7})
         await lab.until(lambda: lab.panel(1).view == "dead")

@@ -401,7 +401,7 @@ async def _(lab: Any) -> None:
     await lab.press("4", "v", "c")  # the decision boundary of moons
     await lab.until(lambda: lab.panel(4).picture is not None)
     await lab.press("c")
-    assert lab.app.clipboard.startswith("x1,x2,class\n")
+    assert lab.app.clipboard.startswith("x1,x2,class,confidence\n")
 
 
 @check("setup_pane")

@@ -206,7 +206,10 @@ VIEW_TABLES: dict[str, Callable[[Trace], list[Cells]]] = {
     "dead_profile": across("dead", hidden=True),
     "update": over_steps("update_ratio", hidden=False),
     "dead_map": over_steps("dead", hidden=True),
+    "saturated_map": over_steps("saturated", hidden=True),
     "gradient_map": over_steps("grad_norm", hidden=False),
+    "delta_map": over_steps("delta_rms", hidden=False),
+    "update_map": over_steps("update_ratio", hidden=False),
     "neurons": neurons,
     "sharpness": readings,
 }

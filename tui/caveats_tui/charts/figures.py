@@ -37,6 +37,7 @@ __all__ = [
 # Values that theory predicts, each with a colour.
 Expected: TypeAlias = tuple[tuple[float, int], ...]
 
+MOST_POINTS = 20
 MOST_CURVES = 10  # more cannot be told apart in a dozen rows, and each takes 10 ms to draw
 
 
@@ -272,6 +273,8 @@ def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | 
         x = one.snapshot.steps[read].astype(float)
         style: Style = "dots" if dim else "line"
         curves.append(Curve(x, values[read], colour, style, "" if dim else "sharpness"))
+        if read.sum() <= MOST_POINTS:  # a line through few readings would hide where they are
+            curves.append(Curve(x, values[read], colour, "points"))
     most = steepest(trace)
     if math.isfinite(most) and len(trace.snapshot):
         x = np.linspace(0.0, max(float(trace.snapshot.steps[-1]), 1.0), 9)

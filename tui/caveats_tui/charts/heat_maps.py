@@ -12,10 +12,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from caveats.measures import LAYER_MEASURES
 from caveats_tui.charts.figures import short, span
 from caveats_tui.charts.palette import HEAT, series_colour
 from caveats_tui.charts.spec import Floats, Look, Row, Rows, Span
 from caveats_tui.charts.trace import Trace
+from caveats_tui.text.numbers import brief
 
 __all__ = ["DEEP", "HEAT_MAPS", "HeatMap", "heat_map"]
 
@@ -27,15 +29,16 @@ _SHADES = ".:-=+*#"  # in ASCII, one for each colour
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """What a map shows: the dead share of each hidden layer, or the logarithm of a measure of all
-    layers. Where a cell stands for several values, it shows the worst of them."""
+    """What a map shows: the share of units of each hidden layer that are dead or saturated, or the
+    logarithm of a measure of all layers. Where a cell stands for several values, it shows the worst
+    of them."""
 
     title: str
     measure: str
 
     @property
     def share(self) -> bool:
-        return self.measure == "dead"
+        return LAYER_MEASURES[self.measure].counts
 
     def values(self, trace: Trace) -> Floats:
         """(records, layers), NaN where there is nothing to show."""
@@ -51,7 +54,7 @@ class HeatMap:
         return np.where(logs == -np.inf, lowest, np.where(np.isfinite(logs), logs, np.nan))
 
     def worst(self, values: Floats, axis: int) -> Floats:
-        """Of several records or layers: the most dead units, the smallest gradient."""
+        """Of several records or layers: the most dead units, the smallest gradient or step."""
         reduce = np.fmax if self.share else np.fmin
         found: Floats = reduce.reduce(values, axis=axis)
         return found
@@ -59,7 +62,10 @@ class HeatMap:
 
 HEAT_MAPS: dict[str, HeatMap] = {
     "dead_map": HeatMap("dead neurons by layer", "dead"),
+    "saturated_map": HeatMap("saturated neurons by layer", "saturated"),
     "gradient_map": HeatMap("gradient norm", "grad_norm"),
+    "delta_map": HeatMap("delta", "delta_rms"),
+    "update_map": HeatMap("update/weight", "update_ratio"),
 }
 
 
@@ -160,7 +166,9 @@ def runs(cells: list[T]) -> list[tuple[T, int]]:
 
 def scale(kind: HeatMap, low: float, high: float, *, plain: bool, grey: int) -> list[Span]:
     """The palette between the values at its ends."""
-    ends = ("0 %", "100 % dead") if kind.share else (f"{10**low:g}", f"{10**high:g}")
+    ends = "0 %", f"100 % {kind.measure}"
+    if not kind.share:
+        ends = brief(10**low, 1), brief(10**high, 1)
     cells: list[Span] = [(ch, None, None, False) for ch in _SHADES]
     if not plain:
         cells = [("█", colour, None, False) for colour in HEAT]

@@ -71,8 +71,7 @@ def plan_of(
     if across is None and up is None and name is not None:
         if name not in atlases():
             raise ConfigError(
-                f"{visible(name)} is no atlas: {nearest(name, atlases())}; "
-                "or give two axes, --x KEY=RANGE and --y KEY=RANGE"
+                f"{visible(name)} without --x and --y is no atlas: {nearest(name, atlases())}"
             )
         if source != ConfigOptions():
             raise ConfigError(f"{name} is a whole atlas: it takes no other settings")

@@ -146,14 +146,16 @@ class Gallery(Window[Experiment | None]):
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= ROOMY[0] and event.size.height >= ROOMY[1], "-roomy")
-        self._tell()
+        if self.query("#story") and not self.has_left:  # else it is not there yet, or no more
+            self._tell()
 
     def _draw(self) -> None:
         """Ask for the charts of the highlighted experiment."""
-        experiment, dark = self._current, self.app.current_theme.dark
-        if experiment is None or self.has_left:
+        views = list(self.query(RowsView))
+        if self.has_left or not views or (experiment := self._current) is None:
             return
-        for view, picture in zip(self.query(RowsView), pictures(experiment.name), strict=True):
+        dark = self.app.current_theme.dark
+        for view, picture in zip(views, pictures(experiment.name), strict=True):
             size = view.content_size
             view.border_title = heads(picture, dark)
             if size.width and size.height:

@@ -29,6 +29,7 @@ class AtlasGallery(Window[Atlas | None]):
         border: round $primary; background: $surface; padding: 0 1;
     }
     AtlasGallery OptionList { border: none; width: 28; height: 1fr; padding: 0; }
+    AtlasGallery OptionList:focus { border: none; }
     AtlasGallery VerticalScroll { width: 1fr; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]

@@ -26,10 +26,10 @@ __all__ = ["VIEWS", "Panel"]
 _GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
 
 VIEWS: tuple[tuple[str, ...], ...] = (
-    ("dead", "dead_profile", "dead_map"),
-    ("gradient", "gradient_profile", "delta", "delta_profile", "gradient_map"),
+    ("dead", "dead_profile", "saturated_map", "dead_map"),
+    ("gradient", "gradient_profile", "delta", "delta_profile", "delta_map", "gradient_map"),
     ("loss",),
-    ("neurons", "boundary", "fit", "activations", "update", "sharpness"),
+    ("neurons", "boundary", "fit", "activations", "update", "update_map", "sharpness"),
 )
 
 BY_LAYER = ("dead", "gradient", "delta", "update")

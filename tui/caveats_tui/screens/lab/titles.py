@@ -36,7 +36,9 @@ def told(view: str, name: str, trace: Trace) -> tuple[str, str]:
     if view == "sharpness":
         return name, sharpness_told(trace)
     if view in ("dead", "dead_map", "neurons"):
-        return name, dead_told(snapshot) + " dead" * (view == "neurons")
+        return name, units_told(snapshot, "dead") + " dead" * (view == "neurons")
+    if view == "saturated_map":
+        return name, units_told(snapshot, "saturated")
     column = COLUMNS.get(view.removesuffix("_map"))
     if column is None:
         return name, ""
@@ -57,14 +59,15 @@ def sharpness_told(trace: Trace) -> str:
     return f"{brief(float(read[-1]), 3)}{limit}" if read.size else "not read yet"
 
 
-def dead_told(snapshot: Snapshot) -> str:
-    dead = newest(snapshot, "dead")[:-1]
+def units_told(snapshot: Snapshot, measure: str) -> str:
+    """How many of all hidden units are dead, or saturated."""
+    found = newest(snapshot, measure)[:-1]
     units = snapshot.layers("units")[-1, :-1]
     if not len(units):
         return "no hidden layer"
-    if not math.isfinite(float(dead.sum())):
+    if not math.isfinite(float(found.sum())):
         return "not observable"
-    return f"{int(dead.sum())} of {int(units.sum())}"
+    return f"{int(found.sum())} of {int(units.sum())}"
 
 
 def whole(name: str, scale: str, value: str, room: int) -> str:

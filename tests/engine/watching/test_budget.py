@@ -1,0 +1,36 @@
+"""The budget is kept by sampling less often, against trainings whose costs are known."""
+
+from __future__ import annotations
+
+import pytest
+
+from caveats.watching.budget import Budget
+
+
+def train(steps: int, step: float, sample: float, inside: float) -> tuple[Budget, int]:
+    """Steps that take ``step`` seconds, samples ``sample`` more, and the instruments ``inside`` in
+    the others. Returns the budget, and the samples after the first ten."""
+    now = 0.0
+    budget = Budget(clock=lambda: now)
+    sampled, taken = True, 0
+    for number in range(steps):
+        now += step + (sample if sampled else inside)
+        budget.passed(sampled, sample if sampled else inside)
+        sampled = budget.due(number + 2)
+        taken += sampled and number > 10
+    return budget, taken
+
+
+@pytest.mark.parametrize("sample", [0.01, 0.1, 1.0])
+def test_samples_take_their_share_and_no_more(sample: float) -> None:
+    budget, taken = train(20_000, step=0.02, sample=sample, inside=0.0)
+    assert taken >= 2
+    assert budget.overhead <= 0.02 + 0.02 * 2 / 400  # and the credit of its first seconds
+    if sample < 0.1:  # every step that was due: 250 steps apart at most
+        assert taken >= 20_000 / 250
+
+
+def test_where_short_steps_take_all_of_it_there_still_are_samples() -> None:
+    budget, taken = train(200_000, step=0.001, sample=0.005, inside=0.00005)
+    assert taken >= 10
+    assert budget.overhead == pytest.approx(0.05, abs=0.02 / 4 + 0.003)
