@@ -32,6 +32,7 @@ from benchmarks.reliability_suite.openings import (
 )  # fmt: skip
 
 from caveats.runs.shelf import list_runs
+from caveats_tui.keys import KEYS
 
 __all__ = ["Session", "play"]
 
@@ -46,7 +47,8 @@ NAMED = (
     "\r", "\x1b", "\t", "\x7f", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F",
     "\x1b[5~", "\x1b[6~", "\x1b[3~", "\x1b[Z", "\x10", "\x13", "\x15", "\x1bOP",
 )  # fmt: skip
-LETTERS = "aiodelRufFxgvzyc1234[],.<>+-/?*nsr hjkmtpwb0€ü"
+# Those of the lab, and what other screens and text lines take.
+LETTERS = "".join(key.shown for key in KEYS if len(key.shown) == 1) + " 1234/*nhjklmtpwbo0€ü"
 PASTES = ("zzzz", "1x9999-" * 150, "64-64", "[link=x]y[/link]", "\x1b[31m", "a" * 10_000, "0.01")
 
 

@@ -25,7 +25,9 @@ from caveats.sweeps.export import export
 from caveats.sweeps.work import work
 from caveats.verdicts import judge
 from caveats.watching.folder import Notes, parts
+from caveats_tui.charts.as_csv import copied
 from caveats_tui.charts.figures import FIGURES
+from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.commands.sweep import status_lines
@@ -34,7 +36,7 @@ from caveats_tui.recording.cast import read_cast
 from caveats_tui.recording.player import Player
 from caveats_tui.screens.atlas.picture import VIEWS, caption, legend, rows
 from caveats_tui.screens.atlas.screen import arrays
-from caveats_tui.screens.lab.panel import readout
+from caveats_tui.screens.lab.titles import beside_loss, told
 from caveats_tui.screens.watch.output import Output
 from caveats_tui.terminal.keeper import OUTPUT
 
@@ -106,8 +108,13 @@ def look_at(folder: Path) -> None:
     look = Look(60, 15, True, True, "braille")
     for view, figure in FIGURES.items():
         figure.make(trace, trace, look, None)
+        copied(view, trace, None)
         if len(trace.snapshot):
-            readout(view, trace.snapshot)
+            told(view, figure.title, trace)
+    for kind in HEAT_MAPS.values():
+        heat_map(kind, trace, look)
+    if len(trace.snapshot):
+        beside_loss(trace, 40)
 
 
 def look_at_watched(folder: Path) -> None:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reliability_suite.keyboard import harness, settle
+from benchmarks.reliability_suite.keyboard import PATIENCE, harness, settle, waited
 from benchmarks.reliability_suite.kinds import PROGRAM
 
 __all__ = ["SlowLine", "over_a_slow_line"]
 
 RATE = 10_000  # bytes a second
 DELAY = 0.3  # seconds there and back
-WINDOWS = (("?", "what the charts show"), ("i", "choose"), ("e", "experiments"), ("l", "runs"))
+WINDOWS = (("?", "─ help ─"), ("i", "choose: "), ("e", "─ experiments ─"), ("L", "kept runs"))
 SETS = ("data.name=moons", "data.n=200", "network.widths=[8, 8]", "training.steps=100000000")
 
 
@@ -83,7 +83,7 @@ def over_a_slow_line(columns: int, rows: int, times: int) -> SlowLine:
         sets = [part for text in SETS for part in ("--set", text)]
         with slow_terminal([*PROGRAM, *sets], columns, rows, env) as terminal:
             try:
-                terminal.wait_for("paused")
+                terminal.wait_for("paused", PATIENCE)
                 terminal.send(" ")
                 terminal.wait_for("running")
                 settle(terminal, 5.0)
@@ -94,9 +94,12 @@ def over_a_slow_line(columns: int, rows: int, times: int) -> SlowLine:
                 seen.rate = (len(terminal.received) - before) / 10.0
                 for number in range(times):
                     key, text = WINDOWS[number % len(WINDOWS)]
-                    seen.windows.append(until(terminal, key, lambda t, w=text: w in t.text.lower()))
-                    there = terminal.text
-                    until(terminal, "\x1b", lambda t, was=there: t.text != was)
+                    seen.windows.append(until(terminal, key, lambda t, w=text: w in t.text))
+                    until(
+                        terminal,
+                        "\x1b",
+                        lambda t, w=text: w not in t.text and "activation" in t.text,
+                    )
                     settle(terminal, 2.0)
                     line = next(i for i, row in enumerate(terminal.screen) if "activation" in row)
                     x = terminal.screen[line].index("activation")
@@ -115,7 +118,10 @@ def over_a_slow_line(columns: int, rows: int, times: int) -> SlowLine:
 
 
 def until(terminal: Any, keys: str, true: Any) -> float:
-    start = time.monotonic()
+    """Seconds from ``keys`` until it is ``true``, less those for which the program or this process
+    waited for a processor."""
+    pids = os.getpid(), terminal.process.pid
+    idle, start = sum(map(waited, pids)), time.monotonic()
     terminal.send(keys)
-    terminal.wait_for(true, 30.0)
-    return time.monotonic() - start
+    terminal.wait_for(true, PATIENCE)
+    return max(0.0, time.monotonic() - start - (sum(map(waited, pids)) - idle))
