@@ -87,6 +87,7 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
         layerless + end,
         briefest + end,
         briefest + bare,
+        briefest + bare.replace(" of ", "/"),
     )
     return next((title for title in tried if len(title) <= room), tried[-1])
 
