@@ -119,6 +119,9 @@ def test_a_yardstick_off_the_chart_is_told_below_it(made: Callable[..., Trace]) 
 def test_a_narrow_chart_names_its_counts() -> None:
     assert whole("1 dead neurons by layer", "", "188 of 192", 26) == "1 dead neurons: 188 of 192"
     assert whole("1 dead neurons by layer", "", "188 of 192", 20) == "1 dead: 188 of 192"
+    assert whole("4 neurons", "", "188 of 1920 dead", 24) == "4 neurons: 188/1920 dead"
+    values = "layer 1 0.00035 · out 0.0038"
+    assert whole("4 update/weight", " (log)", values, 24) == "4: 0.00035 · out 0.0038"
 
 
 def test_no_key_is_silent(drive: Callable[..., None], configured: Callable[..., RunConfig]) -> None:

@@ -99,7 +99,7 @@ def test_one_dead_neuron_among_thousands_is_seen() -> None:
     assert picture.count("▁") > 200
     assert picture.count("▂") == 1
     assert any(row.endswith(" 1/4096") for row in rows)
-    assert re.match("▁▂▃▄▅▆▇█ share dead of [0-9]+ a cell  dead 1  alive", rows[-1])
+    assert re.match("▁▂▃▄▅▆▇█ dead, [0-9]+ a cell  dead 1  alive", rows[-1])
 
 
 def test_a_layer_that_is_half_dead_does_not_look_dead() -> None:

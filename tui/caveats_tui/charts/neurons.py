@@ -128,7 +128,7 @@ def legend(
     if shared > 1:
         shares = _SHARES[look.charset != "ascii"]
         parts = [f"{UNIT_STATES[code]} {counts[code]}" for code in found]
-        share = f"{''.join(shares)} share {UNIT_STATES[worst]} of " if worst else ""
+        share = f"{''.join(shares)} {UNIT_STATES[worst]}, " if worst else ""
         return [f"{share}{shared} a cell", *parts]
     parts = [f"{shapes[code]} {UNIT_STATES[code]} {counts[code]}" for code in found]
     if rated and counts[0]:

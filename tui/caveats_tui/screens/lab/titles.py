@@ -87,6 +87,8 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
         layerless + end,
         briefest + end,
         briefest + bare,
+        briefest + bare.replace(" of ", "/"),
+        name.partition(" ")[0] + bare,
     )
     return next((title for title in tried if len(title) <= room), tried[-1])
 
