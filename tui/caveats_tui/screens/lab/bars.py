@@ -148,7 +148,7 @@ def width_of(hint: Hint) -> int:
 HINTS = {
     "loading": "loading torch; everything can be set up meanwhile",
     "paused": "space trains, a i o choose, ? shows all keys",
-    "finished": "the run is over and nothing is wrong with it: r begins again",
+    "finished": "the run is over and nothing is wrong: r begins again",
 }
 
 
