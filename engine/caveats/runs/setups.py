@@ -13,30 +13,44 @@ from caveats.config import RunConfig
 from caveats.config.settings import SETTINGS
 from caveats.errors import ConfigError, visible
 from caveats.runs.files import read_whole, replace_file
-from caveats.runs.manifest import MANIFEST, Manifest
+from caveats.runs.manifest import Manifest
 
 __all__ = ["RECENT", "read_recent", "read_setup", "remember", "write_setup"]
 
 RECENT = "recent.toml"  # beside the folder of the kept runs
 MOST = 10  # setups that are remembered
 LONGEST = 2**16  # bytes of the list of them
+LARGEST = 2**20  # bytes of a setup
 
 
 def read_setup(path: str | Path) -> RunConfig:
-    """The config in a TOML file, in a kept run's folder, or in the run.toml of one.
+    """The config in a TOML file, in a kept run's folder, or in the run.toml of one, whatever that
+    file is called now.
 
     Raises:
         ConfigError: one sentence naming the file and what is wrong in it.
     """
     path = Path(path)
-    if not path.is_dir() and path.name != MANIFEST:
+    if path.is_dir():
+        manifest = Manifest.read(path)
+    elif (data := manifest_text(path)) is not None:
+        manifest = Manifest.parse(data, visible(path))
+    else:
         return RunConfig.read(path)
-    folder = path if path.is_dir() else path.parent
     try:
-        return Manifest.read(folder).configured()
+        return manifest.configured()
     except ConfigError as error:
-        where = visible(folder)
-        raise ConfigError(str(error) if where in str(error) else f"{where}: {error}") from None
+        raise ConfigError(f"{visible(path)}: {error}") from None
+
+
+def manifest_text(path: Path) -> bytes | None:
+    """What the file holds, if that is the run.toml of a kept run; None for any other file."""
+    try:
+        data = read_whole(path, LARGEST)
+        tree = tomllib.loads(data.decode())
+    except (OSError, ConfigError, ValueError, RecursionError):
+        return None
+    return data if "format" in tree and "status" in tree else None
 
 
 def write_setup(config: RunConfig, path: Path) -> None:

@@ -17,10 +17,12 @@ from caveats.measuring.cadence import Cadence
 from caveats.measuring.divergence import Divergence
 from caveats.run import Run
 from caveats.stacks.batches import StackedData
+from caveats.stacks.losses import losses_of
+from caveats.stacks.member_facts import rows_to_see
 from caveats.stacks.memory import most_members
 from caveats.stacks.network import draw
 from caveats.stacks.shape import Shape, datasets, grouped, shape_of, unstackable
-from caveats.stacks.stack import Stack, losses_of, rows_to_see
+from caveats.stacks.stack import Stack
 from caveats.training.trainer import pick_device
 
 __all__ = ["Calibration", "Trained", "calibrated", "train"]

@@ -9,31 +9,26 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from caveats.config import RunConfig
-from caveats.config.declared import declared_layers
 from caveats.data import Dataset
-from caveats.facts import DataFacts, OptimizerFacts, RunFacts
+from caveats.facts import DataFacts, RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
-from caveats.measuring.capture import Layer
 from caveats.measuring.constants import constant_loss
 from caveats.measuring.data_facts import data_facts
 from caveats.measuring.divergence import Divergence, locate
-from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.yardsticks import Reach, kernel_reach
-from caveats.models.mlp import assemble, layer_name, linears
-from caveats.remedies import Remedies
+from caveats.models.mlp import assemble, layer_name
 from caveats.run import probe_rows
 from caveats.stacks.batches import StackedBatches, StackedData
 from caveats.stacks.dropout import Dropouts
+from caveats.stacks.losses import losses_of
 from caveats.stacks.measuring import (
     PASS_NUMBERS,
     Measured,
@@ -42,12 +37,12 @@ from caveats.stacks.measuring import (
     measured,
     members_at_once,
 )
+from caveats.stacks.member_facts import facts_of, names_in, rows_to_see
 from caveats.stacks.memory import refuse_too_large
 from caveats.stacks.network import draw
 from caveats.stacks.shape import datasets, one_shape
 from caveats.stacks.sharpness import sharpness
 from caveats.stacks.updates import Updates
-from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.schedules import SCHEDULES
 from caveats.training.trainer import check_fit, pick_device
 
@@ -413,54 +408,3 @@ class Stack:
             reach = kernel_reach(x, y, self.shape.loss)
             found.append((baseline, reach, data_facts(x, y, reach.recall)))
         return found
-
-
-def rows_to_see(data: Sequence[Dataset]) -> list[Tensor]:
-    """The rows that initialisers may look at, one tensor for each set of data."""
-    seen = {id(dataset): torch.tensor(dataset.x[:512]) for dataset in data}
-    return [seen[id(dataset)] for dataset in data]
-
-
-def names_in(network: torch.nn.Module, names: Sequence[str]) -> dict[Layer, str]:
-    return dict(zip(linears(network), names, strict=True))
-
-
-def facts_of(
-    config: RunConfig, dataset: Dataset, baseline: float, reach: Reach, data: DataFacts
-) -> RunFacts:
-    """The facts that `caveats.Run` would observe."""
-    layers = declared_layers(config, dataset.features, dataset.outputs)
-    return RunFacts(
-        baseline,
-        config.training.steps,
-        reach.loss,
-        reach.accuracy,
-        layers,
-        optimizer_of(config),
-        Remedies(config),
-        data,
-    )
-
-
-def optimizer_of(config: RunConfig) -> OptimizerFacts:
-    settings = config.optimizer
-    options: dict[str, Any] = dict(settings.options)
-    made = OPTIMIZERS[settings.name].make([torch.zeros(1)], lr=settings.lr, **options)
-    return replace(optimizer_facts(made), lr=settings.lr, clip_norm=settings.clip_norm)
-
-
-def losses_of(name: str) -> Any:
-    """The loss ``name`` of each member: output (E, outputs, rows), y (E, ..., rows) -> (E,)."""
-
-    def cross_entropy(output: Tensor, y: Tensor) -> Tensor:
-        return functional.cross_entropy(output, y, reduction="none").mean(1)
-
-    def mse(output: Tensor, y: Tensor) -> Tensor:
-        if not y.is_floating_point():
-            y = functional.one_hot(y, output.shape[1]).to(output.dtype).mT
-        return (output - y).square().mean((1, 2))
-
-    def by_task(output: Tensor, y: Tensor) -> Tensor:
-        return mse(output, y) if y.is_floating_point() else cross_entropy(output, y)
-
-    return {"auto": by_task, "cross_entropy": cross_entropy, "mse": mse}[name]

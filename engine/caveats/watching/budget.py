@@ -1,8 +1,8 @@
 """Decides which steps are sampled, so that watching takes no more than its share of the time.
 
 A sampled step is compared with the steps around it that were not: what it took longer is what
-watching cost. Time is that of the thread that trains, so that other programs on the machine do not
-count.
+watching cost. The median of a few such costs counts, so that one during which other programs had
+the processor does not use the budget up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ __all__ = ["BUDGET", "Budget"]
 
 BUDGET = 0.02
 CREDIT = 2.0  # seconds whose share may be spent before they have passed
+SAMPLES = 5  # whose median cost counts
 LEAST = 0.25  # of the share that samples may take, where steps are so short that others take it all
+AGAIN = 3  # times the step of the newest sample: then there is another, whatever it costs
 PLAIN = 32  # steps without a sample that a sampled one is compared with
 
 
@@ -37,8 +39,9 @@ class Budget:
         self._plain: deque[float] = deque(maxlen=PLAIN)
         self._spent = 0.0
         self._sampling = 0.0  # the part of it that samples took
-        self._cost = 0.0  # of the newest sampled step
+        self._costs: deque[float] = deque(maxlen=SAMPLES)
         self._overdue = False
+        self._newest = FIRST_STEPS  # step with a sample
         self._steps = 0
 
     @property
@@ -54,8 +57,11 @@ class Budget:
             return wanted
         allowed = self.share * (self._last - self._begin + CREDIT)
         left = max(allowed - (self._spent - self._sampling), LEAST * allowed)
-        self._overdue = wanted and self._sampling + self._cost > left
-        return wanted and not self._overdue
+        afford = self._sampling + middle(self._costs) <= left or step >= AGAIN * self._newest
+        self._overdue = wanted and not afford
+        if wanted and afford:
+            self._newest = step
+        return wanted and afford
 
     def passed(self, sampled: bool, inside: float) -> None:
         """A step has been made; ``inside`` is how many seconds of it the instruments took
@@ -65,13 +71,17 @@ class Budget:
         self._steps += 1
         if self._steps <= FIRST_STEPS + 1:
             self._begin = now
-            self._cost = inside
+            self._costs.append(inside)
             return
         if not sampled:
             self._plain.append(took)
             self._spent += inside
             return
-        usual = sorted(self._plain)[len(self._plain) // 2] if self._plain else took
-        self._cost = max(inside, took - usual)
-        self._spent += self._cost
-        self._sampling += self._cost
+        usual = middle(self._plain) if self._plain else took
+        self._costs.append(max(inside, took - usual))
+        self._spent += middle(self._costs)
+        self._sampling += middle(self._costs)
+
+
+def middle(values: deque[float]) -> float:
+    return sorted(values)[len(values) // 2]

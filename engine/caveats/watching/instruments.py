@@ -213,7 +213,7 @@ class Instruments:
     def _add(self, model: Model, optimizer: Any) -> WatchedTraining:
         if optimizer is not None:
             self._optimizers.add(optimizer)
-        budget = Budget(self._every, self._share, clock=time.thread_time)
+        budget = Budget(self._every, self._share, clock=time.perf_counter)
         training = WatchedTraining(model, optimizer, self._losses, budget, self._owned)
         self.trainings.append(training)
         if optimizer is not None:

@@ -156,7 +156,7 @@ class WatchedTraining:
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
         parameters are updated ``by_hand``, nobody says when that was done."""
-        start = time.thread_time()
+        start = time.perf_counter()
         self._optimizer = optimizer or self._optimizer
         if not closure:
             self._moments.look(self.step, self._optimizer)
@@ -165,11 +165,11 @@ class WatchedTraining:
             self._updates = Updates(self._layers.blanks)
             if by_hand:
                 self.arm()
-        self._inside = time.thread_time() - start
+        self._inside = time.perf_counter() - start
 
     def after(self, closure: bool = False, only_last: bool = False) -> None:
         """The optimizer has stepped."""
-        start = time.thread_time()
+        start = time.perf_counter()
         first = self._layers is None
         if closure:
             self._read(only_last)
@@ -185,7 +185,7 @@ class WatchedTraining:
             if not self._armed:
                 self.arm()
         self._time()
-        self.budget.passed(self._sampled or self._armed, self._inside + time.thread_time() - start)
+        self.budget.passed(self._sampled or self._armed, self._inside + time.perf_counter() - start)
         self._sampled = self._armed
 
     def _read(self, only_last: bool) -> None:

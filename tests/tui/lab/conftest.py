@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -24,9 +23,7 @@ from caveats_tui.options import LabOptions, ScreenOptions
 from caveats_tui.screens.lab.panel import Panel
 
 PATIENCE = (
-    float(
-        os.environ.get("PATIENCE", 120.0)
-    )  # seconds until a test that waits in vain fails; those that pass never wait so long
+    120.0  # seconds until a test that waits in vain fails; those that pass never wait so long
 )
 
 

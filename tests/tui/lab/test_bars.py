@@ -84,10 +84,10 @@ def test_a_regression_has_a_loss_and_no_accuracy() -> None:
     history = History(("layer 1", "output"))
     history.append(0, {"loss": 0.000123}, {})
     first = Trace(history.snapshot(), history.layers, 10)
-    assert told("loss", "loss · accuracy", first) == ("train", "loss 0.000123")
+    assert told("loss", "loss", first) == ("train", "loss 0.000123")
     history.append(1, {"loss": 0.5, "accuracy": 0.25}, {})
     second = Trace(history.snapshot(), history.layers, 10)
-    assert told("loss", "loss · accuracy", second)[1] == "loss 0.5 · accuracy 25.0%"
+    assert told("loss", "loss", second)[1] == "loss 0.5 · accuracy 25.0%"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,14 @@ def test_a_config_may_be_that_of_a_kept_run(kept: Path) -> None:
         assert config.training.steps == 7
 
 
+def test_a_config_of_ones_own_may_be_called_run_toml(kept: Path, tmp_path: Path) -> None:
+    """And the run.toml of a kept run anything else."""
+    (tmp_path / "run.toml").write_text("[optimizer]\nlr = 0.125\n")
+    assert read_setup(tmp_path / "run.toml").optimizer.lr == 0.125
+    (kept / "run.toml").rename(tmp_path / "copy.toml")
+    assert read_setup(tmp_path / "copy.toml").optimizer.lr == 0.25
+
+
 def test_what_is_no_setup_gives_a_sentence_that_names_it(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     Manifest(None, ("layer 1", "output"), (4, 10), kind="watch").write(tmp_path / "empty")

@@ -218,7 +218,7 @@ LEARNS = """
 def test_without_samples_the_curve_of_the_loss_is_kept_and_nothing_is_blamed(
     tmp_path: Path,
 ) -> None:
-    """Layers are seen in the first ten steps only, the loss at every step."""
+    """Layers are seen in the first ten steps and rarely after them, the loss at every step."""
     path = script(tmp_path, LEARNS)
     done = watched(tmp_path / "run", PYTHON, path, options=("--no-screen", "--budget", "0"))
     assert "warning" not in done.stderr
@@ -226,8 +226,10 @@ def test_without_samples_the_curve_of_the_loss_is_kept_and_nothing_is_blamed(
     losses = [float.fromhex(line) for line in done.stdout.splitlines()]
     records = Reader(tmp_path / "run").history.snapshot()
     whole = records.whole()
-    assert whole.sum() == 12  # steps 0 to 10, and the weights at the end
+    assert 12 <= whole.sum() <= 17  # steps 0 to 10, some of the later ones, the weights at the end
     assert len(records) > 30
+    sampled = records.steps[whole]
     for step, loss in zip(records.steps[~whole], records.scalar("loss")[~whole], strict=True):
-        since = max(11, step + 1 - max(10, step // 6))
+        before = sampled[sampled < step][-1]
+        since = max(before + 1, step + 1 - max(10, step // 6))
         assert loss == pytest.approx(np.mean(losses[since : step + 1]), rel=1e-5)

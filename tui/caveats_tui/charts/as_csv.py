@@ -103,10 +103,13 @@ def over_steps(measure: str, *, hidden: bool) -> Callable[[Trace], list[Cells]]:
 
 
 def losses(trace: Trace) -> list[Cells]:
-    held_out = ["validation_loss", "validation_accuracy"]
-    if np.isnan(trace.snapshot.scalar("validation_loss")).all():
-        held_out = []
-    names = ["loss", "accuracy", *held_out]
+    """One row for each record: the loss, and the accuracy and what was held out where there are
+    such numbers."""
+    names = ["loss", "accuracy"]
+    if np.isnan(trace.snapshot.scalar("accuracy")).all():
+        names.remove("accuracy")
+    if not np.isnan(trace.snapshot.scalar("validation_loss")).all():
+        names += ["validation_loss", "validation_accuracy"]
     columns = [trace.snapshot.scalar(name).tolist() for name in names]
     rows = [
         [str(step), *map(cell, row)]

@@ -392,7 +392,7 @@ def fit(seen: FittedCurve, look: Look) -> Chart:
 FIGURES: dict[str, Figure] = {
     "dead": Figure("dead neurons by layer", counted("dead")),
     "gradient": Figure("gradient norm", layerwise("grad_norm"), log=True),
-    "loss": Figure("loss · accuracy", loss, log=True),
+    "loss": Figure("loss", loss, log=True),
     "activations": Figure("activation mean ± std by layer", activations),
     "gradient_profile": Figure("gradient norm across layers", profile("grad_norm"), log=True),
     "delta": Figure("delta", layerwise("delta_rms"), log=True),

@@ -38,7 +38,7 @@ MOST_LINES = 3  # of the message: one for what was found, two for the remedy
 SYMBOLS = {"critical": "✖", "warning": "▲", "note": "·"}
 PLAIN_SYMBOLS = {"critical": "X", "warning": "!", "note": "-"}
 
-_LOSS = Figure("loss · accuracy", loss, log=True)
+_LOSS = Figure("loss", loss, log=True)
 
 # The chart over the steps that shows each caveat best.
 EVIDENCE: dict[str, Figure] = {
