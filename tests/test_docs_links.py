@@ -12,6 +12,7 @@ import click
 import pytest
 
 from caveats.experiments import find
+from caveats.sweeps.gallery import atlases
 from caveats.sweeps.ranges import parse_axis
 from caveats_tui.cli import cli
 
@@ -65,8 +66,9 @@ def test_every_command_that_a_page_shows_is_understood(line: str) -> None:
     words = [word for word in shlex.split(line)[1:] if not re.fullmatch(r"\[.*|.*\]", word)]
     with suppress(click.MissingParameter):  # where a sentence names the command alone
         found = understood(cli, words)
-        if {"run", "predict", "atlas"} & set(words) and found.get("name") is not None:
-            find(found["name"])
+        name = found.get("name")
+        if {"run", "predict", "atlas"} & set(words) and name not in (None, "NAME", *atlases()):
+            find(name)
         for text in (found.get("across"), found.get("up"), *(found.get("words") or ())):
             if text is not None and text not in ("KEY=RANGE", "KEY=RANGE..."):
                 parse_axis(text, find("mass_extinction").config)

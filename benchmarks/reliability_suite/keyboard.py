@@ -206,15 +206,14 @@ def kill_a_helper(home: Path, rng: random.Random) -> None:
 
 def answer(terminal: Any, session: Session, rng: random.Random) -> None:
     """Change the size, and see how long it takes until something is drawn. The time for which the
-    program or the campaign waited for a processor is not counted: others may use the machine."""
+    program waited for a processor is not counted: others may use the machine."""
     while terminal._read(time.monotonic() + 0.05):
         if terminal.process.poll() is not None:
             return
         if rng.random() < 0.02:  # a run that goes on draws for ever
             break
     columns = 61 + rng.randrange(100)
-    pids = os.getpid(), terminal.process.pid
-    idle = sum(map(waited, pids))
+    idle = waited(terminal.process.pid)
     before, start = len(terminal.received), time.monotonic()
     terminal.resize(columns, 30)
     while len(terminal.received) == before and time.monotonic() < start + 20:
@@ -222,7 +221,7 @@ def answer(terminal: Any, session: Session, rng: random.Random) -> None:
             break
     took = time.monotonic() - start
     if terminal.process.poll() is None:
-        took = max(0.0, took - (sum(map(waited, pids)) - idle))
+        took = max(0.0, took - (waited(terminal.process.pid) - idle))
         session.answers.append(took)
         if took > ANSWER:
             session.faults[f"no answer within {ANSWER:g} s"] += 1

@@ -118,10 +118,9 @@ def over_a_slow_line(columns: int, rows: int, times: int) -> SlowLine:
 
 
 def until(terminal: Any, keys: str, true: Any) -> float:
-    """Seconds from ``keys`` until it is ``true``, less those for which the program or this process
-    waited for a processor."""
-    pids = os.getpid(), terminal.process.pid
-    idle, start = sum(map(waited, pids)), time.monotonic()
+    """Seconds from ``keys`` until it is ``true``, less those for which the program waited for a
+    processor."""
+    idle, start = waited(terminal.process.pid), time.monotonic()
     terminal.send(keys)
     terminal.wait_for(true, PATIENCE)
-    return max(0.0, time.monotonic() - start - (sum(map(waited, pids)) - idle))
+    return max(0.0, time.monotonic() - start - (waited(terminal.process.pid) - idle))
