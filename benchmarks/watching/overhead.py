@@ -26,7 +26,7 @@ from caveats.watching.instruments import Instruments
 
 __all__ = ["overhead_table"]
 
-SECONDS = 4.0  # of processor time in each turn
+SECONDS = 1.5  # of processor time in each turn
 FIRST = 11  # steps before the timed ones
 TURNS = 3
 EVERY = 100  # steps between two histograms of TensorBoard
