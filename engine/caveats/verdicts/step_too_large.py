@@ -15,7 +15,7 @@ from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import faded, faded_start, grown_start, unsound_start
 from caveats.verdicts.trial import contradicted, proof, proved
 from caveats.verdicts.verdict import Finding, Severity
-from caveats.verdicts.words import percent, times_constant
+from caveats.verdicts.words import TINY, percent, times_constant
 
 __all__ = ["STEP_TOO_LARGE"]
 
@@ -36,9 +36,12 @@ def rule(e: Evidence) -> Finding | None:
     what = f"loss {e.loss:.3g}"
     if compared := times_constant(e.loss, e.progress.baseline):
         what += f", {compared}"
-    what += f"; one step changes weights by up to {sized(e.largest_update)}"
-    if e.peak_update > 2 * e.largest_update:
-        what += f", at first by {sized(e.peak_update)}"
+    if e.largest_update < TINY < e.peak_update:
+        what += f"; the first steps changed weights by {sized(e.peak_update)}, the newest do not"
+    else:
+        what += f"; one step changes weights by up to {sized(e.largest_update)}"
+        if e.peak_update > 2 * e.largest_update:
+            what += f", at first by {sized(e.peak_update)}"
     if sharpness > most:
         what += f"; sharpness {sharpness:.3g} above the limit {most:.3g}"
     what += proof(e, "smaller")

@@ -126,6 +126,7 @@ def test_the_window_is_as_it_was(
         await lab.until(lambda: drawn_in(window))
         asked[0] = offer(*FOUND)
         await lab.until(lambda: any("1*" in text for text in drawn_in(window)))
+        await lab.until(lambda: len(drawn_in(window)) == window.query_one(RowsView).size.height)
         box = window.query_one(Vertical).region
         rows = lab.rows[box.y : box.bottom]
         seen.append("".join(f"{row[box.x : box.right]}\n" for row in rows))

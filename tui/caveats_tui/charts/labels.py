@@ -34,16 +34,18 @@ def write_labels(cells: Cells, chart: Chart, canvas: Canvas) -> None:
     """Write all words of a chart; none of them on another, or on a line of the present run."""
     live = {c.colour for c in chart.curves if c.style != "dots"}
     right = canvas.left + canvas.columns
+    words: set[tuple[int, int]] = set()  # cells with letters
     for value, label in chart.right_ticks:
         if canvas.columns > 3 * len(label) and (row := canvas.row(value)) is not None:
             cells.write(row, right - len(label), [(label, chart.right_colour)])
     for mark in chart.marks:
         if (column := canvas.x.cell(mark.x)) is not None:
-            place(cells, canvas, (0, column), [(mark.label, mark.colour)], live, downwards=True)
+            word = [(mark.label, mark.colour)]
+            place(cells, canvas, (0, column), word, live, words, downwards=True)
     if canvas.left:
         mark_expected(cells, chart, canvas, live)
     for end, word in named_ends(chart, canvas):
-        place(cells, canvas, end, word, live)
+        place(cells, canvas, end, word, live, words)
 
 
 def place(
@@ -52,11 +54,12 @@ def place(
     end: tuple[int, int],
     word: Word,
     live: set[int],
+    words: set[tuple[int, int]],
     *,
     downwards: bool = False,
 ) -> None:
     """Write at the right of a cell of the canvas (row, column), or as near to that as there is
-    room; write nothing if there is none."""
+    room, with a cell between it and other ``words``; write nothing if there is no room."""
     length = sum(len(part) for part, _ in word)
     start = canvas.left + min(end[1] + 1, canvas.columns - length)
     for away in range(len(AWAY)) if downwards else AWAY:
@@ -67,8 +70,10 @@ def place(
                 0 <= row < canvas.rows
                 and first >= canvas.left
                 and cells.free(row, first, length, live)
+                and not words & {(row, first - 1), (row, first + length)}
             ):
                 cells.write(row, first, word)
+                words |= {(row, first + letter) for letter in range(length)}
                 return
 
 

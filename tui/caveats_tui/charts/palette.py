@@ -50,7 +50,7 @@ SERIES: dict[Series, tuple[int, int]] = {
     "output": (255, 232),
     "output_dim": (240, 247),
     "theory": (252, 236),
-    "band": (237, 253),  # a background
+    "band": (238, 249),  # a background
     "mark": (246, 242),
     "axis": (245, 242),
 }

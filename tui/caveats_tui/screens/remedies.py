@@ -48,7 +48,7 @@ class RemedyList(Window[Remedy | None]):
     }
     RemedyList Static { height: auto; color: $text-muted; }
     RemedyList Container { height: auto; layout: vertical; }
-    RemedyList OptionList { height: auto; max-height: 20; padding: 0; }
+    RemedyList OptionList { height: auto; max-height: 20; padding: 0; scrollbar-gutter: stable; }
     RemedyList OptionList, RemedyList OptionList:focus { border: none; }
     RemedyList RowsView { display: none; height: 9; }
     RemedyList.races RowsView { display: block; }
