@@ -26,8 +26,8 @@ from caveats.sweeps.work import work
 from caveats.verdicts import judge
 from caveats.watching.folder import Notes, parts
 from caveats_tui.charts.as_csv import copied
-from caveats_tui.charts.figures import FIGURES
 from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
+from caveats_tui.charts.lab_charts import FIGURES
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.commands.sweep import status_lines

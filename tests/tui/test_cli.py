@@ -22,7 +22,7 @@ from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui import cli as entry
 from caveats_tui.commands import run as run_module
 from caveats_tui.commands.run import trained
-from caveats_tui.commands.shared import read_config
+from caveats_tui.commands.shared_options import read_config
 from caveats_tui.options import ConfigOptions, LabOptions, RecordingOptions, ScreenOptions
 
 

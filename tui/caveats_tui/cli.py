@@ -19,7 +19,7 @@ from caveats_tui.commands.predict import predict_command
 from caveats_tui.commands.program import Program
 from caveats_tui.commands.run import run
 from caveats_tui.commands.runs import runs
-from caveats_tui.commands.shared import (
+from caveats_tui.commands.shared_options import (
     config_options,
     every_option,
     read_config,

@@ -18,7 +18,7 @@ from caveats.experiments import experiments
 from caveats.runs.manifest import Manifest
 from caveats.runs.setups import MOST, read_recent, read_setup, remember, write_setup
 from caveats_tui.cli import cli
-from caveats_tui.commands.shared import read_config
+from caveats_tui.commands.shared_options import read_config
 from caveats_tui.options import ConfigOptions
 from caveats_tui.screens.lab.setups import RecentSetups
 from caveats_tui.text.command_line import command_line

@@ -13,7 +13,7 @@ import numpy as np
 
 from caveats.measures import UNIT_STATES
 from caveats.runs.tables import cell
-from caveats_tui.charts.figures import predicted, steepest
+from caveats_tui.charts.lab_charts import predicted, steepest
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.numbers import size
 

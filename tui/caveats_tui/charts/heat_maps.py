@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from caveats.measures import LAYER_MEASURES
-from caveats_tui.charts.figures import short, span
+from caveats_tui.charts.lab_charts import short, span
 from caveats_tui.charts.palette import HEAT, series_colour
 from caveats_tui.charts.spec import Floats, Look, Row, Rows, Span
 from caveats_tui.charts.trace import Trace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from caveats.errors import ConfigError, nearest, visible
-from caveats_tui.commands.shared import config_options, read_config, screen_options
+from caveats_tui.commands.shared_options import config_options, read_config, screen_options
 from caveats_tui.options import ConfigOptions, LabOptions, ScreenOptions
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import click
 
 from caveats.errors import ConfigError, visible
 from caveats_tui.commands.progress import ProgressLine
-from caveats_tui.commands.shared import cast_version_option, idle_limit_option
+from caveats_tui.commands.shared_options import cast_version_option, idle_limit_option
 from caveats_tui.options import ScreenOptions
 
 __all__ = ["demo"]

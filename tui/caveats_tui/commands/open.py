@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from caveats.errors import ConfigError
-from caveats_tui.commands.shared import recording_options, screen_options
+from caveats_tui.commands.shared_options import recording_options, screen_options
 from caveats_tui.options import LabOptions, RecordingOptions, ScreenOptions
 
 __all__ = ["open_command"]

@@ -12,7 +12,7 @@ import click
 from caveats_tui.commands.comparison import comparison
 from caveats_tui.commands.heeding import heeding
 from caveats_tui.commands.progress import ProgressLine
-from caveats_tui.commands.shared import config_options, read_config
+from caveats_tui.commands.shared_options import config_options, read_config
 from caveats_tui.options import ConfigOptions
 from caveats_tui.text.ascii import carried
 

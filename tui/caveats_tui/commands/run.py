@@ -20,7 +20,7 @@ from caveats_tui.commands.keeping import Kept, stopping
 from caveats_tui.commands.program import Interrupted
 from caveats_tui.commands.progress import ProgressLine
 from caveats_tui.commands.report import attempt_report, report
-from caveats_tui.commands.shared import config_options, every_option, read_config
+from caveats_tui.commands.shared_options import config_options, every_option, read_config
 from caveats_tui.options import ConfigOptions
 from caveats_tui.text.ascii import carried
 

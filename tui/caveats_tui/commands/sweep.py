@@ -12,7 +12,7 @@ import click
 
 from caveats.errors import ConfigError, visible
 from caveats_tui.commands.program import Interrupted
-from caveats_tui.commands.shared import config_options, read_config
+from caveats_tui.commands.shared_options import config_options, read_config
 from caveats_tui.options import ConfigOptions
 from caveats_tui.text.times import clock
 

@@ -22,7 +22,7 @@ import click
 
 from caveats.errors import ConfigError, visible
 from caveats.runs.shelf import default_place
-from caveats_tui.commands.shared import screen_options
+from caveats_tui.commands.shared_options import screen_options
 from caveats_tui.options import ScreenOptions
 
 __all__ = ["Watched", "watch"]

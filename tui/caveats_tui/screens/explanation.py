@@ -20,7 +20,7 @@ from textual.widgets import Static
 from caveats.config import RunConfig
 from caveats.documents import short
 from caveats.verdicts import CAVEATS, Verdict
-from caveats_tui.charts.figures import Figure, counted, layerwise, loss
+from caveats_tui.charts.lab_charts import Figure, counted, layerwise, loss
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView

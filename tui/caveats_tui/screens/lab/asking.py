@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from caveats_tui.charts.boundary import boundary_map, grid_size
-from caveats_tui.charts.figures import fit
-from caveats_tui.charts.neurons import UnitStates, neuron_map
+from caveats_tui.charts.lab_charts import fit
+from caveats_tui.charts.neuron_map import UnitStates, neuron_map
 from caveats_tui.charts.spec import Floats, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.panel import Panel

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from caveats.status import LIVE
-from caveats_tui.charts.figures import FIGURES
 from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
+from caveats_tui.charts.lab_charts import FIGURES
 from caveats_tui.charts.spec import Charset, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView

@@ -1,6 +1,7 @@
 """One framed chart of the lab: which views it has, how each is scaled, what was last drawn in it.
 
-It shows rows that others make; `caveats_tui.charts.figures` and `grids` define what a view shows.
+It shows rows that others make; `lab_charts`, `neuron_map` and `boundary` in `caveats_tui.charts`
+define what a view shows.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.geometry import Region
 
-from caveats_tui.charts.figures import FIGURES
 from caveats_tui.charts.heat_maps import DEEP, HEAT_MAPS
+from caveats_tui.charts.lab_charts import FIGURES
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView

@@ -9,7 +9,7 @@ import numpy as np
 from textual.content import Content
 
 from caveats.history import Snapshot
-from caveats_tui.charts.figures import curves_drawn, short, steepest
+from caveats_tui.charts.lab_charts import curves_drawn, short, steepest
 from caveats_tui.charts.palette import network_colour, rgb, series_colour
 from caveats_tui.charts.spec import Floats
 from caveats_tui.charts.trace import Trace

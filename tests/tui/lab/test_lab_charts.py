@@ -13,7 +13,7 @@ from caveats.history import Event, History
 from caveats.theory import Prediction
 from caveats.views import FittedCurve
 from caveats_tui.charts.draw import draw
-from caveats_tui.charts.figures import FIGURES, curves_drawn, fit, round_up
+from caveats_tui.charts.lab_charts import FIGURES, curves_drawn, fit, round_up
 from caveats_tui.charts.palette import network_colour, series_colour
 from caveats_tui.charts.spec import Chart, Curve, Look
 from caveats_tui.charts.trace import Trace

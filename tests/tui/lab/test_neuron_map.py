@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from caveats.measures import UNIT_STATES
-from caveats_tui.charts.neurons import neuron_map
+from caveats_tui.charts.neuron_map import neuron_map
 from caveats_tui.charts.spec import Charset, Look, Rows
 
 SHAPES: dict[Charset, str] = {"braille": "■▪▣×?", "ascii": "o.S#?"}

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from caveats.measures import UNIT_STATES
-from caveats_tui.charts.figures import evenly
+from caveats_tui.charts.lab_charts import evenly
 from caveats_tui.charts.palette import HEAT, layer_colour, series_colour
 from caveats_tui.charts.spec import Floats, Look, Row, Rows, Span
 
