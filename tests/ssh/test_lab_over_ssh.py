@@ -125,7 +125,7 @@ def test_the_lab_over_ssh(
     drawn = r"[⠁-⣿]{3}" if locale == UTF8 else r"a{4}|l{4}"  # accuracy and loss, as letters
     lab.wait_for(lambda t: re.search(drawn, t.text), WAIT)
     lab.press("3", "c")
-    lab.wait_for("accuracy: copied", WAIT)
+    lab.wait_for("loss: copied", WAIT)
     lab.wait_for(lambda t: t.clipboard is not None, WAIT)
     assert lab.clipboard.startswith("step,loss,accuracy\n0,")
     lab.press("q")

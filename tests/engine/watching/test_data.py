@@ -170,7 +170,8 @@ def test_a_run_of_unknown_length_is_judged_by_what_it_learned_in_200_steps() -> 
         facts = RunFacts(baseline=1.0, data=DataFacts(input_size=size))
         history = History(("layer",), facts=facts)
         for step in range(0, steps, 10):
-            history.append(step, {"loss": 1 - (1 - end) * step / steps}, {}, ())
+            loss = 1 - (1 - end) * step / steps
+            history.append(step, {"loss": loss}, {"weight_norm": [1.0]}, ())
         return any(v.caveat == "unscaled_data" and v.severity != "note" for v in judge(history))
 
     assert said(100, 0.8, 300)
