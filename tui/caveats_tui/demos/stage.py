@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -16,6 +17,7 @@ from caveats_tui.bench.training import Training
 from caveats_tui.demos.paced import PacedSession
 from caveats_tui.options import LabOptions
 from caveats_tui.recording.recorder import Recorder
+from caveats_tui.screens.lab.panel import Panel
 
 __all__ = ["Stage"]
 
@@ -76,11 +78,15 @@ class Stage:
         app.lab.look()
         while self.bench.predicting:
             await asyncio.sleep(PEEK)
-        app.lab.look()
-        await self.session.done()  # a chart may have asked it
-        await asyncio.sleep(0)
-        while not app.charts.idle:
-            await asyncio.sleep(PEEK)
+        sizes: list[Size] | None = None
+        while sizes != (sizes := [panel.size for panel in app.lab.query(Panel)]):
+            # Lines that come in below the charts leave them less room: then they are drawn again.
+            app.lab.look()
+            await self.session.done()  # a chart may have asked it
+            await asyncio.sleep(0)
+            while not app.charts.idle:
+                await asyncio.sleep(PEEK)
+            await pilot.pause(0)
         if len(app.screen_stack) > 1:
             # Textual repaints what lies behind a window only with the window: at any time
             app.screen.refresh()
