@@ -17,7 +17,6 @@ from caveats_tui.bench.training import Training
 from caveats_tui.demos.paced import PacedSession
 from caveats_tui.options import LabOptions
 from caveats_tui.recording.recorder import Recorder
-from caveats_tui.screens.lab.panel import Panel
 
 __all__ = ["Stage"]
 
@@ -79,7 +78,7 @@ class Stage:
         while self.bench.predicting:
             await asyncio.sleep(PEEK)
         sizes: list[Size] | None = None
-        while sizes != (sizes := [panel.size for panel in app.lab.query(Panel)]):
+        while sizes != (sizes := [panel.size for panel in app.lab.query("Panel")]):
             # Lines that come in below the charts leave them less room: then they are drawn again.
             app.lab.look()
             await self.session.done()  # a chart may have asked it
