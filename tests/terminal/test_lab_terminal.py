@@ -99,7 +99,7 @@ def test_open_set_up_train_and_leave(columns: int, rows: int, lab: Start) -> Non
     terminal.wait_for(lambda t: re.search(r"optimizer +adam", t.text))
     terminal.wait_for("step 0/200")
     terminal.press("3")
-    terminal.wait_for("3 loss")
+    terminal.wait_for("3 train")
     terminal.press("space")
     terminal.wait_for("finished")
     terminal.wait_for("step 200/200")

@@ -83,7 +83,7 @@ def test_a_stopped_lab_gives_the_terminal_back_and_goes_on(
         terminal.wait_for(lambda t: STATES[state][1] not in t.text)
     if state == "running":
         terminal.press("3")
-        terminal.wait_for("3 loss")
+        terminal.wait_for("3 train")
         charts = len(terminal.received)
         terminal.wait_for(lambda t: len(t.received) > charts + 500)
         terminal.press("q")

@@ -112,7 +112,7 @@ def test_a_message_ends_with_the_next_key_and_no_key_is_silent(
         await lab.press("3", "3")
         assert lab.message == "! chart 3 has only this view"
         await lab.press("left")
-        assert lab.message.startswith("! the time cursor is for kept runs")
+        assert lab.message.startswith("! there are no records yet")
         await lab.press("escape", *["down"] * 2, "left")
         setup = lab.app.lab.query_one(SetupList)
         while setup.current.key != "network.widths":

@@ -283,7 +283,7 @@ def test_explanation_and_remedies_stay_while_the_cure_runs(
         failed, first = lab.bench.cure.failed, lab.bench.config
         await lab.press("x")
         await lab.until("hard to break symmetry")
-        assert lab.app.screen._config == failed
+        assert lab.app.screen._cases[0].config == failed
         await lab.press("escape", "F")
         await lab.until("what could cure")
         await lab.press("down", "enter")

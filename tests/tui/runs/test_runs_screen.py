@@ -32,8 +32,8 @@ def place(tmp_path: Path, folder_of: Callable[..., Path]) -> Path:
 
 
 def row(lab: Any, word: str) -> str:
-    [found] = [row for row in lab.rows if f" {word} " in row]
-    return str(found)
+    """The first row with a word: below the list the highlighted run is named again."""
+    return str(next(row for row in lab.rows if f" {word} " in row))
 
 
 async def listed(lab: Any) -> RunsScreen:

@@ -86,7 +86,7 @@ class Gallery(Window[Experiment | None]):
         with Vertical() as box:
             box.border_title = "experiments"
             mark = "o" if self._plain else "○"
-            box.border_subtitle = (
+            box.border_subtitle = Content(
                 f"{mark} to observe, not to cure · ↑ ↓ move · enter loads · escape leaves"
             )
             yield Line(placeholder="type to filter")
