@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
+from caveats_tui.screens import files as files_module
 from caveats_tui.screens.files import READ, ColumnPicker, FilePicker, listing
 
 HOUSES = "size,rooms,price\n" + "\n".join(f"{50 + i},{i % 5},{100_000 + 999 * i}" for i in range(9))
@@ -54,6 +56,32 @@ def test_a_file_and_its_target_are_one_change(
         assert (data.name, data.file, data.target) == (None, "houses.csv", "price")
         await lab.press("u")
         assert lab.bench.config == before
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_what_is_typed_before_the_first_folder_is_read_stays(
+    drive: Callable[..., None],
+    configured: Callable[..., Any],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, typed = files_module.listing, threading.Event()
+
+    def slow(path: Path, kind: files_module.Kind) -> files_module.Listing:
+        assert typed.wait(60)
+        return read(path, kind)
+
+    monkeypatch.setattr(files_module, "listing", slow)
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("d", *"file", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, FilePicker))
+        await lab.press(*"deeper/mo")
+        typed.set()
+        await lab.until("more.csv")
+        assert lab.app.screen.query_one(Input).value == "deeper/mo"
 
     drive(scenario, configured(SMALL), drawing=False)
 

@@ -220,8 +220,10 @@ class FilePicker(Filtered[Found | None]):
 
     def _show(self, seen: Listing) -> None:
         line = self.query_one(Input)
+        # What was typed before the first folder was there stays.
+        early = self._listing is None and line.value
         self._listing = seen
-        if self._parts(line.value)[0] != seen.folder:  # a folder was opened, not typed
+        if not early and self._parts(line.value)[0] != seen.folder:  # it was opened, not typed
             self._here = seen.folder
             line.value = ""
         self.query_one("Vertical").border_title = Content(

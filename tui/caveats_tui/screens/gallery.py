@@ -157,7 +157,7 @@ class Gallery(Window[Experiment | None]):
         dark = self.app.current_theme.dark
         for view, picture in zip(views, pictures(experiment.name), strict=True):
             size = view.content_size
-            view.border_title = heads(picture, dark)
+            view.border_title = Content.assemble(heads(picture, dark))
             if size.width and size.height:
                 look = Look(size.width, size.height, dark, charset=self._charset)
                 self._charts.submit(view.id or "", picture.chart(look))
