@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from caveats.config import RunConfig
@@ -20,12 +22,15 @@ NAMES = (
 )  # fmt: skip
 
 
-def configs(steps: int, seeds: tuple[int, ...]) -> list[RunConfig]:
+CHAOTIC = "against_the_rails"  # rounding grows a hundredfold in ten steps: the same after a while
+
+
+def configs(steps: int, seeds: tuple[int, ...], names: Sequence[str] = NAMES) -> list[RunConfig]:
     return [
         experiments()[name].config.changed(
             {"training.device": "cpu", "training.steps": steps, "training.seed": seed}
         )
-        for name in NAMES
+        for name in names
         for seed in seeds
     ]
 
@@ -53,4 +58,5 @@ def test_the_verdicts_of_members_are_those_of_their_single_runs() -> None:
 
 @pytest.mark.slow
 def test_the_verdicts_of_members_are_those_of_their_single_runs_over_more_steps() -> None:
-    assert len(flagged(configs(150, (0, 1)))) >= 8
+    calm = [name for name in NAMES if name != CHAOTIC]
+    assert len(flagged(configs(150, (0, 1), calm))) >= 8
