@@ -57,7 +57,9 @@ def understood(command: click.Command, words: list[str]) -> dict[str, Any]:
             return understood(command.commands[words[at]], words[at + 1 :])
         if words and "start" in command.commands:  # `sweep`, whose first word names no command
             return understood(command.commands["start"], words)
-    return command.make_context(command.name, words).params if words else {}
+    # With a parent, as in the program: click keeps on the command by which names help is asked.
+    parent = None if command is cli else click.Context(cli, **cli.context_settings)
+    return command.make_context(command.name, words, parent).params if words else {}
 
 
 @pytest.mark.parametrize("line", sorted({line for page in PAGES for line in shown(page)}))
