@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.trials import after_race
 from benchmarks.verdict_suite.interventions import FAULTY, gain
 from benchmarks.verdict_suite.judgement import judgement
 from benchmarks.verdict_suite.labels import FAMILY, Label, label
@@ -32,15 +33,14 @@ from benchmarks.verdict_suite.training import Sample, Store, key_of
 from caveats.config import RunConfig
 from caveats.facts import Trial
 from caveats.remedies.candidates import candidates
+from caveats.remedies.ranking import MOST
 from caveats.run import Run
 from caveats.runs.trial_lines import read_trial, trial_text
-from caveats.trials import Start, ordered, race
+from caveats.trials import Start
 from caveats.trials.steps import trial_event, tried_steps
 from caveats.verdicts import Verdict, worth_a_trial
 
 HELD_OUT = 20261151  # the seed of networks held out, fixed before the first was drawn
-RACE = 200  # steps, as in the lab
-OFFERED = 5  # remedies of which one should cure
 GOALS = {
     "precision": 0.93, "recall": 0.93, "first": 0.95, "any": 0.99, "single": 0.6,
 }  # fmt: skip
@@ -58,7 +58,7 @@ class Tries:
         if self._log.exists():
             self._kept = dict(json.loads(line) for line in self._log.read_text().splitlines())
 
-    def trial(self, config: RunConfig) -> Trial | None:
+    def trial(self, config: RunConfig) -> Trial:
         """The trial at the end of a run of ``config``."""
 
         def make() -> Any:
@@ -75,8 +75,8 @@ class Tries:
         tried = candidates(config, verdict.next)
 
         def make() -> Any:
-            results = race(Start(config, self._store.dataset(config)), tried, RACE)
-            return [dict(r.change) for r in ordered(config, verdict.next, results)]
+            remedies = after_race(config, self._store.dataset(config), verdict)
+            return [dict(r.change) for r in remedies]
 
         asked = json.dumps([dict(r.change) for r in tried])
         found: list[Change] = self._once(f"race {key_of(config)} {asked}", make)
@@ -119,9 +119,7 @@ def case_of(config: RunConfig, store: Store, tries: Tries, races: bool = True) -
     shown = label(sample, store)
     before, _ = judgement(sample.history)
     if worth_a_trial(sample.history):
-        trial = tries.trial(config)
-        if trial is not None:
-            sample.history.note(trial_event(trial))
+        sample.history.note(trial_event(tries.trial(config)))
     after, _ = judgement(sample.history)
     asked = races and after and shown.kind == "faulty"
     raced = tries.order(config, after[0]) if asked else []
@@ -131,7 +129,7 @@ def case_of(config: RunConfig, store: Store, tries: Tries, races: bool = True) -
 def found(verdicts: Sequence[Verdict], raced: list[Change] | None = None) -> Found:
     own = [dict(r.change) for r in verdicts[0].next] if verdicts else []
     offered = own if raced is None else raced
-    return Found(frozenset(v.caveat for v in verdicts), tuple(offered[:OFFERED]))
+    return Found(frozenset(v.caveat for v in verdicts), tuple(offered[:MOST]))
 
 
 def judged(cases: Sequence[Case], of: Callable[[Case], Found]) -> dict[str, Any]:

@@ -22,13 +22,14 @@ import numpy.typing as npt
 import caveats
 from caveats.config import RunConfig
 from caveats.curing import curable
+from caveats.data import Dataset
 from caveats.remedies.candidates import candidates
 from caveats.remedies.ranking import MOST
 from caveats.run import Run
 from caveats.trials import UNTOLD, Start, ordered, race
 from caveats.verdicts import Remedy, Verdict, judge
 
-__all__ = ["Array", "Measure", "Trials", "Tried"]
+__all__ = ["Array", "Measure", "Trials", "Tried", "after_race"]
 
 Array = npt.NDArray[Any]
 Measure = Callable[[Run], float]
@@ -90,7 +91,7 @@ class Trials:
             if worst is None:
                 return result
             races = raced is not None and raced(result)
-            proposed = after_race(run, worst) if races else worst.next
+            proposed = after_race(run.config, run.dataset, worst) if races else worst.next
             return replace(result, remedies=tuple(dict(r.change) for r in proposed if r.change))
 
         about = "judged" if raced is None else "raced"
@@ -125,13 +126,12 @@ def finish(run: Run) -> None:
         run.advance()
 
 
-def after_race(run: Run, verdict: Verdict) -> tuple[Remedy, ...]:
-    """At most `MOST` remedies of a verdict, in the order of their race."""
+def after_race(config: RunConfig, dataset: Dataset, verdict: Verdict) -> tuple[Remedy, ...]:
+    """At most `MOST` remedies of a verdict on a run of ``config``, in the order of their race."""
     if verdict.caveat in UNTOLD:
         return verdict.next
-    start = Start(run.config, run.dataset)
-    found = race(start, candidates(run.config, verdict.next))
-    return ordered(run.config, verdict.next, found)[:MOST]
+    found = race(Start(config, dataset), candidates(config, verdict.next))
+    return ordered(config, verdict.next, found)[:MOST]
 
 
 def tried(run: Run, measure: Measure | None, flags: tuple[str, ...] = ()) -> Tried:

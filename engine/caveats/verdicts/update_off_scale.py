@@ -7,12 +7,12 @@ import numpy as np
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.harm import READINGS
 from caveats.verdicts.verdict import Finding
 
 __all__ = ["UPDATE_OFF_SCALE"]
 
 START = 100  # steps in which large updates are usual
-READINGS = 3
 LARGE = 0.1
 TIMES = 10.0  # the median layer
 LAYERS = 4  # a median of fewer says nothing

@@ -25,8 +25,7 @@ class Held:
         self.over = self.stopped = False
 
     def make(self) -> None:
-        trial = tried_steps(self.start, 40)
-        self.found = () if trial is None else (trial,)
+        self.found = (tried_steps(self.start, 40),)
         self.over = True
 
     def stop(self) -> None:

@@ -1,17 +1,24 @@
-"""The cursor with which one looks back at earlier records of a run that still trains."""
+"""The cursor with which one looks back at earlier records of a run."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from caveats.history import History
 from caveats_tui.charts.trace import Trace
 
-__all__ = ["Cursor"]
+__all__ = ["Cursor", "record_at"]
+
+
+def record_at(steps: NDArray[np.int64], step: int) -> int:
+    """The index of the record at ``step``, or of the one before it if that record was thinned
+    out."""
+    return max(0, int(np.searchsorted(steps, step, side="right")) - 1)
 
 
 class Cursor:
-    """A step of one run. Records may come and old ones may be thinned out meanwhile."""
+    """A step of one run that trains. Records may come and old ones may be thinned out meanwhile."""
 
     def __init__(self) -> None:
         self._step: int | None = None
@@ -31,9 +38,8 @@ class Cursor:
         return f"the values are those of step {self._step:,}; > follows the run again"
 
     def row(self, history: History) -> int | None:
-        """The index of the record at the cursor, or of the one before it if that was thinned out;
-        None where the cursor is in no record of this run."""
+        """The index of the record at the cursor, None where the cursor is in no record of this
+        run."""
         if self._step is None or self._history is not history:
             return None
-        steps = history.snapshot().steps
-        return max(0, int(np.searchsorted(steps, self._step, side="right")) - 1)
+        return record_at(history.snapshot().steps, self._step)

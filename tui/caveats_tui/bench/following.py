@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from caveats.config import RunConfig
 from caveats.errors import visible
 from caveats.experiments import Experiment
@@ -22,6 +20,7 @@ from caveats.runs.reader import Follower, Reader
 from caveats.status import Status
 from caveats.verdicts import Remedy, Verdict
 from caveats_tui.bench.cure import Cure
+from caveats_tui.bench.cursor import record_at
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.insight import Insight
 from caveats_tui.bench.protocol import Question
@@ -188,7 +187,7 @@ class Following:
         snapshot, steps = history.snapshot(), self.reader.manifest.planned()
         row = None
         if self.cursor is not None and len(snapshot):
-            row = self._row(snapshot.steps)
+            row = record_at(snapshot.steps, self.cursor)
         prediction = None
         configured = self.reader.manifest.config is not None
         if self._follower is not None and configured:  # it imports torch: after the first paint
@@ -221,17 +220,11 @@ class Following:
         if not len(steps):
             return
         last = len(steps) - 1
-        at = last if self.cursor is None else self._row(steps)
+        at = last if self.cursor is None else record_at(steps, self.cursor)
         to = max(0, min(last, at + records))
         if to == at and self.cursor is None:
             self.notice = "this is the newest record: , steps back" if records > 0 else ""
         self._cursor = None if to == last else int(steps[to])
-
-    def _row(self, steps: np.ndarray[Any, Any]) -> int:
-        """The index of the record at the cursor, or of the one before it if that record was thinned
-        out."""
-        assert self.cursor is not None
-        return max(0, int(np.searchsorted(steps, self.cursor, side="right")) - 1)
 
     def hasten(self, times: float) -> None:
         if self.replay is None:
