@@ -54,6 +54,15 @@ def test_classes_that_touch_nowhere_are_told_apart() -> None:
     assert found.accuracy == 1.0
 
 
+def test_every_row_that_is_given_counts() -> None:
+    """Each row has one twin among 400, and nothing else tells its class."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 20, generator=generator)
+    y = torch.randint(0, 2, (200,), generator=generator)
+    found = kernel_reach(torch.cat((x, x)), torch.cat((y, y)), "cross_entropy")
+    assert found.accuracy == 1.0
+
+
 def test_targets_that_are_pure_noise_cannot_be_learnt() -> None:
     torch.manual_seed(0)
     x, y = torch.randn(400, 4), torch.randint(0, 2, (400,))
