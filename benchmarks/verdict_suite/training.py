@@ -139,7 +139,8 @@ class Store:
         def train() -> Outcome:
             rows = hold_out(self.dataset(config), NEW, 0, standardize=True)
             every = max(1, config.training.steps // LOOKS)
-            run = finished(Run(config.fitted(rows.rows), rows, every))
+            size = min(config.training.batch_size, rows.rows)
+            run = finished(Run(config.changed({"training.batch_size": size}), rows, every))
             snapshot = run.history.snapshot()
             losses = snapshot.scalar("validation_loss")
             least = int(np.argmin(np.where(np.isfinite(losses), losses, math.inf)))

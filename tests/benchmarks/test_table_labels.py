@@ -19,8 +19,8 @@ def outcome(gain, accuracy=math.nan):
 
 
 class MadeUp:
-    """Trains nothing: references get .8, and ``new`` on rows that they have not seen, other networks
-    what ``reached`` gives for their config."""
+    """Trains nothing: references get .8, and ``new`` on rows that they have not seen, other
+    networks what ``reached`` gives for their config."""
 
     def __init__(self, reached, new=0.8):
         self.reached, self.new = reached, new
