@@ -32,7 +32,7 @@ from caveats.measuring.yardsticks import Reach, kernel_reach
 from caveats.remedies import Remedies
 from caveats.run import Run, probe_rows
 
-__all__ = ["Sample", "Store"]
+__all__ = ["Outcome", "Sample", "Store"]
 
 Outcome = dict[str, float]
 Alterations = tuple[Alteration, ...]
