@@ -26,7 +26,10 @@ __all__ = ["SEEDS", "Network", "drawn", "sampled"]
 Rng = np.random.Generator
 
 COUNT = 50  # of a seed
-SEEDS = {"dev": tuple(range(3301, 3306)), "held-out": tuple(range(3401, 3409))}
+SEEDS = {
+    "dev": (*range(3301, 3306), *range(3401, 3411), *range(3415, 3418)),
+    "held-out": tuple(range(3421, 3425)),
+}
 
 RECTIFIED = ("relu", "leaky_relu", "prelu", "relu6", "elu", "celu", "gelu", "silu", "mish")
 UNIT_SLOPE = ("tanh", "softsign", "hard_tanh", "sin", "tanh_plus_one", "identity", "selu")
