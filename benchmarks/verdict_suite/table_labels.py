@@ -29,9 +29,9 @@ ENOUGH = 0.95  # if one reference got so far, no others are trained
 
 @dataclass(frozen=True)
 class TableLabel:
-    """``kind`` is healthy (well-trained), faulty (failed), between or hopeless, by outcome. A network
-    has failed only if it falls short of what a reference gains on rows that it has not seen, too:
-    not to have learnt rows by heart is no failure.
+    """``kind`` is healthy (well-trained), faulty (failed), between or hopeless, by outcome. A
+    network has failed only if it falls short of what a reference gains on rows that it has not
+    seen, too: not to have learnt rows by heart is no failure.
     ``shown`` are the injected faults of a failed network whose removal alone makes it clearly
     better; "together" if only the removal of all faults does. ``without`` says how far it got then.
     """
