@@ -148,7 +148,7 @@ KEYS: tuple[Key, ...] = (
     Key(
         "view", "v", "v", "view", "view",
         "Next view of the focused chart: across layers with theory, delta, maps of layers × "
-        "steps; neurons, boundary or fit, activations, update/weight, sharpness.", "look",
+        "steps; neurons, boundary or fit, activations, update/weight, sharpness, noise scale.", "look",
     ),
     Key(
         "focus_next", "tab", "tab", "focus_next_part", "next",

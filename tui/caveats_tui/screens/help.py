@@ -38,6 +38,9 @@ COLOURS = (
      "that is not finite.", ""),
     ("sharpness", "Its limit is where the optimizer's steps begin to overshoot: 2/lr for plain "
      "descent.", ""),
+    ("noise scale", "The rows at which the gradient of a batch is as much noise as signal, read on the "
+     "probe set while this view is open. Batches far below it are mostly noise; larger ones hardly "
+     "help far above it.", "batch size"),
     ("neuron map", "A unit that is alive is filled by how often it fires. Where units share a "
      "cell, its height and colour are the share of them in the worst state; 44/64 at the end of a "
      "row counts them.", "dead"),

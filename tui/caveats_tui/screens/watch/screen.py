@@ -385,6 +385,13 @@ class WatchScreen(Screen[None]):
             self.bench.look_back(records)
             self.frame()
 
+    @on(Panel.Pointed)
+    def _pointed(self, event: Panel.Pointed) -> None:
+        """A click on a chart sets the time cursor."""
+        if self.bench is not None:
+            self.bench.look_at(event.step)
+            self.frame()
+
     def action_model(self) -> None:
         """Show the next model of the command."""
         old, self.bench = self.bench, None
