@@ -45,6 +45,7 @@ from caveats_tui.screens.lab.setup import SetupList
 from caveats_tui.screens.lab.story import Story
 from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
+from caveats_tui.text.settings import describe
 
 if TYPE_CHECKING:
     from caveats.runs.reader import Reader
@@ -434,7 +435,7 @@ class LabScreen(Leavable[None]):
         taping.save_picture(self)
 
     def action_record(self) -> None:
-        taping.record_or_stop(self)
+        taping.record_or_stop(self, describe(self.bench.config, self.bench.outputs))
 
     def action_palette(self) -> None:
         command_palette.show(self)
