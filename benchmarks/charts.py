@@ -78,11 +78,15 @@ class Bench(App[dict[str, tuple[float, float]]]):
         super().__init__(driver_class=Counter)
         self._kind = kind
         self._frames = frames
-        self._process = ChartProcess(self._hand_over)
+        self._process = ChartProcess(self._hand_over, self._give_up)
         self._arrived = asyncio.Event()
 
     def _hand_over(self) -> None:
         self._home.call_soon_threadsafe(self._arrived.set)
+
+    def _give_up(self, key: str, sentence: str) -> None:
+        """A chart that failed never comes: do not wait for it."""
+        self._home.call_soon_threadsafe(lambda: self.exit(message=f"chart {key}: {sentence}"))
 
     def compose(self) -> ComposeResult:
         view: Callable[[], Static | RowsView] = Static if self._kind == "naive" else RowsView

@@ -1,5 +1,6 @@
-"""What a network answers over its whole input space: over the plane for two inputs, over the line
-for one. Looking changes nothing in the training.
+"""What a screen asks the network of a run itself: its answers over the plane for two inputs or over
+the line for one, how often its units fire, and how noisy its gradients are. Looking changes nothing
+in the training.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from caveats.config import RunConfig
 from caveats.data import Dataset
+from caveats.measuring.gradient_noise import noise_scale
 from caveats.measuring.recognition import activation_facts
 from caveats.models.activations import Activation
 from caveats.models.mlp import activations
+from caveats.run import probe_rows
+from caveats.training.trainer import objective_of
 
-__all__ = ["FittedCurve", "Plane", "firing_rates", "fitted_curve", "plane"]
+__all__ = ["FittedCurve", "Plane", "firing_rates", "fitted_curve", "gradient_noise", "plane"]
 
 MOST_POINTS = 300  # more than a panel has cells for
 MARGIN = 0.08  # share of the data's range that is added on each side
@@ -122,6 +127,14 @@ def firing_rates(network: nn.Module, data: Dataset) -> tuple[NDArray[np.float64]
             handle.remove()
     none = np.zeros(0)
     return tuple(found[i].cpu().numpy() if i in found else none for i in range(len(layers)))
+
+
+def gradient_noise(network: nn.Module, data: Dataset, config: RunConfig) -> float:
+    """The gradient noise scale of the loss of ``config`` on the probe set, in rows; NaN where there
+    is none (see `caveats.measuring.gradient_noise`)."""
+    device, rows = next(network.parameters()).device, probe_rows(len(data.x))
+    x, y = (torch.tensor(array[rows], device=device) for array in (data.x, data.y))
+    return noise_scale(network, objective_of(config, data, x), x, y)
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ Key bindings, footer, help, command palette and the README's table are all made 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from textual.binding import Binding
@@ -21,6 +21,7 @@ __all__ = [
     "bindings",
     "markdown",
     "table",
+    "told",
 ]
 
 
@@ -148,7 +149,8 @@ KEYS: tuple[Key, ...] = (
     Key(
         "view", "v", "v", "view", "view",
         "Next view of the focused chart: across layers with theory, delta, maps of layers × "
-        "steps; neurons, boundary or fit, activations, update/weight, sharpness.", "look",
+        "steps; neurons, boundary or fit, activations, update/weight, sharpness, noise scale.",
+        "look",
     ),
     Key(
         "focus_next", "tab", "tab", "focus_next_part", "next",
@@ -287,10 +289,11 @@ PLACES = {
 }
 
 
-def bindings() -> list[Binding]:
-    """The table as Textual's bindings. The footer is drawn by the lab, not by Textual."""
+def bindings(keys: Iterable[Key] = KEYS) -> list[Binding]:
+    """A table, by default that of the lab, as Textual's bindings. The screen draws the footer, not
+    Textual."""
     made = []
-    for key in KEYS:
+    for key in keys:
         # The screen gets these keys before the focused widget: so the window is open before the
         # keys typed right after them arrive.
         first = key.action.startswith(("pick(", "experiments", "chart", "digit"))
@@ -301,6 +304,11 @@ def bindings() -> list[Binding]:
                         tooltip=key.sentence, priority=first)
             )  # fmt: skip
     return made
+
+
+def told(keys: Iterable[Key]) -> list[tuple[str, str, str]]:
+    """A table as rows of the help: the key, its sentence, its label."""
+    return [(key.shown, key.sentence, key.label) for key in keys]
 
 
 def table() -> Iterator[tuple[str, list[Key]]]:

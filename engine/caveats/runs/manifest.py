@@ -49,8 +49,8 @@ SILENT_AFTER = 10.0  # after so many seconds without a sign of life something ma
 class Standing:
     """How a run stands. ``beat`` counts how often this was written, ``time`` is the last time.
 
-    ``verdicts`` are pairs (caveat, severity), known when a run has stopped; ``curve`` is the loss
-    from first record to last, in a few numbers.
+    ``verdicts`` are pairs (caveat, severity), known when a run is over or has stopped; ``curve`` is
+    the loss from first record to last, in a few numbers.
     """
 
     state: State = "loading"

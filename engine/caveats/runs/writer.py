@@ -242,8 +242,10 @@ class Writer:
         snapshot = run.history.snapshot()
         losses = snapshot.scalar("loss")
         newest = len(snapshot) - 1
-        verdicts = self._manifest.standing.verdicts
-        if closing:
+        verdicts = None if state in LIVE else self._manifest.standing.verdicts
+        # A run that is over is judged at once, because lists show it while the lab still holds it,
+        # and again at the end, because a trial may have told more of it.
+        if closing or (state not in LIVE and (state, said) != self._told):
             from caveats.verdicts import judge
 
             verdicts = tuple((v.caveat, v.severity) for v in judge(run.history))

@@ -130,6 +130,23 @@ class Batches:
         self.offset = state["offset"]
 
 
+def objective_of(config: Recipe, data: Dataset, like: Tensor) -> Objective:
+    """The loss that ``config`` asks for on ``data``; its class weights are of the kind and on the
+    device of ``like``."""
+    settings, weights = config.training, None
+    if data.classes is not None:
+        counts = np.bincount(data.y, minlength=data.classes)
+        weights = CLASS_WEIGHTS[settings.class_weight].make(counts)
+    return Objective(
+        settings.loss,
+        data.classes,
+        probabilities=OUTPUT_ACTIVATIONS[config.network.output_activation].probabilities,
+        weights=None
+        if weights is None
+        else torch.tensor(weights, dtype=like.dtype, device=like.device),
+    )
+
+
 class Trainer:
     """A network in training. ``step`` counts the updates made; `train_step` makes the next one.
 
@@ -151,7 +168,7 @@ class Trainer:
         self.network = build(
             config.network, dataset.features, self.outputs, seed, torch.tensor(dataset.x[:512])
         ).to(self.device)
-        self.loss_function = self._make_objective()
+        self.loss_function = objective_of(config, dataset, self.x)
         self.batches = Batches(self.x, self.y, config.training.batch_size, seed)
         self.optimizer = self._make_optimizer()
         self.step = 0
@@ -173,21 +190,6 @@ class Trainer:
         std = self.dataset.target_std
         sizes = np.ones(self.dataset.outputs) if std is None else std
         return torch.tensor(sizes, dtype=torch.float64, device=self.device)
-
-    def _make_objective(self) -> Objective:
-        settings, data = self.config.training, self.dataset
-        weights = None
-        if data.classes is not None:
-            counts = np.bincount(data.y, minlength=data.classes)
-            weights = CLASS_WEIGHTS[settings.class_weight].make(counts)
-        return Objective(
-            settings.loss,
-            data.classes,
-            probabilities=OUTPUT_ACTIVATIONS[self.config.network.output_activation].probabilities,
-            weights=None
-            if weights is None
-            else torch.tensor(weights, dtype=self.x.dtype, device=self.device),
-        )
 
     def _make_optimizer(self) -> Any:
         settings = self.config.optimizer

@@ -32,6 +32,7 @@ from caveats.runs.reader import Follower, Reader
 from caveats.runs.resuming import restore, resume
 from caveats.runs.writer import Writer
 from caveats.session import Session
+from caveats.verdicts import judge
 
 CONFIG = RunConfig.from_dict(
     {
@@ -75,6 +76,26 @@ def test_what_is_read_is_what_was_recorded(tmp_path):
     assert reader.history.facts.baseline == run.baseline
     assert reader.status.state == "finished"
     assert reader.silent == 0
+
+
+def test_a_run_that_is_over_is_judged_before_its_folder_is_closed(tmp_path):
+    """The lab holds a finished run open while its list of runs shows it."""
+    run = Run(CONFIG)
+    writer = Writer(run, tmp_path / "run")
+    run.advance()
+    writer.tell("running")
+    while Manifest.read(tmp_path / "run").standing.state != "running":
+        writer._wake.set()
+    assert Manifest.read(tmp_path / "run").standing.verdicts is None
+    while not run.finished:
+        run.advance()
+    writer.tell("finished")
+    while (standing := Manifest.read(tmp_path / "run").standing).state != "finished":
+        writer._wake.set()
+    assert standing.verdicts == tuple((v.caveat, v.severity) for v in judge(run.history))
+    assert standing.verdicts
+    writer.close()
+    assert writer.join()
 
 
 def test_a_run_is_followed_while_it_is_written(tmp_path, monkeypatch):

@@ -25,9 +25,10 @@ from caveats.sweeps.plan import cell_id
 from caveats.sweeps.work import work
 from caveats.theory.meanfield import edge_of_chaos
 from caveats.theory.response import Response
+from caveats_tui.keys import KEYS as LAB_KEYS
 from caveats_tui.screens.atlas.axes import AskAxes, suggested
 from caveats_tui.screens.atlas.picture import LETTERS, Scale, rows, window
-from caveats_tui.screens.atlas.screen import AtlasScreen, arrays, zoomed
+from caveats_tui.screens.atlas.screen import KEYS, AtlasScreen, arrays, zoomed
 
 BASE = RunConfig.from_dict(
     {
@@ -360,3 +361,33 @@ def test_a_cell_has_the_curve_of_its_run_alone(tmp_path: Path) -> None:
             stack.advance()
         loss = stack.histories[0].snapshot().scalar("loss")[-1]
         assert outcome.loss == pytest.approx(loss, rel=1e-5)
+
+
+def test_help_pictures_and_leaving_have_the_keys_of_the_lab() -> None:
+    mine = {one: key.action for key in KEYS for one in key.keys.split(",")}
+    labs = {one: key.action for key in LAB_KEYS for one in key.keys.split(",")}
+    for action in ("help", "leave", "view"):
+        assert all(mine[one] == action for one, does in labs.items() if does == action
+                   and one != "ctrl+q")  # fmt: skip
+    for one in ("ctrl+s", "ctrl+r"):
+        assert mine[one] == f"app.{labs[one]}"
+    for arrow, letter in zip(("left", "down", "up", "right"), "hjkl", strict=True):
+        assert mine[arrow] == mine[letter]
+
+
+def test_help_is_about_the_atlas_and_no_key_is_silent(tmp_path: Path) -> None:
+    sweep = filled(tmp_path / "s", plan("optimizer.lr=1e-3..1@9log", "network.depth=1..6"))
+
+    async def scenario(host: Host, pilot: Any) -> None:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "here, in an atlas" in host.text
+        assert "Map the part around the cell" in host.text
+        await pilot.press("escape", "minus")
+        await pilot.pause()
+        assert "this is the whole map" in host.text
+        await pilot.press("escape", "escape")  # twice in quick succession
+        await pilot.pause()
+        assert host.took == [None]
+
+    drive(sweep, scenario)

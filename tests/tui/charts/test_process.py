@@ -19,7 +19,7 @@ from caveats_tui.charts.draw import draw
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.charts.spec import Chart, Curve, Drawn
 
-PATIENCE = 30.0
+PATIENCE = 120.0  # as for the lab: a busy machine takes a minute for what takes a second
 
 
 def chart(height: float = 1.0) -> Chart:
@@ -210,3 +210,26 @@ def test_neither_side_loads_what_it_does_not_need():
             [sys.executable, "-c", probe.format(module, unwanted)], capture_output=True, check=True
         )
         assert out.stdout == b"[]\n", module
+
+
+def test_a_process_that_takes_nothing_any_more_is_replaced(desk, monkeypatch):
+    monkeypatch.setattr("caveats_tui.charts.process._SLOW", 0.2)
+    desk.process.submit("loss", chart())
+    desk.drawn()
+    os.kill(desk.pid(), signal.SIGSTOP)
+    x = np.arange(20_000.0)  # more bytes than a pipe holds: writing them must not wait for ever
+    desk.process.submit("loss", Chart((Curve(x, x, 99),), 40, 8, (0.0, 2e4), (0.0, 2e4)))
+    assert desk.troubled.acquire(timeout=PATIENCE)
+    assert "0.2 s" in desk.troubles[0][1]
+    desk.process.submit("loss", chart(0.5))
+    assert desk.drawn()["loss"].rows == draw(chart(0.5))
+
+
+def test_a_process_that_still_starts_has_more_time_than_one_that_draws(monkeypatch):
+    monkeypatch.setattr("caveats_tui.charts.process._SLOW", 1e-6)
+    desk = Desk()
+    desk.process.submit("loss", chart())
+    desk.process.start()
+    assert desk.drawn()["loss"].rows == draw(chart())
+    assert desk.troubles == []
+    desk.process.stop()

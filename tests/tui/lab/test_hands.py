@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from caveats.config import RunConfig
+from caveats.views import gradient_noise
 from caveats_tui.screens.help import Help
 from caveats_tui.screens.lab.bars import Footer
 from caveats_tui.screens.lab.setup import SetupList
@@ -189,3 +191,68 @@ def test_the_story_of_an_experiment_and_its_lesson(drive: Callable[..., None]) -
         await lab.until(lambda: "mass_extinction" not in lab.text)
 
     drive(scenario, short, drawing=False)
+
+
+def test_a_click_on_a_chart_sets_the_cursor_to_that_step(
+    drive: Callable[..., None], configured: Callable[..., RunConfig]
+) -> None:
+    """The marked step is the record nearest to the clicked column, by the labels of the axis."""
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("space")
+        await lab.state("finished")
+        await lab.drawn()
+        chart = lab.panel(3)
+        rows = lab.rows
+        [axis] = [y for y in range(chart.region.y, chart.region.bottom) if "└" in rows[y]]
+        inside = slice(chart.region.x, chart.region.right)
+        ticks = [x for x, c in enumerate(rows[axis]) if c == "┬"][-2:]
+        labels = [int(number) for number in re.findall(r"\d+", rows[axis + 1][inside])[-2:]]
+        column = round(
+            ticks[0] + (60 - labels[0]) / (labels[1] - labels[0]) * (ticks[1] - ticks[0])
+        )
+        place = column - chart.region.x, axis - 3 - chart.region.y
+        await lab.pilot.click(chart, offset=place)
+        await lab.until("the values are those of step")
+        trace = lab.bench.trace()
+        at = int(trace.seen.steps[-1])
+        cell = (labels[1] - labels[0]) / (ticks[1] - ticks[0])
+        assert abs(at - 60) <= cell + 10  # a record every ten steps
+        await lab.until(f"step {at}")
+        await lab.pilot.click(chart, offset=place, times=2)  # zooms, and leaves the cursor
+        await lab.until(lambda: lab.visible() == [3])
+        assert int(lab.bench.trace().seen.steps[-1]) == at
+        await lab.press("z", "greater_than_sign")
+        assert lab.bench.trace().cursor is None
+        lab.panel(1).turn(("dead_map", "dead"))  # on a map too
+        await lab.drawn()
+        await lab.pilot.click("#chart-1", offset=(8, 3))
+        await lab.until("the values are those of step")
+        assert lab.bench.trace().cursor is not None
+
+    drive(scenario, configured(SMALL, **{"training.steps": 100}), every=10)
+
+
+def test_the_noise_scale_is_read_while_its_view_is_open(
+    drive: Callable[..., None], configured: Callable[..., RunConfig]
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("4")
+        while lab.panel(4).view != "noise":
+            await lab.press("v")
+        await lab.until("· batch 64")
+        run = lab.bench.session.run
+        told = gradient_noise(run.trainer.network, run.dataset, run.config)
+        assert lab.panel(4).picture.values.tolist() == [told]
+        assert f"noise scale (log): {told:,.3g} · batch 64" in lab.text.replace("e+0", "e")
+        await lab.press("s")
+        await lab.until(lambda: lab.panel(4).picture.steps.tolist() == [0, 1])
+        await lab.drawn()
+        await lab.until("noise scale")
+        assert "batch" in lab.text
+        await lab.press("c")
+        assert "noise scale: copied 2 rows" in lab.message
+
+    drive(scenario, configured(SMALL), every=1)

@@ -19,7 +19,9 @@ from caveats.measures import LAYER_MEASURES
 from caveats.runs.manifest import Command
 from caveats.runs.writer import Writer
 from caveats_tui.charts.trace import Trace
+from caveats_tui.keys import KEYS
 from caveats_tui.options import LabOptions, ScreenOptions
+from caveats_tui.screens.watch.keys import WATCH_KEYS
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.watch_app import WatchApp
 
@@ -196,7 +198,7 @@ def test_the_output_is_read_from_its_end_searched_and_scrolled(
 def test_kept_runs_are_listed_over_the_screen(folder: Path, size: tuple[int, int]) -> None:
     async def scenario(seen: Watching) -> None:
         await seen.until("layers a ro")
-        await seen.pilot.press("l")
+        await seen.pilot.press("L")
         await seen.until("1 of 1 runs")
         await seen.pilot.press("enter")
         await seen.until("layers a ro")
@@ -205,8 +207,47 @@ def test_kept_runs_are_listed_over_the_screen(folder: Path, size: tuple[int, int
         while len(seen.app.screen_stack) > 1:
             await seen.pilot.pause(0.05)
         await seen.pilot.press("question_mark")
-        await seen.until("pause drawing, not training")
-        await seen.pilot.press("escape")
-        await seen.gone("pause drawing, not training")
+        await seen.until("here, watching a command")
+        await seen.pilot.press("slash", *"not training")
+        await seen.until("Pause drawing, not training")
+        await seen.pilot.press("escape", "escape")
+        await seen.gone("Pause drawing, not training")
 
     drive(folder, size, scenario)
+
+
+def test_no_key_is_silent_and_its_message_ends_with_the_next(folder: Path) -> None:
+    async def scenario(seen: Watching) -> None:
+        await seen.until("layers a ro")
+        for key, said in (
+            ("m", "this command trains one model"),
+            ("i", "no command goes on here"),
+            ("full_stop", "this is the newest record"),
+        ):
+            await seen.pilot.press(key)
+            await seen.until(said)
+            await seen.pilot.press("t", "t")
+            await seen.gone(said)
+        await seen.pilot.press("3", "3")
+        await seen.until("chart 3 has only this view")
+        await seen.pilot.press("4", "y")
+        await seen.until("neurons: this view has no axis to change")
+        await seen.pilot.press("z")
+        await seen.gone("1 dead neurons")
+        await seen.pilot.press("escape")
+        await seen.until("1 dead neurons")
+
+    drive(folder, (150, 50), scenario)
+
+
+def test_the_same_key_does_the_same_as_in_the_lab() -> None:
+    mine = {one: key.action for key in WATCH_KEYS for one in key.keys.split(",")}
+    labs = {one: key.action for key in KEYS for one in key.keys.split(",")}
+    both = {"explain", "view", "zoom", "runs", "chart", "scale", "copy", "picture", "record"}
+    for action in (*both, "help", "leave"):
+        keys = {one for one, does in labs.items() if does == action} - {"ctrl+q"}
+        assert keys
+        assert all(mine[one] == action for one in keys), action
+    for one in ("comma", "full_stop", "less_than_sign", "greater_than_sign"):
+        assert mine[one].startswith("look_back")
+        assert labs[one].startswith("look_back")

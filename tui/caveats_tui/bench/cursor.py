@@ -8,13 +8,21 @@ from numpy.typing import NDArray
 from caveats.history import History
 from caveats_tui.charts.trace import Trace
 
-__all__ = ["Cursor", "record_at"]
+__all__ = ["NO_RECORDS", "Cursor", "nearest", "record_at"]
+
+NO_RECORDS = "there are no records yet to look back at"
 
 
 def record_at(steps: NDArray[np.int64], step: int) -> int:
     """The index of the record at ``step``, or of the one before it if that record was thinned
     out."""
     return max(0, int(np.searchsorted(steps, step, side="right")) - 1)
+
+
+def nearest(steps: NDArray[np.int64], step: float) -> int:
+    """The index of the record nearest to ``step``, which may be infinite; of two equally near ones
+    the earlier."""
+    return int(np.abs(steps - min(step, float(steps[-1]))).argmin())
 
 
 class Cursor:
@@ -28,10 +36,20 @@ class Cursor:
         """Move by ``records`` records, as far as there are any; at the newest one the charts follow
         the run again. Returns what to tell the user."""
         if trace is None or not len(trace.snapshot):
-            return "there are no records yet to look back at"
+            return NO_RECORDS
+        last = len(trace.snapshot) - 1
+        return self._go(trace, (last if trace.cursor is None else trace.cursor) + records)
+
+    def go_to(self, trace: Trace | None, step: float) -> str:
+        """Move to the record nearest to ``step``. Returns what to tell the user."""
+        if trace is None or not len(trace.snapshot):
+            return NO_RECORDS
+        return self._go(trace, nearest(trace.snapshot.steps, step))
+
+    def _go(self, trace: Trace, record: int) -> str:
         steps = trace.snapshot.steps
         last = len(steps) - 1
-        to = max(0, min(last, (last if trace.cursor is None else trace.cursor) + records))
+        to = max(0, min(last, record))
         self._history, self._step = trace.history, None if to == last else int(steps[to])
         if self._step is None:
             return "this is the newest record: , steps back"

@@ -20,7 +20,7 @@ from caveats.runs.reader import Follower, Reader
 from caveats.status import Status
 from caveats.verdicts import Remedy, Verdict
 from caveats_tui.bench.cure import Cure
-from caveats_tui.bench.cursor import record_at
+from caveats_tui.bench.cursor import NO_RECORDS, nearest, record_at
 from caveats_tui.bench.forecast import Forecast, Forecaster
 from caveats_tui.bench.insight import Insight
 from caveats_tui.bench.protocol import Question
@@ -218,6 +218,7 @@ class Following:
             return self.replay.look_back(records)
         steps = self.reader.history.snapshot().steps
         if not len(steps):
+            self.notice = NO_RECORDS
             return
         last = len(steps) - 1
         at = last if self.cursor is None else record_at(steps, self.cursor)
@@ -225,6 +226,14 @@ class Following:
         if to == at and self.cursor is None:
             self.notice = "this is the newest record: , steps back" if records > 0 else ""
         self._cursor = None if to == last else int(steps[to])
+
+    def look_at(self, step: float) -> None:
+        steps = self.reader.history.snapshot().steps
+        if not len(steps):
+            self.notice = NO_RECORDS
+            return
+        at = len(steps) - 1 if self.cursor is None else record_at(steps, self.cursor)
+        self.look_back(nearest(steps, step) - at)
 
     def hasten(self, times: float) -> None:
         if self.replay is None:

@@ -181,6 +181,9 @@ class Bench(Protocol):
     def look_back(self, records: int) -> None:
         """Move the time cursor by ``records`` records."""
 
+    def look_at(self, step: float) -> None:
+        """Move the time cursor to the record nearest to ``step``."""
+
     def hasten(self, times: float) -> None:
         """Multiply the speed of the replay by ``times``; in training, the next speed of slow motion
         in that direction."""

@@ -280,6 +280,9 @@ class Training:
     def look_back(self, records: int) -> None:
         self.notice = self._cursor.move(self.trace(), records)
 
+    def look_at(self, step: float) -> None:
+        self.notice = self._cursor.go_to(self.trace(), step)
+
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
         fast as possible."""

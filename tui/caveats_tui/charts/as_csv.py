@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from caveats_tui.text.numbers import size
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
+    from caveats_tui.charts.lab_charts import NoiseReadings
 
 __all__ = ["LARGEST_CSV", "Copied", "copied"]
 
@@ -29,6 +30,7 @@ LARGEST_CSV = 74_994
 MOST_POINTS = 1900  # lines of some 38 bytes
 
 Cells = list[str]
+Picture: TypeAlias = "Plane | FittedCurve | NoiseReadings"  # what a network was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Copied:
     sentence: str
 
 
-def copied(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -> Copied:
+def copied(view: str, trace: Trace | None, picture: Picture | None) -> Copied:
     """What a ``view`` (named as in the lab's panels) shows, as csv of at most `LARGEST_CSV` bytes;
     ``picture`` is the network's answer over a plane or a line, if the view shows one.
 
@@ -74,12 +76,14 @@ def written(rows: Sequence[Cells]) -> str:
     return out.getvalue()
 
 
-def table(view: str, trace: Trace | None, picture: Plane | FittedCurve | None) -> list[Cells]:
+def table(view: str, trace: Trace | None, picture: Picture | None) -> list[Cells]:
     """The heading and the rows; where there are no data, the heading alone or nothing."""
     if view == "boundary":
         return [] if picture is None else regions(cast("Plane", picture))
     if view == "fit":
         return [] if picture is None else fitted(cast("FittedCurve", picture))
+    if view == "noise":
+        return [] if picture is None else noise_scales(cast("NoiseReadings", picture))
     if trace is None or not len(trace.snapshot):
         return []
     return VIEW_TABLES[view](trace)
@@ -196,6 +200,13 @@ def fitted(seen: FittedCurve) -> list[Cells]:
     """The network's output along the line, and the targets of the data set."""
     rows = [[cell(float(x)), cell(float(y))] for x, y in zip(seen.grid, seen.output, strict=True)]
     return [["x", "network"], *rows]
+
+
+def noise_scales(seen: NoiseReadings) -> list[Cells]:
+    """One row for each reading of the noise scale, with the rows of a batch."""
+    pairs = zip(seen.steps.tolist(), seen.values.tolist(), strict=True)
+    rows = [[str(int(step)), cell(value), str(seen.batch)] for step, value in pairs]
+    return [["step", "noise scale", "batch"], *rows]
 
 
 VIEW_TABLES: dict[str, Callable[[Trace], list[Cells]]] = {

@@ -20,7 +20,7 @@ __all__ = ["serve"]
 def serve(source: int, sink: int, parent: int) -> None:
     """Draw until ``source`` closes or process ``parent`` is gone. A request is ``(key, chart)``.
     The answer is a `Drawn` (with seconds of CPU), or a sentence if the chart could not be drawn."""
-    from caveats_tui.charts.draw import draw
+    from caveats_tui.charts.draw import across, draw
 
     while True:
         try:
@@ -32,11 +32,11 @@ def serve(source: int, sink: int, parent: int) -> None:
             continue
         begun = time.process_time()
         try:
-            rows = draw(chart)
+            rows, axis = draw(chart), across(chart)
         except Exception as error:
             send(sink, f"{type(error).__name__}: {error}")
         else:
-            send(sink, Drawn(key, rows, time.process_time() - begun))
+            send(sink, Drawn(key, rows, time.process_time() - begun, axis))
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ from caveats_tui.charts.labels import label_room, write_labels
 from caveats_tui.charts.scale import Canvas, Scale
 from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, ticks
 from caveats_tui.charts.shared import Parts, take_turns, zeros_below
-from caveats_tui.charts.spec import Charset, Chart, Curve, Floats, Rows
+from caveats_tui.charts.spec import Across, Charset, Chart, Curve, Floats, Rows
 
-__all__ = ["draw"]
+__all__ = ["across", "draw"]
 
 # plotext's marker, its pixels a cell (across, down), the pixels between two dots of a dotted line,
 # and the characters for a point, for what left above (not finite) and below (0 on a log axis)
@@ -45,9 +45,7 @@ def draw(chart: Chart) -> Rows:
     """
     if chart.width < 1 or chart.height < 1:
         return ()
-    framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
-    lined = framed and chart.height >= _LINE_HEIGHT
-    title = chart.x_label[:_LONGEST_TITLE] if framed else ""
+    framed, lined, title = _frame(chart)
     canvas, y_ticks = _canvas(chart, chart.height - framed - lined, framed, len(title))
     figure = _blank(chart)
     if framed:
@@ -70,6 +68,22 @@ def draw(chart: Chart) -> Rows:
     cells = Cells.read(text.translate(_ASCII_AXES) if chart.charset == "ascii" else text)
     _finish(cells, chart, canvas, [(c, p) for c, p in drawn if c.style in ("line", "steps")])
     return cells.rows()
+
+
+def across(chart: Chart) -> Across | None:
+    """Which values of x the columns of the drawn chart hold; None where words stand below it."""
+    framed, lined, title = _frame(chart)
+    if chart.width < 1 or chart.height < 1 or chart.x_ticks is not None:
+        return None
+    canvas, _ = _canvas(chart, chart.height - framed - lined, framed, len(title))
+    return Across(canvas.x.low, canvas.x.high, canvas.left, canvas.columns)
+
+
+def _frame(chart: Chart) -> tuple[bool, bool, str]:
+    """Whether there is room for axes, whether for a line below the canvas, and the axis title."""
+    framed = chart.width >= _LEAST_WIDTH and chart.height >= _LEAST_HEIGHT
+    lined = framed and chart.height >= _LINE_HEIGHT
+    return framed, lined, chart.x_label[:_LONGEST_TITLE] if framed else ""
 
 
 def _canvas(

@@ -15,11 +15,11 @@ import numpy as np
 from caveats.measures import LAYER_MEASURES
 from caveats_tui.charts.lab_charts import short, span
 from caveats_tui.charts.palette import HEAT, series_colour
-from caveats_tui.charts.spec import Floats, Look, Row, Rows, Span
+from caveats_tui.charts.spec import Across, Floats, Look, Row, Rows, Span
 from caveats_tui.charts.trace import Trace
 from caveats_tui.text.numbers import brief
 
-__all__ = ["DEEP", "HEAT_MAPS", "HeatMap", "heat_map"]
+__all__ = ["DEEP", "HEAT_MAPS", "HeatMap", "heat_map", "map_axis"]
 
 T = TypeVar("T")
 
@@ -73,11 +73,10 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
     """The map in ``look.height`` rows: the first layer at the top, steps to the right, and below
     them the steps and the scale."""
     values = kind.values(trace)
-    names = [cut(short(name), look.width // 4) for name in trace.layers[: values.shape[1]]]
-    label = max((len(name) for name in names), default=0) + 1
-    width, high = max(1, look.width - label), max(1, look.height - 2)
+    names = layer_names(trace, values.shape[1], look)
+    _, end, label, width = map_axis(kind, trace, look)
+    high = max(1, look.height - 2)
     halves = 1 if look.charset == "ascii" else 2
-    end = span([trace])[1]
     cells = over_time(kind, values, trace.seen.steps.astype(float), end, width).T  # (layers, width)
     shared = -(-len(cells) // (halves * high)) if len(cells) else 1
     tall = max(1, halves * high // max(1, len(cells)))
@@ -99,6 +98,17 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
     rows.append(((f"{'':{label}}0{steps:>{max(1, width - 1)}}", grey, None, False),))
     rows.append((*scale(kind, low, top, plain=halves == 1, grey=grey), *said(shared, grey)))
     return tuple(rows[: look.height])
+
+
+def layer_names(trace: Trace, count: int, look: Look) -> list[str]:
+    return [cut(short(name), look.width // 4) for name in trace.layers[:count]]
+
+
+def map_axis(kind: HeatMap, trace: Trace, look: Look) -> Across:
+    """The steps that the columns of a map stand for."""
+    names = layer_names(trace, len(trace.layers) - kind.share, look)
+    label = max((len(name) for name in names), default=0) + 1
+    return Across(0.0, span([trace])[1], label, max(1, look.width - label))
 
 
 def cut(name: str, room: int) -> str:

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "Figure",
+    "NoiseReadings",
     "counted",
     "curves_drawn",
     "evenly",
     "fit",
+    "noise",
     "short",
 ]
 
@@ -48,6 +50,16 @@ class Figure:
     title: str
     make: Callable[[Trace, Trace | None, Look, Limits | None], Chart]
     log: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoiseReadings:
+    """The noise scales, in rows, that a run's network has told so far: ``values`` (n,) at ``steps``
+    (n,), and the rows of a ``batch``."""
+
+    steps: Floats
+    values: Floats
+    batch: int
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -281,6 +293,21 @@ def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | 
         colour = series_colour("theory", dark=look.dark)
         curves.insert(0, Curve(x, np.full(9, most), colour, "dots", "limit"))
     return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+
+
+def noise(seen: NoiseReadings, trace: Trace, look: Look, previous: Limits | None) -> Chart:
+    """The noise scale where it was read, and dotted the size of a batch: below the noise scale a
+    batch's gradient is mostly noise."""
+    colour = series_colour("loss", dark=look.dark)
+    dotted = series_colour("theory", dark=look.dark)
+    x = np.linspace(0.0, max(float(seen.steps[-1]), 1.0), 9)
+    curves = [
+        Curve(x, np.full(9, float(seen.batch)), dotted, "dots", "batch"),
+        Curve(seen.steps, seen.values, colour, "line", "noise scale"),
+    ]
+    if len(seen.steps) <= MOST_POINTS:  # as of the sharpness
+        curves.append(Curve(seen.steps, seen.values, colour, "points"))
+    return chart(trace, None, look, curves, fitted(curves, look.log, previous))
 
 
 def steepest(trace: Trace) -> float:

@@ -16,12 +16,18 @@ __all__ = ["receive", "send"]
 _LENGTH_BYTES = 8  # bytes of the length that goes before each message
 
 
-def send(fd: int, message: object) -> None:
-    """Write one message; raises OSError when the other end is gone."""
+def send(fd: int, message: object, patience: float | None = None) -> None:
+    """Write one message. Raises OSError when the other end is gone, and TimeoutError when it takes
+    nothing for ``patience`` seconds (None: waits as long as needed)."""
     body = pickle.dumps(message, protocol=5)
     rest = memoryview(len(body).to_bytes(_LENGTH_BYTES, "little") + body)
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
     while rest:
-        rest = rest[os.write(fd, rest) :]
+        if not poll.poll(None if patience is None else patience * 1000):
+            raise TimeoutError(f"nothing was taken for {patience:g} s")
+        # A larger part could block in spite of the poll: a pipe holds some 64 KiB.
+        rest = rest[os.write(fd, rest[: select.PIPE_BUF]) :]
 
 
 def receive(fd: int, patience: float) -> Any:

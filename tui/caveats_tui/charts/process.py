@@ -21,6 +21,8 @@ __all__ = ["ChartProcess"]
 
 _STRIKES = 3  # after so many failures in a row a chart is not tried again
 _SLOW = 10.0  # seconds: drawing takes some 10 ms, so a drawing that takes this long hangs
+_STARTING = 120.0  # for the first chart of a process, which imports plotext: 0.3 s, or 15 on a
+# machine where ten other programs compute
 
 
 def _nothing(*_: object) -> None:
@@ -51,6 +53,7 @@ class ChartProcess:
         self._strikes: Counter[str] = Counter()
         self._stopping = False
         self._child: subprocess.Popen[bytes] | None = None
+        self._ready: subprocess.Popen[bytes] | None = None  # the child, once it has answered
         self._thread = threading.Thread(target=self._serve, name="charts", daemon=True)
 
     @property
@@ -163,8 +166,10 @@ class ChartProcess:
     def _ask(self, child: subprocess.Popen[bytes], key: str, chart: Chart) -> Drawn | str:
         assert child.stdin is not None
         assert child.stdout is not None
-        send(child.stdin.fileno(), (key, chart))
-        answer: Drawn | str = receive(child.stdout.fileno(), _SLOW)
+        patience = _SLOW if child is self._ready else _STARTING
+        send(child.stdin.fileno(), (key, chart), patience)
+        answer: Drawn | str = receive(child.stdout.fileno(), patience)
+        self._ready = child
         return answer
 
     def _settle(self, key: str, answer: Drawn | str) -> None:

@@ -6,14 +6,14 @@ The app and the drawing process send these to each other, so they are frozen and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "Band", "Charset", "Chart", "Curve", "Drawn", "Floats", "Look", "Mark", "Row", "Rows", "Span",
-    "Style",
+    "Across", "Band", "Charset", "Chart", "Curve", "Drawn", "Floats", "Look", "Mark", "Row",
+    "Rows", "Span", "Style",
 ]  # fmt: skip
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -105,10 +105,29 @@ class Look:
     charset: Charset = "braille"
 
 
+class Across(NamedTuple):
+    """The x axis as it was drawn: ``cells`` cells after the first ``left`` ones hold the values
+    ``low`` to ``high``."""
+
+    low: float
+    high: float
+    left: int
+    cells: int
+
+    def value(self, column: int) -> float | None:
+        """The value in the middle of a column of the chart, None outside of the axis."""
+        cell = column - self.left
+        if not 0 <= cell < self.cells:
+            return None
+        return self.low + (cell + 0.5) / self.cells * (self.high - self.low)
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A drawn chart: its ``key``, its rows, and how many seconds the drawing took."""
+    """A drawn chart: its ``key``, its rows, how many seconds the drawing took, and its x axis, None
+    where that holds no numbers."""
 
     key: str
     rows: Rows
     seconds: float
+    across: Across | None

@@ -25,7 +25,7 @@ SEEK = 5.0  # seconds
 PLAYER_KEYS = {
     " ": "pause", ".": "step", "-": "slower", "+": "faster", "=": "faster", "<": "restart",
     ">": "to_end", "\x1b[D": "back", "\x1b[C": "forward", "\x1bOD": "back", "\x1bOC": "forward",
-    "h": "back", "l": "forward", "m": "next_mark", "q": "leave", "\x1b": "leave",
+    "h": "back", "l": "forward", "m": "next_mark", "?": "help", "q": "leave", "\x1b": "leave",
 }  # fmt: skip
 HELP = "space pause · q leave · . step · - + speed · ← → seek · < > ends · m next mark"
 
@@ -147,6 +147,10 @@ class Player:
         mark = next(marks, None)
         self.seek(self.recording.seconds if mark is None else mark.time)
         self._mark = visible(mark.data[:60]) if mark else ""
+
+    def help(self) -> None:
+        """Pause, so that the keys stand below the recording, or on its last row."""
+        self.paused = not self.over
 
     def restart(self) -> None:
         self.paused = False

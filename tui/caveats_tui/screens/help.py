@@ -15,11 +15,11 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
 from caveats.measures import LAYER_MEASURES, SCALARS
-from caveats_tui.keys import table
+from caveats_tui.keys import table, told
 from caveats_tui.screens.blocks import heading, two_columns
 from caveats_tui.screens.windows import Line, Window
 
-__all__ = ["Help", "Part", "help_text"]
+__all__ = ["Help", "Part", "help_text", "lab_keys", "numbers_and_marks"]
 
 # A heading, and rows of a name, its sentence, and a word by which a search finds it too.
 Part = tuple[str, Sequence[tuple[str, str, str]]]
@@ -38,6 +38,9 @@ COLOURS = (
      "that is not finite.", ""),
     ("sharpness", "Its limit is where the optimizer's steps begin to overshoot: 2/lr for plain "
      "descent.", ""),
+    ("noise scale", "The rows at which a batch's gradient is as much noise as signal, read on the "
+     "probe set while this view is open. The gradient of a batch far below it is mostly noise; far "
+     "above it a larger batch hardly helps.", "batch size"),
     ("neuron map", "A unit that is alive is filled by how often it fires. Where units share a "
      "cell, its height and colour are the share of them in the worst state; 44/64 at the end of a "
      "row counts them.", "dead"),
@@ -49,23 +52,24 @@ COLOURS = (
 )  # fmt: skip
 
 
-def general() -> list[Part]:
-    """What help says everywhere."""
+def lab_keys() -> list[Part]:
+    return [(f"all keys of the lab: {group}", told(keys)) for group, keys in table()]
+
+
+def numbers_and_marks() -> list[Part]:
+    """What help says wherever there are charts."""
     measures = (*SCALARS.values(), *LAYER_MEASURES.values())
     return [
-        *((f"all keys of the lab: {group}", [(k.shown, k.sentence, k.label) for k in keys])
-          for group, keys in table()),
         ("what is measured", [(m.name, m.meaning, "") for m in measures]),
         ("what colours and marks mean", COLOURS),
-    ]  # fmt: skip
+    ]
 
 
-def help_text(parts: Sequence[Part] = (), typed: str = "") -> Group:
-    """``parts``, then the keys by group and what each measure means; only the rows that hold every
-    ``typed`` word."""
+def help_text(parts: Sequence[Part], typed: str = "") -> Group:
+    """The rows of ``parts`` that hold every ``typed`` word, below their headings."""
     words = typed.lower().split()
     shown: list[RenderableType] = []
-    for title, rows in (*parts, *general()):
+    for title, rows in parts:
         fitting = [row for row in rows if all(word in " ".join(row).lower() for word in words)]
         if fitting:
             shown += [heading(title), two_columns([(name, said) for name, said, _ in fitting])]
@@ -73,7 +77,7 @@ def help_text(parts: Sequence[Part] = (), typed: str = "") -> Group:
 
 
 class Help(Window[None]):
-    """``parts`` come first: the keys of the place where help was asked for."""
+    """Shows ``parts``; the keys of the place where help was asked for come first."""
 
     DEFAULT_CSS = """
     Help { align: center middle; }

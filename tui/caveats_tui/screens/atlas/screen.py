@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import Static
 
 from caveats.config import RunConfig
@@ -24,6 +23,8 @@ from caveats.sweeps.export import export
 from caveats.sweeps.gallery import Atlas, atlas_of
 from caveats.sweeps.outcomes import NUMBERS, Outcome
 from caveats.sweeps.ranges import parse_axis
+from caveats_tui.keys import Key, bindings
+from caveats_tui.keys import told as told_keys
 from caveats_tui.screens.atlas.gallery import AtlasGallery
 from caveats_tui.screens.atlas.picture import (
     OF_SEEDS,
@@ -36,15 +37,66 @@ from caveats_tui.screens.atlas.picture import (
     value,
 )
 from caveats_tui.screens.blocks import put
+from caveats_tui.screens.help import Help, Part
+from caveats_tui.screens.windows import Leavable
 from caveats_tui.text.numbers import number
 
 __all__ = ["AtlasScreen", "arrays", "zoomed"]
 
 LOOK = 0.25  # seconds between two looks at the folder
-KEYS = "arrows · enter opens · v view · + - zoom · e gallery · x export · escape leaves"
 
 
-class AtlasScreen(Screen[RunConfig | None]):
+def key(name: str, keys: str, shown: str, action: str, label: str, sentence: str) -> Key:
+    return Key(name, keys, shown, action, label, sentence, "look")
+
+
+# Arrows, enter, v, e, ?, ctrl+s, ctrl+r and q do what they do in the lab.
+KEYS = (
+    key("left", "left,h", "←", "move(-1, 0)", "move", "Go to the cell at the left. Also h."),
+    key("right", "right,l", "→", "move(1, 0)", "move", "Go to the cell at the right. Also l."),
+    key("up", "up,k", "↑", "move(0, 1)", "move", "Go to the cell above. Also k."),
+    key("down", "down,j", "↓", "move(0, -1)", "move", "Go to the cell below. Also j."),
+    key("open", "enter", "enter", "open", "open", "Open the cell in the lab, and train it there."),
+    key("view", "v", "v", "view", "view", "Show what went wrong, or the next of the numbers."),
+    key("zoom", "plus,equals_sign", "+", "zoom", "zoom in",
+        "Map the part around the cell, at twice the resolution."),
+    key("back", "minus", "-", "back", "zoom out", "Go back to the map before the last + or e."),
+    key("gallery", "e", "e", "gallery", "gallery", "Choose one of the ready-made atlases."),
+    key("export", "x", "x", "export", "export",
+        "Write cells.csv, atlas.npz and a picture into the folder of the map."),
+    key("picture", "ctrl+s", "ctrl+s", "app.picture", "screenshot",
+        "Save the screen as an SVG picture in the present folder."),
+    key("record", "ctrl+r", "ctrl+r", "app.record", "record",
+        "Record the terminal from now on, to a file in the present folder; again stops."),
+    key("help", "question_mark,f1", "?", "help", "help", "Show these keys."),
+    key("leave", "escape,q,m", "escape", "leave", "leave",
+        "Go back to the lab; m there shows this map again. Also q and m."),
+)  # fmt: skip
+# What is in the map, for help.
+MARKS: Part = (
+    "what the map shows",
+    (
+        ("letters", "What went wrong with most seeds of a cell; the legend says which letter is "
+         "which caveat, and · is sound.", ""),
+        ("0 to 9", "In the other views: where the number lies between the two ends that the legend "
+         "names.", ""),
+        ("χ ξ λ", "Borders that theory draws: between order and chaos, the depth that a signal "
+         "reaches, and where steps begin to overshoot.", ""),
+        ("black", "A cell that has not been trained yet; x is one that was refused.", ""),
+    ),
+)  # fmt: skip
+HINTS = "enter opens", "v view", "+ - zoom", "e gallery", "x export", "arrows"
+ALWAYS = "? help", "escape leaves"
+
+
+def hints(width: int, between: str) -> str:
+    """The keys that matter most, as many as fit; help and leave always."""
+    room = range(len(HINTS), -1, -1)
+    lines = (between.join((*HINTS[:count], *ALWAYS)) for count in room)
+    return next((line for line in lines if len(line) < width), ALWAYS[0])
+
+
+class AtlasScreen(Leavable[RunConfig | None]):
     """A map of ``sweep``, whose plan has two axes. It is dismissed with the config of the cell that
     the user opened, None if they left.
 
@@ -60,19 +112,7 @@ class AtlasScreen(Screen[RunConfig | None]):
     AtlasScreen #told { height: 3; }
     AtlasScreen #keys { height: 1; color: $text-muted; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1, 0)", "left"),
-        Binding("right,l", "move(1, 0)", "right"),
-        Binding("up,k", "move(0, 1)", "up"),
-        Binding("down,j", "move(0, -1)", "down"),
-        Binding("enter", "open", "open"),
-        Binding("v", "view", "view"),
-        Binding("plus,equals_sign", "zoom", "zoom"),
-        Binding("minus", "back", "back"),
-        Binding("e", "gallery", "gallery"),
-        Binding("x", "export", "export"),
-        Binding("escape,q,m", "leave", "leave"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
 
     def __init__(
         self, sweep: Sweep, make: Callable[[Plan], Sweep], *, plain: bool, training: bool = True
@@ -101,7 +141,7 @@ class AtlasScreen(Screen[RunConfig | None]):
         for name in ("title", "map", "legend", "where", "told", "keys"):
             yield Static("", id=name, markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self._start()
         self._compute_borders()
         self.set_interval(LOOK, self._look)
@@ -188,8 +228,7 @@ class AtlasScreen(Screen[RunConfig | None]):
         put(self, "#where", f" {x.key} {told(x.values[at_x])}   {y.key} {told(y.values[at_y])}")
         lines = [self._notice] if self._notice else caption(found.get(self._cursor))
         put(self, "#told", "\n".join(f" {line}" for line in lines))
-        keys = KEYS.replace(" · ", ", ") if self._plain else KEYS
-        put(self, "#keys", f" {keys}"[: self.size.width])
+        put(self, "#keys", " " + hints(self.size.width, ", " if self._plain else " · "))
 
     def _legend(self, found: dict[tuple[int, int], list[Outcome]]) -> Text:
         text = Text(" ") + legend(found, self._view, self._plain)
@@ -238,6 +277,12 @@ class AtlasScreen(Screen[RunConfig | None]):
     def action_back(self) -> None:
         if self._above:
             self._change(self._above.pop(), None)
+            return
+        self._notice = "this is the whole map: + looks nearer"
+        self._paint()
+
+    def action_help(self) -> None:
+        self.app.push_screen(Help(("here, in an atlas", told_keys(KEYS)), MARKS))
 
     def action_gallery(self) -> None:
         def took(atlas: Atlas | None) -> None:

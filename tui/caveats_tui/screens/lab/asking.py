@@ -1,12 +1,14 @@
 """Asks the run's network for what only it knows, and shows the answer when it comes: the decision
-boundary, the fit, and how often each unit fires."""
+boundary, the fit, how often each unit fires, and how noisy the gradient is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from caveats_tui.charts.boundary import boundary_map, grid_size
-from caveats_tui.charts.lab_charts import fit
+from caveats_tui.charts.lab_charts import NoiseReadings, fit, noise
 from caveats_tui.charts.neuron_map import UnitStates, neuron_map
 from caveats_tui.charts.spec import Floats, Look
 from caveats_tui.charts.trace import Trace
@@ -32,6 +34,8 @@ class Asking:
         self._charts = charts
         # How often the units of a run fire, as its network said last.
         self._rates: tuple[History | None, tuple[Floats, ...]] = None, ()
+        # The noise scales that the network of a run has told, by step.
+        self._noise: tuple[History | None, dict[int, float]] = None, {}
         self._shown: tuple[object, UnitStates, tuple[str, ...], Look] = None, (), (), Look(0, 0)
 
     def boundary(self, panel: Panel, bench: Bench, look: Look) -> None:
@@ -54,6 +58,29 @@ class Asking:
             self._charts.submit(panel.id or "", fit(seen, look))
 
         ask(panel, bench, lambda network, data: fitted_curve(network, data, 2 * look.width), show)
+
+    def noise(self, panel: Panel, bench: Bench, trace: Trace, look: Look) -> None:
+        """Read the noise scale now, and show all readings of this run since the view was opened."""
+        from caveats.views import gradient_noise
+
+        config = bench.shown
+
+        def show(value: float) -> None:
+            if self._noise[0] is not trace.history:
+                self._noise = trace.history, {}
+            readings = self._noise[1]
+            readings[bench.status.step] = value
+            data = bench.dataset
+            rows = config.training.batch_size or (data.rows if data is not None else 0)
+            seen = NoiseReadings(
+                np.array([*readings], dtype=float), np.array([*readings.values()]), rows
+            )
+            panel.picture = seen
+            made = noise(seen, trace, look, panel.limits)
+            panel.limits = made.y_limits
+            self._charts.submit(panel.id or "", made)
+
+        ask(panel, bench, lambda network, data: gradient_noise(network, data, config), show)
 
     def neurons(self, panel: Panel, bench: Bench, trace: Trace, look: Look) -> None:
         """Show the units' states at once, and how often they fire as soon as the network of a run

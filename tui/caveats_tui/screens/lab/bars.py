@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -98,15 +99,17 @@ def ahead(step: int, steps: int, speed: float) -> str:
 
 
 class Footer(Widget):
-    """The keys that matter at one place of the lab, as many as fit; a click on one runs it. Not a
+    """The keys that matter at one place of a screen, as many as fit; a click on one runs it. Not a
     `Static`, since that could be filled only once its width is known, some 40 ms after the first
     paint."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $panel; color: $text-muted; }"
 
-    def __init__(self) -> None:
+    def __init__(self, footers: Mapping[str, Sequence[Hint]] = FOOTERS) -> None:
+        """``footers`` are the hints of each place, the first place first."""
         super().__init__(id="footer")
-        self._place = "setup"
+        self._footers = footers
+        self._place = next(iter(footers))
 
     def show(self, place: str) -> None:
         if place != self._place:
@@ -117,7 +120,7 @@ class Footer(Widget):
         """The hints that fit, in order; help and quit always stand last."""
         room = self.size.width - sum(map(width_of, LAST))
         fitting = []
-        for hint in FOOTERS[self._place]:
+        for hint in self._footers[self._place]:
             room -= width_of(hint)
             if room < 0:
                 break

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from caveats.status import LIVE
-from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
+from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map, map_axis
 from caveats_tui.charts.lab_charts import FIGURES
 from caveats_tui.charts.spec import Charset, Look
 from caveats_tui.charts.trace import Trace
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing"]
 
-ASKED = ("boundary", "fit")  # the views that the run's network answers
+ASKED = ("boundary", "fit", "noise")  # the views that the run's network answers
+DRAWN = ("fit", "noise")  # those of them that come from the drawing process
 
 
 class Drawing:
@@ -43,6 +44,8 @@ class Drawing:
             views.append("boundary")
         if data is not None and data.features == 1 and data.classes is None and data.outputs == 1:
             views.append("fit")
+        if data is not None:
+            views.append("noise")
         return tuple(views)
 
     def frame(
@@ -95,11 +98,15 @@ class Drawing:
             panel.limits = chart.y_limits
             self._charts.submit(key, chart)
         elif panel.view in HEAT_MAPS:
-            panel.show(heat_map(HEAT_MAPS[panel.view], trace, look))
+            kind = HEAT_MAPS[panel.view]
+            panel.show(heat_map(kind, trace, look))
+            panel.across = map_axis(kind, trace, look)
         elif panel.view == "neurons":
             self._asking.neurons(panel, bench, trace, look)
         elif panel.view == "boundary":
             self._asking.boundary(panel, bench, look)
+        elif panel.view == "noise":
+            self._asking.noise(panel, bench, trace, look)
         else:
             self._asking.fit(panel, bench, look)
 
@@ -111,8 +118,9 @@ class Drawing:
         for drawn in self._charts.poll():
             spent += drawn.seconds
             panel = panels.get(drawn.key)
-            if panel is not None and (panel.view in FIGURES or panel.view == "fit"):
+            if panel is not None and (panel.view in FIGURES or panel.view in DRAWN):
                 panel.show(drawn.rows)
+                panel.across = None if panel.view == "fit" else drawn.across
             elif panel is None and drawn.key in others:
                 others[drawn.key].show(drawn.rows)
         return spent

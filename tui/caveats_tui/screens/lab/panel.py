@@ -6,38 +6,53 @@ define what a view shows.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from textual.content import Content
+from textual.events import Click
 from textual.geometry import Region
+from textual.message import Message
 
 from caveats_tui.charts.heat_maps import DEEP, HEAT_MAPS
-from caveats_tui.charts.lab_charts import FIGURES
+from caveats_tui.charts.lab_charts import FIGURES, NoiseReadings
 from caveats_tui.charts.series import Limits
+from caveats_tui.charts.spec import Across
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.lab.titles import beside_loss, layer_names, told, whole, with_ghost
+from caveats_tui.text.numbers import amount
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
 
 __all__ = ["VIEWS", "Panel"]
 
-# The views that are not a `Figure`: pictures of cells, and the fit of a one-input regression.
-_GRIDS = {"neurons": "neurons", "boundary": "decision boundary", "fit": "fit"}
+# The views that are not a `Figure`: pictures of cells, and what the run's network is asked.
+_GRIDS = {
+    "neurons": "neurons", "boundary": "decision boundary", "fit": "fit", "noise": "noise scale",
+}  # fmt: skip
 
 VIEWS: tuple[tuple[str, ...], ...] = (
     ("dead", "dead_profile", "saturated_map", "dead_map"),
     ("gradient", "gradient_profile", "delta", "delta_profile", "delta_map", "gradient_map"),
     ("loss",),
-    ("neurons", "boundary", "fit", "activations", "update", "update_map", "sharpness"),
-)
+    ("neurons", "boundary", "fit", "activations", "update", "update_map", "sharpness",
+     "noise"),
+)  # fmt: skip
 
 BY_LAYER = ("dead", "gradient", "delta", "update")
 
 
 class Panel(RowsView, can_focus=True):
     """Chart ``number`` (from 1)."""
+
+    class Pointed(Message):
+        """A ``step`` of the run was clicked."""
+
+        def __init__(self, step: float) -> None:
+            super().__init__()
+            self.step = step
 
     DEFAULT_CSS = """
     Panel { border: round $border-blurred; background: $background;
@@ -52,16 +67,17 @@ class Panel(RowsView, can_focus=True):
         self.view = self.views[0]
         self.limits: Limits | None = None
         self.drawn: object = None  # what the shown, or requested, rows were made from
+        self.across: Across | None = None  # where steps stand, if the view shows any
         # The network's answer, if the view shows one.
-        self.picture: Plane | FittedCurve | None = None
+        self.picture: Plane | FittedCurve | NoiseReadings | None = None
         self._chosen = False  # whether the user has chosen a view
         self._linear: dict[str, bool] = {}
         self._labels = "", Content()  # the title and the legend
 
     @property
     def log_axis(self) -> bool:
-        figure = FIGURES.get(self.view)
-        return figure is not None and self._linear.get(self.view, False) != figure.log
+        log = self.view == "noise" or (self.view in FIGURES and FIGURES[self.view].log)
+        return self._linear.get(self.view, False) != log
 
     @property
     def title(self) -> str:
@@ -72,7 +88,7 @@ class Panel(RowsView, can_focus=True):
 
     def toggle_log(self) -> bool:
         """Change between a logarithmic and a linear axis; False where the view has none."""
-        if self.view not in FIGURES:
+        if self.view not in (*FIGURES, "noise"):
             return False
         self._linear[self.view] = not self._linear.get(self.view, False)
         self.limits = None
@@ -91,7 +107,7 @@ class Panel(RowsView, can_focus=True):
 
     def _go(self, view: str) -> None:
         self.view = view
-        self.limits = self.drawn = self.picture = None
+        self.limits = self.drawn = self.picture = self.across = None
         self.wait("drawing")
 
     def turn(self, available: tuple[str, ...]) -> None:
@@ -102,6 +118,14 @@ class Panel(RowsView, can_focus=True):
         at = names.index(self.view) if self.view in names else -1
         self._chosen = True
         self._go(names[(at + 1) % len(names)])
+
+    def on_click(self, event: Click) -> None:
+        inside = event.get_content_offset(self)
+        if event.chain != 1 or self.across is None or inside is None:
+            return
+        step = self.across.value(inside.x)
+        if step is not None:
+            self.post_message(self.Pointed(step))
 
     def head(
         self, trace: Trace | None, dark: bool, origin: str = "", before: tuple[str, ...] = ()
@@ -116,6 +140,8 @@ class Panel(RowsView, can_focus=True):
             name, value = told(self.view, name, known)
         if self.view in ("boundary", "fit"):
             value = origin
+        if self.view == "noise":
+            value = " ".join(filter(None, (noise_told(self.picture), origin)))
         legend = Content()
         if trace is not None and self.view in BY_LAYER:
             legend = layer_names(trace, self.view, dark, room)
@@ -139,6 +165,14 @@ class Panel(RowsView, can_focus=True):
         if legend != old_legend:
             self._border_subtitle = legend
             self.refresh(Region(-1, height, width + 2, 1))
+
+
+def noise_told(seen: object) -> str:
+    """The newest reading beside the size of a batch: 210 · batch 64."""
+    if not isinstance(seen, NoiseReadings):
+        return ""
+    value = float(seen.values[-1])
+    return f"{amount(value)} · batch {seen.batch:,}" if math.isfinite(value) else "no gradient"
 
 
 def alike(one: str, other: str) -> int:

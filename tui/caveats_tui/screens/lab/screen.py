@@ -6,6 +6,7 @@ It decides what is shown where and what each key does. The run is behind a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,6 +45,7 @@ from caveats_tui.screens.lab.setup import SetupList
 from caveats_tui.screens.lab.story import Story
 from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
+from caveats_tui.text.settings import describe
 
 if TYPE_CHECKING:
     from caveats.runs.reader import Reader
@@ -104,6 +106,7 @@ class LabScreen(Leavable[None]):
         self.set_class(kept.values.notes_pane, "-notes")
         bench.notice = bench.notice or kept.problem
         self.sweep = options.sweep  # whose atlas m opens again
+        self._looked_at = math.inf  # the step that was shown before the last click on a chart
         self._current = 1  # the chart that is shown if there is room for only one
 
     # Building and resizing
@@ -355,9 +358,22 @@ class LabScreen(Leavable[None]):
         else:
             self.query_one(SetupList).focus()
 
+    @on(Panel.Pointed)
+    def _pointed(self, event: Panel.Pointed) -> None:
+        """A click on a chart sets the time cursor."""
+        trace = self.bench.trace()
+        self._looked_at = math.inf
+        if trace is not None and (trace.cursor is not None or self.bench.replays):
+            self._looked_at = float(trace.seen.steps[-1])
+        self.do(lambda: self.bench.look_at(event.step))
+
     @on(Click)
     def _clicked(self, event: Click) -> None:
+        """A double click zooms; the cursor goes back to where its first click found it."""
         if isinstance(event.widget, Panel) and event.chain == 2:
+            if event.widget.across is not None:
+                self.bench.look_at(self._looked_at)
+                self.bench.notice = ""
             self.action_zoom()
 
     @on(MouseScrollUp)
@@ -419,7 +435,7 @@ class LabScreen(Leavable[None]):
         taping.save_picture(self)
 
     def action_record(self) -> None:
-        taping.record_or_stop(self)
+        taping.record_or_stop(self, describe(self.bench.config, self.bench.outputs))
 
     def action_palette(self) -> None:
         command_palette.show(self)

@@ -12,7 +12,7 @@ from textual.widgets import Static
 from caveats_tui.charts.trace import Trace
 from caveats_tui.keys import FOOTERS, LAST, PLACES
 from caveats_tui.screens.blocks import put
-from caveats_tui.screens.help import Help
+from caveats_tui.screens.help import Help, lab_keys, numbers_and_marks
 from caveats_tui.screens.lab.bars import Footer, Header, message_lines, notes_text, severity
 from caveats_tui.screens.lab.setup import PENDING, SetupList
 from caveats_tui.screens.lab.story import ROWS_A_LINE, fitted
@@ -74,4 +74,4 @@ def show_help(lab: LabScreen) -> None:
     """Open the help, which begins with the keys of the place where the user is."""
     hints = (*FOOTERS[lab.place], *LAST)
     rows = [(hint.shown, hint.sentence, hint.label) for hint in hints]
-    lab.app.push_screen(Help((PLACES[lab.place], rows)))
+    lab.app.push_screen(Help((PLACES[lab.place], rows), *lab_keys(), *numbers_and_marks()))

@@ -27,7 +27,7 @@ from caveats.runs.shelf import Entry, delete, label, undelete
 from caveats_tui.charts.spec import Charset
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Edit
-from caveats_tui.screens.help import Help
+from caveats_tui.screens.help import Help, lab_keys
 from caveats_tui.screens.runs.compare import MOST_COMPARED, Compare, Compared
 from caveats_tui.screens.runs.listing import fits, heading, line, setup
 from caveats_tui.screens.runs.loader import Loader
@@ -269,7 +269,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     def action_help(self) -> None:
         rows = [(key, sentence, word) for key, word, _, sentence in KEYS]
-        self.app.push_screen(Help(("here, in the list of kept runs", rows)))
+        self.app.push_screen(Help(("here, in the list of kept runs", rows), *lab_keys()))
 
     # Doing
 

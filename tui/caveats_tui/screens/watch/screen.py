@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from caveats.errors import ConfigError
@@ -23,43 +22,44 @@ from caveats_tui.bench.child import Child
 from caveats_tui.bench.following import Following
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.widget import RowsView
+from caveats_tui.keys import bindings, told
 from caveats_tui.options import LabOptions
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.dialogs import Ask
 from caveats_tui.screens.explanation import Case, Explain
-from caveats_tui.screens.lab.bars import message_lines, notes_text, severity
+from caveats_tui.screens.help import Help, numbers_and_marks
+from caveats_tui.screens.lab import taping
+from caveats_tui.screens.lab.bars import Footer, message_lines, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.runs.screen import RunsScreen
-from caveats_tui.screens.watch.help import WatchHelp
+from caveats_tui.screens.watch.keys import FOOTER, READ, WATCH_KEYS
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
+from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
 from caveats_tui.terminal.keeper import OUTPUT
 
 if TYPE_CHECKING:
     from caveats_tui.bench.protocol import Bench
+    from caveats_tui.recording.recorder import Recorder
 
 __all__ = ["WatchScreen"]
 
 TICK = 0.5
+NOT_YET = "waiting for the first step of an optimizer"
 TYPE = "a line for the command; enter sends it, escape does not"
 WORDS = {
     "loading": "starting", "paused": "paused", "running": "running", "finished": "finished",
     "diverged": "diverged", "failed": "failed", "stopped": "stopped",
 }  # fmt: skip
-KEYS = (
-    ("x", "explain"), ("/", "search"), ("t", "layers"), ("w", "worst first"), ("o", "output"),
-    ("l", "runs"), ("?", "keys"), ("q", "quit"), ("1-4", "chart"), ("v", "view"), ("i", "type"),
-    ("p", "pause"), (", .", "look back"), ("m", "next model"), ("n", "notes"), ("c", "copy"),
-)  # fmt: skip
 MOST = 10_000  # layers of a chart
 WORST = 2  # layers in each row of a map, if the worst are wanted
 
 
-class WatchScreen(Screen[None]):
+class WatchScreen(Leavable[None]):
     """Follows the run in ``folder``; ``child`` is None for a command that another terminal
     started, or that is over. A screen that is ``over`` another leaves to it."""
 
@@ -76,7 +76,8 @@ class WatchScreen(Screen[None]):
     WatchScreen #output { height: 8; border-top: solid $border-blurred; }
     WatchScreen #output:focus { border-top: solid $primary; }
     WatchScreen #search { display: none; height: 1; border: none; }
-    WatchScreen #footer { height: 1; background: $panel; color: $text-muted; }
+    WatchScreen #too-small { display: none; height: 1fr; content-align: center middle;
+        text-align: center; }
     WatchScreen.-single #charts { grid-size: 1 1; }
     WatchScreen.-single Panel { display: none; }
     WatchScreen.-single Panel.-current { display: block; }
@@ -87,30 +88,11 @@ class WatchScreen(Screen[None]):
     WatchScreen.-output #body { display: none; }
     WatchScreen.-output #output { height: 1fr; }
     WatchScreen.-search #search { display: block; }
+    WatchScreen.-zoomed #left, WatchScreen.-zoomed #output { display: none; }
+    WatchScreen.-tiny > * { display: none; }
+    WatchScreen.-tiny #too-small { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(str(n), f"chart({n})", f"chart {n}", show=False) for n in (1, 2, 3, 4)),
-        Binding("v", "view", "next view of the chart"),
-        Binding("y", "scale", "logarithmic or linear axis"),
-        Binding("x,enter", "explain", "explain the verdicts"),
-        Binding("slash", "search", "search layers or output"),
-        Binding("t", "tree", "the layers alone, by module"),
-        Binding("w", "worst", "worst layers first"),
-        Binding("o", "output", "the output alone"),
-        Binding("p", "pause", "pause drawing, not training"),
-        Binding("l", "runs", "the kept runs: open, compare, name, delete"),
-        Binding("comma", "look_back(-1)", "one record back"),
-        Binding("full_stop", "look_back(1)", "one record on"),
-        Binding("greater_than_sign", "look_back(1000000000)", "the newest record"),
-        Binding("less_than_sign", "look_back(-1000000000)", "the first record"),
-        Binding("m", "model", "next model"),
-        Binding("c", "copy", "copy the chart as csv"),
-        Binding("i", "type", "type a line to the command"),
-        Binding("n", "notes", "what happened, in the output's place"),
-        Binding("question_mark,f1", "help", "all keys"),
-        Binding("escape", "back", "end a search"),
-        Binding("q", "leave", "quit"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(WATCH_KEYS)]
 
     def __init__(
         self,
@@ -126,12 +108,18 @@ class WatchScreen(Screen[None]):
         self.over = over
         self.bench: Bench | None = None
         self.paused = self.worst = self.noting = False
+        self.said = ""  # about the last key
         self._part = 0
         self._sought = ""
         self._reader: Reader | None = None
         self._output = Output(folder / OUTPUT)
         self._drawing = Drawing(tools.charts, options.charset)
         self._current = 1
+        self._small = False  # whether there is room for only one chart
+
+    @property
+    def recorder(self) -> Recorder | None:
+        return self.tools.recorder
 
     def compose(self) -> ComposeResult:
         yield Static("", id="header", markup=False)
@@ -145,9 +133,10 @@ class WatchScreen(Screen[None]):
         with VerticalScroll(id="output"):
             yield Static("", id="text", markup=False)
         yield Input(placeholder="layers that hold; escape ends", id="search", compact=True)
-        yield Static("", id="footer", markup=False)
+        yield Footer({"watch": FOOTER})
+        yield Static("", id="too-small", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.set_interval(TICK, self.frame)
         self.call_after_refresh(self.frame)
         self.query_one("#chart-1", Panel).focus()
@@ -158,15 +147,16 @@ class WatchScreen(Screen[None]):
 
     def on_resize(self, event: Resize) -> None:
         width, height = event.size
+        sentence = too_small(width, height)
+        self.set_class(sentence is not None, "-tiny")
+        self.query_one("#too-small", Static).update(sentence or "")
         self.set_class(width < WIDE[0], "-narrow")
-        small = width < WIDE[0] or height < WIDE[1] + 8
-        self.set_class(small, "-single")
+        self._small = width < WIDE[0] or height < WIDE[1] + 8
         self.set_class(height < WIDE[1] + 8, "-small")
         self._arrange()
-        footer = "".join(f" {key} {label} " for key, label in KEYS)
-        put(self, "#footer", too_small(width, height) or footer[:width])
 
     def _arrange(self) -> None:
+        self.set_class(self._small or self.has_class("-zoomed"), "-single")
         for panel in self.query(Panel):
             panel.set_class(panel.number == self._current, "-current")
         self.call_after_refresh(self.frame)
@@ -186,9 +176,10 @@ class WatchScreen(Screen[None]):
             why = (
                 self.child.why() if self.child is not None and self.child.over() is not None else ""
             )
-            put(self, "#message", f" {why or 'waiting for the first step of an optimizer'}")
+            put(self, "#message", f" {self.said or why or NOT_YET}")
             return
         bench.heed()
+        bench.notice = self.said or bench.notice
         trace = bench.trace()
         panels = [p for p in self.query(Panel) if p.display and p.size.width]
         if trace is not None:
@@ -277,20 +268,36 @@ class WatchScreen(Screen[None]):
         self._arrange()
         self.call_after_refresh(panel.focus)
 
+    @property
+    def _panel(self) -> Panel:
+        return self.query_one(f"#chart-{self._current}", Panel)
+
     def action_view(self) -> None:
-        if self.bench is not None:
-            panel = self.query_one(f"#chart-{self._current}", Panel)
-            panel.turn(self._drawing.available(self.bench))
-            self.frame()
+        if self.bench is None:
+            return self.notice(NOT_YET)
+        available = self._drawing.available(self.bench)
+        if len([view for view in self._panel.views if view in available]) < 2:
+            return self.notice(f"chart {self._current} has only this view")
+        self._panel.turn(available)
+        self.frame()
 
     def action_scale(self) -> None:
-        self.query_one(f"#chart-{self._current}", Panel).toggle_log()
-        self.frame()
+        if self._panel.toggle_log():
+            self.frame()
+        else:
+            self.notice(f"{self._panel.title}: this view has no axis to change")
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoomed")
+        self._panel.focus()
+        self._arrange()
 
     def action_explain(self) -> None:
         trace = None if self.bench is None else self.bench.trace()
-        if self.bench is None or trace is None or not (found := self.bench.verdicts()):
-            return
+        if self.bench is None or trace is None:
+            return self.notice(NOT_YET)
+        if not (found := self.bench.verdicts()):
+            return self.notice("nothing to explain: no caveat has been found")
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
         cases = tuple(Case(verdict, trace, self.bench.config) for verdict in found)
         self.app.push_screen(Explain(cases, self.tools.charts, look))
@@ -301,6 +308,8 @@ class WatchScreen(Screen[None]):
     def action_type(self) -> None:
         if self.child is not None and self.child.over() is None:
             self._ask(TYPE)
+        else:
+            self.notice("no command goes on here that could be typed to")
 
     def _ask(self, what: str) -> None:
         line = self.query_one("#search", Input)
@@ -326,6 +335,8 @@ class WatchScreen(Screen[None]):
         self.query_one(f"#chart-{self._current}", Panel).focus()
 
     def action_back(self) -> None:
+        if self.has_class("-zoomed"):
+            return self.action_zoom()
         search = self.query_one("#search", Input)
         search.value = ""
         self.remove_class("-search", "-output", "-tree")
@@ -347,9 +358,9 @@ class WatchScreen(Screen[None]):
 
         def took(chosen: Reader | Path | None) -> None:
             if isinstance(chosen, Path):
-                self._say(f"a run is continued by: caveats-tui run --resume {chosen.name}")
+                self.notice(f"a run is continued by: caveats-tui run --resume {chosen.name}")
             elif chosen is not None and chosen.manifest.config is not None:
-                self._say(f"the lab shows this run: caveats-tui open {chosen.folder.name}")
+                self.notice(f"the lab shows this run: caveats-tui open {chosen.folder.name}")
             elif chosen is not None:
                 self.app.push_screen(
                     WatchScreen(chosen.folder, self.tools, self.options, over=True)
@@ -360,12 +371,29 @@ class WatchScreen(Screen[None]):
         self.app.push_screen(RunsScreen(place, self.tools.charts, charset=charset), took)
 
     def action_help(self) -> None:
-        self.app.push_screen(WatchHelp([b for b in self.BINDINGS if isinstance(b, Binding)]))
+        here = "here, watching a command", [*told(WATCH_KEYS), READ]
+        self.app.push_screen(Help(here, *numbers_and_marks()))
 
-    def _say(self, sentence: str) -> None:
+    def notice(self, sentence: str) -> None:
+        """Show a sentence on the message line, until the next key."""
+        self.said = sentence
+        self.frame()
+
+    def forget(self) -> None:
+        """A message about the last key ends with the next one."""
+        said, self.said = self.said, ""
         if self.bench is not None:
-            self.bench.notice = sentence
-            self.frame()
+            said, self.bench.notice = said or self.bench.notice, ""
+        if said:
+            self.call_later(self.frame)
+
+    def action_picture(self) -> None:
+        taping.save_picture(self)
+
+    def action_record(self) -> None:
+        command = None if self._reader is None else self._reader.manifest.command
+        title = "caveats-tui watch" if command is None else " ".join(command.argv)
+        taping.record_or_stop(self, title)
 
     def action_output(self) -> None:
         self.toggle_class("-output")
@@ -385,8 +413,17 @@ class WatchScreen(Screen[None]):
             self.bench.look_back(records)
             self.frame()
 
+    @on(Panel.Pointed)
+    def _pointed(self, event: Panel.Pointed) -> None:
+        """A click on a chart sets the time cursor."""
+        if self.bench is not None:
+            self.bench.look_at(event.step)
+            self.frame()
+
     def action_model(self) -> None:
         """Show the next model of the command."""
+        if len(parts(self.folder)) < 2:
+            return self.notice("this command trains one model")
         old, self.bench = self.bench, None
         self._part += 1
         if old is not None:
@@ -397,9 +434,7 @@ class WatchScreen(Screen[None]):
 
     def action_copy(self) -> None:
         if self.bench is not None:
-            panel = self.query_one(f"#chart-{self._current}", Panel)
-            self.bench.notice = copy(self.app, panel, self.bench.trace())
-            self.frame()
+            self.notice(copy(self.app, self._panel, self.bench.trace()))
 
     def action_leave(self) -> None:
         if self.over:
