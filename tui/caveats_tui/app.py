@@ -15,6 +15,7 @@ from caveats.runs.shelf import default_place
 from caveats_tui.bench.following import Following
 from caveats_tui.bench.race import race_process
 from caveats_tui.bench.replaying import Replay
+from caveats_tui.bench.seeds import seeds_process
 from caveats_tui.bench.step_trials import trial_process
 from caveats_tui.bench.training import Training
 from caveats_tui.charts.process import ChartProcess
@@ -43,7 +44,10 @@ def opened_bench(options: LabOptions) -> Bench:
     if reader is None:
         racing = race_process if options.races else None
         trying = trial_process if options.races else None
-        return Training(options.config, options.every, options.place, racing=racing, trying=trying)
+        return Training(
+            options.config, options.every, options.place,
+            racing=racing, trying=trying, seeding=seeds_process, seeds=options.seeds,
+        )  # fmt: skip
     if options.replay is None:
         return Following(reader)
     return Following(reader, Replay(reader, options.replay or None))

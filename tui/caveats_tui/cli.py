@@ -28,7 +28,13 @@ from caveats_tui.commands.shared_options import (
 )
 from caveats_tui.commands.sweep import sweep_command
 from caveats_tui.commands.watch import watch
-from caveats_tui.options import ConfigOptions, LabOptions, RecordingOptions, ScreenOptions
+from caveats_tui.options import (
+    MOST_SEEDS,
+    ConfigOptions,
+    LabOptions,
+    RecordingOptions,
+    ScreenOptions,
+)
 
 __all__ = ["cli", "main"]
 
@@ -41,6 +47,13 @@ __all__ = ["cli", "main"]
 @click.option("--experiment", metavar="NAME", help="Open with a named experiment.")
 @config_options
 @every_option
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, MOST_SEEDS),
+    metavar="N",
+    default=1,
+    help="Train N seeds of the setup beside the run; charts show their mean and range.",
+)
 @screen_options
 @recording_options
 @click.version_option(package_name="caveats-tui", message="%(prog)s %(version)s")
@@ -50,6 +63,7 @@ def cli(
     experiment: str | None,
     source: ConfigOptions,
     every: int | None,
+    seeds: int,
     screen: ScreenOptions,
     recording: RecordingOptions,
 ) -> None:
@@ -58,7 +72,8 @@ def cli(
     Without a command this opens the lab.
     """
     if context.invoked_subcommand is None:
-        open_lab(LabOptions(read_config(source, experiment), every, screen, recording))
+        config = read_config(source, experiment)
+        open_lab(LabOptions(config, every, screen, recording, seeds=seeds))
 
 
 cli.add_command(run)

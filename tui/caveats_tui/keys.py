@@ -142,6 +142,11 @@ KEYS: tuple[Key, ...] = (
         "Keep this run's curves, dim, behind later runs; again removes them.", "look",
     ),
     Key(
+        "seeds", "n", "n", "seeds", "seeds",
+        "Train more seeds of the setup beside its run: charts show their mean, dotted, and the "
+        "range from the lowest to the highest, shaded.", "look",
+    ),
+    Key(
         "chart", "1,2,3,4", "1-4", "chart", "chart",
         "Focus a chart; on a small screen, show it. Again: its next view, as v.", "look",
         palette=False,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FPS",
     "IDLE_LIMIT",
+    "MOST_SEEDS",
     "CharsetOption",
     "ConfigOptions",
     "LabOptions",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 FPS = 10.0  # frames a second of the lab by default
+MOST_SEEDS = 64  # that train beside a run
 IDLE_LIMIT = 3.0  # seconds to which pauses of a recorded session are cut by default
 
 CharsetOption: TypeAlias = Literal["auto", "braille", "block", "ascii"]
@@ -69,7 +71,8 @@ class LabOptions:
     used lately. With a ``reader`` the lab begins by
     following its run, or by replaying it at ``replay`` times its speed (0: all of it in half a
     minute). With a ``sweep`` it begins with its atlas. With ``races`` the remedies of a failed run
-    race while no run trains; what the screen shows then depends on the machine's speed.
+    race while no run trains, and ``seeds`` seeds of each setup train beside its run; what the
+    screen shows then depends on the machine's speed.
     ``preferences`` are what the user chose in earlier sessions."""
 
     config: RunConfig
@@ -82,6 +85,7 @@ class LabOptions:
     replay: float | None = None
     sweep: Sweep | None = None
     races: bool = False
+    seeds: int = 1
     preferences: Preferences = field(default_factory=Preferences, compare=False)
 
     @property

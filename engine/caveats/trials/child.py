@@ -1,5 +1,5 @@
-"""A race, or a trial of a run's steps, in a process of its own, at the lowest priority, so that the
-run beside it keeps its speed.
+"""A race, a trial of a run's steps, or a run's setup with other seeds, in a process of its own, at
+the lowest priority, so that the run beside it keeps its speed.
 
 The process uses one thread of torch. It ends when it is stopped, and with the process that made it.
 """
@@ -16,11 +16,12 @@ from typing import Any, Generic, TypeVar
 
 from caveats.errors import sentence
 from caveats.facts import Trial
+from caveats.stacks.over_seeds import OverSeeds, over_seeds
 from caveats.trials.race import STEPS, Result, Start, race
 from caveats.trials.steps import tried_steps
 from caveats.verdicts import Remedy
 
-__all__ = ["Child", "race_child", "steps_child"]
+__all__ = ["Child", "race_child", "seeds_child", "steps_child"]
 
 Found = TypeVar("Found")
 
@@ -39,6 +40,12 @@ def steps_child(start: Start) -> Child[Trial]:
     """Makes the trial of the steps of a run in the state of ``start`` (`caveats.trials.steps`)
     beside this process; ``found`` has it at the end, or nothing."""
     return Child("steps", start)
+
+
+def seeds_child(start: Start, seeds: int, every: int | None) -> Child[OverSeeds]:
+    """Trains the setup of ``start`` with ``seeds`` seeds from step 0 beside this process
+    (`caveats.stacks.over_seeds`); ``found`` has what is known so far."""
+    return Child("seeds", start, seeds, every)
 
 
 class Child(Generic[Found]):
@@ -117,6 +124,12 @@ def work() -> None:
             if kind == "race":
                 start, tried, steps = task
                 results: Any = race(start, tried, steps, tell=lambda found: tell("so far", found))
+            elif kind == "seeds":
+                start, seeds, every = task
+                found = over_seeds(
+                    start.config, start.dataset, seeds, every, lambda now: tell("so far", (now,))
+                )
+                results = (found,)
             else:
                 results = (tried_steps(*task),)
         except Exception as error:  # told to the caller, who goes on without a race

@@ -88,8 +88,18 @@ def test_first_is_violet_and_last_is_yellow(dark, count):
 
 @pytest.mark.parametrize("dark", [True, False])
 def test_named_series_are_fixed_colours_that_show(dark):
-    for name in SERIES:
+    for name in SERIES.keys() - {"seeds"}:
         assert contrast(rgb(series_colour(name, dark=dark)), BACKGROUND[dark]) > 1.5
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_the_band_of_seeds_is_blue_and_every_curve_shows_on_it(dark):
+    """It is a whole area, so its hue shows it; what is drawn on it needs the contrast."""
+    band = rgb(series_colour("seeds", dark=dark))
+    assert band[2] - max(band[:2]) >= 40
+    curves = [layer_colour(k, 8, dark=dark) for k in range(8)]
+    curves += [series_colour(name, dark=dark) for name in ("loss", "accuracy", "output")]
+    assert all(contrast(rgb(curve), band) > 2 for curve in curves)
 
 
 def test_a_layer_out_of_range_is_refused():

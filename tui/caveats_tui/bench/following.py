@@ -26,6 +26,7 @@ from caveats_tui.bench.insight import Insight
 from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, offered
 from caveats_tui.bench.replaying import Replay, trained
+from caveats_tui.bench.seeds import Seeds
 from caveats_tui.bench.timeline import Timeline
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
@@ -64,6 +65,7 @@ class Following:
         self.notes: list[str] = []
         self.ghost: tuple[str, Trace] | None = None
         self.cure: Cure | None = None
+        self.seeds = Seeds(None, 1, None)
         self._cursor: int | None = None
         self._forecaster = Forecaster()
         self._insight = Insight(reader)

@@ -16,6 +16,7 @@ from caveats.verdicts import Remedy, Verdict
 from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.forecast import Forecast
 from caveats_tui.bench.race import Offer
+from caveats_tui.bench.seeds import Seeds
 from caveats_tui.charts.trace import Trace
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Bench(Protocol):
     most, 0 without limit; ``elapsed`` is how many seconds the run has been training on the screen.
     ``watching`` says whether the run is only looked at; ``frames`` is how many frames a second are
     drawn while it trains; ``ghost`` is an earlier run's name and curves; ``cure`` is the remedy
-    that was tried last.
+    that was tried last; ``seeds`` train each run's setup beside it.
     """
 
     config: RunConfig
@@ -48,6 +49,7 @@ class Bench(Protocol):
     elapsed: float
     ghost: tuple[str, Trace] | None
     cure: Cure | None
+    seeds: Seeds
 
     def begin(self) -> None:
         """Start the threads; torch is imported in one of them."""

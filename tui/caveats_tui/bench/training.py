@@ -1,5 +1,5 @@
 """A bench that trains: it owns the config and its undo list, the session, the ghost, the verdicts,
-the race of remedies, and the remedy that is being tried."""
+the race of remedies, the remedy that is being tried, and the seeds that train beside the run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.cursor import Cursor
 from caveats_tui.bench.elapsed import Elapsed
 from caveats_tui.bench.forecast import Forecast, Forecaster
+from caveats_tui.bench.own_file import OwnFile
 from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, RaceMaker, offered
 from caveats_tui.bench.races import Races
+from caveats_tui.bench.seeds import Seeds, SeedsMaker
 from caveats_tui.bench.slow_motion import next_limit, told
 from caveats_tui.bench.step_trials import StepTrials, TrialMaker
 from caveats_tui.charts.pace import BUSY_FPS
@@ -33,7 +35,6 @@ from caveats_tui.text.settings import changes_between, changes_shown, describe, 
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
-    from caveats.data.section import DataConfig
 
 __all__ = ["Training"]
 
@@ -49,7 +50,7 @@ LOADING = "torch is being loaded: this is done as soon as it is there"
 class Training:
     """Trains ``config``, with a record every ``every`` steps. Runs are kept in ``place``, None for
     nowhere; ``session`` makes the worker; ``racing`` starts races of remedies, ``trying`` trials of
-    other steps, None for none.
+    other steps, ``seeding`` the training of ``seeds`` seeds, None for none.
     """
 
     watching = replays = False
@@ -64,6 +65,8 @@ class Training:
         session: SessionMaker = Session,
         racing: RaceMaker | None = None,
         trying: TrialMaker | None = None,
+        seeding: SeedsMaker | None = None,
+        seeds: int = 1,
         timed: bool = True,
     ) -> None:
         self.config = self.shown = config
@@ -77,6 +80,7 @@ class Training:
         self._forecaster = Forecaster()
         self._make_session = session
         self._races, self._trials = Races(racing), StepTrials(trying)
+        self.seeds = Seeds(seeding, seeds, every)
         self._every = every
         self._place = place
         self._said = ""  # the trouble that was reported last
@@ -85,7 +89,7 @@ class Training:
         self.limit = 0.0  # steps a second at most, 0 for no limit
         self.elapsed, self._elapsed = 0.0, Elapsed()
         self._past: list[RunConfig] = []
-        self._told: DataConfig | None = None  # the data that were told of last
+        self._file = OwnFile()
         self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
@@ -103,6 +107,7 @@ class Training:
         trash."""
         self._forecaster.stop()
         self.leave_race()
+        self.seeds.leave()
         session, folder = self.session, self.folder
         if session is None:
             return
@@ -134,10 +139,14 @@ class Training:
             self._resuming, self.config = 0, session.run.config
             self.shown = self.config
             self.notice = "resumed: space trains on"
-        self._tell_of_file(session)
+        if said := self._file.told(session.run):
+            self.notes.append(said)
+            self.notice = self.notice or said
         trouble = "" if session.keeper is None else session.keeper.problem
         if not trouble and status.state in ("paused", "running", "finished"):
             trouble = status.problem
+        self.seeds.heed(session.run)
+        trouble = trouble or self.seeds.problem
         if trouble and trouble != self._said:
             self._resuming, self.notice = 0, trouble
             self.notes.append(trouble)
@@ -153,18 +162,6 @@ class Training:
     def leave_race(self) -> None:
         self._races.leave()
         self._trials.leave()
-
-    def _tell_of_file(self, session: Session) -> None:
-        """Say once how the target of a file was read."""
-        run = session.run
-        if run is None or run.config.data == self._told:
-            return
-        self._told = run.config.data
-        if self._told.file is not None:
-            data = run.dataset
-            said = f"{data.target_told}; {data.rows:,} rows of {data.features:,} features"
-            self.notes.append(said)
-            self.notice = self.notice or said
 
     @property
     def status(self) -> Status:
@@ -191,7 +188,8 @@ class Training:
 
         prediction = self._forecaster.predicted(run.config, sample, snapshot)
         steps, row = run.config.training.steps, self._cursor.row(history)
-        return Trace(snapshot, history.layers, steps, prediction, row, history)
+        seeds = self.seeds.found
+        return Trace(snapshot, history.layers, steps, prediction, row, history, seeds)
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdicts on the present run, worst first. Judges the new records."""

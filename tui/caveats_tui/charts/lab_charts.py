@@ -15,6 +15,7 @@ import numpy as np
 
 from caveats.measures import LAYER_MEASURES
 from caveats.training.stability import stability_limit
+from caveats_tui.charts import seed_bands
 from caveats_tui.charts.palette import Series, network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Band, Chart, Curve, Floats, Look, Mark, Style
@@ -97,10 +98,13 @@ def by_layer(
 
 def both(
     trace: Trace, ghost: Trace | None, measure: str, look: Look, *, hidden: bool
-) -> list[Curve]:
-    """The curves of the ghost, and over them those of the run."""
+) -> seed_bands.Banded:
+    """The curves of the ghost, of other seeds, and over them those of the run; and the bands of the
+    seeds."""
     dim = [] if ghost is None else by_layer(ghost, measure, look, hidden=hidden, ghost=True)
-    return dim + by_layer(trace, measure, look, hidden=hidden)
+    drawn = curves_drawn(len(trace.layers) - hidden)
+    means, bands = seed_bands.of_layers(trace, measure, drawn, look)
+    return dim + means + by_layer(trace, measure, look, hidden=hidden), bands
 
 
 def painted(trace: Trace, index: int, look: Look, *, dim: bool = False) -> int:
@@ -206,18 +210,19 @@ def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
     number."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-        curves = both(trace, ghost, measure, look, hidden=True)
+        curves, bands = both(trace, ghost, measure, look, hidden=True)
         said = expected(trace, measure, look, hidden=True)
+        lines = curves + seed_bands.edges(bands)
         if look.log:
-            y = fitted(curves, True, previous, said)
+            y = fitted(lines, True, previous, said)
         else:
-            most = [*(c.y for c in curves), np.array([value for value, _ in said])]
+            most = [*(c.y for c in lines), np.array([value for value, _ in said])]
             top = float(np.nanmax(np.concatenate(most), initial=1.0))
             # Never above the width of the widest layer: no count can be there.
             shown = [t.snapshot for t in (trace, ghost) if t is not None and len(t.snapshot)]
             widths = [float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown]
             y = 0.0, min(max(4.0, upper_step(top)), max(widths, default=1.0))
-        return replace(chart(trace, ghost, look, curves, y), expected=said)
+        return replace(chart(trace, ghost, look, curves, y), expected=said, bands=bands)
 
     return make
 
@@ -226,10 +231,10 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
     """A figure with one curve of a measure for each layer, the output layer too."""
 
     def make(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
-        curves = both(trace, ghost, measure, look, hidden=False)
+        curves, bands = both(trace, ghost, measure, look, hidden=False)
         said = expected(trace, measure, look, hidden=False)
-        y = fitted(curves, look.log, previous, said)
-        return replace(chart(trace, ghost, look, curves, y), expected=said)
+        y = fitted(curves + seed_bands.edges(bands), look.log, previous, said)
+        return replace(chart(trace, ghost, look, curves, y), expected=said, bands=bands)
 
     return make
 
@@ -248,7 +253,9 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
             losses.append(Curve(x, values, colour, style, "" if dim else "loss"))
     newest = float(trace.snapshot.steps[-1]) if len(trace.snapshot) else 0.0
     lines = yardstick_lines(trace, look, newest)
-    y = fitted(losses + lines, look.log, previous)
+    means, bands = seed_bands.of_scalar(trace, "loss", look, "loss")
+    lines += means
+    y = fitted(losses + lines + seed_bands.edges(bands), look.log, previous)
     if y is not None and not look.log:
         y = (min(0.0, y[0]), y[1])
     curves = [*lines, *losses]
@@ -268,14 +275,23 @@ def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None)
                 style = "dots" if dim else "line"
                 curves.append(Curve(x, heights, colour, style, "" if dim else "accuracy"))
                 right = accuracy_ticks(y, look.log)
+    if y is not None:
+        means, shares = seed_bands.of_scalar(trace, "accuracy", look, "accuracy")
+        curves = [replace(c, y=laid_over(c.y, y, look.log)) for c in means] + curves
+        bands += tuple(
+            replace(band, low=laid_over(band.low, y, look.log),
+                    high=laid_over(band.high, y, look.log))
+            for band in shares
+        )  # fmt: skip
     made = chart(trace, ghost, look, curves, y)
-    return replace(made, right_ticks=right, right_colour=series_colour("accuracy", dark=look.dark))
+    colour = series_colour("accuracy", dark=look.dark)
+    return replace(made, right_ticks=right, right_colour=colour, bands=bands)
 
 
 def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
     """The sharpness where it was read, and dotted the limit above which the optimizer's steps
     overshoot (2/lr for plain descent), at the present learning rate."""
-    curves = []
+    curves, bands = seed_bands.of_scalar(trace, "sharpness", look, "loss")
     for one, dim in ((ghost, True), (trace, False)):
         if one is None:
             continue
@@ -292,7 +308,8 @@ def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | 
         x = np.linspace(0.0, max(float(trace.snapshot.steps[-1]), 1.0), 9)
         colour = series_colour("theory", dark=look.dark)
         curves.insert(0, Curve(x, np.full(9, most), colour, "dots", "limit"))
-    return chart(trace, ghost, look, curves, fitted(curves, look.log, previous))
+    y = fitted(curves + seed_bands.edges(bands), look.log, previous)
+    return replace(chart(trace, ghost, look, curves, y), bands=bands)
 
 
 def noise(seen: NoiseReadings, trace: Trace, look: Look, previous: Limits | None) -> Chart:
@@ -339,10 +356,11 @@ def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
         count = len(trace.layers) - (measure == "dead")
         x = np.arange(1, count + 1, dtype=float)
         bands: tuple[Band, ...] = ()
-        curves = []
         if trace.prediction is not None and measure == "grad_norm" and trace.prediction.band:
             low, high = (edge[:count] for edge in trace.prediction.band)
             bands = (Band(x, low, high, series_colour("band", dark=look.dark)),)
+        curves, seeds = seed_bands.across_layers(trace, measure, count, look)
+        bands += seeds
         said = predicted(trace, measure)
         if said is not None:
             dotted = series_colour("theory", dark=look.dark)
@@ -352,8 +370,7 @@ def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
             now = series_colour("accuracy", dark=look.dark)
             curves.append(Curve(x, values[0, :count], dim, "line", "step 0"))
             curves.append(Curve(x, values[-1, :count], now, "line", "now"))
-        edges = [Curve(x, edge, 0) for band in bands for edge in (band.low, band.high)]
-        y = fitted(curves + edges, look.log, previous)
+        y = fitted(curves + seed_bands.edges(bands), look.log, previous)
         return replace(across_layers(curves, count, look, y), bands=bands)
 
     return make
@@ -379,9 +396,9 @@ def across_layers(curves: list[Curve], count: int, look: Look, y: Limits | None)
 def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
     """The mean of each hidden layer's activation, layer by layer, with one standard deviation
     around it: the newest record, and dim behind it the first."""
-    curves: list[Curve] = []
     snapshot = trace.seen
     count = len(trace.layers) - 1
+    curves, bands = seed_bands.across_layers(trace, "activation_mean", count, look)
     x = np.arange(1, count + 1, dtype=float)
     for record, dim in ((0, True), (-1, False)):
         if not len(snapshot):
@@ -399,7 +416,8 @@ def activations(trace: Trace, ghost: Trace | None, look: Look, previous: Limits 
         else:
             paint = series_colour("accuracy", dark=look.dark)
             curves.append(Curve(x, mean, paint, "line", "mean"))
-    return across_layers(curves, count, look, fitted(curves, look.log, previous))
+    y = fitted(curves + seed_bands.edges(bands), look.log, previous)
+    return replace(across_layers(curves, count, look, y), bands=bands)
 
 
 def fit(seen: FittedCurve, look: Look) -> Chart:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from caveats.history import History, Snapshot
 
 if TYPE_CHECKING:
+    from caveats.stacks.over_seeds import OverSeeds
     from caveats.theory import Prediction
 
 __all__ = ["Trace"]
@@ -18,7 +19,7 @@ class Trace:
     """A run in the form that charts need: its records, the names of its layers, its planned
     ``steps``, and the prediction for step 0 if there is one. ``cursor`` is the record that the user
     looks back at, None for the newest. ``history`` is where the records come from; it tells one run
-    from the next."""
+    from the next. ``seeds`` is what is known of the same setup with other seeds."""
 
     snapshot: Snapshot
     layers: tuple[str, ...]
@@ -26,6 +27,7 @@ class Trace:
     prediction: Prediction | None = None
     cursor: int | None = None
     history: History | None = None
+    seeds: OverSeeds | None = None
 
     @property
     def seen(self) -> Snapshot:

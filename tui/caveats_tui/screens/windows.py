@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.events import Click, InputEvent, Mount
+from textual.events import Click, InputEvent, Key, Mount
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
@@ -89,6 +89,16 @@ class Window(ModalScreen[Result], Leavable[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [*EVERYWHERE]
 
 
+EDITS: dict[str, Callable[[Input], None]] = {
+    "backspace": Input.action_delete_left,
+    "delete": Input.action_delete_right,
+    "left": Input.action_cursor_left,
+    "right": Input.action_cursor_right,
+    "home": Input.action_home,
+    "end": Input.action_end,
+}
+
+
 class Line(Input):
     """A line of text of bounded length: each character typed or pasted is checked as a whole."""
 
@@ -102,6 +112,16 @@ class Line(Input):
 
     def restricted(self) -> None:
         self.post_message(self.TooLong())
+
+    async def _on_key(self, event: Key) -> None:
+        """Edit at once. Textual inserts a letter at once, but a backspace only after the event has
+        gone up to the app: of a backspace and a letter in one piece, the letter was deleted."""
+        if (edit := EDITS.get(event.key)) is None:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        edit(self)
 
 
 class Choices(OptionList):

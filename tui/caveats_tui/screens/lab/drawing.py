@@ -84,7 +84,8 @@ class Drawing:
             # a run that ends leaves a checkpoint
             state = bench.status.state if bench.watching else ""
             ids = id(ghost), id(trace.prediction)
-            wanted = panel.view, look, newest, trace.history, state, trace.cursor, ids
+            seeds = trace.seeds  # by itself, not by its id: each answer is a new one
+            wanted = panel.view, look, newest, trace.history, state, trace.cursor, ids, seeds
             if panel.drawn != wanted and size.width and size.height:
                 panel.drawn = wanted
                 self._draw(panel, bench, trace, ghost, look)

@@ -20,7 +20,14 @@ from caveats_tui.charts.series import Limits
 from caveats_tui.charts.spec import Across
 from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
-from caveats_tui.screens.lab.titles import beside_loss, layer_names, told, whole, with_ghost
+from caveats_tui.screens.lab.titles import (
+    beside_loss,
+    layer_names,
+    told,
+    whole,
+    with_ghost,
+    with_seeds,
+)
 from caveats_tui.text.numbers import amount
 
 if TYPE_CHECKING:
@@ -147,6 +154,8 @@ class Panel(RowsView, can_focus=True):
             legend = layer_names(trace, self.view, dark, room)
         if known is not None and self.view == "loss":
             legend = Content(beside_loss(known, room))
+        if known is not None and self.view in FIGURES:
+            legend = with_seeds(known, legend, room)
         if before and (self.view in BY_LAYER or self.view == "loss"):
             legend = with_ghost(before, legend, room, dark)
         self._label(whole(f"{self.number} {name}", scale, value, room), legend)

@@ -32,6 +32,7 @@ from caveats_tui.screens.lab import (
     curing,
     kept_runs,
     maps,
+    seeding,
     setups,
     taping,
     telling,
@@ -287,6 +288,9 @@ class LabScreen(Leavable[None]):
 
     def action_ghost(self) -> None:
         self.do(self.bench.toggle_ghost)
+
+    def action_seeds(self) -> None:
+        seeding.ask(self)
 
     @property
     def place(self) -> str:

@@ -16,7 +16,7 @@ from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.yardsticks import far_yardsticks
 from caveats_tui.text.numbers import amount, brief, explained
 
-__all__ = ["beside_loss", "layer_names", "told", "whole", "with_ghost"]
+__all__ = ["beside_loss", "layer_names", "told", "whole", "with_ghost", "with_seeds"]
 
 # The measure of a view that has one value for each layer.
 COLUMNS = {
@@ -124,6 +124,27 @@ def with_ghost(before: tuple[str, ...], legend: Content, room: int, dark: bool) 
                 gap = " · " if known.plain else ""
                 return Content.assemble((text, colour), gap, known)
     return Content.assemble((f"before: {before[0]}"[:room], colour))
+
+
+def with_seeds(trace: Trace, legend: Content, room: int) -> Content:
+    """How many seeds the band on a chart stands for, before the legend if there is room for
+    both."""
+    words = seeds_told(trace)
+    both = Content.assemble(words, " · ", legend) if words and legend.plain else legend
+    if not words or both.cell_length > room:
+        return legend
+    return both if legend.plain else Content(words)
+
+
+def seeds_told(trace: Trace) -> str:
+    """8 seeds to step 120, 2 of them diverged."""
+    seeds = trace.seeds
+    if seeds is None:
+        return ""
+    at = int(seeds.steps[-1])
+    over = at >= trace.steps or seeds.diverged == seeds.seeds
+    gone = f", {seeds.diverged} diverged" if seeds.diverged else ""
+    return f"{seeds.seeds} seeds{'' if over else f' to step {at:,}'}{gone}"
 
 
 def hexadecimal(colour: int) -> str:
