@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reliability_suite.forked import Forked, ForkedProcess
+from benchmarks.reliability_suite.kinds import PROGRAM
 from benchmarks.reliability_suite.openings import (
     HELPERS,
     OPENINGS,
@@ -28,7 +30,6 @@ from benchmarks.reliability_suite.openings import (
     children,
     furnish,
     left_behind,
-    program,
 )  # fmt: skip
 
 from caveats.runs.shelf import list_runs
@@ -40,6 +41,7 @@ _HARNESS = Path(__file__).parents[2] / "tests" / "terminal" / "harness.py"
 BURST = 25  # events between two looks at whether the program answers
 PATIENCE = 600.0  # seconds until the first screen: a busy machine may need minutes
 LONGEST = 500  # events of one opening: then the next screen has its turn
+ANEW = 0.1  # the share of openings that are not forked from a process that has imported all
 STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
@@ -85,17 +87,28 @@ def play(events: int, seed: int) -> Session:
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
         furnish(home)
+        env = {
+            "HOME": place, "XDG_DATA_HOME": str(home / "data"), "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }  # fmt: skip
+        forked = Forked({"PATH": os.environ["PATH"], **env})
         while session.events < events:
             name = names[session.openings % len(names)]
             session.openings += 1
             before = session.events
-            one_opening(session, min(events, before + LONGEST), rng, home, name)
+            program = forked if rng.random() > ANEW else None
+            terminal = opened(OPENINGS[name], rng, home, env, program)
+            most = min(events, before + LONGEST)
+            one_opening(session, terminal, most, rng, home, name)
+            for words in left_behind(home, forked.pid):
+                session.faults[f"{name}: left behind: {words}"] += 1
             session.screens[name] += session.events - before
             for log in home.rglob("lab.log"):
                 text = log.read_text(errors="replace")
                 if "Traceback" in text:
                     session.faults[f"{name}: in the log: {last_line(text)}"] += 1
                     log.unlink()
+        forked.close()
         for entry in list_runs(home / "data" / "caveats-tui" / "runs"):
             if entry.problem:
                 session.faults[f"unreadable run: {entry.problem}"] += 1
@@ -108,20 +121,37 @@ def last_line(text: str) -> str:
     return next((row for row in reversed(said) if row), "no word")[:100]
 
 
-def one_opening(session: Session, most: int, rng: random.Random, home: Path, name: str) -> None:
-    opening = OPENINGS[name]
-    env = {
-        "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }  # fmt: skip
-    before = os.getcwd()
-    os.chdir(home)  # screenshots and recordings go there
-    try:
-        size = rng.choice(SIZES[1:4] if opening.wide else SIZES[:4])
-        terminal = harness().Terminal(program(opening, home), *size, env)
-    finally:
-        os.chdir(before)
+def opened(
+    opening: Opening, rng: random.Random, home: Path, env: dict[str, str], forked: Forked | None
+) -> Any:
+    """The terminal in which the program runs, forked or as a process of its own."""
+
+    class Quick(harness().Terminal):  # type: ignore[misc]
+        def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> ForkedProcess:
+            assert forked is not None
+            return forked.start(
+                argv=argv, env=environment, folder=str(home), terminal=os.ttyname(slave)
+            )
+
+    size = rng.choice(SIZES[1:4] if opening.wide else SIZES[:4])
+    argv = opening.argv(home)
+    if forked is not None:
+        terminal = Quick(argv, *size, env)
+    else:
+        before = os.getcwd()
+        os.chdir(home)  # screenshots and recordings go there
+        try:
+            terminal = harness().Terminal([*PROGRAM, *argv], *size, env)
+        finally:
+            os.chdir(before)
     os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
+    return terminal
+
+
+def one_opening(
+    session: Session, terminal: Any, most: int, rng: random.Random, home: Path, name: str
+) -> None:
+    opening = OPENINGS[name]
     with terminal:
         try:
             terminal.wait_for(opening.ready, PATIENCE)
@@ -139,8 +169,6 @@ def one_opening(session: Session, most: int, rng: random.Random, home: Path, nam
             if terminal.process.poll() is None or terminal.process.returncode != 0:
                 first = (str(error).splitlines() or [type(error).__name__])[0]
                 session.faults[f"{name}: the program did not go on: {first[:100]}"] += 1
-    for words in left_behind(home):
-        session.faults[f"{name}: left behind: {words}"] += 1
 
 
 def settle(terminal: Any, seconds: float) -> None:
