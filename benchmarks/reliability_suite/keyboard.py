@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -28,7 +29,6 @@ from benchmarks.reliability_suite.openings import (
     OPENINGS,
     Opening,
     children,
-    furnish,
     left_behind,
 )  # fmt: skip
 
@@ -44,6 +44,7 @@ LONGEST = 500  # events of one opening: then the next screen has its turn
 ANEW = 0.1  # the share of openings that are not forked from a process that has imported all
 STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
+LEAVING = 30.0  # seconds between leaving the screen and the end
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
     "\r", "\x1b", "\t", "\x7f", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F",
@@ -77,16 +78,16 @@ class Session:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def play(events: int, seed: int) -> Session:
+def play(events: int, seed: int, furnished: Path) -> Session:
     """Give the program ``events`` random events, opening it again, in another way, whenever it was
-    left or has had enough."""
+    left or has had enough. Its home is a copy of ``furnished`` (see `furnish`)."""
     rng = random.Random(seed)
     session = Session()
     names = list(OPENINGS)
     rng.shuffle(names)
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
-        furnish(home)
+        shutil.copytree(furnished, home, dirs_exist_ok=True)
         env = {
             "HOME": place, "XDG_DATA_HOME": str(home / "data"), "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(sys.path),
@@ -240,6 +241,13 @@ def answer(terminal: Any, session: Session, rng: random.Random) -> None:
             return
         if rng.random() < 0.02:  # a run that goes on draws for ever
             break
+    deadline = time.monotonic() + LEAVING
+    while not terminal.on_alternate_screen and terminal._read(deadline):
+        pass
+    if not terminal.on_alternate_screen:
+        if terminal._open:
+            session.faults["it left the screen, and goes on"] += 1
+        return
     columns = 61 + rng.randrange(100)
     idle = waited(terminal.process.pid)
     before, start = len(terminal.received), time.monotonic()
@@ -269,10 +277,10 @@ def leave(terminal: Any, session: Session, opening: Opening, name: str) -> None:
     """Leave as a closing terminal does, and look at what is left."""
     if terminal.process.poll() is None:
         terminal.kill(signal.SIGTERM)
-    code = terminal.exit_code(30)
+    code = terminal.exit_code(LEAVING)
     if code not in (0, 143, *opening.ends):
         session.faults[f"{name}: exit code {code}: {last_line(terminal.text)}"] += 1
-    elif "Traceback" in terminal.text:
+    elif b"Traceback" in terminal.received:
         session.faults[f"{name}: a traceback: {last_line(terminal.text)}"] += 1
     try:
         terminal.assert_given_back()
