@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 from benchmarks.reliability_suite.disks import troubled
 from benchmarks.reliability_suite.keyboard import ANSWER, play
 from benchmarks.reliability_suite.kinds import KINDS
 from benchmarks.reliability_suite.mutations import try_files
+from benchmarks.reliability_suite.openings import furnish
 from benchmarks.reliability_suite.slow_line import over_a_slow_line
 from benchmarks.reliability_suite.soak import soak
 
@@ -55,14 +58,17 @@ def keys(scale: float, first: int) -> Counter[str]:
     answers: list[float] = []
     screens: Counter[str] = Counter()
     events = openings = 0
-    for seed in range(first, first + SEEDS):
-        session = play(max(1, round(scale * EVENTS / SEEDS)), seed)
-        events += session.events
-        openings += session.openings
-        answers += session.answers
-        screens += session.screens
-        faults += session.faults
-        print(f"  seed {seed}: {dict(session.faults) or 'no fault'}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as furnished:
+        furnish(Path(furnished))
+        for seed in range(first, first + SEEDS):
+            session = play(max(1, round(scale * EVENTS / SEEDS)), seed, Path(furnished))
+            events += session.events
+            openings += session.openings
+            answers += session.answers
+            screens += session.screens
+            faults += session.faults
+            said = dict(session.faults) or "no fault"
+            print(f"  seed {seed}: {said}", file=sys.stderr, flush=True)
     p95, worst = np.quantile(answers, [0.95, 1.0]) if answers else (np.nan, np.nan)
     print(
         f"keys: {events:,} events, {openings:,} openings, {SEEDS} seeds; "

@@ -86,7 +86,7 @@ def troubled(rounds: int, seed: int) -> Iterator[tuple[str, str, Counter[str]]]:
         sound = Path(base) / "sound"
         sound_run(sound / "run")
         sound_sweep(sound / "sweep")
-        forked = Forked({"LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1"})
+        forked = Forked({**os.environ, "LD_PRELOAD": str(library), "OMP_NUM_THREADS": "1"})
         for number in range(rounds):
             for trouble, code in TROUBLES.items():
                 for name in commands(sound, sound):

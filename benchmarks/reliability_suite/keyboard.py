@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -21,14 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reliability_suite.forked import Forked, ForkedProcess
+from benchmarks.reliability_suite.kinds import PROGRAM
 from benchmarks.reliability_suite.openings import (
     HELPERS,
     OPENINGS,
     Opening,
     children,
-    furnish,
     left_behind,
-    program,
 )  # fmt: skip
 
 from caveats.runs.shelf import list_runs
@@ -40,8 +41,10 @@ _HARNESS = Path(__file__).parents[2] / "tests" / "terminal" / "harness.py"
 BURST = 25  # events between two looks at whether the program answers
 PATIENCE = 600.0  # seconds until the first screen: a busy machine may need minutes
 LONGEST = 500  # events of one opening: then the next screen has its turn
+ANEW = 0.1  # the share of openings that are not forked from a process that has imported all
 STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
+LEAVING = 30.0  # seconds between leaving the screen and the end
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
     "\r", "\x1b", "\t", "\x7f", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F",
@@ -75,27 +78,38 @@ class Session:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def play(events: int, seed: int) -> Session:
+def play(events: int, seed: int, furnished: Path) -> Session:
     """Give the program ``events`` random events, opening it again, in another way, whenever it was
-    left or has had enough."""
+    left or has had enough. Its home is a copy of ``furnished`` (see `furnish`)."""
     rng = random.Random(seed)
     session = Session()
     names = list(OPENINGS)
     rng.shuffle(names)
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
-        furnish(home)
+        shutil.copytree(furnished, home, dirs_exist_ok=True)
+        env = {
+            "HOME": place, "XDG_DATA_HOME": str(home / "data"), "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }  # fmt: skip
+        forked = Forked({"PATH": os.environ["PATH"], **env})
         while session.events < events:
             name = names[session.openings % len(names)]
             session.openings += 1
             before = session.events
-            one_opening(session, min(events, before + LONGEST), rng, home, name)
+            program = forked if rng.random() > ANEW else None
+            terminal = opened(OPENINGS[name], rng, home, env, program)
+            most = min(events, before + LONGEST)
+            one_opening(session, terminal, most, rng, home, name)
+            for words in left_behind(home, forked.pid):
+                session.faults[f"{name}: left behind: {words}"] += 1
             session.screens[name] += session.events - before
             for log in home.rglob("lab.log"):
                 text = log.read_text(errors="replace")
                 if "Traceback" in text:
                     session.faults[f"{name}: in the log: {last_line(text)}"] += 1
                     log.unlink()
+        forked.close()
         for entry in list_runs(home / "data" / "caveats-tui" / "runs"):
             if entry.problem:
                 session.faults[f"unreadable run: {entry.problem}"] += 1
@@ -108,20 +122,37 @@ def last_line(text: str) -> str:
     return next((row for row in reversed(said) if row), "no word")[:100]
 
 
-def one_opening(session: Session, most: int, rng: random.Random, home: Path, name: str) -> None:
-    opening = OPENINGS[name]
-    env = {
-        "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }  # fmt: skip
-    before = os.getcwd()
-    os.chdir(home)  # screenshots and recordings go there
-    try:
-        size = rng.choice(SIZES[1:4] if opening.wide else SIZES[:4])
-        terminal = harness().Terminal(program(opening, home), *size, env)
-    finally:
-        os.chdir(before)
+def opened(
+    opening: Opening, rng: random.Random, home: Path, env: dict[str, str], forked: Forked | None
+) -> Any:
+    """The terminal in which the program runs, forked or as a process of its own."""
+
+    class Quick(harness().Terminal):  # type: ignore[misc]
+        def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> ForkedProcess:
+            assert forked is not None
+            return forked.start(
+                argv=argv, env=environment, folder=str(home), terminal=os.ttyname(slave)
+            )
+
+    size = rng.choice(SIZES[1:4] if opening.wide else SIZES[:4])
+    argv = opening.argv(home)
+    if forked is not None:
+        terminal = Quick(argv, *size, env)
+    else:
+        before = os.getcwd()
+        os.chdir(home)  # screenshots and recordings go there
+        try:
+            terminal = harness().Terminal([*PROGRAM, *argv], *size, env)
+        finally:
+            os.chdir(before)
     os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
+    return terminal
+
+
+def one_opening(
+    session: Session, terminal: Any, most: int, rng: random.Random, home: Path, name: str
+) -> None:
+    opening = OPENINGS[name]
     with terminal:
         try:
             terminal.wait_for(opening.ready, PATIENCE)
@@ -139,8 +170,6 @@ def one_opening(session: Session, most: int, rng: random.Random, home: Path, nam
             if terminal.process.poll() is None or terminal.process.returncode != 0:
                 first = (str(error).splitlines() or [type(error).__name__])[0]
                 session.faults[f"{name}: the program did not go on: {first[:100]}"] += 1
-    for words in left_behind(home):
-        session.faults[f"{name}: left behind: {words}"] += 1
 
 
 def settle(terminal: Any, seconds: float) -> None:
@@ -212,6 +241,13 @@ def answer(terminal: Any, session: Session, rng: random.Random) -> None:
             return
         if rng.random() < 0.02:  # a run that goes on draws for ever
             break
+    deadline = time.monotonic() + LEAVING
+    while not terminal.on_alternate_screen and terminal._read(deadline):
+        pass
+    if not terminal.on_alternate_screen:
+        if terminal._open:
+            session.faults["it left the screen, and goes on"] += 1
+        return
     columns = 61 + rng.randrange(100)
     idle = waited(terminal.process.pid)
     before, start = len(terminal.received), time.monotonic()
@@ -241,10 +277,10 @@ def leave(terminal: Any, session: Session, opening: Opening, name: str) -> None:
     """Leave as a closing terminal does, and look at what is left."""
     if terminal.process.poll() is None:
         terminal.kill(signal.SIGTERM)
-    code = terminal.exit_code(30)
+    code = terminal.exit_code(LEAVING)
     if code not in (0, 143, *opening.ends):
         session.faults[f"{name}: exit code {code}: {last_line(terminal.text)}"] += 1
-    elif "Traceback" in terminal.text:
+    elif b"Traceback" in terminal.received:
         session.faults[f"{name}: a traceback: {last_line(terminal.text)}"] += 1
     try:
         terminal.assert_given_back()

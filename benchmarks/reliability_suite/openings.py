@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.reliability_suite.kinds import (
-    PROGRAM,
     TRAINING,
     sound_cast,
     sound_csv,
@@ -95,11 +94,12 @@ def furnish(home: Path) -> None:
     (home / "train.py").write_text(TRAINING)
 
 
-def children(home: Path) -> dict[int, str]:
-    """The processes that have this home, each with its command line."""
+def children(home: Path, besides: int = 0) -> dict[int, str]:
+    """The processes that have this home, each with its command line; not the one of number
+    ``besides``."""
     mark, found = f"HOME={home}".encode(), {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+        if entry.name.isdecimal() and int(entry.name) not in (os.getpid(), besides):
             with contextlib.suppress(OSError):
                 if mark in (entry / "environ").read_bytes().split(b"\0"):
                     words = (entry / "cmdline").read_bytes().replace(b"\0", b" ")
@@ -108,17 +108,13 @@ def children(home: Path) -> dict[int, str]:
     return found
 
 
-def left_behind(home: Path, patience: float = 10.0) -> list[str]:
+def left_behind(home: Path, besides: int = 0, patience: float = 10.0) -> list[str]:
     """The command lines of processes that are still there ``patience`` seconds after the program
     has ended; they are killed."""
     deadline = time.monotonic() + patience
-    while (found := children(home)) and time.monotonic() < deadline:
+    while (found := children(home, besides)) and time.monotonic() < deadline:
         time.sleep(0.1)
     for pid in found:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     return [" ".join(words.split()[1:4])[:60] for words in found.values()]
-
-
-def program(opening: Opening, home: Path) -> list[str]:
-    return [*PROGRAM, *opening.argv(home)]

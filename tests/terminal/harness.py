@@ -108,16 +108,22 @@ class Terminal:
         self.attributes_before = self.tty_attributes()
         self._open = True
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _OWN, *argv],
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-                env=environment,
-                start_new_session=True,
-            )
+            self.process = self._start(argv, slave, environment)
         finally:
             os.close(slave)
+
+    def _start(
+        self, argv: Sequence[str], slave: int, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """``argv`` as the leader of a session of its own that owns the terminal ``slave``."""
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _OWN, *argv],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environment,
+            start_new_session=True,
+        )
 
     def __enter__(self) -> Terminal:
         return self

@@ -62,6 +62,8 @@ class SmallApp(App[None]):
     def on_unmount(self) -> None:
         if KIND == "stuck":
             signal.pause()
+        if KIND == "continued":
+            os.kill(os.getpid(), signal.SIGCONT)
 
 
 def main() -> int:

@@ -201,6 +201,17 @@ def test_an_app_after_sigstop_works_on_and_gives_the_terminal_back(small: Start)
     terminal.assert_given_back()
 
 
+@pytest.mark.parametrize("key", ["q", "x"])
+def test_a_sigcont_while_the_app_ends_does_not_take_the_terminal_again(
+    key: str, small: Start
+) -> None:
+    terminal = small("continued")
+    terminal.wait_for("the app is here")
+    terminal.press(key)
+    assert terminal.exit_code() == int(key == "x")
+    terminal.assert_given_back()
+
+
 def test_a_stopped_app_can_be_ended(small: Start) -> None:
     terminal = small("plain")
     terminal.kill(signal.SIGTSTP)

@@ -50,6 +50,15 @@ def test_title_and_cure_are_whole_and_the_lines_fit(
         assert cure in " ".join(said.split())
 
 
+@given(width=st.integers(0, 59), more=st.integers(0, 10))
+def test_a_terminal_of_any_width_gets_lines_also_where_the_lab_only_says_it_is_too_small(
+    width: int, more: int
+) -> None:
+    found = verdict("dying_relu", "61 of 64 units dead", LONG)
+    said = verdict_lines(found, RunConfig(), more, width, plain=False).plain
+    assert len(said.splitlines()) <= MOST_LINES
+
+
 def test_evidence_is_told_in_words_and_in_numbers_of_three_digits() -> None:
     found = replace(
         verdict("overfitting", "", {}),

@@ -72,7 +72,8 @@ def verdict_lines(verdict: Verdict, config: RunConfig, more: int, width: int, pl
     text.truncate(max(0, width - 1 - (0 if fix else len(others))), overflow="ellipsis")
     if not fix:
         return text.append(others, style="dim")
-    below = textwrap.wrap(fix, width - 4 - len(others), break_on_hyphens=False)[: MOST_LINES - 1]
+    room = max(1, width - 4 - len(others))  # a terminal may have one column
+    below = textwrap.wrap(fix, room, break_on_hyphens=False)[: MOST_LINES - 1]
     text.append("".join(f"\n   {line}" for line in below), style="bold")
     return text.append(others, style="dim")
 

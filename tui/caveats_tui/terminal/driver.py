@@ -28,6 +28,7 @@ class _GuardedDriver(LinuxDriver):
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         self._file = self.guard.output  # type: ignore[assignment]  # write, flush and fileno
         self._size = size or self._get_terminal_size()
+        self._on_screen = False
         # The user must see a traceback, but at this point `sys.stderr` leads to the log.
         app.error_console.file = self.guard.stderr
 
@@ -36,7 +37,12 @@ class _GuardedDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         self.guard.entered(self._leave)
+        self._on_screen = True
         super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def stop_application_mode(self) -> None:
+        super().stop_application_mode()
+        self._on_screen = False
 
     def flush(self) -> None:
         super().flush()
@@ -78,6 +84,8 @@ class _GuardedDriver(LinuxDriver):
     def _continued(self) -> None:
         if self.guard.output.lost or self.guard.signal is not None or not self._auto_restart:
             return  # the kernel sends SIGCONT with the SIGHUP of a hang-up, a shell with SIGTERM
+        if not self._on_screen and not self._must_signal_resume:
+            return  # the app has left for good, and only its process goes on
         if not self._must_signal_resume:
             # Continued after a SIGSTOP, which cannot be caught: the shell has used the terminal in
             # between, and Textual would start a second pair of threads beside the first.
