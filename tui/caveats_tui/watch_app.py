@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.app import App
 from textual.screen import Screen
 
@@ -44,6 +45,12 @@ class WatchApp(App[None]):
         """The screen that is on top: one with a kept run may lie over the first."""
         found = (s for s in self.screen_stack[::-1] if isinstance(s, WatchScreen))
         return next(found, self.watch_screen)
+
+    async def on_event(self, event: events.Event) -> None:
+        key = isinstance(event, (events.Key, events.MouseDown)) and not event.is_forwarded
+        if key and self.screen_stack[-1:] == [self.front]:
+            self.front.forget_notice()
+        await super().on_event(event)
 
     async def action_quit(self) -> None:
         self.watch_screen.action_leave()

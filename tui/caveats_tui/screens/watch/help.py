@@ -18,6 +18,7 @@ __all__ = ["WatchHelp"]
 SHOWN = {
     "slash": "/", "comma": ",", "full_stop": ".", "greater_than_sign": ">", "question_mark": "?",
     "less_than_sign": "<", "x,enter": "x, enter", "question_mark,f1": "?, F1",
+    "l,L": "l, L",
 }  # fmt: skip
 READ = (
     "In the list of layers: dead is the share of units that nothing passes, ‖dW‖ the length of the "

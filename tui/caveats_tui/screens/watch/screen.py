@@ -3,6 +3,7 @@ output below. It follows the folder of the run, and changes nothing."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,8 +17,10 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from caveats.errors import ConfigError
+from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
+from caveats.status import LIVE
 from caveats.watching.folder import parts
 from caveats_tui.bench.child import Child
 from caveats_tui.bench.following import Following
@@ -33,6 +36,7 @@ from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.runs.screen import RunsScreen
+from caveats_tui.screens.watch.header import header_line
 from caveats_tui.screens.watch.help import WatchHelp
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
@@ -45,11 +49,10 @@ if TYPE_CHECKING:
 __all__ = ["WatchScreen"]
 
 TICK = 0.5
+ENDING = 1.0  # seconds that a process may take to end after its training
+SOON = 0.05
 TYPE = "a line for the command; enter sends it, escape does not"
-WORDS = {
-    "loading": "starting", "paused": "paused", "running": "running", "finished": "finished",
-    "diverged": "diverged", "failed": "failed", "stopped": "stopped",
-}  # fmt: skip
+LAYERS, LINES = "layers that hold; escape ends", "lines that hold; escape ends"
 KEYS = (
     ("x", "explain"), ("/", "search"), ("t", "layers"), ("w", "worst first"), ("o", "output"),
     ("l", "runs"), ("?", "keys"), ("q", "quit"), ("1-4", "chart"), ("v", "view"), ("i", "type"),
@@ -98,7 +101,7 @@ class WatchScreen(Screen[None]):
         Binding("w", "worst", "worst layers first"),
         Binding("o", "output", "the output alone"),
         Binding("p", "pause", "pause drawing, not training"),
-        Binding("l", "runs", "the kept runs: open, compare, name, delete"),
+        Binding("l,L", "runs", "the kept runs: open, compare, name, delete"),
         Binding("comma", "look_back(-1)", "one record back"),
         Binding("full_stop", "look_back(1)", "one record on"),
         Binding("greater_than_sign", "look_back(1000000000)", "the newest record"),
@@ -132,6 +135,7 @@ class WatchScreen(Screen[None]):
         self._output = Output(folder / OUTPUT)
         self._drawing = Drawing(tools.charts, options.charset)
         self._current = 1
+        self._ending = 0.0  # when a command that should end by itself counts as going on
 
     def compose(self) -> ComposeResult:
         yield Static("", id="header", markup=False)
@@ -144,7 +148,7 @@ class WatchScreen(Screen[None]):
         yield Static("", id="message", markup=False)
         with VerticalScroll(id="output"):
             yield Static("", id="text", markup=False)
-        yield Input(placeholder="layers that hold; escape ends", id="search", compact=True)
+        yield Input(placeholder=LAYERS, id="search", compact=True)
         yield Static("", id="footer", markup=False)
 
     def on_mount(self) -> None:
@@ -221,27 +225,9 @@ class WatchScreen(Screen[None]):
         self.bench.begin()
 
     def _head(self) -> None:
-        left = " caveats watch"
-        right = ["waiting"]
-        if self.bench is not None and self._reader is not None:
-            manifest, status = self._reader.manifest, self.bench.status
-            if manifest.command is not None:
-                left += "  " + " ".join(manifest.command.argv)
-            snapshot = self._reader.history.snapshot()
-            right = [status.device, f"step {status.step:,}"]
-            if status.speed:
-                right.append(f"{status.speed:,.0f}/s")
-            if len(snapshot) and (cost := float(snapshot.scalar("overhead")[-1])) >= 0:
-                right.append(f"cost {cost:.1%}")
-            right.append((self.bench.mode or ("", WORDS[status.state]))[1])
-        if self.child is not None and (code := self.child.over()) is not None:
-            right.append(f"exit code {code}")
-        if self.paused:
-            right.append("drawing paused")
-        said = "  ".join(right) + " "
-        room = max(0, self.size.width - len(said) - 1)
-        left = left if len(left) <= room else left[: room - 1] + "…"
-        put(self, "#header", Text(f"{left:<{room}} {said}", no_wrap=True))
+        code = None if self.child is None else self.child.over()
+        line = header_line(self.bench, self._reader, code, self.paused, self.size.width)
+        put(self, "#header", line)
 
     def _show_output(self) -> None:
         """The command's output, or what happened in the run: where that was asked for, and where
@@ -296,7 +282,7 @@ class WatchScreen(Screen[None]):
         self.app.push_screen(Explain(cases, self.tools.charts, look))
 
     def action_search(self) -> None:
-        self._ask("layers that hold; escape ends")
+        self._ask(LINES if self.has_class("-output") else LAYERS)
 
     def action_type(self) -> None:
         if self.child is not None and self.child.over() is None:
@@ -367,6 +353,12 @@ class WatchScreen(Screen[None]):
             self.bench.notice = sentence
             self.frame()
 
+    def forget_notice(self) -> None:
+        """A message about the last key ends with the next one."""
+        if self.bench is not None and self.bench.notice:
+            self.bench.notice = ""
+            self.call_later(self.frame)
+
     def action_output(self) -> None:
         self.toggle_class("-output")
         self.query_one("#output").focus()
@@ -401,7 +393,17 @@ class WatchScreen(Screen[None]):
             self.bench.notice = copy(self.app, panel, self.bench.trace())
             self.frame()
 
+    def _trained(self) -> bool:
+        """Whether every training has ended: the command ends now, unless it does something else
+        after."""
+        try:
+            states = [Manifest.read(part).standing.state for part in parts(self.folder)]
+        except ConfigError:
+            return False  # being written
+        return bool(states) and not any(state in LIVE for state in states)
+
     def action_leave(self) -> None:
+        """Quit; ask first whether the command is to stop, if it goes on."""
         if self.over:
             self.dismiss(None)
             return
@@ -409,6 +411,11 @@ class WatchScreen(Screen[None]):
         if child is None or child.over() is not None:
             self.app.exit()
             return
+        self._ending = self._ending or time.monotonic() + ENDING
+        if self._trained() and time.monotonic() < self._ending:
+            self.set_timer(SOON, self.action_leave)
+            return
+        self._ending = 0.0
 
         def answered(key: str | None) -> None:
             if key == "y":
