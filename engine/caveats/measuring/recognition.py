@@ -78,7 +78,7 @@ PASSING = frozenset({
     "repeat", "getitem", "chunk", "split", "tensor_split", "unbind", "select", "narrow",
     "index_select", "gather", "cat", "concat", "concatenate", "stack", "mean", "sum", "pad",
     "interpolate", "pixel_shuffle", "roll", "flip", "view_as", "reshape_as", "type_as",
-    "masked_fill", "setitem", "pad_packed_sequence",
+    "masked_fill", "setitem", "pad_packed_sequence", "pack_padded_sequence",
 })  # fmt: skip
 POOLS = ("max_pool", "avg_pool", "adaptive_")
 MULTIPLICATIONS = ("mul", "rmul", "imul", "multiply")

@@ -41,7 +41,9 @@ from caveats.measuring.sites import Site, keep
 from caveats.measuring.weights import Weights
 from caveats.models.activations import Activation
 
-__all__ = ["Trace"]
+__all__ = ["NO_PART", "Trace"]
+
+NO_PART = "it took no part in the pass"
 
 # Torch's modules with one weight: when called, they give their layer its name.
 SINGLE = (*LAYERS, nn.modules.conv._ConvTransposeNd, nn.Embedding, nn.EmbeddingBag)
@@ -387,9 +389,7 @@ class Trace(TorchFunctionMode):
             name = f"{owner.path}.{owner.name}" if owner.path else owner.name
             if owner.path not in self.unobserved:
                 self.unobserved[name] = (
-                    f"it is used by {function}, which is not taken apart"
-                    if function
-                    else "it took no part in the pass"
+                    f"it is used by {function}, which is not taken apart" if function else NO_PART
                 )
         for site in self.sites:
             if site.facts is None:

@@ -18,6 +18,7 @@ from torch.optim import optimizer as optimizers
 
 from caveats.errors import sentence
 from caveats.watching.budget import BUDGET, Budget
+from caveats.watching.live import without_hooks
 from caveats.watching.losses import Losses
 from caveats.watching.models import Model, find_models
 from caveats.watching.training import WatchedTraining
@@ -70,6 +71,8 @@ class Instruments:
         self._patch(torch.amp.GradScaler, "scale", self._scaling)
         self._patch(torch, "compile", self._compiling)
         self._patch(torch.nn.Module, "compile", self._compiling_itself)
+        self._patch(torch.nn.Module, "__getstate__", self._copying)
+        self._patch(torch.jit, "script", self._scripting)
         if not self._only:
             self._patch(torch.optim.Optimizer, "__init__", self._constructing)
 
@@ -121,6 +124,14 @@ class Instruments:
     def _compiling_itself(self, before: Any, *args: Any, **kwargs: Any) -> None:
         before(*args, **kwargs)
         self._compiled()
+
+    def _copying(self, before: Any, module: Any) -> dict[str, Any]:
+        return without_hooks(before(module))
+
+    def _scripting(self, before: Any, *args: Any, **kwargs: Any) -> Any:
+        for training in self.trainings:
+            training.disarm()  # its hooks cannot be translated; this step shows no activations
+        return before(*args, **kwargs)
 
     def _compiled(self) -> None:
         for training in self.trainings if self.mine else ():

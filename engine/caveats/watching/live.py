@@ -7,12 +7,14 @@ If something goes wrong here, the pass goes on unobserved, and ``reason`` says w
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from caveats.errors import sentence
 from caveats.measuring.recognition import activation_facts
@@ -21,17 +23,26 @@ from caveats.models.activations import Activation
 from caveats.models.isolation import walk
 from caveats.watching.live_trace import LiveTrace
 
-__all__ = ["Live"]
+__all__ = ["NO_PASS", "Hook", "Live", "without_hooks"]
+
+NO_PASS = "no pass with gradients"
 
 
 class Live:
     """Watches the passes of ``network`` from now on until `close`. Of several passes, it keeps
     those that belong to the newest backward pass: ``backward()`` says how many have begun, and
     ``busy()`` whether one is under way (a checkpointed part is then computed again, unobserved).
+
+    A script that calls ``layer.forward(x)`` runs no hooks. With ``direct``, the methods ``forward``
+    themselves are wrapped in their place.
     """
 
     def __init__(
-        self, network: nn.Module, backward: Callable[[], int], busy: Callable[[], bool]
+        self,
+        network: nn.Module,
+        backward: Callable[[], int],
+        busy: Callable[[], bool],
+        direct: bool = False,
     ) -> None:
         self.reason = ""
         self.rows = 0  # of the first tensor that entered
@@ -47,13 +58,13 @@ class Live:
             if isinstance(module, torch.jit.ScriptModule):
                 continue
             facts, kept = activation_facts(module), list[Tensor]()
+            before, after = Hook(self._before, facts, kept), Hook(self._after, facts, kept)
+            if direct:
+                self._handles.append(Wrapped(module, before, after))
+                continue
             self._handles += [
-                module.register_forward_pre_hook(
-                    partial(self._before, facts, kept), with_kwargs=True
-                ),
-                module.register_forward_hook(
-                    partial(self._after, facts, kept), with_kwargs=True, always_call=True
-                ),
+                module.register_forward_pre_hook(before, with_kwargs=True),
+                module.register_forward_hook(after, with_kwargs=True, always_call=True),
             ]
 
     def close(self) -> None:
@@ -66,7 +77,7 @@ class Live:
         """The sites of the newest passes, one a layer, and what was not observed, with reasons."""
         trace, self._trace = self._trace, None
         if trace is None or trace.broken or self.reason:
-            self.reason = self.reason or (trace.broken if trace else "no pass with gradients")
+            self.reason = self.reason or (trace.broken if trace else NO_PASS)
             return [], {}
         trace.finish()
         unobserved = {**trace.unobserved, **trace.hidden}
@@ -158,6 +169,58 @@ class Live:
             self.reason = sentence(error)
 
 
+class Hook(partial[None]):
+    """A function on a module that copies of the module are not to have."""
+
+
+class Wrapped:
+    """The method ``forward`` of one module, with a function before and one after it until
+    `remove`."""
+
+    def __init__(self, module: nn.Module, before: Hook, after: Hook) -> None:
+        self._forward, self._before, self._after = module.forward, before, after
+        self._module, self._own = module, module.__dict__.get("forward")
+        update_wrapper(self, module.forward)
+        module.__dict__["forward"] = self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._before(self._module, args, kwargs)
+        out = None
+        try:
+            out = self._forward(*args, **kwargs)
+        finally:
+            self._after(self._module, args, kwargs, out)
+        return out
+
+    def remove(self) -> None:
+        self.put_back(self._module.__dict__)
+
+    def put_back(self, attributes: dict[str, Any]) -> None:
+        if self._own is None:
+            attributes.pop("forward", None)
+        else:
+            attributes["forward"] = self._own
+
+
+def without_hooks(state: dict[str, Any]) -> dict[str, Any]:
+    """What a copy of a module, also one in a file, is made of: its attributes without what `Live`
+    has put on it for a step."""
+    state = dict(state)
+    for hooks, *marks in HOOKS:
+        own = {key for key, hook in state.get(hooks, {}).items() if isinstance(hook, Hook)}
+        for name in (hooks, *marks) if own else ():
+            state[name] = OrderedDict((k, v) for k, v in state[name].items() if k not in own)
+    if isinstance(wrapped := state.get("forward"), Wrapped):
+        wrapped.put_back(state)
+    return state
+
+
+HOOKS = (
+    ("_forward_pre_hooks", "_forward_pre_hooks_with_kwargs"),
+    ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called"),
+)
+
+
 def layer(module: nn.Module) -> bool:
     """Whether a module has weights, and no parts that could have others."""
     own = module._parameters.values()
@@ -169,6 +232,8 @@ def rows_of(values: list[Any]) -> int:
     for value in values:
         if isinstance(value, Mapping):
             value = next((v for v in value.values() if isinstance(v, Tensor)), None)
+        if isinstance(value, PackedSequence):
+            return int(value.batch_sizes[0])
         if isinstance(value, Tensor) and value.ndim:
             return len(value)
     return 1

@@ -23,6 +23,7 @@ from caveats.measuring.sequences import recurrent
 from caveats.measuring.sites import Site
 from caveats.measuring.tracing import Trace, opened
 from caveats.watching.attending import attention, fused_arguments, fused_logits, some_queries
+from caveats.watching.packing import call_of
 from caveats.watching.unrolling import Unrolled, gates_taken
 
 __all__ = ["LiveTrace"]
@@ -155,17 +156,15 @@ class LiveTrace(Trace):
     # Recurrent layers.
 
     def _sequence(self, name: str, func: Any, args: Any, kwargs: Any) -> Any:
-        weights: Any = args[2] if len(args) == 9 else ()
-        known = not kwargs and isinstance(weights, (list, tuple)) and isinstance(args[3], bool)
-        each = len(weights) // (args[4] * (2 if args[7] else 1)) if known else 0
-        if each not in (2, 4) or args[3] != (each == 4) or weights[0] not in self.weights:
-            return self.other(name, func, args, kwargs)  # a packed sequence, or a projection
-        x, levels = args[0], args[4]
+        call, even = (None if kwargs else call_of(args)) or (None, None)
+        if call is None or call.each != (4 if call.biased else 2) or not self._owns(call.weights):
+            return self.other(name, func, args, kwargs)  # with a projection, say
+        x = args[0]
         before = len(self.sites)
         out = func(*args, **kwargs)
         try:
-            several = levels * (2 if args[7] else 1) > 1
-            unrolled = Unrolled(name, args, partial(self._level, x, several))
+            several = call.levels * call.directions > 1
+            unrolled = Unrolled(name, call, partial(self._level, x, several), even)
         except Exception as error:
             del self.sites[before:]
             self.hidden["recurrent layers"] = sentence(error)
@@ -173,10 +172,13 @@ class LiveTrace(Trace):
         unrolled.follow(out[0], out[1:])
         self._unrolled.append(unrolled)
         for site in unrolled.sites[: -unrolled.directions]:
-            site.dropout = args[5]
+            site.dropout = call.dropout
         last = unrolled.sites[-unrolled.directions :]
         self.lineage.add([*out], self.nodes([x]), None, last)
         return out
+
+    def _owns(self, weights: Sequence[Tensor]) -> bool:
+        return bool(weights) and weights[0] in self.weights
 
     def _level(
         self, x: Tensor, several: bool, own: Sequence[Tensor], fed: Tensor, h: Tensor, steps: Steps

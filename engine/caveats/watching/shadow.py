@@ -19,7 +19,7 @@ from caveats.measuring.capture import tensors_in
 from caveats.measuring.passing import device_of
 from caveats.measuring.sites import Site
 from caveats.models.isolation import same_attributes, undisturbed
-from caveats.watching.live import Live
+from caveats.watching.live import NO_PASS, Hook, Live
 
 __all__ = ["Shadow"]
 
@@ -39,13 +39,14 @@ class Shadow:
         self._outputs: list[Tensor] = []  # of the second pass
         self._grads: dict[int, Tensor] = {}  # of the training's own outputs
         self._handles = [
-            door.register_forward_hook(self._after, with_kwargs=True) for door in doors
+            door.register_forward_hook(Hook(self._after), with_kwargs=True) for door in doors
         ]
         self._compiled = network._compiled_call_impl
         if self._compiled is not None:  # by network.compile()
             network.__dict__["_compiled_call_impl"] = self._called
         elif not doors:  # only parts of it are compiled
-            self._handles.append(network.register_forward_hook(self._after, with_kwargs=True))
+            after = Hook(self._after)
+            self._handles.append(network.register_forward_hook(after, with_kwargs=True))
 
     def close(self) -> None:
         """Take the hooks off."""
@@ -102,7 +103,7 @@ class Shadow:
         """The sites of the second pass, one a layer, and what was not observed, with reasons."""
         live = self._live
         if live is None or self.reason:
-            self.reason = self.reason or "no pass with gradients"
+            self.reason = self.reason or NO_PASS
             return [], {}
         pairs = [
             (self._outputs[i], grad)

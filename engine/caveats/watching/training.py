@@ -25,11 +25,12 @@ from caveats.measuring.cadence import FIRST_STEPS, GROWTH, Automatic
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
+from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
 from caveats.watching.data import Constants, Inputs
 from caveats.watching.layers import Layers
-from caveats.watching.live import Live
+from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Losses, StepLosses
 from caveats.watching.models import Model, compiled_doors, sharded
 from caveats.watching.moments import Moments
@@ -93,6 +94,7 @@ class WatchedTraining:
         self._speed_since = (0, self.began)
         self.speed = 0.0
         self._why_blind = ""
+        self._direct = False  # whether the script calls layer.forward, past the hooks
         self.arm()
 
     # What `caveats.runs.writer` asks for.
@@ -127,7 +129,7 @@ class WatchedTraining:
         if self._doors or compiled(root):
             self._live = Shadow(root, self._doors, lambda: losses.running > 0)
         else:
-            self._live = Live(root, lambda: losses.count, lambda: losses.running > 0)
+            self._live = Live(root, lambda: losses.count, lambda: losses.running > 0, self._direct)
 
     def was_compiled(self) -> None:
         """Torch has compiled some module: look whether it is this model."""
@@ -221,6 +223,10 @@ class WatchedTraining:
             live.close()
             sites, unobserved = live.take()
             rows, why, first = live.rows, live.reason, live.first
+        if self._layers is None and isinstance(live, Live) and self._passed_by(live, unobserved):
+            self._direct = True
+            self.arm()
+            return  # the layers are those of the next pass
         self._inputs.add(first, sites)
         self._constants.add(self._losses.constant)
         if self._layers is None:
@@ -243,6 +249,13 @@ class WatchedTraining:
         for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
             self._note(event)
         self._record(reading.layers, reading.states)
+
+    def _passed_by(self, live: Live, unobserved: Mapping[str, str]) -> bool:
+        """Whether most of the weights with a gradient were in no pass that the hooks saw: then the
+        script calls the methods ``forward`` itself."""
+        trained = [n for n, p in self.model.parameters if p.ndim > 1 and p.grad is not None]
+        lost = [n for n in trained if live.reason == NO_PASS or unobserved.get(n) == NO_PART]
+        return not self._direct and len(lost) > len(trained) / 2
 
     def _start(self, layers: Layers, why: str) -> None:
         self._layers = layers

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from caveats.measuring.recurrent import GATES, Steps, run_level
 from caveats.measuring.sites import Site
+from caveats.watching.packing import Call, EvenRows
 
 __all__ = ["Unrolled", "gates_taken"]
 
@@ -33,17 +34,17 @@ class Unrolled:
 
     ``note`` makes a site of a level's own weights, its input, its outputs and its `Steps`; it is
     called once for each level and direction. `finish`, after the backward pass, fills in the deltas
-    and ``memory`` of these ``sites``.
+    and ``memory`` of these ``sites``. Of a packed sequence, ``call`` is that of its ``even`` rows.
     """
 
-    def __init__(self, kind: str, args: Sequence[Any], note: Note) -> None:
-        x, state, weights, biased, levels, _, _, both_ways, batch_first = args
-        self.directions = 2 if both_ways else 1
-        self.batch_first = batch_first
+    def __init__(self, kind: str, call: Call, note: Note, even: EvenRows | None = None) -> None:
+        x, state, batch_first = call.x, call.h, call.batch_first
+        self.directions = call.directions
+        self.batch_first, self._even = batch_first, even
         self.sites: list[Site] = []
         self._steps: list[Steps] = []
         self._grads: dict[int, Tensor] = {}  # of the outputs: 0 all steps, 1 the last h, 2 c
-        each = 4 if biased else 2
+        each = call.each
         x = x.detach()
         if x.ndim == 2:  # one sequence without a batch
             x, state = x.unsqueeze(0 if batch_first else 1), unsqueezed(state)
@@ -54,11 +55,11 @@ class Unrolled:
         self.rows = max(1, min(x.shape[1], POSITIONS // max(1, self.length)))
         with torch.enable_grad(), torch.autocast(x.device.type, enabled=False):
             x = x[:, : self.rows].double()
-            for level in range(levels):
+            for level in range(call.levels):
                 outputs = []
                 for direction in range(self.directions):
                     at = level * self.directions + direction
-                    own = weights[at * each : (at + 1) * each]
+                    own = call.weights[at * each : (at + 1) * each]
                     begin = tuple(
                         s[at, : self.rows].detach().double().requires_grad_() for s in states
                     )
@@ -100,20 +101,25 @@ class Unrolled:
         outputs: list[Tensor] = []
         grads: list[Tensor] = []
         if 0 in self._grads:
-            grad = self._grads[0]
-            grad = grad.unsqueeze(0 if self.batch_first else 1) if grad.ndim == 2 else grad
-            grad = grad.transpose(0, 1) if self.batch_first else grad
             outputs.append(self._top)
-            grads.append(grad[:, : self.rows].double())
+            grads.append(self._of_outputs(self._grads[0])[:, : self.rows].double())
         for part in (0, 1):  # h and c of each level's last step
             if part + 1 in self._grads:
                 grad = self._grads[part + 1]
                 grad = grad.unsqueeze(1) if grad.ndim == 2 else grad
+                grad = grad if self._even is None else grad[:, self._even.rows]
                 for level, steps in enumerate(self._steps):
                     outputs.append(steps.states[-1][part])
                     grads.append(grad[level, : self.rows].double())
         firsts = [steps.states[0][0] for steps in self._steps]
         torch.autograd.grad(outputs, firsts, grads, retain_graph=True, allow_unused=True)
+
+    def _of_outputs(self, grad: Tensor) -> Tensor:
+        """The gradient of the outputs as (steps, rows, units)."""
+        if self._even is not None:
+            return self._even.of_outputs(grad)
+        grad = grad.unsqueeze(0 if self.batch_first else 1) if grad.ndim == 2 else grad
+        return grad.transpose(0, 1) if self.batch_first else grad
 
 
 def gates_taken(kind: str, steps: Steps) -> dict[str, float]:

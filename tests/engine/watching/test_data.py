@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+import caveats
 from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
 from caveats.verdicts import judge
@@ -92,20 +93,37 @@ def test_a_sequence_that_one_function_runs_over() -> None:
     assert training.unobserved == {}
 
 
-def test_a_packed_sequence_is_not_taken_apart() -> None:
+def test_a_packed_sequence_that_enters_the_network() -> None:
     class Packed(LastStep):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            packed = nn.utils.rnn.pack_padded_sequence(
-                x, [3] * len(x), batch_first=True, enforce_sorted=False
-            )
-            _, state = self.rnn(packed)
-            return self.head((state[0] if isinstance(state, tuple) else state)[-1])
+        def forward(self, x: nn.utils.rnn.PackedSequence) -> Tensor:
+            return self.head(self.rnn(x)[1][0][-1])
 
-    training = watched(Packed(), lambda: torch.randn(32, 5, 4))
+    def draw() -> nn.utils.rnn.PackedSequence:
+        rows = [20 * torch.randn(length, 4) for length in [5] * 20 + [3] * 12]
+        return nn.utils.rnn.pack_sequence(rows)
+
+    model = Packed()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with caveats.watch(model, optimizer, every=1) as seen:
+        for _ in range(12):
+            optimizer.zero_grad()
+            functional.cross_entropy(model(draw()), torch.arange(32) % 3).backward()
+            optimizer.step()
+    assert seen.unobserved == {}
+    assert seen.history.facts.data.input_size == pytest.approx(20, rel=0.1)
+    assert np.isfinite(seen.history.snapshot().layers("delta_rms")[:-1]).all()
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections")
+def test_a_projected_lstm_is_not_taken_apart() -> None:
+    model = LastStep()
+    model.rnn = nn.LSTM(4, 12, proj_size=8, batch_first=True)
+    training = watched(model, lambda: torch.randn(32, 5, 4))
     assert training.history is not None
     events = training.history.snapshot().events
     (said,) = [event.text for event in events if event.kind == "unobserved"]
-    assert said.startswith("rnn.weight_ih_l0, rnn.weight_hh_l0: ")
+    assert said.startswith("rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.weight_hr_l0: ")
+    assert "lstm, which is not taken apart" in said
 
 
 def test_indices_and_ones_have_no_scale() -> None:

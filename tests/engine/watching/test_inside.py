@@ -292,6 +292,56 @@ def test_several_levels_and_directions_are_layers_of_their_own() -> None:
         assert measure(history, "grad_norm", name) > 0
 
 
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_packed_sequence_shows_its_rows_of_one_length(
+    kind: type[nn.RNNBase], both_ways: bool
+) -> None:
+    """Against the same layer on those rows alone: lengths 3 and 5, of which three rows have 5."""
+    torch.manual_seed(4)
+    lengths, x = [3, 5, 5, 3, 5], torch.randn(5, 5, 4)
+    alone = [i for i, length in enumerate(lengths) if length == 5]
+
+    class Packed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = nn.Linear(4, 4)
+            self.rnn = kind(4, 6, num_layers=2, bidirectional=both_ways, batch_first=True)
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, rows: Tensor, lengths: list[int]) -> Tensor:
+            rows = nn.utils.rnn.pack_padded_sequence(
+                self.embed(rows), lengths, batch_first=True, enforce_sorted=False
+            )
+            out, state = self.rnn(rows)
+            out, _ = nn.utils.rnn.pad_packed_sequence(out, batch_first=True)
+            end = state[0] if isinstance(state, tuple) else state
+            return self.head(end[-1]) + out.sum((1, 2))[:, None]
+
+    class Whole(Packed):
+        def forward(self, rows: Tensor, lengths: list[int]) -> Tensor:
+            out, state = self.rnn(self.embed(rows))
+            end = state[0] if isinstance(state, tuple) else state
+            return self.head(end[-1]) + out.sum((1, 2))[:, None]
+
+    packed, whole = Packed(), Whole()
+    whole.load_state_dict(packed.state_dict())
+    ours = watched(packed, lambda: packed(x, lengths).square().sum() / 5)
+    theirs = watched(whole, lambda: whole(x[alone], lengths).square().sum() / 3)
+    assert ours.layers == theirs.layers
+    assert [f.activation for f in ours.facts.layers] == [f.activation for f in theirs.facts.layers]
+    assert {e.text for e in ours.snapshot().events} == {e.text for e in theirs.snapshot().events}
+    levels = [name for name in ours.layers if name.startswith("rnn")]
+    assert len(levels) == (4 if both_ways else 2)
+    for name in levels:
+        for measure_ in ("memory", "sequence", "delta_rms", "activation_mean", "activation_std"):
+            assert measure(ours, measure_, name) == pytest.approx(
+                measure(theirs, measure_, name), rel=1e-4
+            ), (name, measure_)
+        if kind is not nn.RNN:
+            assert measure(ours, "saturated_gates", name) == 0
+
+
 def test_a_layer_before_a_recurrent_one_stays_linear() -> None:
     class Words(nn.Module):
         def __init__(self) -> None:

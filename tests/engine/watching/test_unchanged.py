@@ -97,8 +97,8 @@ def test_parameters_without_an_optimizer_are_no_fault(
 
 def state_of_torch() -> list[Any]:
     return [
-        torch.autograd.backward, torch.amp.GradScaler.scale, torch.compile,
-        nn.Module.compile, torch.optim.Optimizer.__init__,
+        torch.autograd.backward, torch.amp.GradScaler.scale, torch.compile, torch.jit.script,
+        nn.Module.compile, nn.Module.__getstate__, torch.optim.Optimizer.__init__,
         dict(optimizers._global_optimizer_pre_hooks), dict(optimizers._global_optimizer_post_hooks),
     ]  # fmt: skip
 
@@ -118,6 +118,26 @@ def test_after_close_nothing_is_left() -> None:
     trainings.loop(model, optimizer)
     assert len(seen.history) == made
     seen.close()  # a second time does nothing
+
+
+def test_one_line_without_an_optimizer_and_without_a_block() -> None:
+    """As in a notebook: a call, some training, a look, more training, `close`."""
+    torch.manual_seed(0)
+    before = state_of_torch()
+    model = trainings.mlp()
+    with torch.no_grad():
+        model[0].bias.fill_(-50.0)
+    seen = caveats.watch(model, every=1)
+    assert (len(seen.history), seen.verdicts()) == (0, ())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    losses, _ = trainings.loop(model, optimizer)
+    losses += trainings.loop(model, optimizer)[0]
+    records = seen.history.snapshot()
+    assert records.scalar("loss").tolist() == pytest.approx(losses[: len(records)], rel=1e-6)
+    assert seen.verdicts()[0].caveat == "dying_relu"
+    seen.close()
+    assert state_of_torch() == before
+    assert seen.verdicts()[0].caveat == "dying_relu"
 
 
 def test_the_numbers_are_those_of_the_training() -> None:

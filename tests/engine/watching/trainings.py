@@ -3,6 +3,8 @@ models at its end."""
 
 from __future__ import annotations
 
+import copy
+import io
 import sys
 from collections.abc import Callable
 
@@ -323,6 +325,112 @@ class Recurrent(nn.Module):
 def lstm_and_attention() -> Result:
     model = Recurrent()
     return loop(model, torch.optim.Adam(model.parameters()))
+
+
+class Packed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Linear(3, 6)
+        self.gru = nn.GRU(6, 8, num_layers=2, dropout=0.1, batch_first=True, bidirectional=True)
+        self.last = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths = [4 - row % 3 for row in range(len(x))]
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.embed(x.unflatten(1, (4, 3))), lengths, batch_first=True, enforce_sorted=False
+        )
+        h, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True)
+        return self.last(h.mean(1))
+
+
+@training
+def packed_sequences() -> Result:
+    model = Packed()
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+class Heads(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.last = nn.Linear(3, 48), nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (
+            self.qkv(x.unflatten(1, (4, 3))).unflatten(-1, (3, 2, 8)).transpose(1, 3).unbind(2)
+        )
+        h = functional.scaled_dot_product_attention(q, k, v, is_causal=True)  # (n, 2, 4, 8)
+        return self.last(h.transpose(1, 2).flatten(2).mean(1))
+
+
+@training
+def fused_attention() -> Result:
+    model = Heads()
+    return loop(model, torch.optim.Adam(model.parameters()))
+
+
+class CallsForward(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.act, self.last = nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last.forward(self.act.forward(self.first.forward(x)))
+
+
+@training
+def forward_is_called_itself() -> Result:
+    model = CallsForward()
+    return loop(model, torch.optim.Adam(model.parameters()), model.forward)
+
+
+@training
+def layers_that_train_themselves() -> Result:
+    """As in the forward-forward algorithm: each layer has its own loss and optimizer."""
+
+    class Layer(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            direction = x / (x.norm(2, 1, keepdim=True) + 1e-4)
+            return torch.relu(torch.mm(direction, self.weight.T) + self.bias.unsqueeze(0))
+
+    layers = [Layer(12, 16), Layer(16, 16)]
+    optimizers = [torch.optim.Adam(layer.parameters(), lr=0.03) for layer in layers]
+    losses = []
+    for _ in range(STEPS):
+        x, _ = batch()
+        for layer, optimizer in zip(layers, optimizers, strict=True):
+            loss = functional.softplus(2 - layer.forward(x).square().mean(1)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            x = layer.forward(x).detach()
+            losses.append(loss.item())
+    return losses, list(layers)
+
+
+@training
+def copied_saved_and_scripted() -> Result:
+    """The whole model is copied, pickled and translated between two steps."""
+    model = mlp()
+    optimizer = torch.optim.Adam(model.parameters())
+    losses = []
+    for _ in range(STEPS):
+        target = copy.deepcopy(model)
+        file = io.BytesIO()
+        torch.save(model, file)
+        file.seek(0)
+        loaded = torch.load(file, weights_only=False)
+        for other in (target, loaded):
+            assert not any(m._forward_hooks or m._forward_pre_hooks for m in other.modules())
+            assert not any("forward" in vars(m) for m in other.modules())
+        x, y = batch()
+        loss = functional.cross_entropy(model(x), y)
+        loss = loss + (target(x).detach() - loaded(x).detach() - model(x)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    torch.jit.script(model)
+    return losses, [model]
 
 
 @training

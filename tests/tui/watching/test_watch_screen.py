@@ -18,9 +18,11 @@ from caveats.history import History
 from caveats.measures import LAYER_MEASURES
 from caveats.runs.manifest import Command
 from caveats.runs.writer import Writer
+from caveats_tui.bench.child import Child
 from caveats_tui.charts.trace import Trace
 from caveats_tui.keys import KEYS
 from caveats_tui.options import LabOptions, ScreenOptions
+from caveats_tui.screens.watch import screen
 from caveats_tui.screens.watch.keys import WATCH_KEYS
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.watch_app import WatchApp
@@ -185,13 +187,78 @@ def test_the_output_is_read_from_its_end_searched_and_scrolled(
         await seen.until("line 499 of it")
         await seen.pilot.press("home")
         await seen.until("line 0 of it")
-        await seen.pilot.press("slash", *"77 of")
+        await seen.pilot.press("slash")
+        await seen.until("lines that hold")
+        await seen.pilot.press(*"77 of")
         await seen.until("line 477 of it")
         await seen.gone("line 478")
         await seen.pilot.press("escape")
         await seen.until("1 dead neurons")
 
     drive(folder, size, scenario)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_a_key_says_ends_with_the_next_key(folder: Path, size: tuple[int, int]) -> None:
+    async def scenario(seen: Watching) -> None:
+        await seen.until("layers a ro")
+        await seen.pilot.press("c")
+        await seen.until("copied")
+        await seen.pilot.press("comma")
+        await seen.until("looking back")
+        await seen.gone("copied")
+        await seen.pilot.press("p")
+        await seen.until("drawing paused")
+        await seen.pilot.press("p")
+        await seen.gone("drawing paused")
+
+    drive(folder, size, scenario)
+
+
+class Ending:
+    """A command whose exit code comes ``looks`` looks after its training has ended."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self.child = Child(self.over, self.no, self.no, lambda text: None, lambda: "")
+
+    def over(self) -> int | None:
+        self.looks -= 1
+        return 0 if self.looks < 0 else None
+
+    def no(self) -> None:
+        raise AssertionError("it must not be told to stop")
+
+
+def test_a_command_that_is_ending_is_left_without_a_question(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "ENDING", 1e6)
+
+    async def scenario(seen: Watching) -> None:
+        await seen.until("finished")
+        seen.app.watch_screen.child = Ending(6).child
+        await seen.pilot.press("q")
+        deadline = time.monotonic() + 120
+        while not seen.app._exit:
+            assert time.monotonic() < deadline
+            await seen.pilot.pause(0.01)
+
+    drive(folder, (120, 40), scenario)
+
+
+def test_a_command_that_does_more_after_its_training_is_asked_about(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "ENDING", 0.0)
+
+    async def scenario(seen: Watching) -> None:
+        await seen.until("finished")
+        seen.app.watch_screen.child = Ending(10**9).child
+        await seen.pilot.press("q")
+        await seen.until("Stop it?")
+
+    drive(folder, (120, 40), scenario)
 
 
 @pytest.mark.parametrize("size", SIZES)

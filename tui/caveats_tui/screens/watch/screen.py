@@ -3,6 +3,7 @@ output below. It follows the folder of the run, and changes nothing."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,8 +16,10 @@ from textual.events import Resize
 from textual.widgets import Input, Static
 
 from caveats.errors import ConfigError
+from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats.runs.shelf import default_place
+from caveats.status import LIVE
 from caveats.watching.folder import parts
 from caveats_tui.bench.child import Child
 from caveats_tui.bench.following import Following
@@ -35,6 +38,7 @@ from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.runs.screen import RunsScreen
+from caveats_tui.screens.watch.header import header_line
 from caveats_tui.screens.watch.keys import FOOTER, READ, WATCH_KEYS
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
@@ -49,12 +53,11 @@ if TYPE_CHECKING:
 __all__ = ["WatchScreen"]
 
 TICK = 0.5
+ENDING = 1.0  # seconds that a process may take to end after its training
+SOON = 0.05
 NOT_YET = "waiting for the first step of an optimizer"
 TYPE = "a line for the command; enter sends it, escape does not"
-WORDS = {
-    "loading": "starting", "paused": "paused", "running": "running", "finished": "finished",
-    "diverged": "diverged", "failed": "failed", "stopped": "stopped",
-}  # fmt: skip
+LAYERS, LINES = "layers that hold; escape ends", "lines that hold; escape ends"
 MOST = 10_000  # layers of a chart
 WORST = 2  # layers in each row of a map, if the worst are wanted
 
@@ -115,6 +118,7 @@ class WatchScreen(Leavable[None]):
         self._output = Output(folder / OUTPUT)
         self._drawing = Drawing(tools.charts, options.charset)
         self._current = 1
+        self._ending = 0.0  # when a command that should end by itself counts as going on
         self._small = False  # whether there is room for only one chart
 
     @property
@@ -132,7 +136,7 @@ class WatchScreen(Leavable[None]):
         yield Static("", id="message", markup=False)
         with VerticalScroll(id="output"):
             yield Static("", id="text", markup=False)
-        yield Input(placeholder="layers that hold; escape ends", id="search", compact=True)
+        yield Input(placeholder=LAYERS, id="search", compact=True)
         yield Footer({"watch": FOOTER})
         yield Static("", id="too-small", markup=False)
 
@@ -212,27 +216,9 @@ class WatchScreen(Leavable[None]):
         self.bench.begin()
 
     def _head(self) -> None:
-        left = " caveats watch"
-        right = ["waiting"]
-        if self.bench is not None and self._reader is not None:
-            manifest, status = self._reader.manifest, self.bench.status
-            if manifest.command is not None:
-                left += "  " + " ".join(manifest.command.argv)
-            snapshot = self._reader.history.snapshot()
-            right = [status.device, f"step {status.step:,}"]
-            if status.speed:
-                right.append(f"{status.speed:,.0f}/s")
-            if len(snapshot) and (cost := float(snapshot.scalar("overhead")[-1])) >= 0:
-                right.append(f"cost {cost:.1%}")
-            right.append((self.bench.mode or ("", WORDS[status.state]))[1])
-        if self.child is not None and (code := self.child.over()) is not None:
-            right.append(f"exit code {code}")
-        if self.paused:
-            right.append("drawing paused")
-        said = "  ".join(right) + " "
-        room = max(0, self.size.width - len(said) - 1)
-        left = left if len(left) <= room else left[: room - 1] + "…"
-        put(self, "#header", Text(f"{left:<{room}} {said}", no_wrap=True))
+        code = None if self.child is None else self.child.over()
+        line = header_line(self.bench, self._reader, code, self.paused, self.size.width)
+        put(self, "#header", line)
 
     def _show_output(self) -> None:
         """The command's output, or what happened in the run: where that was asked for, and where
@@ -303,7 +289,7 @@ class WatchScreen(Leavable[None]):
         self.app.push_screen(Explain(cases, self.tools.charts, look))
 
     def action_search(self) -> None:
-        self._ask("layers that hold; escape ends")
+        self._ask(LINES if self.has_class("-output") else LAYERS)
 
     def action_type(self) -> None:
         if self.child is not None and self.child.over() is None:
@@ -436,7 +422,17 @@ class WatchScreen(Leavable[None]):
         if self.bench is not None:
             self.notice(copy(self.app, self._panel, self.bench.trace()))
 
+    def _trained(self) -> bool:
+        """Whether every training has ended: the command ends now, unless it does something else
+        after."""
+        try:
+            states = [Manifest.read(part).standing.state for part in parts(self.folder)]
+        except ConfigError:
+            return False  # being written
+        return bool(states) and not any(state in LIVE for state in states)
+
     def action_leave(self) -> None:
+        """Quit; ask first whether the command is to stop, if it goes on."""
         if self.over:
             self.dismiss(None)
             return
@@ -444,6 +440,11 @@ class WatchScreen(Leavable[None]):
         if child is None or child.over() is not None:
             self.app.exit()
             return
+        self._ending = self._ending or time.monotonic() + ENDING
+        if self._trained() and time.monotonic() < self._ending:
+            self.set_timer(SOON, self.action_leave)
+            return
+        self._ending = 0.0
 
         def answered(key: str | None) -> None:
             if key == "y":
