@@ -38,7 +38,7 @@ from caveats.measuring.reductions import (
 )
 from caveats.measuring.scores import Predicted, hit_rates, hit_shares, of_numbers
 from caveats.measuring.sites import Site, by_unit
-from caveats.measuring.unit_states import dead_units, slopes_by_group, tail_share
+from caveats.measuring.unit_states import farthest_inside, slopes, tails
 from caveats.models.isolation import walk
 
 __all__ = ["ForwardProbe", "Measurement", "Probe"]
@@ -259,11 +259,12 @@ class ForwardProbe:
             if t is not None
         }
         keys = list(tensors)
-        groups = stacked(list(tensors.values()))
+        # Each by itself: stacking the rows first takes as long again. (group, 3, units)
+        groups = stacked([moments(tensor) for tensor in tensors.values()])
         found: dict[tuple[int, torch.Size], Summary] = {}
-        reduced = fetch([moments(group) for _, group in groups])
+        reduced = fetch([group for _, group in groups])
         for (indices, _), of_units in zip(groups, reduced, strict=True):
-            for index, summary in zip(indices, summaries(of_units), strict=True):
+            for index, summary in zip(indices, summaries(of_units.swapaxes(0, 1)), strict=True):
                 found[keys[index]] = summary
         for index, (out, feed) in enumerate(zip(outs, feeds, strict=True)):
             if out is not None:
@@ -283,23 +284,27 @@ class ForwardProbe:
         self, sites: list[Site], table: Columns
     ) -> tuple[dict[int, NDArray[np.bool_]], dict[int, NDArray[np.bool_]]]:
         """Fill in dead and saturated; returns which units are, (units,), by observed layer."""
-        groups = slopes_by_group(sites)
-        flat = fetch([dead_units(facts, pre) for _, facts, pre in groups])
-        shares = [tail_share(facts, pre) for _, facts, pre in groups]
-        in_tail = iter(fetch([share for share in shares if share is not None]))
+        found = slopes(sites)
         dead: dict[int, NDArray[np.bool_]] = {}
         saturated: dict[int, NDArray[np.bool_]] = {}
-        for (indices, _, _), of_flat, share in zip(groups, flat, shares, strict=True):
-            of_tail = of_flat & False if share is None else next(in_tail) >= SATURATED_ROWS
-            for index, flat_now, in_tail_now in zip(indices, of_flat, of_tail, strict=True):
-                # A unit with several gates has the state of the worst one.
-                dead[index] = dead[index] | flat_now if index in dead else flat_now
-                saturated[index] = (
-                    saturated[index] | in_tail_now if index in saturated else in_tail_now
-                )
+        if not found:
+            return dead, saturated
+        farthest = torch.cat([farthest_inside(facts, pre) for _, facts, pre in found])
+        shares = tails(found)
+        flat, *in_tail = fetch([farthest <= 0, *(share for _, share in shares)])
+        end = 0
+        # A unit with several gates has the state of the worst one.
+        for index, _, pre in found:
+            start, end = end, end + pre.shape[1]
+            of_flat = flat[start:end]
+            dead[index] = dead[index] | of_flat if index in dead else of_flat
+            saturated[index] = np.zeros(len(of_flat), np.bool_)
+        for (indices, _), of_group in zip(shares, in_tail, strict=True):
+            for index, share in zip(indices, of_group, strict=True):
+                saturated[index] = saturated[index] | (share >= SATURATED_ROWS)
         for index in dead:
-            table["dead"][index] = dead[index].sum()
-            table["saturated"][index] = saturated[index].sum()
+            table["dead"][index] = np.count_nonzero(dead[index])
+            table["saturated"][index] = np.count_nonzero(saturated[index])
         return dead, saturated
 
     def _deep(self, sites: list[Site], table: Columns) -> None:
@@ -418,9 +423,9 @@ class Probe(ForwardProbe):
 def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
     """Which units are flat on every row, (units,) bool, by the index of an observed layer."""
     flat: dict[int, Tensor] = {}
-    for indices, facts, pre in slopes_by_group(sites):
-        for index, now in zip(indices, dead_units(facts, pre), strict=True):
-            flat[index] = now | flat[index] if index in flat else now
+    for index, facts, pre in slopes(sites):
+        now = farthest_inside(facts, pre) <= 0
+        flat[index] = now | flat[index] if index in flat else now
     return flat
 
 

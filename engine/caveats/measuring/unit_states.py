@@ -17,35 +17,52 @@ from caveats.measuring.reductions import stacked
 from caveats.measuring.sites import Site, by_unit
 from caveats.models.activations import Activation
 
-__all__ = ["dead_units", "slopes_by_group", "tail_share"]
+__all__ = ["Slope", "dead_units", "farthest_inside", "slopes", "tail_share", "tails"]
+
+Slope = tuple[int, Activation, Tensor]
 
 
-def slopes_by_group(sites: Sequence[Site]) -> list[tuple[list[int], list[Activation], Tensor]]:
-    """The inputs of the activations, for the sites where they were observed:
-    [(indices, facts, (group, rows, units))]. A site with gates is in several groups, or several
-    times in one group."""
-    owners: list[int] = []
-    facts: list[Activation] = []
-    pres: list[Tensor] = []
+def slopes(sites: Sequence[Site]) -> list[Slope]:
+    """The inputs of the activations, for the sites where they were observed: (index of the site,
+    facts, (rows, units)). A site with gates is there several times."""
+    found = []
     for index, site in enumerate(sites):
         pairs = site.gates
         if site.facts is not None and site.pre is not None:
             pairs = ((site.facts, site.pre), *pairs)
-        for activation, pre in pairs:
-            owners.append(index)
-            facts.append(activation)
-            pres.append(by_unit(pre, site.axis))
-    return [
-        ([owners[i] for i in indices], [facts[i] for i in indices], pre)
-        for indices, pre in stacked(pres)
-    ]
+        found += [(index, facts, by_unit(pre, site.axis)) for facts, pre in pairs]
+    return found
+
+
+def farthest_inside(facts: Activation, pre: Tensor) -> Tensor:
+    """How far inside the part with a slope each unit gets: pre (rows, units) -> (units,).
+
+    A unit is dead where that is at most 0, which is not so for NaN. amax is fused and vectorised,
+    while `all` over a comparison takes forty times as long.
+    """
+    low, high = facts.flat
+    if high == math.inf:
+        top = pre.amax(0)
+        return top - low if low else top
+    return torch.minimum(pre - low, high - pre).amax(0)
+
+
+def tails(slopes: Sequence[Slope]) -> list[tuple[list[int], Tensor]]:
+    """The `tail_share` of the slopes whose activations have tails, by shape:
+    [(indices of the sites, (group, units))]."""
+    bounded = [slope for slope in slopes if slope[1].can_saturate]
+    found = []
+    for which, pre in stacked([pre for _, _, pre in bounded]):
+        share = tail_share([bounded[i][1] for i in which], pre)
+        assert share is not None
+        found.append(([bounded[i][0] for i in which], share))
+    return found
 
 
 def dead_units(facts: Sequence[Activation], pre: Tensor) -> Tensor:
     """Which units have slope 0 on every row: pre (group, rows, units) -> (group, units) bool.
 
-    A NaN is not flat. It computes the row that is farthest inside the sloped part: amax is fused
-    and vectorised, while `all` over a comparison takes forty times as long.
+    As `farthest_inside`, for a group of tensors at once.
     """
     lows = [f.flat[0] for f in facts]
     highs = [f.flat[1] for f in facts]
