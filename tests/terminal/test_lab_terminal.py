@@ -23,7 +23,10 @@ PROGRAM = (
 )
 SMALL = ("data.name=moons", "network.widths=[16, 16]", "training.steps=200")
 LONG = ("data.name=moons", "network.widths=[16, 16]", "training.steps=100000000")
-SIZES = [pytest.param(120, 40, id="120x40"), pytest.param(80, 24, id="80x24")]
+SIZES = [
+    pytest.param(120, 40, id="120x40", marks=pytest.mark.slow),
+    pytest.param(80, 24, id="80x24"),
+]
 
 
 @pytest.fixture
