@@ -113,6 +113,7 @@ def test_open_set_up_train_and_leave(columns: int, rows: int, lab: Start) -> Non
     assert terminal.text.strip() == ""
 
 
+@pytest.mark.slow
 def test_steps_rise_and_charts_move_while_it_trains(lab: Start) -> None:
     terminal = lab(LONG, 120, 40)
     terminal.press("space")
@@ -158,6 +159,7 @@ def test_a_hang_up_while_it_trains_leaves_no_process_and_a_whole_terminal(lab: S
     wait_until_gone(child)
 
 
+@pytest.mark.slow
 def test_when_the_line_drops_no_process_is_left(lab: Start) -> None:
     terminal = lab(LONG)
     child = drawing_process(terminal)
