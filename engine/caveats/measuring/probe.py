@@ -38,12 +38,11 @@ from caveats.measuring.reductions import (
 )
 from caveats.measuring.scores import Predicted, hit_rates, hit_shares, of_numbers
 from caveats.measuring.sites import Site, by_unit
-from caveats.measuring.unit_states import farthest_inside, slopes, tails
+from caveats.measuring.unit_states import Marked, dead_and_saturated, flat_by_layer
 from caveats.models.isolation import walk
 
 __all__ = ["ForwardProbe", "Measurement", "Probe"]
 
-SATURATED_ROWS = 0.95
 PROBE_ROWS = 512
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -107,7 +106,7 @@ class ForwardProbe:
             self.names = dict(zip(self.names, labels, strict=True))
         self._labelled = dict(self.names) if labels else {}
         self.layer_names: tuple[str, ...] = ()
-        self.born_dead: dict[int, NDArray[np.bool_]] | None = None
+        self.born_dead: Marked | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
         self._look: Look | None = None
         self._input: Tensor | None = None
@@ -280,28 +279,9 @@ class ForwardProbe:
                 if place(feed) == own_rows:  # the probe rows never change
                     self._input_fraction = found[place(feed)].fraction
 
-    def _slopes(
-        self, sites: list[Site], table: Columns
-    ) -> tuple[dict[int, NDArray[np.bool_]], dict[int, NDArray[np.bool_]]]:
-        """Fill in dead and saturated; returns which units are, (units,), by observed layer."""
-        found = slopes(sites)
-        dead: dict[int, NDArray[np.bool_]] = {}
-        saturated: dict[int, NDArray[np.bool_]] = {}
-        if not found:
-            return dead, saturated
-        farthest = torch.cat([farthest_inside(facts, pre) for _, facts, pre in found])
-        shares = tails(found)
-        flat, *in_tail = fetch([farthest <= 0, *(share for _, share in shares)])
-        end = 0
-        # A unit with several gates has the state of the worst one.
-        for index, _, pre in found:
-            start, end = end, end + pre.shape[1]
-            of_flat = flat[start:end]
-            dead[index] = dead[index] | of_flat if index in dead else of_flat
-            saturated[index] = np.zeros(len(of_flat), np.bool_)
-        for (indices, _), of_group in zip(shares, in_tail, strict=True):
-            for index, share in zip(indices, of_group, strict=True):
-                saturated[index] = saturated[index] | (share >= SATURATED_ROWS)
+    def _slopes(self, sites: list[Site], table: Columns) -> tuple[Marked, Marked]:
+        """Fill in dead and saturated; returns which units are, by observed layer."""
+        dead, saturated = dead_and_saturated(sites)
         for index in dead:
             table["dead"][index] = np.count_nonzero(dead[index])
             table["saturated"][index] = np.count_nonzero(saturated[index])
@@ -319,8 +299,8 @@ class ForwardProbe:
     def _states(
         self,
         table: Columns,
-        dead: dict[int, NDArray[np.bool_]],
-        saturated: dict[int, NDArray[np.bool_]],
+        dead: Marked,
+        saturated: Marked,
         quiet: list[NDArray[np.bool_]],
     ) -> tuple[NDArray[np.uint8], ...]:
         """The state of every unit, and the columns that follow from it: born dead, silent."""
@@ -418,15 +398,6 @@ class Probe(ForwardProbe):
                     for index, now in flat_by_layer(sites).items():
                         flat[index] = now & flat[index] if index in flat else now
         return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
-
-
-def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
-    """Which units are flat on every row, (units,) bool, by the index of an observed layer."""
-    flat: dict[int, Tensor] = {}
-    for index, facts, pre in slopes(sites):
-        now = farthest_inside(facts, pre) <= 0
-        flat[index] = now | flat[index] if index in flat else now
-    return flat
 
 
 def present_weight(site: Site) -> Tensor | None:

@@ -10,16 +10,61 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from caveats.measuring.reductions import stacked
+from caveats.measuring.reductions import fetch, stacked
 from caveats.measuring.sites import Site, by_unit
 from caveats.models.activations import Activation
 
-__all__ = ["Slope", "dead_units", "farthest_inside", "slopes", "tail_share", "tails"]
+__all__ = [
+    "SATURATED_ROWS",
+    "Marked",
+    "dead_and_saturated",
+    "dead_units",
+    "farthest_inside",
+    "flat_by_layer",
+    "tail_share",
+]
+
+SATURATED_ROWS = 0.95
 
 Slope = tuple[int, Activation, Tensor]
+Marked = dict[int, NDArray[np.bool_]]  # which units, (units,), by the index of an observed layer
+
+
+def dead_and_saturated(sites: Sequence[Site]) -> tuple[Marked, Marked]:
+    """The dead and the saturated units of the layers whose activations were observed."""
+    found = slopes(sites)
+    dead: Marked = {}
+    saturated: Marked = {}
+    if not found:
+        return dead, saturated
+    farthest = torch.cat([farthest_inside(facts, pre) for _, facts, pre in found])
+    shares = tails(found)
+    flat, *in_tail = fetch([farthest <= 0, *(share for _, share in shares)])
+    end = 0
+    # A unit with several gates has the state of the worst one.
+    for index, _, pre in found:
+        start, end = end, end + pre.shape[1]
+        of_flat = flat[start:end]
+        dead[index] = dead[index] | of_flat if index in dead else of_flat
+        saturated[index] = np.zeros(len(of_flat), np.bool_)
+    for (indices, _), of_group in zip(shares, in_tail, strict=True):
+        for index, share in zip(indices, of_group, strict=True):
+            saturated[index] = saturated[index] | (share >= SATURATED_ROWS)
+    return dead, saturated
+
+
+def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
+    """Which units are flat on every row, (units,) bool, by the index of an observed layer."""
+    flat: dict[int, Tensor] = {}
+    for index, facts, pre in slopes(sites):
+        now = farthest_inside(facts, pre) <= 0
+        flat[index] = now | flat[index] if index in flat else now
+    return flat
 
 
 def slopes(sites: Sequence[Site]) -> list[Slope]:

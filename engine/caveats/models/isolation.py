@@ -99,9 +99,7 @@ def undisturbed(network: nn.Module, device: torch.device) -> Iterator[None]:
 def same_attributes(network: nn.Module) -> Iterator[None]:
     """Restores the attributes of foreign modules to which a pass inside this context assigns (a
     hidden state that is carried from batch to batch, a counter)."""
-    before = [
-        (module, dict(module.__dict__)) for module in walk(network) if kind(module).foreign
-    ]
+    before = [(module, dict(module.__dict__)) for module in walk(network) if kind(module).foreign]
     try:
         yield
     finally:
