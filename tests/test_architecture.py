@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -137,7 +136,8 @@ def test_ruff_finds_nothing() -> None:
     clean(tool("ruff"), "format", "--no-cache", "--check", ".")
 
 
-def test_mypy_finds_nothing() -> None:
-    if importlib.util.find_spec("mypy") is None:
+def test_mypy_finds_nothing(mypy: tuple[subprocess.Popen[bytes], Path] | None) -> None:
+    if mypy is None:
         pytest.skip("mypy is not installed")
-    clean(sys.executable, "-m", "mypy")
+    process, said = mypy
+    assert process.wait(600) == 0, said.read_text()

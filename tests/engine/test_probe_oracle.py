@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from caveats.config import RunConfig
+from caveats.measuring.probe import Measurement
 from caveats.models.mlp import linears
 from caveats.run import Run
 
@@ -51,13 +53,19 @@ def random_config(seed: int) -> RunConfig:
     )
 
 
-@pytest.mark.parametrize("seed", range(64))
-def test_agrees_with_numpy(seed: int) -> None:
-    config = random_config(seed)
-    run = Run(config, every=10**9)
+@cache
+def measured_run(seed: int) -> tuple[Run, Measurement]:
+    """A few steps of a random config, and what the probe says then: for both tests."""
+    run = Run(random_config(seed), every=10**9)
     for _ in range(seed % 5):
         run.advance()
-    measured = run.probe.measure(deep=True)
+    return run, run.probe.measure(deep=True)
+
+
+@pytest.mark.parametrize("seed", range(64))
+def test_agrees_with_numpy(seed: int) -> None:
+    run, measured = measured_run(seed)
+    config = run.config
     layers = linears(run.trainer.network)
     rows = run.probe.y.numpy()
     expected = oracle.measure(
@@ -92,8 +100,7 @@ def test_the_random_configs_hold_what_they_are_to_test() -> None:
     """Dead, saturated, dormant and copied units all occur among them."""
     found = {"dead": 0.0, "saturated": 0.0, "dormant": 0.0, "copied": 0.0}
     for seed in range(64):
-        run = Run(random_config(seed), every=10**9)
-        layers = run.probe.measure().layers
+        layers = measured_run(seed)[1].layers
         for name in ("dead", "saturated", "dormant"):
             found[name] += layers[name].sum()
         found["copied"] += (layers["units"] - layers["distinct"]).sum()

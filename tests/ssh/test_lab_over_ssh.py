@@ -106,8 +106,8 @@ def shown_step(lab: Any) -> int:
     ("locale", "tmux"),
     [
         pytest.param(UTF8, False, id="utf-8"),
-        pytest.param(PLAIN, False, id="C"),
-        pytest.param(UTF8, True, id="utf-8-tmux"),
+        pytest.param(PLAIN, False, id="C", marks=pytest.mark.slow),
+        pytest.param(UTF8, True, id="utf-8-tmux", marks=pytest.mark.slow),
         pytest.param(PLAIN, True, id="C-tmux", marks=pytest.mark.slow),
     ],
 )
@@ -144,6 +144,7 @@ def test_the_lab_over_ssh(
     assert Reader(server.run).status.state == "stopped"
 
 
+@pytest.mark.slow
 def test_a_client_killed_in_mid_training_leaves_a_run_that_goes_on_bit_for_bit(
     server: Server,
     until: Callable[[Callable[[], object]], None],
@@ -170,6 +171,7 @@ def test_a_client_killed_in_mid_training_leaves_a_run_that_goes_on_bit_for_bit(
         assert torch.equal(tensor, weights[1][name]), name
 
 
+@pytest.mark.slow
 def test_in_tmux_training_outlives_the_client_and_another_one_takes_it_up(
     server: Server,
     until: Callable[[Callable[[], object]], None],

@@ -23,7 +23,10 @@ PROGRAM = (
 )
 SMALL = ("data.name=moons", "network.widths=[16, 16]", "training.steps=200")
 LONG = ("data.name=moons", "network.widths=[16, 16]", "training.steps=100000000")
-SIZES = [pytest.param(120, 40, id="120x40"), pytest.param(80, 24, id="80x24")]
+SIZES = [
+    pytest.param(120, 40, id="120x40", marks=pytest.mark.slow),
+    pytest.param(80, 24, id="80x24"),
+]
 
 
 @pytest.fixture
@@ -110,6 +113,7 @@ def test_open_set_up_train_and_leave(columns: int, rows: int, lab: Start) -> Non
     assert terminal.text.strip() == ""
 
 
+@pytest.mark.slow
 def test_steps_rise_and_charts_move_while_it_trains(lab: Start) -> None:
     terminal = lab(LONG, 120, 40)
     terminal.press("space")
@@ -155,6 +159,7 @@ def test_a_hang_up_while_it_trains_leaves_no_process_and_a_whole_terminal(lab: S
     wait_until_gone(child)
 
 
+@pytest.mark.slow
 def test_when_the_line_drops_no_process_is_left(lab: Start) -> None:
     terminal = lab(LONG)
     child = drawing_process(terminal)

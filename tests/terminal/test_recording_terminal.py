@@ -120,6 +120,7 @@ def test_ctrl_r_records_from_a_key_to_a_key_and_the_screen_says_so(
     leave(terminal)
 
 
+@pytest.mark.slow
 def test_a_killed_program_leaves_a_recording_that_plays(lab: Start, tmp_path: Path) -> None:
     terminal = lab([*ENDLESS, "--record", "a.cast"])
     terminal.press("space")
@@ -135,6 +136,7 @@ def test_a_killed_program_leaves_a_recording_that_plays(lab: Start, tmp_path: Pa
     assert re.search(r"step [\d,]+/100,000,000", last_picture(recording)[0])
 
 
+@pytest.mark.slow
 def test_verdicts_are_marked_and_sizes_follow_the_terminal(lab: Start, tmp_path: Path) -> None:
     terminal = lab([*DYING, "--record", "a.cast", "--cast-version", "2"], 120, 40)
     terminal.press("space")

@@ -27,6 +27,14 @@ STATES = {
     "picker": (("a",), "choose: activation"),
     "runs": (("L",), "kept runs"),
 }
+# Each costs a whole program: by default one that trains and one with a window, stopped alone.
+STOPPED = [
+    pytest.param(
+        state, group, marks=[] if state in ("running", "picker") and not group else pytest.mark.slow
+    )
+    for state in STATES
+    for group in (False, True)
+]
 
 
 @pytest.fixture
@@ -46,7 +54,16 @@ def lab(terminal: Start) -> Start:
     return start
 
 
-@pytest.mark.parametrize("name", ["SIGQUIT", "SIGUSR1", "SIGALRM", "SIGRTMIN"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SIGQUIT",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("SIGUSR1", "SIGALRM", "SIGRTMIN")
+        ),
+    ],
+)
 def test_any_signal_that_ends_gives_the_terminal_back(name: str, lab: Start) -> None:
     number = getattr(signal, name)
     terminal = lab("running")
@@ -55,7 +72,9 @@ def test_any_signal_that_ends_gives_the_terminal_back(name: str, lab: Start) -> 
     terminal.assert_given_back()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGQUIT, marks=pytest.mark.slow)]
+)
 def test_a_signal_that_the_shell_ignores_for_its_jobs_is_heeded(number: int, lab: Start) -> None:
     terminal = lab("picker", "trap '' INT QUIT; exec")
     terminal.kill(number)
@@ -63,8 +82,7 @@ def test_a_signal_that_the_shell_ignores_for_its_jobs_is_heeded(number: int, lab
     terminal.assert_given_back()
 
 
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("group", [False, True])
+@pytest.mark.parametrize(("state", "group"), STOPPED)
 def test_a_stopped_lab_gives_the_terminal_back_and_goes_on(
     state: str, group: bool, lab: Start
 ) -> None:

@@ -38,12 +38,11 @@ from caveats.measuring.reductions import (
 )
 from caveats.measuring.scores import Predicted, hit_rates, hit_shares, of_numbers
 from caveats.measuring.sites import Site, by_unit
-from caveats.measuring.unit_states import dead_units, slopes_by_group, tail_share
+from caveats.measuring.unit_states import Marked, dead_and_saturated, flat_by_layer
 from caveats.models.isolation import walk
 
 __all__ = ["ForwardProbe", "Measurement", "Probe"]
 
-SATURATED_ROWS = 0.95
 PROBE_ROWS = 512
 
 LossFunction = Callable[[Tensor, Tensor], Tensor]
@@ -107,7 +106,7 @@ class ForwardProbe:
             self.names = dict(zip(self.names, labels, strict=True))
         self._labelled = dict(self.names) if labels else {}
         self.layer_names: tuple[str, ...] = ()
-        self.born_dead: dict[int, NDArray[np.bool_]] | None = None
+        self.born_dead: Marked | None = None
         self._multipliers: dict[tuple[int, torch.device], Tensor] = {}
         self._look: Look | None = None
         self._input: Tensor | None = None
@@ -259,11 +258,12 @@ class ForwardProbe:
             if t is not None
         }
         keys = list(tensors)
-        groups = stacked(list(tensors.values()))
+        # Each by itself: stacking the rows first takes as long again. (group, 3, units)
+        groups = stacked([moments(tensor) for tensor in tensors.values()])
         found: dict[tuple[int, torch.Size], Summary] = {}
-        reduced = fetch([moments(group) for _, group in groups])
+        reduced = fetch([group for _, group in groups])
         for (indices, _), of_units in zip(groups, reduced, strict=True):
-            for index, summary in zip(indices, summaries(of_units), strict=True):
+            for index, summary in zip(indices, summaries(of_units.swapaxes(0, 1)), strict=True):
                 found[keys[index]] = summary
         for index, (out, feed) in enumerate(zip(outs, feeds, strict=True)):
             if out is not None:
@@ -279,27 +279,12 @@ class ForwardProbe:
                 if place(feed) == own_rows:  # the probe rows never change
                     self._input_fraction = found[place(feed)].fraction
 
-    def _slopes(
-        self, sites: list[Site], table: Columns
-    ) -> tuple[dict[int, NDArray[np.bool_]], dict[int, NDArray[np.bool_]]]:
-        """Fill in dead and saturated; returns which units are, (units,), by observed layer."""
-        groups = slopes_by_group(sites)
-        flat = fetch([dead_units(facts, pre) for _, facts, pre in groups])
-        shares = [tail_share(facts, pre) for _, facts, pre in groups]
-        in_tail = iter(fetch([share for share in shares if share is not None]))
-        dead: dict[int, NDArray[np.bool_]] = {}
-        saturated: dict[int, NDArray[np.bool_]] = {}
-        for (indices, _, _), of_flat, share in zip(groups, flat, shares, strict=True):
-            of_tail = of_flat & False if share is None else next(in_tail) >= SATURATED_ROWS
-            for index, flat_now, in_tail_now in zip(indices, of_flat, of_tail, strict=True):
-                # A unit with several gates has the state of the worst one.
-                dead[index] = dead[index] | flat_now if index in dead else flat_now
-                saturated[index] = (
-                    saturated[index] | in_tail_now if index in saturated else in_tail_now
-                )
+    def _slopes(self, sites: list[Site], table: Columns) -> tuple[Marked, Marked]:
+        """Fill in dead and saturated; returns which units are, by observed layer."""
+        dead, saturated = dead_and_saturated(sites)
         for index in dead:
-            table["dead"][index] = dead[index].sum()
-            table["saturated"][index] = saturated[index].sum()
+            table["dead"][index] = np.count_nonzero(dead[index])
+            table["saturated"][index] = np.count_nonzero(saturated[index])
         return dead, saturated
 
     def _deep(self, sites: list[Site], table: Columns) -> None:
@@ -314,8 +299,8 @@ class ForwardProbe:
     def _states(
         self,
         table: Columns,
-        dead: dict[int, NDArray[np.bool_]],
-        saturated: dict[int, NDArray[np.bool_]],
+        dead: Marked,
+        saturated: Marked,
         quiet: list[NDArray[np.bool_]],
     ) -> tuple[NDArray[np.uint8], ...]:
         """The state of every unit, and the columns that follow from it: born dead, silent."""
@@ -413,15 +398,6 @@ class Probe(ForwardProbe):
                     for index, now in flat_by_layer(sites).items():
                         flat[index] = now & flat[index] if index in flat else now
         return np.array([float(flat[i].sum()) if i in flat else math.nan for i in range(layers)])
-
-
-def flat_by_layer(sites: Sequence[Site]) -> dict[int, Tensor]:
-    """Which units are flat on every row, (units,) bool, by the index of an observed layer."""
-    flat: dict[int, Tensor] = {}
-    for indices, facts, pre in slopes_by_group(sites):
-        for index, now in zip(indices, dead_units(facts, pre), strict=True):
-            flat[index] = now | flat[index] if index in flat else now
-    return flat
 
 
 def present_weight(site: Site) -> Tensor | None:

@@ -39,14 +39,14 @@ def stacked(tensors: Sequence[Tensor | None]) -> list[Group]:
 
 
 def moments(values: Tensor) -> Tensor:
-    """Moments of each unit over the rows: values (group, rows, units) -> E a, Var a, E |a| as
-    (3, group, units). The variance uses centred values, because rounding would dominate
+    """Moments of each unit over the rows: values (..., rows, units) -> E a, Var a, E |a| as
+    (3, ..., units). The variance uses centred values, because rounding would dominate
     E a² - (E a)² for a layer that hardly varies."""
     if values.dtype.itemsize < 4:
         values = values.float()
-    mean = values.mean(1)
-    centred = values - mean[:, None]
-    return torch.stack((mean, centred.mul_(centred).mean(1), values.abs().mean(1)))
+    mean = values.mean(-2, keepdim=True)
+    centred = values - mean
+    return torch.stack((mean.squeeze(-2), centred.mul_(centred).mean(-2), values.abs().mean(-2)))
 
 
 def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) -> Tensor:

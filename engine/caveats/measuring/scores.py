@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,12 +28,14 @@ def hit_shares(said: Tensor, y: Tensor) -> Tensor:
     """Of classes ``said`` (rows, ...) and right ones y: the share of right answers, and the lowest
     such share among the rows of one class: (2,) float64. Classes without a row do not count, nor
     do negative ones, which torch's losses ignore."""
-    right = (said == y).flatten()
-    labels = y.flatten().clamp(min=-1) + 1
-    rows = torch.bincount(labels).double()
-    hit = torch.bincount(labels[right], minlength=len(rows))
-    recall = torch.where(rows > 0, hit / rows, 1.0)[1:].min() if len(rows) > 1 else math.nan
-    return torch.stack((right.double().mean(), torch.as_tensor(recall, device=y.device)))
+    # On the host: seven small operations of torch on 512 rows take 0.2 ms, these a tenth of it.
+    answers, truth = (array.ravel() for array in fetch([said, y]))
+    right, labels = answers == truth, np.maximum(truth, -1) + 1
+    rows = np.bincount(labels)[1:]
+    hit = np.bincount(labels[right], minlength=len(rows) + 1)[1:]
+    recall = (hit[rows > 0] / rows[rows > 0]).min(initial=1.0) if len(rows) else math.nan
+    share = right.mean() if len(right) else math.nan
+    return torch.tensor([share, recall], dtype=torch.float64, device=y.device)
 
 
 def hit_rates(output: object, y: Tensor) -> Tensor:

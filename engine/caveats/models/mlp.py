@@ -98,7 +98,7 @@ def hidden_blocks(network: nn.Sequential) -> list[nn.Sequential]:
 
 def activations(network: nn.Sequential) -> list[nn.Module]:
     """The activation of each hidden layer, first to last."""
-    return [block.get_submodule("activation") for block in hidden_blocks(network)]
+    return [block._modules["activation"] for block in hidden_blocks(network)]
 
 
 def swap_activations(

@@ -15,9 +15,8 @@ from torch import Tensor
 
 from caveats.measures import LAYER_MEASURES
 from caveats.measuring.columns import summarised
-from caveats.measuring.probe import SATURATED_ROWS
 from caveats.measuring.reductions import fingerprints, moments, stacked
-from caveats.measuring.unit_states import dead_units, tail_share
+from caveats.measuring.unit_states import SATURATED_ROWS, dead_units, tail_share
 from caveats.models.activations import ACTIVATIONS, Activation
 from caveats.stacks.network import Pass, StackedNetwork
 

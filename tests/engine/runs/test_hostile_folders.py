@@ -402,12 +402,12 @@ def fuzz(sound: Path, place: Path, seeds: range) -> None:
 
 
 def test_no_input_of_a_fuzzer_gets_a_traceback_or_an_escape_out(sound, tmp_path):
-    fuzz(sound, tmp_path, range(300))
+    fuzz(sound, tmp_path, range(100))
 
 
 @pytest.mark.slow
 def test_ten_thousand_inputs_of_a_fuzzer(sound, tmp_path):
-    fuzz(sound, tmp_path, range(300, 10_300))
+    fuzz(sound, tmp_path, range(100, 10_100))
 
 
 def test_a_run_whose_log_has_no_readable_record_goes_on_from_its_checkpoint(folder):

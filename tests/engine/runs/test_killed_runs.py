@@ -170,7 +170,10 @@ def kill_and_resume(children, whole, folder: Path, at: int, steps: int) -> None:
         np.testing.assert_array_equal(found[name], tensor, err_msg=name)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if i else []) for i, n in enumerate(CONFIGS)],
+)
 def test_a_killed_run_goes_on_bit_for_bit(children, whole, tmp_path, name):
     at = random.Random(name).randrange(100, 450)
     kill_and_resume(children, whole(name, 500), tmp_path / "run", at, 500)

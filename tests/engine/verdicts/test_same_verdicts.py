@@ -75,7 +75,7 @@ def said(history: History) -> list[object]:
 
 
 def assert_same_verdicts(
-    config: RunConfig, folder: Path, pauses: Sequence[float] = (1e-7, 0.01, 100.0)
+    config: RunConfig, folder: Path, pauses: Sequence[float] = (1e-7, 100.0)
 ) -> list[object]:
     usual = trained(config, None, folder)
     expected = said(usual.history)

@@ -35,7 +35,10 @@ from caveats_tui.terminal.output import Output
 Check = Callable[[Any], Awaitable[None]]
 CHECKS: dict[str, Check] = {}
 
-SIZES = [pytest.param((120, 40), id="120x40"), pytest.param((80, 24), id="80x24")]
+SIZES = [
+    pytest.param((120, 40), id="120x40", marks=pytest.mark.slow),
+    pytest.param((80, 24), id="80x24"),
+]
 SMALL = {"data.name": "moons", "network.widths": [8, 8], "training.steps": 1_000_000}
 # Zeros and tanh: every gradient is 0, and the verdict is there at step 0.
 NOTHING_HAPPENS = {**SMALL, "network.init": "zeros", "network.activation": "tanh"}

@@ -109,7 +109,10 @@ def test_paging_in_a_list_that_the_filter_has_emptied(
 
 
 @pytest.mark.parametrize("key", WINDOWS)
-@pytest.mark.parametrize("ends", ["escape", "enter", "ctrl+p", "down"])
+@pytest.mark.parametrize(
+    "ends",
+    ["escape", "ctrl+p", *(pytest.param(e, marks=pytest.mark.slow) for e in ("enter", "down"))],
+)
 def test_many_keys_at_once_leave_one_window_at_most(
     key: str, ends: str, drive: Drive, configured: Configured
 ) -> None:
@@ -197,7 +200,9 @@ def test_keys_that_arrive_while_the_program_ends(
     drive(scenario, configured(SMALL), drawing=False)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_random_keys_and_clicks(seed: int, drive: Drive, configured: Configured) -> None:
     """A short piece of ``python -m benchmarks.reliability``, without a terminal."""
     rng = random.Random(seed)
