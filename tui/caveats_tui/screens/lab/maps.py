@@ -61,7 +61,5 @@ def show(lab: LabScreen, sweep: Sweep) -> None:
 
 def open_cell(lab: LabScreen, config: RunConfig) -> None:
     """Train a cell's config in the lab: the same seed and data, so the same curve."""
-    lab.bench.load(
-        Experiment("atlas", "", "", "", "a cell of the atlas; m goes back to it", config, {})
-    )
-    lab.bench.play_or_pause()
+    cell = Experiment("atlas", "", "", "", "a cell of the atlas; m goes back to it", config, {})
+    lab.bench.load(cell, play=True)
