@@ -15,6 +15,7 @@ from caveats.experiments import find
 from caveats.sweeps.gallery import atlases
 from caveats.sweeps.ranges import parse_axis
 from caveats_tui.cli import cli
+from caveats_tui.demos.script import scripts
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -69,7 +70,8 @@ def test_every_command_that_a_page_shows_is_understood(line: str) -> None:
     with suppress(click.MissingParameter):  # where a sentence names the command alone
         found = understood(cli, words)
         name = found.get("name")
-        if {"run", "predict", "atlas"} & set(words) and name not in (None, "NAME", *atlases()):
+        known = (None, "NAME", *atlases(), *scripts())
+        if {"run", "predict", "atlas"} & set(words) and name not in known:
             find(name)
         for text in (found.get("across"), found.get("up"), *(found.get("words") or ())):
             if text is not None and text not in ("KEY=RANGE", "KEY=RANGE..."):

@@ -30,7 +30,7 @@ from caveats.models.mlp import activations, layer_name
 from caveats.observer import Observer
 from caveats.remedies import Remedies
 from caveats.training.memory import check_memory
-from caveats.training.trainer import Trainer, pick_device
+from caveats.training.trainer import Trainer, device_for
 
 __all__ = ["Run", "probe_rows"]
 
@@ -84,7 +84,7 @@ class Run:
         data, network = self.dataset, config.network
         check_memory(
             data.features, network.widths, data.outputs,
-            config.training.batch_size or data.rows, pick_device(config.training.device),
+            config.training.batch_size or data.rows, device_for(config, data).device,
         )  # fmt: skip
         self.trainer = trainer = Trainer(config, self.dataset)
         rows = torch.from_numpy(probe_rows(len(self.dataset.x))).to(trainer.device)

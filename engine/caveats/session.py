@@ -277,4 +277,5 @@ class Session:
         if self._limit:
             speed = min(speed, self._limit)
         number, device = self.status.run_number, str(run.trainer.device)
-        self.status = Status(state, run.step, speed, number, device, problem)
+        why = run.trainer.why_device
+        self.status = Status(state, run.step, speed, number, device, problem, why)

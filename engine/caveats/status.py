@@ -16,7 +16,8 @@ LIVE: frozenset[State] = frozenset({"loading", "paused", "running"})
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the worker is doing. ``speed`` is in steps a second (0 unless running), ``problem`` is a
-    sentence about what went wrong, ``run_number`` counts the runs of this session from 1."""
+    sentence about what went wrong, ``run_number`` counts the runs of this session from 1;
+    ``why_device`` says why "auto" has taken the device."""
 
     state: State = "loading"
     step: int = 0
@@ -24,3 +25,4 @@ class Status:
     run_number: int = 0
     device: str = ""
     problem: str = ""
+    why_device: str = ""

@@ -17,10 +17,11 @@ from caveats.models.initializers import INITIALIZERS
 from caveats.models.mlp import build, linears
 from caveats.models.normalizations import NORMALIZATIONS
 from caveats.run import Run
+from caveats.training.device import choose_device
 from caveats.training.losses import LOSSES
 from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.schedules import SCHEDULES
-from caveats.training.trainer import Trainer, check_fit, pick_device
+from caveats.training.trainer import Trainer, check_fit
 
 BASE: dict[str, Any] = {
     "data": {"name": "moons", "n": 60},
@@ -286,7 +287,6 @@ def test_what_only_data_and_machine_can_tell_is_one_sentence(
 def test_a_batch_as_large_as_the_data_fits() -> None:
     config = RunConfig.from_dict(BASE).changed({"training.batch_size": 60})
     check_fit(config, Run(config).dataset)
-    assert pick_device("cpu") == torch.device("cpu")
 
 
 @pytest.mark.parametrize("index", [1, 127, 128, 255, 256, 257, 999])
@@ -297,5 +297,5 @@ def test_a_gpu_is_looked_for_under_its_whole_number(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(ConfigError, match=f"'cuda:{index}' is not on this machine.*cuda:0"):
-        pick_device(f"cuda:{index}")
-    assert pick_device("cuda:0").index == 0
+        choose_device(f"cuda:{index}", 1)
+    assert choose_device("cuda:0", 1).device.index == 0

@@ -22,6 +22,7 @@ from caveats_tui.charts.process import ChartProcess
 from caveats_tui.options import LabOptions
 from caveats_tui.recording.caption import show_key
 from caveats_tui.recording.recorder import Recorder
+from caveats_tui.screens.atlas.screen import AtlasScreen
 from caveats_tui.screens.lab.screen import LabScreen
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.windows import hand_over
@@ -96,6 +97,11 @@ class CaveatsApp(App[None]):
         """The lab that is on top: a screen with a kept run may lie over the first lab."""
         labs = (screen for screen in self.screen_stack[::-1] if isinstance(screen, LabScreen))
         return next(labs, self.lab)
+
+    @property
+    def atlas(self) -> AtlasScreen | None:
+        """The map that is on top, None while something else is."""
+        return self.screen if isinstance(self.screen, AtlasScreen) else None
 
     async def on_event(self, event: events.Event) -> None:
         recorder = self.recorder

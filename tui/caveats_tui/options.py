@@ -70,7 +70,8 @@ class LabOptions:
     automatic. Runs are kept in ``place``, None for nowhere; the file ``recent`` lists the setups
     used lately. With a ``reader`` the lab begins by
     following its run, or by replaying it at ``replay`` times its speed (0: all of it in half a
-    minute). With a ``sweep`` it begins with its atlas. With ``races`` the remedies of a failed run
+    minute). With a ``sweep`` it begins with its atlas. New atlases are kept in ``maps``, None for
+    beside the runs. With ``races`` the remedies of a failed run
     race while no run trains, and ``seeds`` seeds of each setup train beside its run; what the
     screen shows then depends on the machine's speed.
     ``preferences`` are what the user chose in earlier sessions."""
@@ -84,6 +85,7 @@ class LabOptions:
     reader: Reader | None = None
     replay: float | None = None
     sweep: Sweep | None = None
+    maps: Path | None = None
     races: bool = False
     seeds: int = 1
     preferences: Preferences = field(default_factory=Preferences, compare=False)

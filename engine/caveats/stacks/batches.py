@@ -72,7 +72,8 @@ class StackedBatches:
         self._generators = [torch.Generator().manual_seed(seed) for seed in distinct]
         places = {seed: place for place, seed in enumerate(distinct)}
         self._of = torch.tensor([places[seed] for seed in seeds])
-        self._orders = torch.empty(0, dtype=torch.int64)
+        # The order of each member, (E, rows); one order where all share it.
+        self._rows = torch.empty(0, dtype=torch.int64)
         self._offset = data.rows + 1  # the first batch starts an epoch
 
     def next(self) -> tuple[Tensor, Tensor]:
@@ -81,15 +82,22 @@ class StackedBatches:
         if not self.size:
             return data.all_rows()
         if self._offset + self.size > data.rows:
-            orders = [torch.randperm(data.rows, generator=g) for g in self._generators]
-            self._orders, self._offset = torch.stack(orders), 0
-        rows = self._orders[:, self._offset : self._offset + self.size].to(data.x.device)
+            self._start_epoch()
+        rows = self._rows[:, self._offset : self._offset + self.size]
         self._offset += self.size
-        if len(rows) == data.sets == 1:
+        if len(rows) < len(data.of):
             count = len(data.of)
             return shared(data.x[:, 0, rows[0]], count), shared(data.y[..., 0, rows[0]], count)
-        rows = rows[self._of.to(rows.device)] + data.rows * data.of[:, None]  # (E, size)
         return taken(data.x, rows), taken(data.y, rows)
+
+    def _start_epoch(self) -> None:
+        data = self.data
+        drawn = [torch.randperm(data.rows, generator=g) for g in self._generators]
+        orders = torch.stack(drawn).to(data.x.device)
+        if not len(orders) == data.sets == 1:
+            # Places in all sets in a line: once for all batches of the epoch.
+            orders = orders[self._of.to(orders.device)] + data.rows * data.of[:, None]
+        self._rows, self._offset = orders, 0
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from the ``state`` of a single run's batches, with every member."""
@@ -97,12 +105,14 @@ class StackedBatches:
         generator.set_state(state["epoch"])
         self._generators, self._of = [generator], torch.zeros_like(self._of)
         if self.size:
-            self._orders = torch.randperm(self.data.rows, generator=generator)[None]
+            self._start_epoch()
         self._offset = state["offset"]
 
     def keep(self, members: Tensor) -> None:
         """Go on with these members only; ``data`` is shared, and its owner narrows it."""
         self._of = self._of[members.to(self._of.device)]
+        if len(self._rows) > 1:
+            self._rows = self._rows[members.to(self._rows.device)]
 
 
 def taken(data: Tensor, rows: Tensor) -> Tensor:

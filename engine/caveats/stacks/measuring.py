@@ -129,20 +129,18 @@ def of_deltas(table: dict[str, Floats], deltas: Sequence[Tensor]) -> None:
 
 
 def norm(tensor: Tensor) -> Tensor:
-    """The length of each member's part, (E, units, rows) -> (E,) float64. In float32, which takes a
-    third of the time, unless squares would be too small or too large for it."""
-    flat = tensor.detach().flatten(1)
-    found: Tensor = torch.linalg.vector_norm(flat, dim=1).double()
+    """The length of each member's part, (..., E, units, n) -> (..., E) float64. In float32, which
+    takes a third of the time, unless squares would be too small or too large for it."""
+    flat = tensor.detach().flatten(-2)
+    found: Tensor = torch.linalg.vector_norm(flat, dim=-1).double()
     if not bool(((found > LEAST_QUICK) & (found < MOST_QUICK)).all()):
-        found = torch.linalg.vector_norm(flat, dim=1, dtype=torch.float64)
+        found = torch.linalg.vector_norm(flat, dim=-1, dtype=torch.float64)
     return found
 
 
 def norms(tensor: Tensor) -> Floats:
-    """The same for several layers: (layers, E, units, n) -> (layers, E)."""
-    found: Floats = (
-        torch.linalg.vector_norm(tensor.flatten(2), dim=2, dtype=torch.float64).cpu().numpy()
-    )
+    """The same on the host."""
+    found: Floats = norm(tensor).cpu().numpy()
     return found
 
 

@@ -1,4 +1,5 @@
-"""Estimates the memory of a stack before anything is allocated, and refuses one that cannot fit."""
+"""Estimates a stack before anything is allocated: where it trains fastest, and its memory; refuses
+one that cannot fit."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from caveats.measuring.probe import PROBE_ROWS
 from caveats.stacks.measuring import PASS_NUMBERS
 from caveats.stacks.shape import Shape
 from caveats.stacks.updates import RULES
+from caveats.training.device import choose_device
 from caveats.training.memory import available
 
-__all__ = ["most_members", "needed", "refuse_too_large"]
+__all__ = ["device_for", "most_members", "needed", "refuse_too_large"]
 
 FLOAT = 4
 FIRST_RECORDS = 64  # room that a history begins with
@@ -28,6 +30,17 @@ def parameters(shape: Shape) -> tuple[int, int]:
     weights = sum(a * b for a, b in pairwise(sizes))
     extra = {"none": 0, "rms": 1}.get(shape.normalization, 2) * sum(shape.widths)
     return weights + sum(sizes[1:]) + extra, weights
+
+
+def device_for(shape: Shape, members: int) -> torch.device:
+    """Where ``members`` networks of this shape train together.
+
+    Raises:
+        ConfigError: for a device that this machine does not have.
+    """
+    every, _ = parameters(shape)
+    products = members * every * (shape.batch_size or shape.rows)
+    return choose_device(shape.device, products, single=False).device
 
 
 def needed(shape: Shape, members: int) -> int:

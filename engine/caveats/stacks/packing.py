@@ -19,11 +19,10 @@ from caveats.run import Run
 from caveats.stacks.batches import StackedData
 from caveats.stacks.losses import losses_of
 from caveats.stacks.member_facts import rows_to_see
-from caveats.stacks.memory import most_members
+from caveats.stacks.memory import device_for, most_members
 from caveats.stacks.network import draw
 from caveats.stacks.shape import Shape, datasets, grouped, shape_of, unstackable
 from caveats.stacks.stack import Stack
-from caveats.training.trainer import pick_device
 
 __all__ = ["Calibration", "Trained", "calibrated", "train"]
 
@@ -113,7 +112,7 @@ def calibrated(configs: Sequence[RunConfig], data: Sequence[Dataset]) -> Calibra
     is chosen, and more threads only where they clearly help.
     """
     shape = shape_of(configs[0], data[0])
-    device = pick_device(shape.device)
+    device = device_for(shape, len(configs))
     most = min(len(configs), most_members(shape, device), LARGEST.get(device.type, 512))
     threads = torch.get_num_threads()
     if device.type != "cpu":

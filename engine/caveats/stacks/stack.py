@@ -38,13 +38,13 @@ from caveats.stacks.measuring import (
     members_at_once,
 )
 from caveats.stacks.member_facts import facts_of, names_in, rows_to_see
-from caveats.stacks.memory import refuse_too_large
+from caveats.stacks.memory import device_for, refuse_too_large
 from caveats.stacks.network import draw
 from caveats.stacks.shape import datasets, one_shape
 from caveats.stacks.sharpness import sharpness
 from caveats.stacks.updates import Updates
 from caveats.training.schedules import SCHEDULES
-from caveats.training.trainer import check_fit, pick_device
+from caveats.training.trainer import check_fit
 
 __all__ = ["Stack"]
 
@@ -88,7 +88,7 @@ class Stack:
         configs = [c.fitted(d.rows) for c, d in zip(configs, own, strict=True)]
         for config, dataset in zip(configs, own, strict=True):
             check_fit(config, dataset)
-        self.device = pick_device(self.shape.device)
+        self.device = device_for(self.shape, len(configs))
         refuse_too_large(self.shape, len(configs), self.device)
         self._cadence = cadence_of(every)
         # Inside, members with the same activations stand side by side.

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from caveats.documents import finite
 from caveats.history import History
-from caveats.verdicts import Verdict, judge
+from caveats.verdicts import judge
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.judge import findings, worst_first
+from caveats.verdicts.verdict import Finding
 
 if TYPE_CHECKING:
     from caveats.measuring.divergence import Divergence
@@ -88,8 +90,8 @@ def outcome_of(history: History, divergence: Divergence | None) -> Outcome:
     snapshot = history.snapshot()
     last = Evidence(snapshot, len(snapshot) - 1, history.layers, history.facts)
     first = Evidence(snapshot, 0, history.layers, history.facts)
-    told = [verdict for verdict in judge(history) if verdict.severity != "note"]
-    worst: Verdict | None = told[0] if told else None
+    told = told_at_the_end(history, last)
+    caveat, worst = told[0] if told else ("", None)
     born_dead = largest(first.dead_share)
     return Outcome(
         float(snapshot.scalar("loss")[-1]),
@@ -98,14 +100,27 @@ def outcome_of(history: History, divergence: Divergence | None) -> Outcome:
         first.delta_ratio,
         learned(history),
         int(snapshot.steps[-1]),
-        "" if worst is None else worst.caveat,
+        caveat,
         "" if worst is None else worst.severity,
         "" if worst is None else worst.what,
-        tuple(verdict.caveat for verdict in told),
+        tuple(name for name, _ in told),
         "" if divergence is None else divergence.where,
         born_dead=born_dead if math.isnan(born_dead) else float(born_dead == 1),
         failed=float(worst is not None),
     )
+
+
+def told_at_the_end(history: History, last: Evidence) -> list[tuple[str, Finding]]:
+    """The verdicts that are more than notes, by caveat and worst first. At the last record of a run
+    whose length is known, or that broke, only what is found there holds. So no other record need be
+    judged, and no remedies chosen, which takes longer than all the rules."""
+    if 0 < last.facts.steps <= last.step or not last.finite:
+        with np.errstate(all="ignore"):  # as the judge does: NaN compares as False
+            found = worst_first(findings(last))
+    else:
+        verdicts = judge(history)
+        found = [(v.caveat, Finding(v.severity, v.what, v.why)) for v in verdicts]
+    return [(name, finding) for name, finding in found if finding.severity != "note"]
 
 
 def largest(shares: Floats) -> float:

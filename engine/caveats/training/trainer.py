@@ -28,13 +28,15 @@ from caveats.training.captured import (
     differs,
     why_not_recorded,
 )
+from caveats.training.device import Chosen, choose_device
 from caveats.training.losses import LOSSES, output_units
+from caveats.training.memory import needed
 from caveats.training.objective import CLASS_WEIGHTS, Objective
 from caveats.training.optimizers import OPTIMIZERS
 from caveats.training.schedules import SCHEDULES
 from caveats.training.section import OptimizerConfig, TrainingConfig
 
-__all__ = ["Batches", "Recipe", "Trainer", "pick_device"]
+__all__ = ["Batches", "Recipe", "Trainer", "device_for"]
 
 PLAIN_STEPS = 12  # before one is recorded; the first ten are measured anyway
 NOT_YET = "recorded after the first steps"
@@ -51,25 +53,16 @@ class Recipe(Protocol):
     def training(self) -> TrainingConfig: ...
 
 
-def pick_device(name: str) -> torch.device:
-    """The device that a config names; "auto" is the first GPU, else the CPU.
+def device_for(config: Recipe, dataset: Dataset) -> Chosen:
+    """Where a network of this config trains on these data, and why if the config says "auto".
 
     Raises:
         ConfigError: for a device that this machine does not have.
     """
-    cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    mps = torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda:0" if cuda else "mps" if mps else "cpu")
-    kind, _, number = name.partition(":")
-    here = ["auto", "cpu", *(f"cuda:{i}" for i in range(cuda)), *(["mps"] if mps else [])]
-    # Compare the number as written: torch keeps it in eight bits, so cuda:256 would be cuda:0.
-    found = {"cpu": True, "cuda": int(number or 0) < cuda, "mps": mps}[kind]
-    if not found:
-        raise ConfigError(
-            f"training.device = {name!r} is not on this machine: valid are {', '.join(here)}"
-        )
-    return torch.device(name)
+    settings, network = config.training, config.network
+    rows = settings.batch_size or dataset.rows
+    weights, _ = needed(dataset.features, network.widths, dataset.outputs, rows)
+    return choose_device(settings.device, weights * rows, network.dropout)
 
 
 def leave_a_core() -> None:
@@ -158,7 +151,7 @@ class Trainer:
     def __init__(self, config: Recipe, dataset: Dataset) -> None:
         check_fit(config, dataset)
         self.config, self.dataset = config, dataset
-        self.device = pick_device(config.training.device)
+        self.device, self.why_device = device_for(config, dataset)
         if self.device.type == "cpu":
             leave_a_core()
         self.x = torch.tensor(dataset.x, device=self.device)  # (rows, features)

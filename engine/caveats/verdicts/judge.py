@@ -7,6 +7,7 @@ withdraws it when its rule no longer finds it.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from caveats.verdicts.progress import progress
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import SEVERITIES, Finding, Remedy, Verdict, frozen
 
-__all__ = ["Judge", "findings", "judge", "learnt", "share_learnt", "worth_a_trial"]
+__all__ = [
+    "Judge", "findings", "judge", "learnt", "share_learnt", "worst_first", "worth_a_trial",
+]  # fmt: skip
 
 # A verdict is withdrawn when its rule has not found it in this many records: one lucky batch is not
 # a cure.
@@ -85,12 +88,7 @@ class Judge:
                     del self._findings[name], self._since[name]
 
     def _worded(self, evidence: Evidence) -> tuple[Verdict, ...]:
-        # Of two that are equally bad, a cause stands before its effects.
-        order = {name: place for place, name in enumerate(dict.fromkeys((*EFFECTS, *CAVEATS)))}
-        found = sorted(
-            self._findings.items(),
-            key=lambda item: (-SEVERITIES.index(item[1].severity), order[item[0]]),
-        )
+        found = worst_first(self._findings)
         before = {verdict.caveat: verdict for verdict in self.verdicts}
         worded = tuple(
             self._verdict(name, finding, evidence, before.get(name)) for name, finding in found
@@ -131,6 +129,15 @@ def findings(evidence: Evidence) -> dict[str, Finding]:
         if finding is not None:
             evidence.findings[name] = finding
     return headlined(evidence)
+
+
+def worst_first(found: Mapping[str, Finding]) -> list[tuple[str, Finding]]:
+    """Findings by caveat, in the order of verdicts: of two that are equally bad, a cause stands
+    before its effects."""
+    order = {name: place for place, name in enumerate(dict.fromkeys((*EFFECTS, *CAVEATS)))}
+    return sorted(
+        found.items(), key=lambda item: (-SEVERITIES.index(item[1].severity), order[item[0]])
+    )
 
 
 def learnt(history: History) -> float:

@@ -161,7 +161,8 @@ def test_shipped_scripts_are_valid_and_tell_what_happens(name: str) -> None:
 
 def test_the_demos_of_the_readme_are_there() -> None:
     assert list(scripts()) == [
-        "dying_relu", "symmetry", "vanilla_sgd", "vanishing_gradient", "zero_centred", "tour",
+        "atlas", "dying_relu", "symmetry", "vanilla_sgd", "vanishing_gradient", "zero_centred",
+        "tour",
     ]  # fmt: skip
 
 
@@ -217,3 +218,47 @@ def test_a_condition_that_is_never_met_ends_the_recording(tmp_path: Path) -> Non
     with pytest.raises(TimeoutError, match="finished"):
         record_demo(parse_script("stuck", text, "stuck.toml"), tmp_path / "a.cast", (80, 24))
     assert read_cast(tmp_path / "a.cast").seconds >= 100
+
+
+def test_a_map_fills_in_a_recording_and_a_cell_opens_with_its_curve(tmp_path: Path) -> None:
+    """Its cells are trained by the demo, a task a frame, and not beside it."""
+    script = parse_script(
+        "map",
+        """
+        every = 2
+        pace = 100
+        [config.data]
+        name = "moons"
+        n = 60
+        [config.network]
+        widths = [4]
+        [config.training]
+        steps = 40
+        batch_size = 20
+        [[scene]]
+        keys = ["m", "ctrl+u"]
+        type = "optimizer.lr=0.1,0.5"
+        [[scene]]
+        keys = ["enter", "ctrl+u"]
+        type = "network.depth=1,2"
+        [[scene]]
+        keys = ["enter"]
+        wait = "map"
+        hold = 0.5
+        [[scene]]
+        keys = ["enter"]
+        wait = "finished"
+        """,
+        "map.toml",
+    )
+    casts = [tmp_path / name for name in ("1.cast", "2.cast")]
+    for cast in casts:
+        record_demo(script, cast, (108, 28))
+    first, second = (changes(shown(read_cast(cast))) for cast in casts)
+    assert first == second
+    screens = ["\n".join(screen) for _, screen in first]
+    full = next(screen for screen in screens if "4 of 4" in screen)
+    cell = re.search(r"loss ([\d.]+), accuracy", full)
+    assert cell is not None
+    last = next(screen for screen in reversed(screens) if "step 40/40" in screen)
+    assert f"{cell[1]} ·" in last  # in the title of the chart

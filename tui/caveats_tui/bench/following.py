@@ -271,7 +271,7 @@ class Following:
     def apply(self, changes: Mapping[str, Any]) -> bool:
         return self.may_change()
 
-    def load(self, experiment: Experiment) -> None:
+    def load(self, experiment: Experiment, *, play: bool = False) -> None:
         self.may_change()
 
     def undo(self) -> None:

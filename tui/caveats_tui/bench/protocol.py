@@ -135,8 +135,8 @@ class Bench(Protocol):
     def apply(self, changes: Mapping[str, Any]) -> bool:
         """Change the setup; where that is impossible, False and a notice."""
 
-    def load(self, experiment: Experiment) -> None:
-        """Set the experiment up, paused at step 0."""
+    def load(self, experiment: Experiment, *, play: bool = False) -> None:
+        """Set the experiment up, paused at step 0; with ``play`` it trains at once."""
 
     def undo(self) -> None:
         """Undo the last change of the setup."""

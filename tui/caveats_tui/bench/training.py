@@ -303,14 +303,14 @@ class Training:
             self._take(config)
         return True
 
-    def load(self, experiment: Experiment) -> None:
+    def load(self, experiment: Experiment, *, play: bool = False) -> None:
         if experiment.config != self.config:
             self._past.append(self.config)
         self.notice, self.cure, self.ghost, self._pinned = "", None, None, False
         self.config = self.shown = experiment.config
         self.notes.append(f"{experiment.name}: {experiment.lesson}")
         if self.session is not None:
-            self.session.restart(self.config)
+            self.session.restart(self.config, play=play)
 
     def undo(self) -> None:
         if self._past:

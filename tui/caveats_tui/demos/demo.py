@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,7 +50,9 @@ def record_demo(
     clock = VirtualClock()
     header = CastHeader(*size, script.title, version, {"TERM": "xterm-256color"})
     cast = CastWriter(path, header, idle_limit=idle_limit, clock=clock)
-    options = LabOptions(script.config, script.every, ScreenOptions(theme=theme))
+    maps = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    look = ScreenOptions(theme=theme)
+    options = LabOptions(script.config, script.every, look, maps=Path(maps.name))
     stage = Stage(options, script.pace, driver_class=offscreen_driver(cast.output, size))
     app = stage.app
     true_colours(app)
@@ -69,6 +72,7 @@ def record_demo(
     finally:
         app.charts.stop()
         cast.close()
+        maps.cleanup()
     if failure:
         raise failure[0]
 
@@ -77,7 +81,8 @@ def play_demo(script: Script, screen: ScreenOptions) -> int:
     """Play ``script`` in the present terminal, which `caveats_tui.terminal.facts.check` must have
     accepted. At any key or click, and at the end, the user takes over the app. Returns the exit
     code."""
-    options = LabOptions(script.config, script.every, screen)
+    maps = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    options = LabOptions(script.config, script.every, screen, maps=Path(maps.name))
     encoding = "ascii" if options.plain else "utf-8"
     with guarded_streams(encoding) as guard:
         person = Person()
@@ -104,6 +109,7 @@ def play_demo(script: Script, screen: ScreenOptions) -> int:
         finally:
             app.charts.stop()
             recorder.stop()
+            maps.cleanup()
     return app.return_code or 0
 
 

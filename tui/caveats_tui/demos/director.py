@@ -117,6 +117,7 @@ class Director:
             self._owed -= int(self._owed)
         else:
             self._owed = 0.0
+        await self._stage.fill()
         await self._settle()
         await self._clock.elapse(FRAME)
 
@@ -136,6 +137,8 @@ class Director:
             return any(v.caveat == wait.value and v.severity != "note" for v in bench.verdicts())
         if wait.kind == "step":
             return bench.over or bench.status.step >= int(wait.value)
+        if wait.kind == "map":
+            return self._stage.map_is_full
         if wait.kind == "outcome":
             return bool(bench.cure and bench.cure.outcome)
         return bench.over

@@ -22,7 +22,8 @@ __all__ = ["Scene", "Script", "Wait", "find_script", "parse_script", "scripts"]
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What a scene waits for: ``kind`` is "step" with its number, "verdict" with a caveat (as
-    warning or critical), "finished", or "outcome" (the end of a cure)."""
+    warning or critical), "finished", "outcome" (the end of a cure), or "map" (all cells of the
+    atlas are trained)."""
 
     kind: str
     value: str = ""
@@ -61,7 +62,7 @@ _SCENE: dict[str, Any] = {
     "caption": str, "keys": list, "type": str, "wait": str, "hold": (int, float),
     "pace": (int, float),
 }  # fmt: skip
-_BARE = ("finished", "outcome")
+_BARE = ("finished", "outcome", "map")
 LONGEST_HOLD = 600.0  # seconds of a hold
 FASTEST_PACE = 100_000.0  # steps a second
 
@@ -163,8 +164,8 @@ def parse_wait(text: str, source: str) -> Wait:
             )
         return Wait(kind, value)
     raise ConfigError(
-        f"{source}: wait = {visible(repr(text))} should be 'step N', 'verdict NAME', 'finished' or "
-        "'outcome'"
+        f"{source}: wait = {visible(repr(text))} should be 'step N', 'verdict NAME', 'finished', "
+        "'outcome' or 'map'"
     )
 
 

@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from caveats.config import RunConfig
 from caveats.runs.keeper import Keeper
+from caveats.sweeps.work import work
 from caveats_tui.app import CaveatsApp
 from caveats_tui.bench.training import Training
 from caveats_tui.demos.paced import PacedSession
@@ -60,8 +61,24 @@ class Stage:
     def release(self) -> None:
         """Let training run freely, from its start if it has not begun."""
         self._released = True
+        if self.app.atlas is not None:
+            self.app.atlas.go_on()
         if self.session is not None:
             self.session.release()
+
+    @property
+    def map_is_full(self) -> bool:
+        """Whether the map on the screen has all its cells; True if there is none."""
+        atlas = self.app.atlas
+        return atlas is None or not atlas.sweep.missing()
+
+    async def fill(self) -> None:
+        """Train the next cells of the map on the screen, if there is one: so many, and no other
+        ones, on any machine."""
+        atlas = self.app.atlas
+        if atlas is not None and (missing := atlas.sweep.missing()):
+            await asyncio.to_thread(work, str(atlas.sweep.folder), missing[0])
+            atlas.look()
 
     async def settle(self) -> None:
         """Wait until commands are done, charts drawn and theory computed, and everything is
@@ -75,7 +92,7 @@ class Stage:
         for box in app.screen.query(Input):
             box.cursor_blink = False
         app.lab.look()
-        while self.bench.predicting:
+        while self.bench.predicting or (app.atlas is not None and app.atlas.computes):
             await asyncio.sleep(PEEK)
         sizes: list[Size] | None = None
         while sizes != (sizes := [panel.size for panel in app.lab.query("Panel")]):
@@ -86,7 +103,7 @@ class Stage:
             while not app.charts.idle:
                 await asyncio.sleep(PEEK)
             await pilot.pause(0)
-        if len(app.screen_stack) > 1:
+        if len(app.screen_stack) > 1 and app.atlas is None:  # an atlas hides what lies behind it
             # Textual repaints what lies behind a window only with the window: at any time
             app.screen.refresh()
         await pilot.pause(0)

@@ -144,7 +144,7 @@ class AtlasScreen(Leavable[RunConfig | None]):
     def opened(self) -> None:
         self._start()
         self._compute_borders()
-        self.set_interval(LOOK, self._look)
+        self.set_interval(LOOK, self.look)
         self._paint()
 
     def on_unmount(self) -> None:
@@ -154,6 +154,17 @@ class AtlasScreen(Leavable[RunConfig | None]):
         self._paint()
 
     # The process that trains
+
+    def go_on(self) -> None:
+        """Train what is missing from now on, where something else has done so until now."""
+        if not self._training:
+            self._training = True
+            self._start()
+
+    @property
+    def computes(self) -> bool:
+        """Whether the borders of theory are being computed."""
+        return any(worker.node is self and not worker.is_finished for worker in self.workers)
 
     def _start(self) -> None:
         if self._training and self.sweep.missing():
@@ -185,7 +196,8 @@ class AtlasScreen(Leavable[RunConfig | None]):
             self._borders = found
             self._paint()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Show what has been trained since the last look."""
         try:
             fresh = self.sweep.fresh()
         except ConfigError as error:

@@ -71,9 +71,13 @@ class Header(Static):
         ]
         width = self.size.width
         right = "  ".join(parts)
-        if bench.elapsed >= 1:
-            longer = "  ".join((f"{clock(bench.elapsed)} elapsed", *parts))
-            right = longer if len(left) + len(longer) + 3 <= width else right
+        before = [f"{clock(bench.elapsed)} elapsed"] if bench.elapsed >= 1 else []
+        why = [f"auto: {status.why_device} ·"] if status.why_device else []
+        for more in (before + why, before, why):
+            longer = "  ".join((*more, *parts)).replace("·  ", "· ")
+            if len(left) + len(longer) + 3 <= width:
+                right = longer
+                break
         room = max(0, width - len(right) - 3)
         if len(left) > room:
             left = left[: max(0, room - 1)] + "…"

@@ -37,12 +37,15 @@ def show_atlas(lab: LabScreen) -> None:
 
 def make(lab: LabScreen, plan: Plan) -> Sweep:
     """The sweep of a plan, in the folder beside the kept runs that belongs to it."""
-    place = (lab.options.place or default_place()).parent / "atlases"
+    place = lab.options.maps or (lab.options.place or default_place()).parent / "atlases"
     return Sweep.create(plan.own_folder(place), plan)
 
 
 def show(lab: LabScreen, sweep: Sweep) -> None:
-    screen = AtlasScreen(sweep, lambda plan: make(lab, plan), plain=lab.options.plain)
+    # While the lab is held, whoever holds it trains the cells.
+    screen = AtlasScreen(
+        sweep, lambda plan: make(lab, plan), plain=lab.options.plain, training=not lab.held()
+    )
 
     def took(chosen: RunConfig | None) -> None:
         if chosen is None:
@@ -58,7 +61,5 @@ def show(lab: LabScreen, sweep: Sweep) -> None:
 
 def open_cell(lab: LabScreen, config: RunConfig) -> None:
     """Train a cell's config in the lab: the same seed and data, so the same curve."""
-    lab.bench.load(
-        Experiment("atlas", "", "", "", "a cell of the atlas; m goes back to it", config, {})
-    )
-    lab.bench.play_or_pause()
+    cell = Experiment("atlas", "", "", "", "a cell of the atlas; m goes back to it", config, {})
+    lab.bench.load(cell, play=True)
