@@ -19,10 +19,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from benchmarks.reliability_suite.forked import Forked
-from benchmarks.reliability_suite.keyboard import LETTERS, harness, last_line, settle
-from benchmarks.reliability_suite.kinds import PROGRAM, TRAINING, look_at, sound_run, sound_sweep
+from benchmarks.reliability_suite.keyboard import (
+    LETTERS,
+    PATIENCE,
+    forked_terminal,
+    last_line,
+    settle,
+)
+from benchmarks.reliability_suite.kinds import TRAINING, look_at, sound_run, sound_sweep
 from benchmarks.reliability_suite.openings import left_behind
 
 from caveats.errors import ConfigError
@@ -114,7 +121,7 @@ def one(
     }  # fmt: skip
     argv = commands(place, home)[name]
     if name in ON_SCREEN:
-        on_screen([*PROGRAM, *argv], env, faults, rng)
+        on_screen(forked_terminal(forked, argv, (100, 30), env, home), faults, rng)
     else:
         ended, said = forked.run(argv, env, home, home / "said.txt")
         if "Traceback" in said or ended not in (0, 2, 130, 143):
@@ -132,12 +139,12 @@ def one(
     return faults
 
 
-def on_screen(
-    argv: list[str], env: dict[str, str], faults: Counter[str], rng: random.Random
-) -> None:
+def on_screen(opened: Any, faults: Counter[str], rng: random.Random) -> None:
     """Press keys for a while, then end the program as a closing terminal does."""
-    with harness().Terminal(argv, 100, 30, env) as terminal:
-        settle(terminal, 3.0)
+    with opened as terminal:
+        while terminal._read(time.monotonic() + PATIENCE) and not terminal.on_alternate_screen:
+            pass
+        settle(terminal, 1.0)
         deadline = time.monotonic() + 5.0
         terminal.send(" ")
         while time.monotonic() < deadline and terminal.process.poll() is None:

@@ -35,7 +35,7 @@ from benchmarks.reliability_suite.openings import (
 from caveats.runs.shelf import list_runs
 from caveats_tui.keys import KEYS
 
-__all__ = ["Session", "play"]
+__all__ = ["Session", "forked_terminal", "play"]
 
 _HARNESS = Path(__file__).parents[2] / "tests" / "terminal" / "harness.py"
 BURST = 25  # events between two looks at whether the program answers
@@ -44,6 +44,7 @@ LONGEST = 500  # events of one opening: then the next screen has its turn
 ANEW = 0.1  # the share of openings that are not forked from a process that has imported all
 STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
+LEFT_RUNNING = b"it goes on: caveats-tui open"  # said for a command that goes on without a screen
 LEAVING = 30.0  # seconds between leaving the screen and the end
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
@@ -102,7 +103,8 @@ def play(events: int, seed: int, furnished: Path) -> Session:
             most = min(events, before + LONGEST)
             one_opening(session, terminal, most, rng, home, name)
             for words in left_behind(home, forked.pid):
-                session.faults[f"{name}: left behind: {words}"] += 1
+                if LEFT_RUNNING not in terminal.received:  # as the user chose
+                    session.faults[f"{name}: left behind: {words}"] += 1
             session.screens[name] += session.events - before
             for log in home.rglob("lab.log"):
                 text = log.read_text(errors="replace")
@@ -122,22 +124,28 @@ def last_line(text: str) -> str:
     return next((row for row in reversed(said) if row), "no word")[:100]
 
 
-def opened(
-    opening: Opening, rng: random.Random, home: Path, env: dict[str, str], forked: Forked | None
+def forked_terminal(
+    forked: Forked, argv: list[str], size: tuple[int, int], env: dict[str, str], home: Path
 ) -> Any:
-    """The terminal in which the program runs, forked or as a process of its own."""
+    """A `harness.Terminal` in which `caveats-tui` runs with ``argv``, forked."""
 
     class Quick(harness().Terminal):  # type: ignore[misc]
         def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> ForkedProcess:
-            assert forked is not None
             return forked.start(
                 argv=argv, env=environment, folder=str(home), terminal=os.ttyname(slave)
             )
 
+    return Quick(argv, *size, env)
+
+
+def opened(
+    opening: Opening, rng: random.Random, home: Path, env: dict[str, str], forked: Forked | None
+) -> Any:
+    """The terminal in which the program runs, forked or as a process of its own."""
     size = rng.choice(SIZES[1:4] if opening.wide else SIZES[:4])
     argv = opening.argv(home)
     if forked is not None:
-        terminal = Quick(argv, *size, env)
+        terminal = forked_terminal(forked, argv, size, env, home)
     else:
         before = os.getcwd()
         os.chdir(home)  # screenshots and recordings go there
@@ -164,7 +172,7 @@ def one_opening(
                     one_event(terminal, rng, home)
                     session.events += 1
                 if opening.own_size:
-                    answer(terminal, session, rng)
+                    answer(terminal, session, rng, name)
             leave(terminal, session, opening, name)
         except (AssertionError, OSError) as error:
             if terminal.process.poll() is None or terminal.process.returncode != 0:
@@ -233,7 +241,7 @@ def kill_a_helper(home: Path, rng: random.Random) -> None:
             os.kill(rng.choice(beside), signal.SIGKILL)
 
 
-def answer(terminal: Any, session: Session, rng: random.Random) -> None:
+def answer(terminal: Any, session: Session, rng: random.Random, name: str) -> None:
     """Change the size, and see how long it takes until something is drawn. The time for which the
     program waited for a processor is not counted: others may use the machine."""
     while terminal._read(time.monotonic() + 0.05):
@@ -246,9 +254,10 @@ def answer(terminal: Any, session: Session, rng: random.Random) -> None:
         pass
     if not terminal.on_alternate_screen:
         if terminal._open:
-            session.faults["it left the screen, and goes on"] += 1
+            session.faults[f"{name}: it left the screen, and goes on"] += 1
         return
     columns = 61 + rng.randrange(100)
+    columns += columns == terminal._columns  # of the same size nothing is drawn
     idle = waited(terminal.process.pid)
     before, start = len(terminal.received), time.monotonic()
     terminal.resize(columns, 30)
@@ -260,7 +269,7 @@ def answer(terminal: Any, session: Session, rng: random.Random) -> None:
         took = max(0.0, took - (waited(terminal.process.pid) - idle))
         session.answers.append(took)
         if took > ANSWER:
-            session.faults[f"no answer within {ANSWER:g} s"] += 1
+            session.faults[f"{name}: no answer within {ANSWER:g} s, but {took:.0f}"] += 1
     terminal.received[:-1] = b""  # bounded, over many thousand events
 
 

@@ -92,6 +92,8 @@ def main() -> int:
 def run(guard: Guard | None) -> int:
     app = SmallApp(guard)
     app.run()
+    if KIND == "continued late":
+        os.kill(os.getpid(), signal.SIGCONT)
     return app.return_code or 0
 
 

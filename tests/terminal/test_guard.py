@@ -201,11 +201,12 @@ def test_an_app_after_sigstop_works_on_and_gives_the_terminal_back(small: Start)
     terminal.assert_given_back()
 
 
+@pytest.mark.parametrize("kind", ["continued", "continued late"])
 @pytest.mark.parametrize("key", ["q", "x"])
 def test_a_sigcont_while_the_app_ends_does_not_take_the_terminal_again(
-    key: str, small: Start
+    key: str, kind: str, small: Start
 ) -> None:
-    terminal = small("continued")
+    terminal = small(kind)
     terminal.wait_for("the app is here")
     terminal.press(key)
     assert terminal.exit_code() == int(key == "x")

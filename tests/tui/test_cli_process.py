@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import re
@@ -13,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import caveats_tui.commands.runs as listing_command
+from caveats_tui.cli import cli
 
 # SIGINT at its default: a shell that starts the tests in the background has it ignored.
 PROGRAM = (
@@ -137,6 +141,20 @@ def test_a_reader_that_stops_reading_is_no_error(args: list[str]) -> None:
     _, stderr = program.communicate()
 
     assert (program.returncode, stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ENOSPC])
+def test_a_disk_in_trouble_is_one_sentence_wherever_it_is_met(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def listing(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "the runs\x1b[2J")
+
+    monkeypatch.setattr(listing_command, "list_runs", listing)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["runs"], "caveats-tui")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"Error: the runs\\x1b[2J: {os.strerror(number)}\n"
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")

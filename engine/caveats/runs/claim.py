@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from caveats.errors import ConfigError, visible
-from caveats.runs.files import read_whole
+from caveats.runs.files import read_whole, remove
 
 __all__ = ["GONE_AFTER", "claimed"]
 
@@ -46,7 +46,7 @@ def claimed(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        remove(path)  # one that stays tells the next that its process has gone
 
 
 def made(path: Path) -> bool:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from caveats.choice import later
 from caveats.errors import ConfigError, visible
+from caveats.runs.files import remove
 
 __all__ = ["FORMATS", "export", "written"]
 
@@ -67,4 +68,4 @@ def written(out: Path, binary: bool = False) -> Iterator[IO[Any]]:
     except OSError as error:
         raise ConfigError(f"{visible(out)} cannot be written: {error.strerror}") from None
     finally:
-        Path(part).unlink(missing_ok=True)
+        remove(Path(part))

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from caveats.errors import ConfigError, visible
 
-__all__ = ["opened", "read_whole", "replace_file"]
+__all__ = ["opened", "read_whole", "remove", "replace_file"]
 
 # Without O_NONBLOCK, opening a named pipe in place of the file would wait for ever.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -83,5 +83,12 @@ def replace_file(path: Path, data: bytes) -> None:
             os.close(descriptor)
         os.replace(part, path)
     except OSError:
-        part.unlink(missing_ok=True)
+        remove(part)
         raise
+
+
+def remove(path: Path) -> None:
+    """Remove a file of our own that nobody needs any more. A disk that has become read-only or
+    fails may keep it."""
+    with suppress(OSError):
+        path.unlink()

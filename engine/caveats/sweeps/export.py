@@ -43,6 +43,8 @@ def export(sweep: Sweep, out: Path, kind: str) -> int:
         ConfigError: if the file cannot be written, if nothing is done yet, or for parquet where
             pandas cannot write it.
     """
+    if out.is_dir():
+        raise ConfigError(f"{visible(out)} is a folder: name a file")
     columns, rows = columns_and_rows(sweep)
     if not rows:
         raise ConfigError(f"{visible(sweep.folder)} has no results yet")

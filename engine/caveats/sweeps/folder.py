@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from caveats.errors import ConfigError, visible
-from caveats.runs.files import read_whole, replace_file
+from caveats.runs.files import read_whole, remove, replace_file
 from caveats.sweeps.outcomes import Outcome
 from caveats.sweeps.plan import PLAN, Plan
 
@@ -51,7 +51,7 @@ def publish(path: Path, data: bytes) -> None:
         replace_file(own, data)
         os.replace(own, path)
     except OSError:
-        own.unlink(missing_ok=True)
+        remove(own)
         raise
 
 
@@ -118,7 +118,7 @@ class Sweep:
             for index, outcome in sorted(outcomes.items())
         ]
         publish(self.result_file(task), json.dumps({"cells": cells}).encode())
-        self.failure_file(task).unlink(missing_ok=True)
+        remove(self.failure_file(task))
 
     def fail(self, task: int, text: str) -> None:
         lines = text.strip().splitlines()[-LAST_LINES:]
@@ -184,7 +184,16 @@ class Sweep:
         publish(self.cancel_file, b"")
 
     def go_on(self) -> None:
-        """Take back a `cancel`, and forget failures, so that their tasks are tried again."""
-        self.cancel_file.unlink(missing_ok=True)
+        """Take back a `cancel`, and forget failures, so that their tasks are tried again.
+
+        Raises:
+            ConfigError: if the folder cannot be written.
+        """
+        try:
+            self.cancel_file.unlink(missing_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{visible(self.folder)} cannot be written: {error.strerror}"
+            ) from None
         for path in (self.folder / "failed").glob("*.txt"):
-            path.unlink(missing_ok=True)
+            remove(path)

@@ -143,6 +143,9 @@ def test_the_table_has_a_row_for_each_cell(tmp_path: Path) -> None:
     assert table["id"].tolist() == [row["id"] for row in rows]
     with pytest.raises(ConfigError, match="cannot be written"):
         export(sweep, tmp_path / "no" / "out.csv", "csv")
+    for folder in (Path("/"), Path(""), tmp_path):
+        with pytest.raises(ConfigError, match="is a folder"):
+            export(sweep, folder, "csv")
 
 
 def test_an_outcome_survives_json() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import MouseScrollDown, MouseScrollUp
 
 from caveats.config import RunConfig
 from caveats.views import gradient_noise
@@ -34,6 +35,19 @@ def test_a_click_on_the_footer_does_what_the_key_does(
         await lab.until("step 1/1,000,000")
         await lab.pilot.click(offset=(row.index("? help") + 1, footer.region.y))
         assert isinstance(lab.app.screen, Help)
+
+    drive(scenario, small, drawing=False)
+
+
+def test_a_wheel_beside_a_terminal_that_has_become_smaller_does_nothing(
+    drive: Callable[..., None], small: RunConfig
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        for event in (MouseScrollUp, MouseScrollDown):
+            lab.app.lab.post_message(event(None, 130, 60, 0, 0, 0, False, False, False, 130, 60))
+        await lab.pilot.pause()
+        assert lab.app.is_running
 
     drive(scenario, small, drawing=False)
 

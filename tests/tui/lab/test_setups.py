@@ -20,7 +20,7 @@ from caveats.runs.setups import MOST, read_recent, read_setup, remember, write_s
 from caveats_tui.cli import cli
 from caveats_tui.commands.shared_options import read_config
 from caveats_tui.options import ConfigOptions
-from caveats_tui.screens.lab.setups import RecentSetups
+from caveats_tui.screens.lab.setups import RecentSetups, path_of
 from caveats_tui.text.command_line import command_line
 
 CONFIGS = [c for e in experiments().values() for c in (e.config, e.cured)]
@@ -93,6 +93,12 @@ def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "mine.toml").read_text() == "mine"
     with pytest.raises(ConfigError, match=r"x\.toml cannot be written: No such file"):
         write_setup(RunConfig(), tmp_path / "gone" / "x.toml")
+
+
+@pytest.mark.parametrize("typed", ["/", ".", "..", "a/..", " ~/.. ", "a\0b"])
+def test_what_names_no_file_is_said_while_it_is_typed(typed: str) -> None:
+    with pytest.raises(ConfigError, match="names no file"):
+        path_of(typed)
 
 
 @pytest.fixture

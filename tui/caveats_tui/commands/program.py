@@ -29,8 +29,9 @@ class Interrupted(click.ClickException):
     exit_code = INTERRUPTED
 
 
-# Errors of a write without a file name, so to a standard stream whose disk is full or failing.
-_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+# What a disk that is full, read-only or failing says; without a file name, that of a standard
+# stream.
+_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
 def drop(stream: TextIO) -> None:
@@ -79,10 +80,13 @@ class Program(click.Group):
             click.echo(f"Error: {said}", err=True)
             code = 2
         except OSError as error:
-            if error.filename is not None or error.errno not in _UNWRITABLE:
+            if error.errno not in _TROUBLES:
                 raise
-            drop(sys.stdout)
-            click.echo(f"Error: the output cannot be written: {error.strerror}", err=True)
+            said = f"{visible(error.filename)}: {error.strerror}"
+            if error.filename is None:
+                drop(sys.stdout)
+                said = f"the output cannot be written: {error.strerror}"
+            click.echo(f"Error: {said}", err=True)
             code = 2
         except SystemExit:
             # click wraps stdout when its reader is gone (`| head`), which is no error.

@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from caveats.errors import ConfigError, visible
+from caveats.runs.files import remove
 from caveats.runs.shelf import default_place
 from caveats_tui.commands.shared_options import screen_options
 from caveats_tui.options import ScreenOptions
@@ -211,7 +212,7 @@ class Watched:
         """Remove a folder in which nothing was kept."""
         shutil.rmtree(self._notes_place, ignore_errors=True)
         for name in (".first", "output.txt"):
-            (self.folder / name).unlink(missing_ok=True)
+            remove(self.folder / name)
         try:
             self.folder.rmdir()
         except OSError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from textual import events
@@ -151,5 +152,6 @@ class Person:
         if not isinstance(message, (events.Key, events.MouseDown, events.Paste)):
             return False
         self._then = None
-        loop.call_soon_threadsafe(then)
+        with suppress(RuntimeError):  # the demo ended just now
+            loop.call_soon_threadsafe(then)
         return not (isinstance(message, events.Key) and message.key in _QUITS)

@@ -5,6 +5,7 @@ that come before it is there, twice, or after it has gone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import App
@@ -34,9 +35,9 @@ def hand_over(app: App[Any], screen: Screen[Any], show: Callable[[T], object], s
             with app._context():  # without it Textual does not know to which app a widget belongs
                 show(seen)
 
-    loop = app._loop
-    if loop is not None and not loop.is_closed():
-        loop.call_soon_threadsafe(act)
+    if app._loop is not None:
+        with suppress(RuntimeError):  # the loop was closed just now
+            app._loop.call_soon_threadsafe(act)
 
 
 class Leavable(Screen[Result]):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from textual.app import App
@@ -66,9 +69,14 @@ class _GuardedDriver(LinuxDriver):
         def leave() -> None:
             self._app.exit(return_code=128 + number)
 
-        if self._loop.is_closed():
+        return self._soon(leave)
+
+    def _soon(self, act: Callable[[], object]) -> bool:
+        """Do it on the event loop; False where that has ended already."""
+        try:
+            self._loop.call_soon_threadsafe(act)
+        except RuntimeError:
             return False
-        self._loop.call_soon_threadsafe(leave)
         return True
 
     # Textual stops and resumes inside the signal handler. If the signal arrives while the app puts
@@ -76,10 +84,11 @@ class _GuardedDriver(LinuxDriver):
     # loop does it instead, between two callbacks.
 
     def _sigtstp_application(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(super()._sigtstp_application)
+        if not self._soon(super()._sigtstp_application):
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def _sigcont_application(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._continued)
+        self._soon(self._continued)
 
     def _continued(self) -> None:
         if self.guard.output.lost or self.guard.signal is not None or not self._auto_restart:

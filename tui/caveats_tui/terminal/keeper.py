@@ -25,6 +25,7 @@ __all__ = ["DETACH", "OUTPUT", "start"]
 OUTPUT = "output.txt"
 MOST = 16 * 2**20  # bytes of output that are kept; of more, the newest half
 DETACH = signal.SIGUSR1  # go on although the screen is left
+TYPED = 2**20  # bytes that wait for a command that does not read; more are lost
 LOOK = 0.5  # seconds between two looks whether the command has ended
 
 
@@ -51,6 +52,8 @@ class Kept:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self._typed = True
+        self._waiting = b""  # typed, and not yet taken by the terminal
+        os.set_blocking(master, False)  # it takes a few kB that nobody reads, and then no more
 
     def serve(self) -> int:
         """Until the command has ended; returns its exit code as `subprocess` does."""
@@ -61,7 +64,10 @@ class Kept:
         while True:
             over = self.child.poll() is not None
             reading = [self.master, *([0] if self._typed else [])]
-            ready = select.select(reading, [], [], 0 if over else LOOK)[0]
+            writing = [self.master] if self._waiting else []
+            ready, free, _ = select.select(reading, writing, [], 0 if over else LOOK)
+            if free:
+                self._type()
             if 0 in ready:
                 self._pass_typed()
             if self.master in ready and not self._take():
@@ -70,9 +76,12 @@ class Kept:
                 return self.child.wait()
 
     def _take(self) -> bool:
-        data = b""
-        with suppress(OSError):  # EIO: nobody holds the other end any more
+        try:
             data = os.read(self.master, 1 << 16)
+        except BlockingIOError:
+            return True
+        except OSError:  # EIO: nobody holds the other end any more
+            data = b""
         with suppress(OSError):  # a full disk: the command goes on
             os.write(self._file, data)
             if os.fstat(self._file).st_size > MOST:
@@ -84,11 +93,19 @@ class Kept:
     def _pass_typed(self) -> None:
         typed = os.read(0, 1 << 12)
         if typed:
-            os.write(self.master, typed)
+            self._waiting = (self._waiting + typed)[:TYPED]
             return
         self._typed = False  # the screen is gone
         if self.stop:
             self.send(signal.SIGHUP)
+
+    def _type(self) -> None:
+        try:
+            self._waiting = self._waiting[os.write(self.master, self._waiting) :]
+        except BlockingIOError:
+            return
+        except OSError:  # the command has ended
+            self._waiting = b""
 
     def send(self, number: int) -> None:
         with suppress(OSError):

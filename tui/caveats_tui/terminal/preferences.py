@@ -18,6 +18,7 @@ import platformdirs
 import tomli_w
 
 from caveats.errors import ConfigError, nearest, visible
+from caveats.runs.files import remove
 
 __all__ = ["MOST_FPS", "NOTIFICATIONS", "Preferences", "Values", "default_file"]
 
@@ -97,7 +98,7 @@ def put_in_place(file: Path, text: str) -> None:
             made.write(text)
         os.replace(name, file)
     except OSError:
-        Path(name).unlink(missing_ok=True)
+        remove(Path(name))
         raise
 
 

@@ -38,7 +38,7 @@ from caveats_tui.screens.atlas.picture import (
 )
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.help import Help, Part
-from caveats_tui.screens.windows import Leavable
+from caveats_tui.screens.windows import Leavable, hand_over
 from caveats_tui.text.numbers import number
 
 __all__ = ["AtlasScreen", "arrays", "zoomed"]
@@ -183,11 +183,11 @@ class AtlasScreen(Leavable[RunConfig | None]):
 
     def _compute_borders(self) -> None:
         """In a thread: theory imports torch, which takes seconds."""
-        plan = self.sweep.plan
+        plan, app = self.sweep.plan, self.app
 
         def compute() -> None:
             found = borders(plan)
-            self.app.call_from_thread(self._take_borders, plan, found)
+            hand_over(app, self, lambda found: self._take_borders(plan, found), found)
 
         self.run_worker(compute, thread=True, exclusive=True)
 

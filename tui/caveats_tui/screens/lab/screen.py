@@ -17,6 +17,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.errors import NoWidget
 from textual.events import Click, DescendantFocus, MouseScrollDown, MouseScrollUp, Resize
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -184,7 +185,7 @@ class LabScreen(Leavable[None]):
 
     def frame(self) -> None:
         """Show the present state."""
-        if not self.held():
+        if self.children and not self.held():  # Textual calls what waits at the end of the app too
             self.look()
 
     def look(self) -> None:
@@ -384,7 +385,10 @@ class LabScreen(Leavable[None]):
     @on(MouseScrollDown)
     def _scrolled(self, event: MouseScrollUp | MouseScrollDown) -> None:
         """Over a chart the wheel moves the time cursor."""
-        under, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        try:
+            under, _ = self.get_widget_at(event.screen_x, event.screen_y)
+        except NoWidget:  # the terminal has become smaller
+            return
         if isinstance(under, Panel):
             self.action_look_back(1 if isinstance(event, MouseScrollDown) else -1)
 

@@ -38,8 +38,9 @@ def save(lab: LabScreen) -> None:
     def check(text: str) -> None:
         if not text.strip():
             raise ConfigError("give the file a name")
-        if os.path.lexists(path_of(text)):
-            raise ConfigError(f"{visible(path_of(text))} exists already: give another name")
+        path = path_of(text)
+        if os.path.lexists(path):
+            raise ConfigError(f"{visible(path)} exists already: give another name")
 
     def took(text: str | None) -> None:
         if text is None:
@@ -57,8 +58,14 @@ def save(lab: LabScreen) -> None:
 
 
 def path_of(text: str) -> Path:
-    """The path that was typed, ending in .toml."""
+    """The path that was typed, ending in .toml.
+
+    Raises:
+        ConfigError: for one that names no file, as ``/`` and ``..`` do.
+    """
     path = Path(os.path.expanduser(text.strip()))
+    if path.name in ("", "..") or "\0" in text:
+        raise ConfigError(f"{visible(text.strip())} names no file: give the file a name")
     return path if path.name.endswith(SUFFIX) else path.with_name(path.name + SUFFIX)
 
 

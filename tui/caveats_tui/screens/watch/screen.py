@@ -169,6 +169,8 @@ class WatchScreen(Leavable[None]):
 
     def frame(self) -> None:
         """Show the present state; while drawing is paused, only the header."""
+        if not self.children:  # Textual calls what waits at the end of the app too
+            return
         self._begin()
         self._head()
         if self.paused:
