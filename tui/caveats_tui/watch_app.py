@@ -16,6 +16,7 @@ from caveats_tui.options import LabOptions
 from caveats_tui.recording.recorder import Recorder
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.watch.screen import WatchScreen
+from caveats_tui.screens.windows import hand_over
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.themes import THEMES
@@ -80,9 +81,7 @@ class WatchApp(App[None]):
     # Called on the drawing process's thread.
 
     def _charts_ready(self) -> None:
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(lambda: self.front.charts_drawn())
+        hand_over(self, self.watch_screen, lambda app: app.front.charts_drawn(), self)
 
     def _trouble(self, key: str, sentence: str) -> None:
         self.log(f"{key}: {sentence}")
