@@ -6,12 +6,16 @@ bytes; 4 charts of 4 series × 1,000 points; CPU seconds are those of the app's 
 - naive: plotext in the app, ``rich.text.Text.from_ansi``, one ``Static`` a chart
 - whole: drawn in the child process, the whole widget repainted
 - rows:  drawn in the child process, only the changed cells of rows repainted (what the lab does)
+
+Then what a heat map of twenty layers costs beside the curves that it replaces: CPU of the app,
+which makes the map itself but of curves only what it sends to the child, and of both processes.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import pickle
 import time
 from collections.abc import Callable
 from statistics import median
@@ -25,14 +29,21 @@ from textual.containers import Grid
 from textual.driver import Driver
 from textual.widgets import Static
 
+from caveats.history import History
+from caveats.measures import LAYER_MEASURES
+from caveats_tui.charts.draw import draw
+from caveats_tui.charts.heat_maps import HEAT_MAPS, heat_map
+from caveats_tui.charts.lab_charts import FIGURES
 from caveats_tui.charts.palette import layer_colour
 from caveats_tui.charts.process import ChartProcess
 from caveats_tui.charts.series import upper_step
-from caveats_tui.charts.spec import Chart, Curve, Drawn
+from caveats_tui.charts.spec import Chart, Curve, Drawn, Look
+from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.widget import RowsView
 
 CHARTS, SERIES, POINTS = 4, 4, 1000
 SIZE = (120, 40)
+NO_UNITS = np.zeros(0, np.uint8)
 SETTLED = 0.1  # seconds of quiet after a frame; sleeping costs no CPU
 
 
@@ -145,6 +156,49 @@ class Bench(App[dict[str, tuple[float, float]]]):
         view.show(one.rows)
 
 
+def deep_trace(layers: int = 20, records: int = 300) -> Trace:
+    """Records of a deep network, every number drawn at random."""
+    rng = np.random.default_rng(0)
+    names = (*(f"layer {i + 1}" for i in range(layers)), "output")
+    history = History(names)
+    for record in range(records):
+        values = {name: rng.uniform(1e-6, 1.0, layers + 1) for name in LAYER_MEASURES}
+        values["units"] = np.full(layers + 1, 64.0)
+        values["dead"] = rng.integers(0, 65, layers + 1).astype(float)
+        history.append(10 * record, {"loss": 1.0}, values, tuple(NO_UNITS for _ in names))
+    return Trace(history.snapshot(), names, 10 * records, history=history)
+
+
+def seconds(act: Callable[[], object], times: int = 20) -> float:
+    """The median CPU seconds of a call."""
+    spent = []
+    for _ in range(times):
+        before = time.process_time()
+        act()
+        spent.append(time.process_time() - before)
+    return median(spent)
+
+
+def compare_maps() -> None:
+    print(f"\n{'':14}{'map: app':>14}{'curves: app':>14}{'curves: both':>14}")
+    for view, curves in (("dead_map", "dead"), ("gradient_map", "gradient")):
+        parts = map_beside_curves(view, curves)
+        print(f"{view:14}" + "".join(f"{1e3 * part:>11.1f} ms" for part in parts))
+
+
+def map_beside_curves(view: str, curves: str) -> tuple[float, float, float]:
+    """CPU seconds of a map in the app, of its curves in the app, and of these in both processes."""
+    trace, look = deep_trace(), Look(43, 17, True, True)
+    figure, kind = FIGURES[curves], HEAT_MAPS[view]
+
+    def sent() -> bytes:
+        return pickle.dumps(figure.make(trace, None, look, None), protocol=5)
+
+    chart = pickle.loads(sent())
+    app = seconds(sent)
+    return seconds(lambda: heat_map(kind, trace, look)), app, app + seconds(lambda: draw(chart))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -162,6 +216,7 @@ def main() -> None:
     for kind, (seconds, sent) in measured.items():
         cpu = f"{seconds * 1e3:>15.1f} ms{seconds / cost:>8.1f}"
         print(f"{kind:8}{cpu}{sent:>16,.0f}{sent / size:>8.1f}")
+    compare_maps()
 
 
 if __name__ == "__main__":

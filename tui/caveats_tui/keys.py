@@ -80,13 +80,13 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "previous", "left,h", "←", "nudge(-1)", "less",
-        "In the setup list: the previous choice, or a smaller number. On a chart of a kept run: go "
-        "back one record. Also h.", "set up", palette=False,
+        "In the setup list: the previous choice, or a smaller number. On a chart: go back one "
+        "record. Also h; a click on a chart goes to that step.", "set up", palette=False,
     ),
     Key(
         "next", "right,l", "→", "nudge(1)", "more",
-        "In the setup list: the next choice, or a larger number. On a chart of a kept run: go on "
-        "one record. Also l.", "set up", palette=False,
+        "In the setup list: the next choice, or a larger number. On a chart: go on one record. "
+        "Also l.", "set up", palette=False,
     ),
     Key(
         "digit", "0,5,6,7,8,9", "0-9", "digit", "type",

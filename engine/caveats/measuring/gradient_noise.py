@@ -40,7 +40,8 @@ def noise_scale(
     squares = 0.0
     total = [torch.zeros_like(p) for p in parameters]
     with undisturbed(network, x.device), torch.enable_grad():
-        for chosen in order[:rows].split(size):
+        for start in range(0, rows, size):
+            chosen = order[start : start + size]
             loss = loss_function(network(x[chosen]), y[chosen])
             grads = torch.autograd.grad(loss, parameters, materialize_grads=True)
             squares += squared(grads) / parts

@@ -17,6 +17,7 @@ from caveats.run import Run
 from caveats.theory import Prediction
 from caveats.views import fitted_curve, plane
 from caveats_tui.charts.as_csv import LARGEST_CSV, copied
+from caveats_tui.charts.lab_charts import NoiseReadings
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.panel import VIEWS
 
@@ -145,7 +146,8 @@ def test_every_view_has_csv_or_says_that_it_is_empty(view: str, made: Made) -> N
     assert copied(view, None, None).text is None
     assert "empty" in copied(view, None, None).sentence
     if view not in ("boundary", "fit"):
-        found = copied(view, made(3, 4), None)
+        asked = NoiseReadings(np.array([0.0, 5.0]), np.array([31.5, np.nan]), 64)
+        found = copied(view, made(3, 4), asked if view == "noise" else None)
         _, rows = read(found.text)
         assert rows
         assert f"copied {len(rows)} rows" in found.sentence

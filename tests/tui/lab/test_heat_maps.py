@@ -74,8 +74,20 @@ def test_each_cell_has_the_colour_of_the_worst_value_it_stands_for(
             wanted = HEAT[min(len(HEAT) - 1, int(worst / 10 * len(HEAT)))]
             for half in range(tall):
                 assert lines[layer // shared * tall + half][column] == wanted
-    told = "".join(text for text, *_ in rows[-1])
+    wide = heat_map(HEAT_MAPS[f"{measure}_map"], trace, Look(60, height))
+    told = "".join(text for text, *_ in wide[-1])
     assert ("layers a row, the worst" in told) == (shared > 1)
+
+
+def test_a_narrow_map_says_between_the_steps_that_rows_are_merged() -> None:
+    """28 cells are what a chart has on a terminal of 60×16."""
+    trace = history(np.zeros((RECORDS, 20)), np.ones((RECORDS, 21)))
+    for width, said in ((28, "0 2 a row, the worst"), (34, "2 layers a row, the worst")):
+        rows = heat_map(HEAT_MAPS["dead_map"], trace, Look(width, 7))
+        lines = ["".join(text for text, *_ in row) for row in rows]
+        assert all(len(line) <= width for line in lines)
+        assert said in " ".join(lines[-2].split())
+        assert lines[-1].startswith("0 % ")
 
 
 def test_small_gradients_are_dark_a_zero_darkest_and_what_is_not_finite_is_a_gap() -> None:

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from caveats.runs.shelf import read_label
 from caveats_tui.bench.following import Following
 from caveats_tui.screens.runs.compare import Compare
+from caveats_tui.screens.runs.listing import heading
 from caveats_tui.screens.runs.screen import RunsScreen
 
 
@@ -242,3 +243,20 @@ def test_hands_in_the_list_and_in_a_kept_run(drive: Callable[..., None], place: 
         assert lab.app.screen is lab.app.lab
 
     drive(scenario, drawing=False, place=place, size=(120, 30))
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "least"),
+    [
+        (56, ["run", "state", "verdict"], 16),  # of a terminal of 60 cells
+        (76, ["run", "state", "loss", "verdict", "age"], 16),
+        (196, ["run", "state", "loss", "accuracy", "verdict", "course", "age"], 38),
+    ],
+)
+def test_columns_give_way_to_what_sets_a_run_apart(
+    width: int, shown: list[str], least: int
+) -> None:
+    head = heading(width).plain
+    assert head.split() == shown
+    assert len(head) <= width
+    assert head.index("state") - head.index("run") > least

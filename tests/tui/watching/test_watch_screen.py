@@ -4,6 +4,7 @@ Textual's pilot."""
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -318,3 +319,25 @@ def test_the_same_key_does_the_same_as_in_the_lab() -> None:
     for one in ("comma", "full_stop", "less_than_sign", "greater_than_sign"):
         assert mine[one].startswith("look_back")
         assert labs[one].startswith("look_back")
+
+
+def test_a_chart_that_comes_while_the_program_ends_is_left_alone(folder: Path) -> None:
+    """The thread of the charts has no app of its own (NoActiveAppError), and the screen has been
+    taken away."""
+
+    async def scenario(seen: Watching) -> None:
+        await seen.until("layers a ro")
+        wrong: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, what: wrong.append(what))
+        seen.app.exit()
+        screen = seen.app.watch_screen
+        above, screen._parent = screen._parent, None
+        thread = threading.Thread(target=seen.app._charts_ready)
+        thread.start()
+        thread.join()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        screen._parent = above
+        assert wrong == []
+
+    drive(folder, (80, 24), scenario)

@@ -103,8 +103,7 @@ class Training:
             self.session.slow_down(self.limit)
 
     def end(self, *, discard: bool = False) -> None:
-        """Stop, after everything kept is safe on disk; ``discard`` moves the present run to the
-        trash."""
+        """Stop once all is safe on disk; with ``discard`` the present run goes to the trash."""
         self._forecaster.stop()
         self.leave_race()
         self.seeds.leave()

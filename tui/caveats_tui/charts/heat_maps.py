@@ -94,10 +94,24 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
         head: Span = (tag.rjust(label - 1) + " ", grey, None, False)
         rows.append((head, *(shaded(pair[0]) if halves == 1 else half_blocks(pair))))
     rows = rows[:high] + [()] * (high - len(rows))
-    steps = f"{end:,.0f}"
-    rows.append(((f"{'':{label}}0{steps:>{max(1, width - 1)}}", grey, None, False),))
-    rows.append((*scale(kind, low, top, plain=halves == 1, grey=grey), *said(shared, grey)))
+    colours = scale(kind, low, top, plain=halves == 1, grey=grey)
+    said = f"{shared} layers a row, the worst" if shared > 1 else ""
+    if sum(len(text) for text, *_ in colours) + 2 + len(said) <= look.width:
+        rows.append((below(end, "", label, width, grey),))
+        rows.append((*colours, (f"  {said}", grey, None, False)) if said else (*colours,))
+    else:
+        rows.append((below(end, said, label, width, grey),))
+        rows.append((*colours,))
     return tuple(rows[: look.height])
+
+
+def below(end: float, said: str, label: int, width: int, grey: int) -> Span:
+    """The line of the steps: 0, the last one, and between them what is ``said``, as far as there is
+    room."""
+    steps = f"{end:,.0f}"
+    room = max(0, width - 1 - len(steps))
+    middle = next((s for s in (said, said.replace("layers ", "")) if len(s) + 2 <= room), "")
+    return (f"{'':{label}}0{middle:^{room}}{steps}", grey, None, False)
 
 
 def layer_names(trace: Trace, count: int, look: Look) -> list[str]:
@@ -183,8 +197,3 @@ def scale(kind: HeatMap, low: float, high: float, *, plain: bool, grey: int) -> 
     if not plain:
         cells = [("█", colour, None, False) for colour in HEAT]
     return [(f"{ends[0]} ", grey, None, False), *cells, (f" {ends[1]}", grey, None, False)]
-
-
-def said(shared: int, grey: int) -> list[Span]:
-    worst = f"  {shared} layers a row, the worst"
-    return [(worst, grey, None, False)] if shared > 1 else []

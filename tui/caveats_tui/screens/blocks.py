@@ -3,15 +3,17 @@ that is repainted only if it changed."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 from textual.screen import Screen
 from textual.widgets import Static
 
-__all__ = ["heading", "indented", "put", "two_columns"]
+__all__ = ["TwoColumns", "heading", "indented", "put"]
 
 
 def put(screen: Screen[Any], selector: str, content: str | Text) -> None:
@@ -30,10 +32,24 @@ def indented(text: str) -> Padding:
     return Padding(Text(text), (0, 0, 0, 2))
 
 
-def two_columns(rows: list[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(width=max(len(left) for left, _ in rows) + 2, no_wrap=True)
-    grid.add_column(ratio=1)
-    for left, right in rows:
-        grid.add_row(Text(f"  {left}", style="bold"), Text(right))
-    return grid
+class TwoColumns:
+    """Names in bold, and beside each its sentence, wrapped. A `rich.table.Table` looks the same,
+    but all of help then takes 26 ms to draw instead of 7, and Textual draws it to measure it too.
+    """
+
+    def __init__(self, rows: list[tuple[str, str]]) -> None:
+        self.rows = rows
+        self.left = 4 + max(len(name) for name, _ in rows)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = max(8, options.max_width - self.left)
+        text = Text(end="")
+        for name, sentence in self.rows:
+            lines = textwrap.wrap(sentence, room, break_on_hyphens=False) or [""]
+            text.append(f"  {name}".ljust(self.left), style="bold")
+            text.append(f"\n{'':{self.left}}".join(lines) + "\n")
+        yield text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        widest = self.left + max(len(sentence) for _, sentence in self.rows)
+        return Measurement(min(self.left + 8, options.max_width), min(widest, options.max_width))

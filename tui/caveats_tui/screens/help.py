@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from caveats.measures import LAYER_MEASURES, SCALARS
 from caveats_tui.keys import table, told
-from caveats_tui.screens.blocks import heading, two_columns
+from caveats_tui.screens.blocks import TwoColumns, heading
 from caveats_tui.screens.windows import Line, Window
 
 __all__ = ["Help", "Part", "help_text", "lab_keys", "numbers_and_marks"]
@@ -72,7 +72,7 @@ def help_text(parts: Sequence[Part], typed: str = "") -> Group:
     for title, rows in parts:
         fitting = [row for row in rows if all(word in " ".join(row).lower() for word in words)]
         if fitting:
-            shown += [heading(title), two_columns([(name, said) for name, said, _ in fitting])]
+            shown += [heading(title), TwoColumns([(name, said) for name, said, _ in fitting])]
     return Group(*shown or [Padding("no line of help holds this", (1, 0, 0, 0))])
 
 

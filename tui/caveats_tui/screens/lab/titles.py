@@ -23,7 +23,10 @@ COLUMNS = {
     "dead": "dead", "gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio",
 }  # fmt: skip
 # What a name becomes where there is no room for it.
-BRIEFLY = {"gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead"}
+BRIEFLY = {
+    "gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead",
+    "noise scale": "noise",
+}  # fmt: skip
 
 
 def told(view: str, name: str, trace: Trace) -> tuple[str, str]:

@@ -21,22 +21,25 @@ __all__ = ["fits", "heading", "line", "setup"]
 SPARK = 12  # cells of the picture of the loss
 _LEFT = 3  # cells for the mark and the star
 NAME = 38  # cells: a folder's name and the beginning of its setup
-# Title, width, and whether the column stays if there is little room.
+SHORT = 16  # cells: what sets it apart
+# Title, width, and for how many cells of a name the column gives way.
 _COLUMNS = (
-    ("state", 13, True),
-    ("loss", 9, True),
-    ("accuracy", 8, False),
-    ("verdict", 20, True),
-    ("course", SPARK, False),
-    ("age", 6, True),
+    ("state", 13, 0),
+    ("loss", 9, SHORT),
+    ("accuracy", 8, NAME),
+    ("verdict", 20, 0),
+    ("course", SPARK, NAME),
+    ("age", 6, SHORT),
 )
 
 
 def columns(width: int) -> tuple[int, list[bool]]:
     """The widths of a run's name and setup, and which columns are shown."""
-    wide = width - _LEFT - sum(room + 1 for _, room, _ in _COLUMNS) >= NAME
-    shown = [wide or stays for _, _, stays in _COLUMNS]
-    right = sum(room + 1 for (_, room, _), there in zip(_COLUMNS, shown, strict=True) if there)
+    for least in (NAME, SHORT, 0):
+        shown = [gives_way <= least for _, _, gives_way in _COLUMNS]
+        right = sum(room + 1 for (_, room, _), there in zip(_COLUMNS, shown, strict=True) if there)
+        if width - _LEFT - right >= least:
+            break
     return max(8, width - _LEFT - right), shown
 
 

@@ -18,7 +18,6 @@ from textual.widgets import Input, Static
 from caveats.errors import ConfigError
 from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
-from caveats.runs.shelf import default_place
 from caveats.status import LIVE
 from caveats.watching.folder import parts
 from caveats_tui.bench.child import Child
@@ -37,8 +36,8 @@ from caveats_tui.screens.lab.clipboard import copy
 from caveats_tui.screens.lab.drawing import Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
-from caveats_tui.screens.runs.screen import RunsScreen
 from caveats_tui.screens.watch.header import header_line
+from caveats_tui.screens.watch.kept import show_list
 from caveats_tui.screens.watch.keys import FOOTER, READ, WATCH_KEYS
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
@@ -342,21 +341,7 @@ class WatchScreen(Leavable[None]):
         self.call_after_refresh(self.frame)
 
     def action_runs(self) -> None:
-        """Open the list of kept runs over this screen."""
-
-        def took(chosen: Reader | Path | None) -> None:
-            if isinstance(chosen, Path):
-                self.notice(f"a run is continued by: caveats-tui run --resume {chosen.name}")
-            elif chosen is not None and chosen.manifest.config is not None:
-                self.notice(f"the lab shows this run: caveats-tui open {chosen.folder.name}")
-            elif chosen is not None:
-                self.app.push_screen(
-                    WatchScreen(chosen.folder, self.tools, self.options, over=True)
-                )
-
-        place = self.options.place or default_place()
-        charset = self.options.charset
-        self.app.push_screen(RunsScreen(place, self.tools.charts, charset=charset), took)
+        show_list(self)
 
     def action_help(self) -> None:
         here = "here, watching a command", [*told(WATCH_KEYS), READ]
