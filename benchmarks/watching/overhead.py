@@ -1,204 +1,140 @@
-"""What watching costs: the same training alone and watched, in turns, in one process, beside
-wandb.watch (offline), TensorBoard's histograms and torchmortem, each at its customary settings.
+"""What watching costs: the same training alone and watched, in turns, each in a process of its own
+(`benchmarks.watching.turn`), beside wandb.watch (offline), TensorBoard's histograms, torchmortem
+and TraceML, each at its customary settings.
 
-Processor time of this process is compared. What wandb writes in a process of its own does not
-count. A watcher that is not installed, or that breaks the training, has no number.
+A watcher that is not installed, or that breaks the training, has no number.
 """
 
 from __future__ import annotations
 
-import atexit
+import json
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections import defaultdict
+from collections.abc import Sequence
 from importlib.util import find_spec
-from itertools import pairwise
-from typing import TypeAlias
+from pathlib import Path
 
-import torch
-from benchmarks.watching.zoo import GPT, ResNet
-from torch import nn
-from torch.nn import functional
+from benchmarks.watching.turn import NETWORKS, WATCHERS
 
-from caveats.watching.instruments import Instruments
+__all__ = ["TITLES", "TURNS", "overhead_table", "start_table"]
 
-__all__ = ["overhead_table"]
-
-SECONDS = 1.5  # of processor time in each turn
-FIRST = 11  # steps before the timed ones
+STEPS = {"mlp": 6000, "resnet18": 60, "gpt": 60}
 TURNS = 3
-EVERY = 100  # steps between two histograms of TensorBoard
+TITLES = {
+    "caveats": "caveats", "wandb": "wandb.watch offline", "tensorboard": "TensorBoard histograms",
+    "torchmortem": "torchmortem", "traceml": "TraceML",
+}  # fmt: skip
+SCRIPT = """
+import torch
+from torch import nn
+torch.set_num_threads(1)
+model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+optimizer = torch.optim.Adam(model.parameters())
+for step in range({steps}):
+    x = torch.randn(64, 64)
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), x[:, :10].argmax(1)).backward()
+    optimizer.step()
+"""
+WATCH = ["-c", "from caveats_tui.cli import main; main()", "watch", "--no-screen", "--out"]
 
-LossOf: TypeAlias = Callable[[nn.Module], torch.Tensor]
-Make: TypeAlias = Callable[[], tuple[nn.Module, LossOf]]
-After: TypeAlias = Callable[[float], object]
-Watcher: TypeAlias = Callable[[nn.Module, torch.optim.Optimizer], AbstractContextManager[After]]
-
-
-def mlp() -> tuple[nn.Module, LossOf]:
-    """About 1 ms a step on one core."""
-    x, y = torch.randn(128, 64), torch.randint(0, 10, (128,))
-    sizes = [64, 128, 128, 128, 10]
-    layers = [m for a, b in pairwise(sizes) for m in (nn.Linear(a, b), nn.ReLU())]
-    return nn.Sequential(*layers[:-1]), lambda model: functional.cross_entropy(model(x), y)
-
-
-def resnet() -> tuple[nn.Module, LossOf]:
-    x, y = torch.randn(16, 1, 32, 32), torch.randint(0, 10, (16,))
-    return ResNet(), lambda model: functional.cross_entropy(model(x), y)
-
-
-def gpt() -> tuple[nn.Module, LossOf]:
-    x, y = torch.randint(0, 16, (16, 16)), torch.randint(0, 16, (16 * 16,))
-    model = GPT(width=64, layers=6)
-    return model, lambda model: functional.cross_entropy(model(x).flatten(0, 1), y)
+Found = dict[str, float]
 
 
-# The watchers: each is put around a training, and gives a function that is called after each step.
-
-
-def ignore(loss: float) -> None:
-    return None
-
-
-def alone(model: nn.Module, optimizer: torch.optim.Optimizer) -> AbstractContextManager[After]:
-    return nullcontext(ignore)
-
-
-@contextmanager
-def caveats(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[After]:
-    instruments = Instruments()
-    instruments.install()
-    try:
-        yield ignore
-    finally:
-        instruments.remove()
-
-
-@contextmanager
-def wandb_offline(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[After]:
-    """Gradients' histograms every 1,000 steps, its default, and the loss of each step."""
-    import wandb
-
-    with tempfile.TemporaryDirectory() as place:
-        settings = wandb.Settings(mode="offline", silent=True)
-        run = wandb.init(project="overhead", dir=place, settings=settings)
-        run.watch(model)
-        try:
-            yield lambda loss: run.log({"loss": loss})
-        finally:
-            run.unwatch(model)
-            run.finish()
-
-
-@contextmanager
-def tensorboard(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[After]:
-    """Histograms of weights and gradients every 100 steps, and the loss of each step."""
-    from torch.utils.tensorboard import SummaryWriter
-
-    with tempfile.TemporaryDirectory() as place, SummaryWriter(place) as writer:
-        steps = iter(range(10**9))
-
-        def after(loss: float) -> None:
-            step = next(steps)
-            writer.add_scalar("loss", loss, step)
-            if step % EVERY == 0:
-                for name, parameter in model.named_parameters():
-                    writer.add_histogram(name, parameter, step)
-                    if parameter.grad is not None:
-                        writer.add_histogram(f"{name}.grad", parameter.grad, step)
-
-        yield after
-
-
-@contextmanager
-def torchmortem(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[After]:
-    from torchmortem import Autopsy
-
-    autopsy = Autopsy(model, optimizer=optimizer)
-    autopsy.attach()
-    atexit.unregister(autopsy._atexit_handler)
-    try:
-        yield lambda loss: autopsy.step(loss=loss)
-    finally:
-        for collector in autopsy._collectors:  # its report is no part of the training
-            collector.detach()
-
-
-RIVALS: dict[str, tuple[str, Watcher]] = {
-    "wandb.watch offline": ("wandb", wandb_offline),
-    "TensorBoard histograms": ("tensorboard", tensorboard),
-    "torchmortem": ("torchmortem", torchmortem),
-}
-
-
-def seconds_a_step(make: Make, watcher: Watcher, seconds: float) -> tuple[float, float]:
-    """Processor time of a step, and that of the first ten steps together: those are all sampled,
-    and the budget begins after them."""
-    torch.manual_seed(0)
-    model, loss_of = make()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
-    with watcher(model, optimizer) as after:
-
-        def step() -> None:
-            optimizer.zero_grad()
-            loss = loss_of(model)
-            loss.backward()
-            optimizer.step()
-            after(float(loss.detach()))
-
-        step()
-        begin = time.process_time()
-        for _ in range(FIRST):
-            step()
-        first = time.process_time() - begin
-        steps, begin = 0, time.process_time()
-        while time.process_time() - begin < seconds:
-            step()
-            steps += 1
-        return (time.process_time() - begin) / steps, first
-
-
-def overhead_table(seconds: float = SECONDS) -> str:
-    names = " | ".join(RIVALS)
+def overhead_table(watchers: Sequence[str] = tuple(TITLES), turns: int = TURNS) -> str:
+    """Three networks, each alone and beside each of the ``watchers``: the median ratio of the
+    processor time of a step to that alone, and its range over the ``turns``."""
+    names = list(watchers)
     lines = [
-        f"| network | ms a step alone | caveats over alone | first ten steps, s more | {names} |",
-        "|---|---|---|---|" + "---|" * len(RIVALS),
+        "| network | ms a step alone | MB alone "
+        f"| {' | '.join(f'{TITLES[n]}: time' for n in names)} "
+        f"| {' | '.join(f'{TITLES[n]}: memory' for n in names)} "
+        "| caveats: first ten steps, s more |",
+        "|---|---|---|" + "---|" * (2 * len(names) + 1),
     ]
-    for make in (mlp, resnet, gpt):
-        costs: dict[str, list[float]] = {name: [] for name in ("caveats", *RIVALS)}
-        more, plains = [], []
-        for _ in range(TURNS):
-            plain, begin = seconds_a_step(make, alone, seconds)
-            watched, begin_watched = seconds_a_step(make, caveats, seconds)
-            costs["caveats"].append(watched / plain)
-            more.append(begin_watched - begin)
-            plains.append(plain)
-            for name, (package, watcher) in RIVALS.items():
-                if find_spec(package) is not None:
-                    cost = broken_or(lambda w=watcher: seconds_a_step(make, w, seconds)[0])  # noqa: B023
-                    costs[name].append(cost / plain)
+    for network in NETWORKS:
+        found: dict[str, list[Found | None]] = defaultdict(list)
+        for _ in range(turns):
+            for name in ["alone", *names]:
+                if find_spec(WATCHERS[name][0]) is not None:
+                    found[name].append(one_turn(network, name))
+        alone = [turn for turn in found["alone"] if turn is not None]
+        times = [told(alone, found[name], "ms") for name in names]
+        sizes = [told(alone, found[name], "memory") for name in names]
+        more = [
+            ours["first"] - plain["first"]
+            for ours, plain in zip(found["caveats"], alone, strict=False)
+            if ours is not None
+        ]
         lines.append(
-            f"| {make.__name__} | {1e3 * statistics.median(plains):.2f} "
-            f"| {told(costs['caveats'])} | {statistics.median(more):.2f} "
-            f"| {' | '.join(told(costs[name]) for name in RIVALS)} |"
+            f"| {network} | {middle(alone, 'ms'):.2f} | {middle(alone, 'memory'):.0f} "
+            f"| {' | '.join(times)} | {' | '.join(sizes)} "
+            f"| {f'{statistics.median(more):.2f}' if more else '–'} |"
         )
     return "\n".join(lines)
 
 
-def broken_or(measure: Callable[[], float]) -> float:
-    """What ``measure`` finds; NaN where the watcher breaks the training."""
-    try:
-        return measure()
-    except RuntimeError:
-        return float("nan")
+def one_turn(network: str, watcher: str) -> Found | None:
+    """What `benchmarks.watching.turn` found, None where the watcher breaks the training."""
+    argv = [sys.executable, "-m", "benchmarks.watching.turn", network, watcher]
+    done = subprocess.run([*argv, str(STEPS[network])], capture_output=True, text=True)
+    if done.returncode != 0:
+        print(network, watcher, done.stderr[-2000:], file=sys.stderr)
+        return None
+    found: Found = json.loads(done.stdout.splitlines()[-1])
+    print(network, watcher, found, file=sys.stderr)
+    return found
 
 
-def told(ratios: list[float]) -> str:
-    if not ratios:
+def middle(turns: Sequence[Found], what: str) -> float:
+    return statistics.median(turn[what] for turn in turns)
+
+
+def told(alone: Sequence[Found], watched: Sequence[Found | None], what: str) -> str:
+    """The ratios of ``watched`` to the turns alone beside them: median, and range."""
+    if not watched:
         return "not installed"
-    if any(ratio != ratio for ratio in ratios):
+    known = [turn for turn in watched if turn is not None]
+    if len(known) < len(watched):
         return "breaks the training"
+    ratios = [turn[what] / plain[what] for turn, plain in zip(known, alone, strict=True)]
     return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+
+
+def start_table(turns: int = TURNS) -> str:
+    """How long a script of 20 steps takes alone and under `caveats-tui watch --no-screen`, of
+    which what is more is start and close: seconds on the clock, and of processor time."""
+    took: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as place:
+        script = Path(place) / "train.py"
+        script.write_text(SCRIPT.format(steps=20))
+        for turn in range(turns):
+            took["alone"].append(timed([sys.executable, str(script)]))
+            out = str(Path(place) / f"run{turn}")
+            took["watched"].append(
+                timed([sys.executable, *WATCH, out, "--", sys.executable, str(script)])
+            )
+    lines = ["| 20 steps | s on the clock | s of processor time |", "|---|---|---|"]
+    middles = {}
+    for name, turns_of in took.items():
+        clock, processor = (statistics.median(part) for part in zip(*turns_of, strict=True))
+        middles[name] = clock, processor
+        lines.append(f"| {name} | {clock:.2f} | {processor:.2f} |")
+    more = [b - a for a, b in zip(middles["alone"], middles["watched"], strict=True)]
+    lines.append(f"| more | {more[0]:.2f} | {more[1]:.2f} |")
+    return "\n".join(lines)
+
+
+def timed(argv: list[str]) -> tuple[float, float]:
+    before, begin = os.times(), time.perf_counter()
+    subprocess.run(argv, check=True, capture_output=True)
+    clock, after = time.perf_counter() - begin, os.times()
+    spent = (after.children_user - before.children_user) + (
+        after.children_system - before.children_system
+    )
+    return clock, spent

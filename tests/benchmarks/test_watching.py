@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("sklearn")
 
 from benchmarks.watching.rival import flagged_by_torchmortem, has_torchmortem
-from benchmarks.watching.trust import Outcome, failed, harm, plan, possible, table
-from benchmarks.watching.zoo import FAULTS, ONLY, OTHERS, ZOO, train
+from benchmarks.watching.trust import Outcome, drawn, failed, harm, plan, possible, table
+from benchmarks.watching.zoo import FAULTS, ONLY, OTHERS, ZOO, train, train_and_judge, true_values
 
 
 @pytest.mark.parametrize("name", [*ZOO, *OTHERS])
@@ -25,6 +25,23 @@ def test_every_fault_can_be_put_into_a_network(fault: str) -> None:
     spoiled = train(name, fault, 0, steps=102)
     same = fault in ("bad_batches",)  # it begins at step 200
     assert (healthy == spoiled) is same
+
+
+def test_q_learning_comes_near_the_true_values_of_its_walk() -> None:
+    """In the middle, the value of going right is nine tenths of that one place further on."""
+    values = true_values()
+    assert values[3:8, 1].tolist() == pytest.approx((0.9 * values[4:9, 1]).tolist())
+    _, error = train_and_judge("dqn", "none", 0)
+    assert error is not None
+    assert error[1] < 0.3 * error[0]
+
+
+def test_faults_are_drawn_for_each_network() -> None:
+    runs = list(drawn(plan([5]), 2, 5))
+    assert runs == list(drawn(plan([5]), 2, 5))
+    for name in [*ZOO, *OTHERS]:
+        assert sum(n == name and fault != "none" for n, fault, _, _ in runs) == 2
+    assert sum(fault == "none" for _, fault, _, _ in runs) == 2 * len(ZOO) + len(OTHERS)
 
 
 def test_the_outcome_alone_tells_a_loss_that_falls_from_one_that_does_not() -> None:

@@ -53,15 +53,15 @@ class Budget:
     def due(self, step: int) -> bool:
         """Whether the step that leads to ``step`` is sampled."""
         wanted = self._cadence.due(step, 0) or self._overdue
-        if self._every is not None or step <= FIRST_STEPS:
+        if not wanted or self._every is not None or step <= FIRST_STEPS:
             return wanted
         allowed = self.share * (self._last - self._begin + CREDIT)
         left = max(allowed - (self._spent - self._sampling), LEAST * allowed)
         afford = self._sampling + middle(self._costs) <= left or step >= AGAIN * self._newest
-        self._overdue = wanted and not afford
-        if wanted and afford:
+        self._overdue = not afford
+        if afford:
             self._newest = step
-        return wanted and afford
+        return afford
 
     def passed(self, sampled: bool, inside: float) -> None:
         """A step has been made; ``inside`` is how many seconds of it the instruments took

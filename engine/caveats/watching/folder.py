@@ -152,7 +152,7 @@ class Notes:
             return "nothing was watched: it did not import torch"
         return (
             "nothing was watched: it started no Python that reads its environment (python -I and "
-            "-E do not)"
+            "-E do not, nor one for which the command sets PYTHONPATH anew)"
         )
 
 

@@ -45,12 +45,13 @@ class Moments:
         if not self._group.get("betas"):
             return
         beta, eps = float(self._group["betas"][1]), float(self._group.get("eps") or 0.0)
-        with torch.no_grad():
+        young = 1 - beta ** (1 + made(state.get("step"), step))  # v is divided by it
+        with torch.no_grad():  # few calls: they are what this costs
             stride = max(1, weight.numel() // MOST)
-            square = local(weight.grad).reshape(-1)[::stride].float().square()
-            v = local(average).reshape(-1)[::stride].float() * beta + square * (1 - beta)
-            v = v / (1 - beta ** (1 + made(state.get("step"), step)))
-            self._readings.append((step, (square / v.clamp_min(eps * eps or 1e-38)).mean()))
+            g, v = some_of(weight.grad, stride), some_of(average, stride)
+            square = g * g
+            v = torch.lerp(v, square, 1 - beta).clamp_min_((eps * eps or 1e-38) * young)
+            self._readings.append((step, square.div_(v).mean() * young))
 
     def before(self, step: int, jumps: Sequence[int]) -> tuple[float, int]:
         """The largest RMS in the eight steps before ``step``, and how many steps before it was;
@@ -62,6 +63,12 @@ class Moments:
             if 1 <= step - at <= LEAD and at not in jumps
         ]
         return max(found, default=(0.0, 0))
+
+
+def some_of(tensor: Tensor, stride: int) -> Tensor:
+    """Every so many of its numbers, as a vector of 32 bits."""
+    flat = local(tensor).reshape(-1)
+    return (flat[::stride] if stride > 1 else flat).float()
 
 
 def made(count: Any, step: int) -> float:

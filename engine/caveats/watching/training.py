@@ -290,8 +290,8 @@ class WatchedTraining:
         assert self.history is not None
         losses = self._waiting.read()
         if losses and self.device != "cpu":
-            for back, loss in enumerate(reversed(losses)):
-                self._spike(self.step - back, loss)
+            for step, loss in enumerate(losses, self.step + 1 - len(losses)):
+                self._spike(step, loss)
         self._refresh_facts()
         self._between(losses)
         newest = losses[-newest_of(self.step) :]
