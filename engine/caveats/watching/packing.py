@@ -77,4 +77,4 @@ def call_of(args: Sequence[Any]) -> tuple[Call, EvenRows | None] | None:
         return None
     even = EvenRows.of(sizes)
     part = h[:, even.rows] if isinstance(h, Tensor) else tuple(s[:, even.rows] for s in h)
-    return Call(even.of_outputs(data), part, weights, *others, False), even
+    return Call._make((even.of_outputs(data), part, weights, *others, False)), even
