@@ -80,11 +80,12 @@ class Progress:
     def close(self) -> bool:
         """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
         right is not broken."""
-        short = self.thresholds.short
-        able = self.accuracy_tells and self.accuracy - self.chance >= short * self.allowed
-        # Naming a few rows more than chance is no excuse for a loss above that of a constant.
-        sure = self.gain >= 0 or self.skill >= self.thresholds.little
-        return self.finished or self.gain >= short or (able and sure)
+        t = self.thresholds
+        # Right answers are no excuse for a loss above that of a constant, unless nearly all that
+        # can be right are: the wrong ones are given with too much confidence.
+        share = t.short if self.gain >= 0 else t.finished
+        able = self.accuracy_tells and self.accuracy - self.chance >= share * self.allowed
+        return self.finished or self.gain >= t.short or able
 
     @property
     def failing(self) -> bool:

@@ -140,6 +140,19 @@ def test_a_few_rows_above_chance_are_no_excuse_for_a_loss_above_a_constants() ->
     assert found(0.75) == {}
 
 
+def test_most_rows_right_are_no_excuse_for_a_loss_above_a_constants() -> None:
+    """Wrong answers are given with too much confidence, unless nearly all that can be right are."""
+    even = DataFacts(243.0, 9000.0, class_shares=(0.5, 0.5), reachable_recall=math.nan)
+
+    def found(loss: float, accuracy: float) -> dict[str, str]:
+        chosen = {"baseline": math.log(2), "reachable": (0.06, 0.98), "data": even}
+        return severities(history(lambda step: loss, accuracy=accuracy, **chosen))
+
+    assert found(0.9, 0.91)["unscaled_data"] == "warning"
+    assert found(0.9, 0.95) == {}
+    assert found(0.5, 0.91) == {"underfitting": "note"}
+
+
 def test_a_run_that_ends_no_better_than_a_constant_is_critical() -> None:
     """Severity follows harm: 8 % right at five times the loss of a constant is no warning."""
     saturated = {"saturated": [40, 40, 40, 0], "activation_std": [1.0] * 4}

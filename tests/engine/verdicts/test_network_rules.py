@@ -119,16 +119,16 @@ def test_saturation_needs_harm() -> None:
 
 
 def test_sure_and_mostly_right_is_no_saturation_with_harm() -> None:
-    """A loss above a constant's with nine of ten rows right: a few sure mistakes weigh much."""
+    """A loss above a constant's with 19 of 20 rows right: a few sure mistakes weigh much."""
     config = RunConfig.from_dict({"network": {"widths": [64] * 3, "activation": "tanh"}})
     change = {"saturated": [50, 0, 0, 0]}
     found = {
         accuracy: severities(
             history(lambda s: 1.2 * LN10, change=change, config=config, accuracy=accuracy)
         )["saturation"]
-        for accuracy in (0.2, 0.9)
+        for accuracy in (0.2, 0.85, 0.95)
     }
-    assert found == {0.2: "critical", 0.9: "note"}
+    assert found == {0.2: "critical", 0.85: "critical", 0.95: "note"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,8 @@ def test_an_accuracy_as_high_as_noisy_classes_allow_is_no_fault(
 
     assert found(1.0, 0.5) in ("warning", "critical")
     assert found(0.6, 0.2) in ("warning", "critical")
-    assert found(0.6, 0.5) in ("note", None)
+    assert found(0.6, 0.5) in ("warning", "critical")  # four fifths of what they allow
+    assert found(0.6, 0.56) in ("note", None)
 
 
 def test_half_dead_and_slow_is_a_note_until_half_of_the_steps_are_gone() -> None:
