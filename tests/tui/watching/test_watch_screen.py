@@ -160,7 +160,7 @@ SIZES = [(80, 24), (120, 40)]
 @pytest.mark.parametrize("size", SIZES)
 def test_the_maps_and_the_list_show_the_worst_first(folder: Path, size: tuple[int, int]) -> None:
     async def scenario(seen: Watching) -> None:
-        await seen.until("layers a ro")  # 201 layers in a few rows
+        await seen.until("a row, the worst")  # 201 layers in a few rows
         await seen.pilot.press("w")
         await seen.until(f"{WORST} ")
         await seen.gone("h.99.proj ▀")
@@ -265,11 +265,11 @@ def test_a_command_that_does_more_after_its_training_is_asked_about(
 @pytest.mark.parametrize("size", SIZES)
 def test_kept_runs_are_listed_over_the_screen(folder: Path, size: tuple[int, int]) -> None:
     async def scenario(seen: Watching) -> None:
-        await seen.until("layers a ro")
+        await seen.until("a row, the worst")
         await seen.pilot.press("L")
         await seen.until("1 of 1 runs")
         await seen.pilot.press("enter")
-        await seen.until("layers a ro")
+        await seen.until("a row, the worst")
         assert len(seen.app.screen_stack) == 2
         await seen.pilot.press("q")
         while len(seen.app.screen_stack) > 1:
@@ -286,7 +286,7 @@ def test_kept_runs_are_listed_over_the_screen(folder: Path, size: tuple[int, int
 
 def test_no_key_is_silent_and_its_message_ends_with_the_next(folder: Path) -> None:
     async def scenario(seen: Watching) -> None:
-        await seen.until("layers a ro")
+        await seen.until("a row, the worst")
         for key, said in (
             ("m", "this command trains one model"),
             ("i", "no command goes on here"),
@@ -326,7 +326,7 @@ def test_a_chart_that_comes_while_the_program_ends_is_left_alone(folder: Path) -
     taken away."""
 
     async def scenario(seen: Watching) -> None:
-        await seen.until("layers a ro")
+        await seen.until("a row, the worst")
         wrong: list[object] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, what: wrong.append(what))
         seen.app.exit()
