@@ -116,6 +116,10 @@ def test_a_yardstick_off_the_chart_is_told_below_it(made: Callable[..., Trace]) 
     assert beside_loss(known, 40) == "held out 0.5; data allow 1.2e-6"
 
 
+def test_a_narrow_chart_says_that_its_number_is_the_sharpness() -> None:
+    assert whole("4 sharpness", " (log)", "3.23 · limit 127", 24) == "4 sharpness: 3.23"
+
+
 def test_a_narrow_chart_names_its_counts() -> None:
     assert whole("1 dead neurons by layer", "", "188 of 192", 26) == "1 dead neurons: 188 of 192"
     assert whole("1 dead neurons by layer", "", "188 of 192", 20) == "1 dead: 188 of 192"

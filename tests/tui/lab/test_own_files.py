@@ -143,6 +143,7 @@ def test_a_file_that_is_no_data_is_said_after_it_was_taken(
         await files(lab)
         await lab.press(*"broken", "enter")
         await lab.until("broken.npz is not an npz archive")
+        await lab.until("no record: see below why")  # no chart promises one
         await lab.press("u")
         await lab.state("paused")
 

@@ -130,7 +130,7 @@ class Following:
         if self._timeline is not None and not self._timeline.complete and not self.running:
             return "judging the records"
         if self.cursor is not None:
-            return f"nothing was wrong at step {self.cursor:,}; > goes back to the newest record"
+            return f"nothing was found at step {self.cursor:,}; > goes back to the newest record"
         hint = FOLLOWING_HINTS.get(self.status.state, "")
         if self.reader.manifest.config is None:  # it can be continued only by its own command
             hint = hint.removesuffix(_CONTINUE)

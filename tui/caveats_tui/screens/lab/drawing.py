@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Drawing"]
 
+# What a chart says before there is anything to draw.
+FIRST, NO_RECORD = "waiting for the first record", "no record: see below why"
+
 ASKED = ("boundary", "fit", "noise")  # the views that the run's network answers
 DRAWN = ("fit", "noise")  # those of them that come from the drawing process
 
@@ -74,7 +77,7 @@ class Drawing:
             panel.head(trace, dark, bench.origin, before)
             if trace is None or not len(trace.snapshot):
                 panel.drawn = None
-                panel.wait("waiting for the first record")
+                panel.wait(NO_RECORD if bench.status.problem else FIRST)
                 continue
             if stays and panel.view in ASKED:
                 continue

@@ -94,6 +94,7 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
         briefest + end,
         briefest + bare,
         briefest + bare.replace(" of ", "/"),
+        briefest + bare.partition(" · limit")[0],  # a line of the chart says it too
         name.partition(" ")[0] + bare,
     )
     return next((title for title in tried if len(title) <= room), tried[-1])
