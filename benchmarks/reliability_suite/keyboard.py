@@ -16,6 +16,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import termios
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -124,13 +125,32 @@ def last_line(text: str) -> str:
     return next((row for row in reversed(said) if row), "no word")[:100]
 
 
+def terminal_class() -> Any:
+    """`harness.Terminal` as after ``stty -ixon``: else ctrl-s, typed while a program leaves, stops
+    all output until ctrl-q, as it does with any program."""
+
+    class Free(harness().Terminal):  # type: ignore[misc]
+        def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> Any:
+            self._free_flow(slave)
+            return super()._start(argv, slave, environment)
+
+        def _free_flow(self, slave: int) -> None:
+            attributes = termios.tcgetattr(slave)
+            attributes[0] &= ~termios.IXON
+            termios.tcsetattr(slave, termios.TCSANOW, attributes)
+            self.attributes_before = self.tty_attributes()
+
+    return Free
+
+
 def forked_terminal(
     forked: Forked, argv: list[str], size: tuple[int, int], env: dict[str, str], home: Path
 ) -> Any:
     """A `harness.Terminal` in which `caveats-tui` runs with ``argv``, forked."""
 
-    class Quick(harness().Terminal):  # type: ignore[misc]
+    class Quick(terminal_class()):  # type: ignore[misc]
         def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> ForkedProcess:
+            self._free_flow(slave)
             return forked.start(
                 argv=argv, env=environment, folder=str(home), terminal=os.ttyname(slave)
             )
@@ -150,7 +170,7 @@ def opened(
         before = os.getcwd()
         os.chdir(home)  # screenshots and recordings go there
         try:
-            terminal = harness().Terminal([*PROGRAM, *argv], *size, env)
+            terminal = terminal_class()([*PROGRAM, *argv], *size, env)
         finally:
             os.chdir(before)
     os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
@@ -256,12 +276,13 @@ def answer(terminal: Any, session: Session, rng: random.Random, name: str) -> No
         if terminal._open:
             session.faults[f"{name}: it left the screen, and goes on"] += 1
         return
+    terminal.received.clear()  # bounded, over many thousand events
     columns = 61 + rng.randrange(100)
     columns += columns == terminal._columns  # of the same size nothing is drawn
     idle = waited(terminal.process.pid)
-    before, start = len(terminal.received), time.monotonic()
+    start = time.monotonic()
     terminal.resize(columns, 30)
-    while len(terminal.received) == before and time.monotonic() < start + 20:
+    while not terminal.received and time.monotonic() < start + 20:
         if not terminal._read(start + 20):
             break
     took = time.monotonic() - start
@@ -270,7 +291,6 @@ def answer(terminal: Any, session: Session, rng: random.Random, name: str) -> No
         session.answers.append(took)
         if took > ANSWER:
             session.faults[f"{name}: no answer within {ANSWER:g} s, but {took:.0f}"] += 1
-    terminal.received[:-1] = b""  # bounded, over many thousand events
 
 
 def waited(pid: int) -> float:

@@ -8,7 +8,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from caveats.config import RunConfig
@@ -16,6 +15,7 @@ from caveats.errors import ConfigError
 from caveats.sweeps import Plan, parse_axis
 from caveats.sweeps.gallery import Atlas
 from caveats_tui.screens.atlas.gallery import AtlasGallery
+from caveats_tui.screens.windows import Window
 
 __all__ = ["AskAxes", "suggested"]
 
@@ -26,7 +26,7 @@ def suggested(config: RunConfig) -> tuple[str, str]:
     return f"optimizer.lr={rate / 1000:.2g}..{rate * 100:.2g}@16log", "network.depth=1..8"
 
 
-class AskAxes(ModalScreen[Plan | None]):
+class AskAxes(Window[Plan | None]):
     """Two lines of KEY=RANGE; enter in the second one makes the plan."""
 
     DEFAULT_CSS = """
@@ -61,7 +61,7 @@ class AskAxes(ModalScreen[Plan | None]):
             yield Input(y, id="y", select_on_focus=False, compact=True)
             yield Static("", id="wrong", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.query_one("#x", Input).focus()
 
     @on(Input.Submitted)

@@ -12,7 +12,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import Static
 
 from caveats.config import RunConfig
@@ -36,7 +35,7 @@ from caveats_tui.screens.atlas.picture import (
     value,
 )
 from caveats_tui.screens.blocks import put
-from caveats_tui.screens.windows import hand_over
+from caveats_tui.screens.windows import Leavable, hand_over
 from caveats_tui.text.numbers import number
 
 __all__ = ["AtlasScreen", "arrays", "zoomed"]
@@ -45,7 +44,7 @@ LOOK = 0.25  # seconds between two looks at the folder
 KEYS = "arrows · enter opens · v view · + - zoom · e gallery · x export · escape leaves"
 
 
-class AtlasScreen(Screen[RunConfig | None]):
+class AtlasScreen(Leavable[RunConfig | None]):
     """A map of ``sweep``, whose plan has two axes. It is dismissed with the config of the cell that
     the user opened, None if they left.
 
@@ -102,7 +101,7 @@ class AtlasScreen(Screen[RunConfig | None]):
         for name in ("title", "map", "legend", "where", "told", "keys"):
             yield Static("", id=name, markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self._start()
         self._compute_borders()
         self.set_interval(LOOK, self._look)

@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from caveats.errors import ConfigError
@@ -36,6 +35,7 @@ from caveats_tui.screens.runs.screen import RunsScreen
 from caveats_tui.screens.watch.help import WatchHelp
 from caveats_tui.screens.watch.layers import chosen, held, layer_lines, narrowed
 from caveats_tui.screens.watch.output import Output
+from caveats_tui.screens.windows import Leavable
 from caveats_tui.terminal.facts import WIDE, too_small
 from caveats_tui.terminal.keeper import OUTPUT
 
@@ -59,7 +59,7 @@ MOST = 10_000  # layers of a chart
 WORST = 2  # layers in each row of a map, if the worst are wanted
 
 
-class WatchScreen(Screen[None]):
+class WatchScreen(Leavable[None]):
     """Follows the run in ``folder``; ``child`` is None for a command that another terminal
     started, or that is over. A screen that is ``over`` another leaves to it."""
 
@@ -147,7 +147,7 @@ class WatchScreen(Screen[None]):
         yield Input(placeholder="layers that hold; escape ends", id="search", compact=True)
         yield Static("", id="footer", markup=False)
 
-    def on_mount(self) -> None:
+    def opened(self) -> None:
         self.set_interval(TICK, self.frame)
         self.call_after_refresh(self.frame)
         self.query_one("#chart-1", Panel).focus()
