@@ -12,6 +12,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -47,6 +48,7 @@ STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
 LEFT_RUNNING = b"it goes on: caveats-tui open"  # said for a command that goes on without a screen
 LEAVING = 30.0  # seconds between leaving the screen and the end
+BROKEN = re.compile(r"\x1b\[[0-9;:<=>?]*(?=[^0-9;:<=>?\x20-\x2f@-~])")
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
     "\r", "\x1b", "\t", "\x7f", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F",
@@ -127,7 +129,9 @@ def last_line(text: str) -> str:
 
 def terminal_class() -> Any:
     """`harness.Terminal` as after ``stty -ixon``: else ctrl-s, typed while a program leaves, stops
-    all output until ctrl-q, as it does with any program."""
+    all output until ctrl-q, as it does with any program. As other terminals do, it gives up a
+    sequence in which another character stands: while a program leaves, the line echoes keys into
+    what is still written."""
 
     class Free(harness().Terminal):  # type: ignore[misc]
         def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> Any:
@@ -139,6 +143,10 @@ def terminal_class() -> Any:
             attributes[0] &= ~termios.IXON
             termios.tcsetattr(slave, termios.TCSANOW, attributes)
             self.attributes_before = self.tty_attributes()
+
+        def _take(self, text: str) -> None:
+            whole, self._rest = self._rest + text, ""
+            super()._take(BROKEN.sub("", whole))
 
     return Free
 
