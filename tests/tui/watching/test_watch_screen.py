@@ -202,7 +202,7 @@ def test_the_output_is_read_from_its_end_searched_and_scrolled(
 @pytest.mark.parametrize("size", SIZES)
 def test_what_a_key_says_ends_with_the_next_key(folder: Path, size: tuple[int, int]) -> None:
     async def scenario(seen: Watching) -> None:
-        await seen.until("layers a ro")
+        await seen.until("a row, the worst")
         await seen.pilot.press("c")
         await seen.until("copied")
         await seen.pilot.press("comma")
