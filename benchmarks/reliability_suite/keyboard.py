@@ -48,7 +48,7 @@ STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
 LEFT_RUNNING = b"it goes on: caveats-tui open"  # said for a command that goes on without a screen
 LEAVING = 30.0  # seconds between leaving the screen and the end
-BROKEN = re.compile(r"\x1b\[[0-9;:<=>?]*(?=[^0-9;:<=>?\x20-\x2f@-~])")
+BROKEN = re.compile(r"\x1b\^|\x1b\[[0-9;:<=>?]*(?=[^0-9;:<=>?\x20-\x2f@-~])")
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
     "\r", "\x1b", "\t", "\x7f", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F",

@@ -27,7 +27,7 @@ def lenient(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
 
 # Textual's own ends the program at a byte that is not UTF-8: a terminal with another encoding sends
 # such bytes, and a line that loses some leaves half a character.
-textuals.getincrementaldecoder = lenient  # type: ignore[assignment]
+setattr(textuals, "getincrementaldecoder", lenient)  # noqa: B010  Textual does not export it
 
 
 class _GuardedDriver(LinuxDriver):
