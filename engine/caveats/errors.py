@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "nearest", "sentence", "visible"]
+__all__ = ["ConfigError", "nearest", "sentence", "typing_errors", "visible"]
 
 SHORTEST, LONG = 3, 8  # letters of a word that a guess is made for, and of one with two slips
 

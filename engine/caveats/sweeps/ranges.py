@@ -10,7 +10,8 @@ from typing import Any
 
 from caveats.config import RunConfig, parse_assignment
 from caveats.config.checking import MAX_LAYERS
-from caveats.errors import ConfigError, visible
+from caveats.config.settings import SETTINGS
+from caveats.errors import ConfigError, typing_errors, visible
 
 __all__ = ["DEPTH", "MOST_CELLS", "WIDTH", "Axis", "count", "parse_axis", "with_changes"]
 
@@ -49,6 +50,7 @@ def parse_axis(text: str, base: RunConfig) -> Axis:
         raise ConfigError(f"{shown} should be KEY=RANGE, {EXAMPLES}")
     if not written:
         raise ConfigError(f"{shown} is empty: give a range, {EXAMPLES}")
+    refuse_slip(shown, key)
     found = RANGE.fullmatch(written)
     if found is None and ".." in written:
         raise ConfigError(f"{shown} is no range: write LOW..HIGH@N, {EXAMPLES}")
@@ -61,6 +63,18 @@ def parse_axis(text: str, base: RunConfig) -> Axis:
     return Axis(key, values, log)
 
 
+def refuse_slip(shown: str, key: str) -> None:
+    """Refuse a misspelt key of those that only an axis has: the config cannot name them."""
+    section, _, name = key.rpartition(".")
+    if key in (DEPTH, WIDTH) or section not in ("", "network"):
+        return
+    if any(setting.name == name for setting in SETTINGS.values()):
+        return
+    for meant in (DEPTH, WIDTH):
+        if typing_errors(name, meant.partition(".")[2]) <= 1:
+            raise ConfigError(f"{shown}: {visible(key)} is no setting: did you mean {meant!r}?")
+
+
 def numbers(shown: str, key: str, found: re.Match[str], base: RunConfig) -> tuple[Any, ...]:
     low, high, log = float(found[1]), float(found[2]), found[4] is not None
     whole = key in (DEPTH, WIDTH) or isinstance(base.flat().get(key), int)
@@ -70,6 +84,7 @@ def numbers(shown: str, key: str, found: re.Match[str], base: RunConfig) -> tupl
         rest = f"@{found[3]}{found[4] or ''}" if found[3] else ""
         raise ConfigError(f"{shown} is reversed: write {key}={found[2]}..{found[1]}{rest}")
     if found[3] is None and not whole:
+        with_changes(base, {key: low}, shown)  # a key that is no setting is what is wrong here
         raise ConfigError(f"{shown} does not say how many values: write {found[0]}@9")
     many = int(found[3]) if found[3] else int(high) - int(low) + 1
     if many < 1:

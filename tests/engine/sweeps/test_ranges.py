@@ -44,6 +44,9 @@ def test_depth_and_width_set_all_hidden_layers() -> None:
         ("optimizer.lr=1..0.1@5", "optimizer.lr=1..0.1@5 is reversed: write "
          "optimizer.lr=0.1..1@5"),
         ("optimizer.lr=0.1..1", "does not say how many values: write 0.1..1@9"),
+        ("optimizer.lrr=1..8", "optimizer.lrr is no setting: did you mean 'lr'?"),
+        ("network.depht=1..8", "network.depht is no setting: did you mean 'network.depth'?"),
+        ("depth=1..8", "depth is no setting: did you mean 'network.depth'?"),
         ("optimizer.lr=0.1..1@0", "is empty: @0 asks for no value"),
         ("optimizer.lr=0.1..1@1000000000", "asks for 1,000,000,000 values: at most 1,000,000"),
         ("network.width=1..1000000000", "asks for 1,000,000,000 values: at most 1,000,000"),

@@ -27,7 +27,7 @@ from caveats.theory.meanfield import edge_of_chaos
 from caveats.theory.response import Response
 from caveats_tui.keys import KEYS as LAB_KEYS
 from caveats_tui.screens.atlas.axes import AskAxes, suggested
-from caveats_tui.screens.atlas.picture import LETTERS, Scale, rows, window
+from caveats_tui.screens.atlas.picture import LETTERS, Scale, heading, rows, window
 from caveats_tui.screens.atlas.screen import KEYS, AtlasScreen, arrays, zoomed
 
 BASE = RunConfig.from_dict(
@@ -391,3 +391,16 @@ def test_help_is_about_the_atlas_and_no_key_is_silent(tmp_path: Path) -> None:
         assert host.took == [None]
 
     drive(sweep, scenario)
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [
+        (70, " what went wrong   → optimizer.lr  ↑ network.width   12 of 64"),
+        (60, " what went wrong   → lr  ↑ width   12 of 64"),
+        (30, " what went wrong   12 of 64"),
+    ],
+)
+def test_how_far_a_map_is_stands_whole_on_a_narrow_terminal(width: int, said: str) -> None:
+    axes = ("→", "optimizer.lr"), ("↑", "network.width")
+    assert heading("what went wrong", axes, "12 of 64", width) == said

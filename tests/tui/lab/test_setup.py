@@ -18,7 +18,7 @@ from caveats.models.activations import ACTIVATIONS
 from caveats.models.initializers import INITIALIZERS
 from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui.screens.lab.setup import SettingLine, lines, nudged
-from caveats_tui.text.settings import changes_shown, describe, shown
+from caveats_tui.text.settings import changes_shown, describe, shown, what_differs
 
 Configured = Callable[..., RunConfig]
 
@@ -220,3 +220,11 @@ def test_a_change_is_written_without_the_settings_that_stay():
     assert changes_shown(change, config) == (
         "optimizer sgd → momentum, init constant (value 0.5) → he_normal"
     )
+
+
+def test_what_differs_names_the_data_also_where_one_is_a_file():
+    digits = RunConfig()
+    mine = digits.changed({"data.file": "/somewhere/mine.csv", "data.target": "price"})
+    assert what_differs(digits, mine) == ("data digits",)
+    assert what_differs(mine, digits) == ("data mine.csv",)
+    assert what_differs(mine, mine) == ()

@@ -29,9 +29,14 @@ def shown(value: Any) -> str:
     return "" if value is None else visible(value)
 
 
+def data_word(config: RunConfig) -> str:
+    """The data set's name, or the file's without its folder."""
+    return config.data.name or visible(config.data.file or "").rpartition("/")[2]
+
+
 def describe(config: RunConfig, outputs: int | None) -> str:
     """A config in one line: digits · 64-64-64-10 · relu · he_normal · sgd 0.1."""
-    data = config.data.name or visible(config.data.file or "").rpartition("/")[2]
+    data = data_word(config)
     widths = [*config.network.widths, *([] if outputs is None else [outputs])]
     activation = config.network.activation
     name = activation if isinstance(activation, str) else "mixed"
@@ -59,9 +64,11 @@ def changes_between(old: RunConfig, new: RunConfig) -> str:
 
 def what_differs(one: RunConfig, other: RunConfig) -> tuple[str, ...]:
     """The settings of ``one`` that ``other`` has otherwise: ("lr 0.3", "init zeros"); settings that
-    only one has are left out."""
+    only one has are left out, but not its data, which are a name in one and a file in the other."""
     others = other.flat()
-    return tuple(
+    swapped = bool(one.data.file) != bool(other.data.file)
+    data = (f"data {data_word(one)}",) if swapped else ()
+    return data + tuple(
         f"{called(key)} {shown(value)}"
         for key, value in one.flat().items()
         if key in others and others[key] != value

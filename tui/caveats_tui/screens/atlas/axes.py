@@ -50,8 +50,8 @@ class AskAxes(Window[Plan | None]):
     def compose(self) -> ComposeResult:
         x, y = suggested(self._config)
         with Vertical() as box:
-            box.border_title = "atlas: what becomes of networks over two settings"
-            box.border_subtitle = "enter: next, then draw it · ctrl+g gallery · escape leaves"
+            box.border_title = "what becomes of networks over two settings"
+            box.border_subtitle = "enter goes on · ctrl+g gallery · escape leaves"
             yield Static("across: KEY=RANGE, such as optimizer.lr=1e-4..1@16log", markup=False)
             yield Input(x, id="x", select_on_focus=False, compact=True)
             yield Static(

@@ -18,8 +18,8 @@ from caveats_tui.charts.palette import layer_colour
 from caveats_tui.text.numbers import number
 
 __all__ = [
-    "OF_SEEDS", "VIEWS", "Outcomes", "Scale", "border_words", "caption", "commonest", "legend",
-    "rows", "scale_of", "shown_seed",
+    "OF_SEEDS", "VIEWS", "Outcomes", "Scale", "border_words", "caption", "commonest", "heading",
+    "legend", "rows", "scale_of", "shown_seed",
 ]  # fmt: skip
 
 Place = tuple[int, int]
@@ -177,6 +177,18 @@ def bright(colour: int) -> bool:
         return colour > 243
     red, green, blue = ((colour - 16) // 36, (colour - 16) // 6 % 6, (colour - 16) % 6)
     return 2 * red + 5 * green + blue > 20
+
+
+def heading(
+    name: str, axes: tuple[tuple[str, str], tuple[str, str]], done: str, width: int
+) -> str:
+    """What is shown, what the two axes are (an arrow and a key each), and how many cells of all are
+    ``done``. Where there is no room, keys lose their section, then the axes go: what is shown and
+    how far it is are never cut."""
+    full = "  ".join(f"{arrow} {key}" for arrow, key in axes)
+    brief = "  ".join(f"{arrow} {key.rpartition('.')[2]}" for arrow, key in axes)
+    tried = [f" {name}   {words}   {done}" for words in (full, brief)] + [f" {name}   {done}"]
+    return next((words for words in tried if len(words) <= width), tried[-1])
 
 
 def legend(outcomes: Outcomes, view: str, plain: bool) -> Text:

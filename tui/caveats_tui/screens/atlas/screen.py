@@ -31,6 +31,7 @@ from caveats_tui.screens.atlas.picture import (
     VIEWS,
     border_words,
     caption,
+    heading,
     legend,
     rows,
     shown_seed,
@@ -230,7 +231,8 @@ class AtlasScreen(Leavable[RunConfig | None]):
         done, total = sum(map(len, found.values())), len(self.sweep.plan.cells)
         up, across = ("^", ">") if self._plain else ("↑", "→")
         name = NUMBERS.get(self._view, "what went wrong")
-        put(self, "#title", f" {name}   {across} {x.key}  {up} {y.key}   {done:,} of {total:,}")
+        axes = (across, x.key), (up, y.key)
+        put(self, "#title", heading(name, axes, f"{done:,} of {total:,}", self.size.width))
         painted = Text("\n").join(
             rows(found, self._view, self._shape, room, self._cursor, self._borders, self._plain)
         )
