@@ -14,7 +14,7 @@ from caveats.facts import RunFacts
 from caveats.history import History
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.bars import ahead
-from caveats_tui.screens.lab.titles import beside_loss, told, whole, with_ghost
+from caveats_tui.screens.lab.titles import beside_loss, layer_names, told, whole, with_ghost
 
 
 @pytest.mark.parametrize(
@@ -145,3 +145,19 @@ def test_no_key_is_silent(drive: Callable[..., None], configured: Callable[..., 
 
     settings = {"data.name": "moons", "network.widths": [8], "training.steps": 20}
     drive(scenario, configured(settings), drawing=False)
+
+
+def test_the_words_about_seeds_outlast_the_layers_beside_a_ghost() -> None:
+    """In 120 columns a chart's frame has 39 cells: the layers stand at their curves too."""
+    legend = Content("8 seeds · layer 1 2 3 out")
+    said = with_ghost(("lr 0.3",), legend, 39, True, "8 seeds")
+    assert said.plain == "before: lr 0.3 · 8 seeds"
+
+
+def test_what_is_not_known_is_no_number_in_titles(made: Callable[..., Trace]) -> None:
+    """As before the first 512 rows of a watched training: no unit is dead or alive yet."""
+    trace = replace(made(2), cursor=0)
+    trace.snapshot.cube.flags.writeable = True
+    trace.snapshot.layers("dead")[0] = float("nan")
+    assert told("neurons", "neurons", trace) == ("neurons", "not known")
+    assert layer_names(trace, "dead", True, 60).plain == "1: ?  2: ?"

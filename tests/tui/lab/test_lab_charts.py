@@ -375,3 +375,26 @@ def test_the_accuracys_axis_goes_from_0_to_100_percent(made: Made, log: bool) ->
     rows = ["".join(text for text, *_ in row) for row in draw(chart)]
     assert rows[0].endswith("100%")
     assert any(row.endswith("  0%") for row in rows)
+
+
+@pytest.mark.parametrize("name", ["dead", "gradient"])
+def test_a_curve_goes_on_over_what_is_not_known_and_marks_what_is_not_finite(
+    name: str, made: Made
+) -> None:
+    """A watched training knows no dead unit before 512 rows, and no gradient of its last weights;
+    where the loss is not finite either, a number is lost, and × says so."""
+    trace = made(2)
+    measure = {"dead": "dead", "gradient": "grad_norm"}[name]
+    trace.snapshot.cube.flags.writeable = True
+    trace.snapshot.table.flags.writeable = True
+    trace.snapshot.layers(measure)[[0, -1], 0] = np.nan
+    chart = FIGURES[name].make(trace, None, Look(60, 20), None)
+    assert chart.curves[0].x.tolist() == trace.snapshot.steps[1:-1].tolist()
+    assert not any("×" in part[0] for row in draw(chart) for part in row)
+    trace.snapshot.scalar("loss")[-1] = np.nan
+    chart = FIGURES[name].make(trace, None, Look(60, 20), None)
+    assert any("×" in part[0] for row in draw(chart) for part in row)
+    trace.snapshot.layers(measure)[:, 0] = np.nan  # of no step is anything known
+    trace.snapshot.scalar("loss")[:] = 1.0
+    chart = FIGURES[name].make(trace, None, Look(60, 20), None)
+    assert not any("×" in part[0] for row in draw(chart) for part in row)

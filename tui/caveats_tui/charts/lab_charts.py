@@ -79,15 +79,18 @@ def by_layer(
     trace: Trace, measure: str, look: Look, *, hidden: bool, ghost: bool = False
 ) -> list[Curve]:
     """A curve for each layer: steps where it counts units; of a ghost, dim, dotted and without a
-    name."""
+    name. A value that is missing though the loss is finite is not known, as in records of a watched
+    training: the curve goes on without it, where a number that is not finite would be marked."""
     values = trace.snapshot.layers(measure)  # (records, layers)
     count = values.shape[1] - hidden
     x = trace.snapshot.steps.astype(float)
+    sound = np.isfinite(trace.snapshot.scalar("loss"))
+    known = ~(np.isnan(values) & sound[:, None])  # (records, layers)
     style: Style = "steps" if LAYER_MEASURES[measure].counts else "line"
     return [
         Curve(
-            x,
-            values[:, i],
+            x[known[:, i]],
+            values[known[:, i], i],
             painted(trace, i, look, dim=ghost),
             "dots" if ghost else style,
             "" if ghost else short(trace.layers[i]),

@@ -23,6 +23,7 @@ from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.lab.titles import (
     beside_loss,
     layer_names,
+    seeds_told,
     told,
     whole,
     with_ghost,
@@ -157,7 +158,8 @@ class Panel(RowsView, can_focus=True):
         if known is not None and self.view in FIGURES:
             legend = with_seeds(known, legend, room)
         if before and (self.view in BY_LAYER or self.view == "loss"):
-            legend = with_ghost(before, legend, room, dark)
+            seeds = seeds_told(known) if known is not None else ""
+            legend = with_ghost(before, legend, room, dark, seeds)
         self._label(whole(f"{self.number} {name}", scale, value, room), legend)
 
     def _label(self, title: str, legend: Content) -> None:

@@ -16,7 +16,9 @@ from caveats_tui.charts.trace import Trace
 from caveats_tui.charts.yardsticks import far_yardsticks
 from caveats_tui.text.numbers import amount, brief, explained
 
-__all__ = ["beside_loss", "layer_names", "told", "whole", "with_ghost", "with_seeds"]
+__all__ = [
+    "beside_loss", "layer_names", "seeds_told", "told", "whole", "with_ghost", "with_seeds",
+]  # fmt: skip
 
 # The measure of a view that has one value for each layer.
 COLUMNS = {
@@ -39,7 +41,8 @@ def told(view: str, name: str, trace: Trace) -> tuple[str, str]:
     if view == "sharpness":
         return name, sharpness_told(trace)
     if view in ("dead", "dead_map", "neurons"):
-        return name, units_told(snapshot, "dead") + " dead" * (view == "neurons")
+        counted = units_told(snapshot, "dead")
+        return name, counted + " dead" * (view == "neurons" and " of " in counted)
     if view == "saturated_map":
         return name, units_told(snapshot, "saturated")
     column = COLUMNS.get(view.removesuffix("_map"))
@@ -69,7 +72,7 @@ def units_told(snapshot: Snapshot, measure: str) -> str:
     if not len(units):
         return "no hidden layer"
     if not math.isfinite(float(found.sum())):
-        return "not observable"
+        return "not known"
     return f"{int(found.sum())} of {int(units.sum())}"
 
 
@@ -104,7 +107,7 @@ def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
     colours = [hexadecimal(network_colour(i, len(layers) - 1, dark=dark)) for i in drawn]
     if trace.cursor is not None and len(trace.snapshot):
         values = trace.seen.layers(COLUMNS[view])[-1]
-        told = [f"{short(layers[i])}: {brief(float(values[i]), 2)}" for i in drawn]
+        told = [f"{short(layers[i])}: {at_cursor(float(values[i]), trace)}" for i in drawn]
         if sum(map(len, told)) + 2 * (len(told) - 1) <= room:
             return Content("  ").join(
                 Content.assemble(part) for part in zip(told, colours, strict=True)
@@ -114,11 +117,20 @@ def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
     return Content.assemble("layer", *names) if names else Content()
 
 
-def with_ghost(before: tuple[str, ...], legend: Content, room: int, dark: bool) -> Content:
+def at_cursor(value: float, trace: Trace) -> str:
+    """A layer's value at the cursor; "?" where it is not known though the loss is finite."""
+    unknown = math.isnan(value) and math.isfinite(float(trace.seen.scalar("loss")[-1]))
+    return "?" if unknown else brief(value, 2)
+
+
+def with_ghost(
+    before: tuple[str, ...], legend: Content, room: int, dark: bool, seeds: str = ""
+) -> Content:
     """What the dotted curves are, before the legend: "before: lr 0.3". As many settings as there is
-    room for, and how many more; the legend gives way to the first of them."""
+    room for, and how many more; the legend gives way to the first of them, and of the legend all
+    but the words about ``seeds``."""
     colour = hexadecimal(series_colour("mark", dark=dark))
-    for known in (legend, Content()):
+    for known in (legend, Content(seeds), Content()):
         least = room - (known.cell_length + 3 if known.plain else 0)
         for shown in range(len(before), 0, -1):
             more = f" +{len(before) - shown}" if shown < len(before) else ""
