@@ -12,10 +12,12 @@ import contextlib
 import importlib.util
 import os
 import random
+import re
 import shutil
 import signal
 import sys
 import tempfile
+import termios
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -46,6 +48,7 @@ STORM = 100  # sizes of a terminal that is dragged
 ANSWER = 2.0  # seconds
 LEFT_RUNNING = b"it goes on: caveats-tui open"  # said for a command that goes on without a screen
 LEAVING = 30.0  # seconds between leaving the screen and the end
+BROKEN = re.compile(r"\x1b\^|\x1b\[[0-9;:<=>?]*(?=[^0-9;:<=>?\x20-\x2f@-~])")
 SIZES = ((60, 16), (80, 24), (120, 40), (200, 55), (59, 15), (20, 5), (1, 1), (104, 26))
 NAMED = (
     "\r", "\x1b", "\t", "\x7f", "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[H", "\x1b[F",
@@ -124,13 +127,38 @@ def last_line(text: str) -> str:
     return next((row for row in reversed(said) if row), "no word")[:100]
 
 
+def terminal_class() -> Any:
+    """`harness.Terminal` as after ``stty -ixon``: else ctrl-s, typed while a program leaves, stops
+    all output until ctrl-q, as it does with any program. As other terminals do, it gives up a
+    sequence in which another character stands: while a program leaves, the line echoes keys into
+    what is still written."""
+
+    class Free(harness().Terminal):  # type: ignore[misc]
+        def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> Any:
+            self._free_flow(slave)
+            return super()._start(argv, slave, environment)
+
+        def _free_flow(self, slave: int) -> None:
+            attributes = termios.tcgetattr(slave)
+            attributes[0] &= ~termios.IXON
+            termios.tcsetattr(slave, termios.TCSANOW, attributes)
+            self.attributes_before = self.tty_attributes()
+
+        def _take(self, text: str) -> None:
+            whole, self._rest = self._rest + text, ""
+            super()._take(BROKEN.sub("", whole))
+
+    return Free
+
+
 def forked_terminal(
     forked: Forked, argv: list[str], size: tuple[int, int], env: dict[str, str], home: Path
 ) -> Any:
     """A `harness.Terminal` in which `caveats-tui` runs with ``argv``, forked."""
 
-    class Quick(harness().Terminal):  # type: ignore[misc]
+    class Quick(terminal_class()):  # type: ignore[misc]
         def _start(self, argv: list[str], slave: int, environment: dict[str, str]) -> ForkedProcess:
+            self._free_flow(slave)
             return forked.start(
                 argv=argv, env=environment, folder=str(home), terminal=os.ttyname(slave)
             )
@@ -150,7 +178,7 @@ def opened(
         before = os.getcwd()
         os.chdir(home)  # screenshots and recordings go there
         try:
-            terminal = harness().Terminal([*PROGRAM, *argv], *size, env)
+            terminal = terminal_class()([*PROGRAM, *argv], *size, env)
         finally:
             os.chdir(before)
     os.set_blocking(terminal._master, False)  # what nobody reads must not stop the campaign
@@ -256,12 +284,13 @@ def answer(terminal: Any, session: Session, rng: random.Random, name: str) -> No
         if terminal._open:
             session.faults[f"{name}: it left the screen, and goes on"] += 1
         return
+    terminal.received.clear()  # bounded, over many thousand events
     columns = 61 + rng.randrange(100)
     columns += columns == terminal._columns  # of the same size nothing is drawn
     idle = waited(terminal.process.pid)
-    before, start = len(terminal.received), time.monotonic()
+    start = time.monotonic()
     terminal.resize(columns, 30)
-    while len(terminal.received) == before and time.monotonic() < start + 20:
+    while not terminal.received and time.monotonic() < start + 20:
         if not terminal._read(start + 20):
             break
     took = time.monotonic() - start
@@ -270,7 +299,6 @@ def answer(terminal: Any, session: Session, rng: random.Random, name: str) -> No
         session.answers.append(took)
         if took > ANSWER:
             session.faults[f"{name}: no answer within {ANSWER:g} s, but {took:.0f}"] += 1
-    terminal.received[:-1] = b""  # bounded, over many thousand events
 
 
 def waited(pid: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from benchmarks.reliability_suite.keyboard import terminal_class
 from benchmarks.reliability_suite.kinds import KINDS, Kind
 from benchmarks.reliability_suite.mutations import mutated, try_files
 
@@ -38,3 +39,9 @@ def test_every_outcome_is_counted_as_what_it_is() -> None:
 def test_a_few_changed_configs_and_recordings_are_read_or_refused() -> None:
     for name in ("configs", "recordings"):
         assert not try_files(KINDS[name], 30, 7).faults
+
+
+def test_a_key_echoed_into_a_sequence_is_no_fault_of_the_program() -> None:
+    said = r"printf '\033[1;\342\206\2201mhere\033[31'; printf 'm too\n'; read x"
+    with terminal_class()(["/bin/sh", "-c", said], 40, 5, {}) as terminal:
+        terminal.wait_for("here too")

@@ -27,7 +27,7 @@ def test_the_page_says_how_many_networks_there_are():
     seeds = [seed for part in sampling.SEEDS.values() for seed in part]
     assert f"draws {len(seeds) * (sampling.COUNT + sampling.COUNT_NOISY):,} networks" in WORDS
     seeds = [seed for part in table_networks.SEEDS.values() for seed in part]
-    assert f"draws {len(seeds) * table_networks.COUNT} networks" in WORDS
+    assert f"draws {len(seeds) * table_networks.COUNT:,} networks" in WORDS
     held_out = len(table_networks.SEEDS["held-out"]) * table_networks.COUNT
     assert f"on the {held_out} networks held out" in WORDS
     assert len(tables.TABLES) == 12  # "the six that scikit-learn ships and six"

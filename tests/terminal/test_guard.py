@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -211,6 +212,15 @@ def test_a_sigcont_while_the_app_ends_does_not_take_the_terminal_again(
     terminal.press(key)
     assert terminal.exit_code() == int(key == "x")
     terminal.assert_given_back()
+
+
+def test_a_byte_that_is_not_utf_8_does_no_harm(small: Start) -> None:
+    terminal = small("plain")
+    terminal.wait_for(HERE)
+    os.write(terminal._master, b"\xfc\xc3n")  # as a Latin-1 terminal sends an umlaut
+    terminal.wait_for("pressed 1")
+    terminal.send("q")
+    assert terminal.exit_code() == 0
 
 
 def test_a_stopped_app_can_be_ended(small: Start) -> None:

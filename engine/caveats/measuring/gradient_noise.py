@@ -14,11 +14,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from caveats.models.isolation import undisturbed
+from caveats.models.isolation import undisturbed, walk
 
 __all__ = ["noise_scale"]
 
 PARTS = 32  # so many means estimate their own spread to about a quarter (2/PARTS)^½
+# Rows of a part at least where batch normalization mixes them: one alone cannot be normalized, and
+# two become -1 and 1 whatever they are.
+MIXED = 16
 
 
 def noise_scale(
@@ -28,9 +31,13 @@ def noise_scale(
     y: Tensor,
 ) -> float:
     """The noise scale of ``network`` in rows, on ``x`` (rows, ...), ``y`` (rows, ...); the mean
-    loss of some rows is ``loss_function`` of outputs and targets. NaN with fewer than two rows, or
-    where a gradient is not finite or all of it is 0."""
-    size = max(1, len(x) // PARTS)  # rows of a part
+    loss of some rows is ``loss_function`` of outputs and targets. NaN with fewer than two rows
+    (twice 16 with batch normalization), or where a gradient is not finite or all of it is 0."""
+    mixed = any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training
+        for module in walk(network)
+    )
+    size = max(MIXED if mixed else 1, len(x) // PARTS)  # rows of a part
     parts = len(x) // size
     if parts < 2:
         return math.nan

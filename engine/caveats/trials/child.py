@@ -101,7 +101,7 @@ class Child(Generic[Found]):
                     if kind != "so far":
                         self._ended.set()
             except (EOFError, OSError, pickle.UnpicklingError):
-                self.problem = "the process of the race ended without an answer"
+                self.problem = "its process ended without an answer"
         self._ended.set()
 
 

@@ -83,6 +83,8 @@ def overflowed(e: Evidence) -> bool:
 def overflow(e: Evidence) -> Finding | None:
     if not (e.peak_update > e.thresholds.large_update or proved(e, "smaller")):
         return None
+    if contradicted(e, "smaller") and e.blames(*e.findings):
+        return None
     what = f"one step changes weights by {sized(e.peak_update)}, until they overflow"
     what += proof(e, "smaller")
     return Finding("critical", what, why(e), tuple(range(e.hidden + 1)), measured(e))

@@ -69,6 +69,31 @@ def test_rows_that_agree_have_no_noise_and_no_gradient_has_no_scale() -> None:
     assert math.isnan(noise_scale(net, flat, *rows(64)))
 
 
+def test_batch_normalization_needs_parts_of_several_rows() -> None:
+    """One row alone cannot be normalized by its batch, so a small probe set has no parts of one."""
+    linear = network()
+    net = nn.Sequential(*list(linear)[:1], nn.BatchNorm1d(6).double(), *list(linear)[1:])
+    x, y = rows(32)
+    found = noise_scale(net, nn.functional.cross_entropy, x, y)
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
+    halves = []
+    for half in (order[:16], order[16:]):
+        loss = nn.functional.cross_entropy(net(x[half]), y[half])
+        grads = torch.autograd.grad(loss, list(net.parameters()))
+        halves.append(torch.cat([g.reshape(-1) for g in grads]))
+    mean = (halves[0] + halves[1]) / 2
+    # Means of 16 of 32 rows spread by tr(Σ)/16 · 16/31 around that of all.
+    spread = sum(float((half - mean).square().sum()) for half in halves) / 2
+    assert found == pytest.approx(spread * 31 / float(mean.square().sum()))
+    assert math.isnan(noise_scale(net, nn.functional.cross_entropy, *rows(31)))
+    with torch.no_grad():
+        net[1].weight.fill_(1.5)
+    net.eval()  # by the running averages rows stand alone again
+    assert noise_scale(net, nn.functional.cross_entropy, *rows(9)) == pytest.approx(
+        by_rows(net, *rows(9))
+    )
+
+
 def test_the_view_uses_the_loss_of_the_run_and_changes_nothing() -> None:
     config = RunConfig().changed(
         {"data.name": "moons", "network.widths": [6], "network.dropout": 0.2}, "test"

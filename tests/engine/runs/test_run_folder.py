@@ -149,9 +149,9 @@ def test_silence_is_told_from_a_stop(tmp_path, monkeypatch):
     monkeypatch.setattr(reading.time, "monotonic", lambda: clock[0])
     reader = Reader(tmp_path / "run")
     assert reader.status.problem == ""
-    clock[0] += 9
+    clock[0] += 5  # a busy machine may take seconds from the writing to the reading
     assert reader.status.problem == ""
-    clock[0] += 2
+    clock[0] += 6
     assert "no news for 1" in reader.status.problem
     writer.close()
     assert writer.join()

@@ -126,6 +126,21 @@ def test_a_ravine_that_no_other_step_leaves_faster_is_a_note() -> None:
     assert severities(alone)["ravine"] == "note"
 
 
+def test_an_overflow_is_not_the_steps_fault_where_no_step_trains_this_network() -> None:
+    """Weights that let deltas grow a millionfold: the step trains a sound network of this shape."""
+
+    def overflowing() -> History:
+        change = {"delta_rms": [1e6, 1e4, 1e2, 1.0], "update_ratio": [0.9] * 4}
+        return history(lambda s: LN10 if s < 150 else math.inf, change=change, config=configured(1))
+
+    lost = {0.1: -math.inf, 1.0: -math.inf}
+    assert "step_too_large" in severities(overflowing())
+    trains = with_trial(overflowing(), lost, lost, {0.1: 0.5, 1.0: 0.9})
+    assert severities(trains).keys() == {"exploding_gradient"}
+    breaks = with_trial(overflowing(), lost, lost, {0.1: 0.9, 1.0: -math.inf})
+    assert "step_too_large" in severities(breaks)
+
+
 def test_a_candidate_that_diverges_is_no_proof_and_breaks_no_sentence() -> None:
     made = small_steps()
     wild = TriedStep("present", "sgd", 10.0, LN10, math.inf, -math.inf)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.events import MouseScrollDown, MouseScrollUp
+from textual.events import MouseDown, MouseMove, MouseScrollDown, MouseScrollUp, MouseUp
 
 from caveats.config import RunConfig
 from caveats.views import gradient_noise
@@ -48,6 +48,21 @@ def test_a_wheel_beside_a_terminal_that_has_become_smaller_does_nothing(
             lab.app.lab.post_message(event(None, 130, 60, 0, 0, 0, False, False, False, 130, 60))
         await lab.pilot.pause()
         assert lab.app.is_running
+
+    drive(scenario, small, drawing=False)
+
+
+def test_a_click_on_what_has_just_been_taken_away_does_nothing(
+    drive: Callable[..., None], small: RunConfig
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        screen, footer = lab.app.lab, lab.app.lab.query_one(Footer)
+        x, y = footer.region.x + 1, footer.region.y
+        footer._detach()
+        for event in (MouseDown, MouseMove, MouseUp):
+            screen._forward_event(event(None, x, y, 0, 0, 1, False, False, False, x, y))
+        footer._attach(screen)
 
     drive(scenario, small, drawing=False)
 

@@ -276,6 +276,14 @@ async def _(lab: Any) -> None:
     assert lab.bench.ghost is None
 
 
+@check("seeds")
+async def _(lab: Any) -> None:
+    """More in tests/tui/lab/test_seeds.py."""
+    await lab.press("n")
+    await lab.press("ctrl+u", "5", "enter")
+    assert lab.bench.seeds.count == 5
+
+
 @check("chart")
 async def _(lab: Any) -> None:
     for number in (1, 2, 3, 4):

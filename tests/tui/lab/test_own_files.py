@@ -86,6 +86,31 @@ def test_what_is_typed_before_the_first_folder_is_read_stays(
     drive(scenario, configured(SMALL), drawing=False)
 
 
+def test_enter_before_the_first_folder_is_read_takes_what_fits_then(
+    drive: Callable[..., None],
+    configured: Callable[..., Any],
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, typed = files_module.listing, threading.Event()
+
+    def slow(path: Path, kind: files_module.Kind) -> files_module.Listing:
+        assert typed.wait(60)
+        return read(path, kind)
+
+    monkeypatch.setattr(files_module, "listing", slow)
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        await lab.press("d", *"file", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, FilePicker))
+        await lab.press(*"house", "enter")
+        typed.set()
+        await lab.until(lambda: isinstance(lab.app.screen, ColumnPicker))
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
 def test_folders_open_and_escape_goes_back_window_by_window(
     drive: Callable[..., None], configured: Callable[..., Any], here: Path
 ) -> None:

@@ -204,9 +204,35 @@ def test_networks_that_cannot_are_told_of_once(
 def test_a_process_that_fails_is_told_of(table: Callable[..., Table]) -> None:
     one = table()
     one.step()
+    trace = one.bench.trace()
+    assert trace is not None
+    one.made[0].found = (over(trace),)
+    one.look()
+    assert one.seeds is not None
     one.made[0].problem, one.made[0].over = "out of memory", True
     one.look()
     assert one.bench.notice == "no band of seeds: out of memory"
+    assert one.seeds is None  # what it had found until then is no band of the whole run
+
+
+def test_a_run_that_begins_between_two_frames_has_no_band_of_the_last(
+    table: Callable[..., Table],
+) -> None:
+    """The charts may ask for the run before the lab has heard that it is a new one."""
+    one = table()
+    one.step()
+    trace = one.bench.trace()
+    assert trace is not None
+    one.made[0].found = (over(trace),)
+    one.look()
+    assert one.seeds is not None
+    one.bench.apply({"network.widths": [8, 8]})
+    assert one.bench.session is not None
+    assert one.bench.session.settled()  # the worker has made the run; `heed` has not been called
+    newer = one.bench.trace()
+    assert newer is not None
+    assert len(newer.layers) == len(trace.layers) + 1
+    assert newer.seeds is None
 
 
 # The charts

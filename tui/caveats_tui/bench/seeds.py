@@ -49,13 +49,18 @@ class Seeds:
         self._make, self.count, self._every = make, count, every
         self._process: SeedTraining | None = None
         self._of: History | None = None  # the run that the seeds belong to
-        self.found: OverSeeds | None = None  # what is known of its seeds so far
+        self._found: OverSeeds | None = None  # what is known of its seeds so far
         self.problem = ""  # why there is no band, "" if there is one or will be
 
     def leave(self) -> None:
         """End the process and forget what it has found; the next `heed` may begin again."""
         self._end()
-        self._of, self.found, self.problem = None, None, ""
+        self._of, self._found, self.problem = None, None, ""
+
+    def found(self, history: History) -> OverSeeds | None:
+        """What is known of the seeds of the run with this ``history``, None for any other: the next
+        run may begin between two calls of `heed`, and its network may have other layers."""
+        return self._found if self._of is history else None
 
     def _end(self) -> None:
         if self._process is not None:
@@ -84,7 +89,7 @@ class Seeds:
             return
         if any(event.kind == "change" for event in run.history.snapshot().events):
             self._end()
-            self._of, self.found, self.problem = run.history, None, CHANGED
+            self._of, self._found, self.problem = run.history, None, CHANGED
         elif self._of is None:
             self._begin(self._make, run)
         elif self._process is not None:
@@ -105,7 +110,8 @@ class Seeds:
     def _take(self, process: SeedTraining) -> None:
         over = process.over
         for found in process.found:
-            self.found = found
+            self._found = found
         if over:
-            self.problem = process.problem and f"no band of seeds: {process.problem}"
+            if process.problem:  # a band that ends in mid-run would pass for the whole of it
+                self._found, self.problem = None, f"no band of seeds: {process.problem}"
             self._end()

@@ -187,7 +187,7 @@ class Training:
 
         prediction = self._forecaster.predicted(run.config, sample, snapshot)
         steps, row = run.config.training.steps, self._cursor.row(history)
-        seeds = self.seeds.found
+        seeds = self.seeds.found(history)
         return Trace(snapshot, history.layers, steps, prediction, row, history, seeds)
 
     def verdicts(self) -> tuple[Verdict, ...]:

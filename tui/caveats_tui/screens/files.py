@@ -135,6 +135,7 @@ class FilePicker(Filtered[Found | None]):
         self._here = here  # from which a typed path starts
         self._listing: Listing | None = None
         self._asked = 0  # how often something was read: only the newest answer is shown
+        self._entered = False  # whether enter came before the first listing
 
     def opened(self) -> None:
         super().opened()
@@ -187,6 +188,8 @@ class FilePicker(Filtered[Found | None]):
         typed = self.query_one(Input).value.strip()
         if row is not None:
             self.take(row.value)
+        elif self._listing is None:
+            self._entered = True
         elif typed:
             self.take(self._here / os.path.expanduser(typed))
 
@@ -230,6 +233,9 @@ class FilePicker(Filtered[Found | None]):
             f"choose: a {self._kind.name} in {end(seen.folder)}"
         )
         self._fill(line.value)
+        if self._entered:
+            self._entered = False
+            self.enter(next(iter(self.offered(line.value)), None))
 
     def _say(self, sentence: str) -> None:
         said = self.query_one("#said", Static)

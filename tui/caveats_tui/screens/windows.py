@@ -11,7 +11,8 @@ from typing import Any, ClassVar, TypeVar
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.events import Click, InputEvent, Key, Mount
+from textual.errors import NoWidget
+from textual.events import Click, Event, InputEvent, Key, Mount, MouseEvent
 from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
@@ -75,6 +76,15 @@ class Leavable(Screen[Result]):
         gone = self.has_left or self.app._exit or not self.children
         if not (gone and isinstance(message, OUTDATED)):
             await super()._on_message(message)
+
+    def _forward_event(self, event: Event) -> None:
+        # What was clicked may have been taken away since it was drawn, and have no parent.
+        if isinstance(event, MouseEvent):
+            with suppress(NoWidget):
+                under, _ = self.get_widget_at(event.x, event.y)
+                if under is not self and under.parent is None:
+                    return
+        super()._forward_event(event)
 
 
 # Keys of the lab that work on every screen over it.

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
+import textual.drivers.linux_driver as textuals
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
 from caveats_tui.terminal.guard import Guard
 
 __all__ = ["driver_class"]
+
+
+def lenient(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    """Decoders that show a byte they cannot read as "�"."""
+    return partial(codecs.getincrementaldecoder(encoding), errors="replace")
+
+
+# Textual's own ends the program at a byte that is not UTF-8: a terminal with another encoding sends
+# such bytes, and a line that loses some leaves half a character.
+setattr(textuals, "getincrementaldecoder", lenient)  # noqa: B010  Textual does not export it
 
 
 class _GuardedDriver(LinuxDriver):

@@ -17,7 +17,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.errors import NoWidget
 from textual.events import Click, DescendantFocus, MouseScrollDown, MouseScrollUp, Resize
 from textual.screen import ModalScreen
 from textual.widgets import Static
@@ -33,6 +32,7 @@ from caveats_tui.screens.lab import (
     curing,
     kept_runs,
     maps,
+    pointing,
     seeding,
     setups,
     taping,
@@ -108,7 +108,7 @@ class LabScreen(Leavable[None]):
         self.set_class(kept.values.notes_pane, "-notes")
         bench.notice = bench.notice or kept.problem
         self.sweep = options.sweep  # whose atlas m opens again
-        self._looked_at = math.inf  # the step that was shown before the last click on a chart
+        self.looked_at = math.inf  # the step that was shown before the last click on a chart
         self._current = 1  # the chart that is shown if there is room for only one
 
     # Building and resizing
@@ -365,32 +365,16 @@ class LabScreen(Leavable[None]):
 
     @on(Panel.Pointed)
     def _pointed(self, event: Panel.Pointed) -> None:
-        """A click on a chart sets the time cursor."""
-        trace = self.bench.trace()
-        self._looked_at = math.inf
-        if trace is not None and (trace.cursor is not None or self.bench.replays):
-            self._looked_at = float(trace.seen.steps[-1])
-        self.do(lambda: self.bench.look_at(event.step))
+        pointing.look(self, event)
 
     @on(Click)
     def _clicked(self, event: Click) -> None:
-        """A double click zooms; the cursor goes back to where its first click found it."""
-        if isinstance(event.widget, Panel) and event.chain == 2:
-            if event.widget.across is not None:
-                self.bench.look_at(self._looked_at)
-                self.bench.notice = ""
-            self.action_zoom()
+        pointing.zoom(self, event)
 
     @on(MouseScrollUp)
     @on(MouseScrollDown)
     def _scrolled(self, event: MouseScrollUp | MouseScrollDown) -> None:
-        """Over a chart the wheel moves the time cursor."""
-        try:
-            under, _ = self.get_widget_at(event.screen_x, event.screen_y)
-        except NoWidget:  # the terminal has become smaller
-            return
-        if isinstance(under, Panel):
-            self.action_look_back(1 if isinstance(event, MouseScrollDown) else -1)
+        pointing.scroll(self, event)
 
     def action_scale(self) -> None:
         if self._panel.toggle_log():
