@@ -19,8 +19,8 @@ from caveats.models.isolation import undisturbed, walk
 __all__ = ["noise_scale"]
 
 PARTS = 32  # so many means estimate their own spread to about a quarter (2/PARTS)^½
-# Rows of a part at least where batch normalization mixes them: one alone cannot be normalized, and
-# two become -1 and 1 whatever they are.
+# Rows of a part at least, or half of all, where batch normalization mixes them: one alone cannot be
+# normalized, and two become -1 and 1 whatever they are.
 MIXED = 16
 
 
@@ -32,15 +32,16 @@ def noise_scale(
 ) -> float:
     """The noise scale of ``network`` in rows, on ``x`` (rows, ...), ``y`` (rows, ...); the mean
     loss of some rows is ``loss_function`` of outputs and targets. NaN with fewer than two rows
-    (twice 16 with batch normalization), or where a gradient is not finite or all of it is 0."""
+    (six with batch normalization), or where a gradient is not finite or all of it is 0."""
     mixed = any(
         isinstance(module, nn.modules.batchnorm._BatchNorm) and module.training
         for module in walk(network)
     )
-    size = max(MIXED if mixed else 1, len(x) // PARTS)  # rows of a part
-    parts = len(x) // size
-    if parts < 2:
+    if len(x) < (6 if mixed else 2):
         return math.nan
+    least = min(MIXED, len(x) // 2) if mixed else 1
+    size = max(least, len(x) // PARTS)  # rows of a part
+    parts = len(x) // size
     rows = parts * size
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(0)).to(x.device)
     parameters = [p for p in network.parameters() if p.requires_grad]

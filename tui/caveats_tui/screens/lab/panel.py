@@ -183,7 +183,7 @@ def noise_told(seen: object) -> str:
     if not isinstance(seen, NoiseReadings):
         return ""
     value = float(seen.values[-1])
-    return f"{amount(value)} · batch {seen.batch:,}" if math.isfinite(value) else "no gradient"
+    return f"{amount(value)} · batch {seen.batch:,}" if math.isfinite(value) else "none"
 
 
 def alike(one: str, other: str) -> int:
