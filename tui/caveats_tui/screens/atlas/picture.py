@@ -179,9 +179,7 @@ def bright(colour: int) -> bool:
     return 2 * red + 5 * green + blue > 20
 
 
-def heading(
-    name: str, axes: tuple[tuple[str, str], tuple[str, str]], done: str, width: int
-) -> str:
+def heading(name: str, axes: tuple[tuple[str, str], tuple[str, str]], done: str, width: int) -> str:
     """What is shown, what the two axes are (an arrow and a key each), and how many cells of all are
     ``done``. Where there is no room, keys lose their section, then the axes go: what is shown and
     how far it is are never cut."""
