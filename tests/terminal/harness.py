@@ -212,8 +212,14 @@ class Terminal:
         self.process.send_signal(number)
 
     def stopped(self) -> None:
-        """Wait until the program is stopped by a signal, as by ctrl-z."""
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        """Wait until the program is stopped by a signal, as by ctrl-z. What it writes until then is
+        read: a program whose terminal takes nothing any more cannot stop."""
+        deadline = time.monotonic() + PATIENCE
+        found, status = 0, 0
+        while not found:
+            assert time.monotonic() < deadline, f"goes on:\n{self.text}"
+            self._read(time.monotonic() + 0.05)
+            found, status = os.waitpid(self.process.pid, os.WUNTRACED | os.WNOHANG)
         assert os.WIFSTOPPED(status), f"ended instead: {status}\n{self.text}"
 
     # waiting
