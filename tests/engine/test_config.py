@@ -99,7 +99,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(trees())
 def test_any_valid_config_survives_toml(tree: dict[str, Any]) -> None:
     config = RunConfig.from_dict(tree)

@@ -29,7 +29,7 @@ def append(history: History, step: int, value: float, states: tuple = ()) -> Non
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     capacity=st.integers(10, 40),  # half of 10 have room for the first, three others and one more
     values=st.lists(numbers, min_size=1, max_size=300),

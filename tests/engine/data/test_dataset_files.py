@@ -325,7 +325,7 @@ def archive_bytes():
     return stream.getvalue()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     changes=st.lists(
         st.tuples(st.integers(0, len(archive_bytes()) - 1), st.integers(0, 255)), max_size=4
@@ -345,7 +345,7 @@ def test_a_damaged_npz_is_read_or_refused_and_nothing_else(folder, changes, leng
     assert data.x.shape == X.shape
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(header=st.binary(max_size=20), body=st.binary(max_size=40))
 def test_any_bytes_as_a_csv_are_read_or_refused_and_nothing_else(folder, header, body):
     file = write(folder / "bytes.csv", header + b",y\n1,2\n3,4\n" + body)

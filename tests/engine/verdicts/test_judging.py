@@ -119,7 +119,7 @@ def test_without_facts_it_judges_and_its_advice_is_in_words() -> None:
     assert [remedy.reason for remedy in worst.next] == list(CAVEATS["dying_relu"].advice)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.booleans(), st.integers(0, 20))
 def test_no_history_makes_it_fail(seed: int, layers: int, known: bool, records: int) -> None:
     """Counts from 0 to the units, reals of any size, infinities and NaN anywhere."""

@@ -80,7 +80,7 @@ def test_the_highest_point_is_in_the_top_dot_row_and_its_own_column():
     assert max(row for row, _ in found) == 31
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(value=st.floats(0, 1), place=st.floats(0, 100))
 def test_a_single_point_lands_on_its_dot(value, place):
     found = dots(draw(chart([place], [value], y_limits=(0.0, 1.0))), 99)
@@ -261,7 +261,7 @@ def test_many_that_coincide_are_named_from_the_first_to_the_last():
 
 @pytest.mark.parametrize("names", [("1", "out"), ("loss", "accuracy"), ("12", "13")])
 @pytest.mark.parametrize("width", [24, 38, 58, 100])
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 999))
 def test_a_name_covers_no_dot_of_a_curve(names, width, seed):
     """Drawn without names, the same chart has the same dots."""
@@ -378,7 +378,7 @@ def charts(draw_from) -> Chart:
     )
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(any_chart=charts())
 def test_no_chart_whatever_its_numbers_fails_or_leaves_its_frame(any_chart):
     rows = draw(any_chart)

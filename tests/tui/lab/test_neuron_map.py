@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -34,7 +34,6 @@ def names(count: int) -> list[str]:
 
 
 @given(layers, st.sampled_from(["braille", "ascii"]))
-@settings(deadline=None)
 def test_each_neuron_has_a_cell_with_the_symbol_of_its_state(
     states: list[np.ndarray[tuple[int], np.dtype[np.uint8]]], charset: Charset
 ) -> None:
@@ -49,7 +48,6 @@ def test_each_neuron_has_a_cell_with_the_symbol_of_its_state(
 
 
 @given(layers, st.integers(12, 60), st.integers(3, 20))
-@settings(deadline=None)
 def test_a_map_is_as_high_as_its_panel_and_no_wider(
     states: list[np.ndarray[tuple[int], np.dtype[np.uint8]]], width: int, height: int
 ) -> None:
@@ -68,7 +66,6 @@ def test_a_layer_stands_in_its_own_row_beside_its_name() -> None:
     st.lists(arrays(np.uint8, 100, elements=st.integers(0, 4)), min_size=1, max_size=3),
     st.sampled_from(["braille", "ascii"]),
 )
-@settings(deadline=None)
 def test_a_cell_of_several_units_shows_their_share_in_the_worst_state(
     states: list[np.ndarray[tuple[int], np.dtype[np.uint8]]], charset: Charset
 ) -> None:
@@ -120,7 +117,6 @@ def test_where_nothing_is_wrong_all_cells_are_low() -> None:
 @given(
     arrays(np.uint8, 30, elements=st.integers(0, 4)), arrays(float, 30, elements=st.floats(0, 1))
 )
-@settings(deadline=None)
 def test_alive_units_are_filled_by_how_often_they_fire(
     state: np.ndarray[tuple[int], np.dtype[np.uint8]],
     rate: np.ndarray[tuple[int], np.dtype[np.float64]],
