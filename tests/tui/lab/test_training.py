@@ -166,6 +166,16 @@ def test_a_change_that_restarts_leaves_the_run_as_ghost(start: Start) -> None:
     np.testing.assert_array_equal(trace.snapshot.steps, [0, 1, 2, 3])
 
 
+def test_batches_made_to_fit_the_rows_are_no_difference_from_the_ghost(start: Start) -> None:
+    bench = start({"data.name": "moons", "data.n": 40, "network.widths": [8]})
+    assert run_of(bench).config.training.batch_size == 40
+    bench.step()
+    settled(bench)
+    bench.apply({"network.init": "xavier_normal"})
+    settled(bench)
+    assert bench.before == ("init he_normal",)
+
+
 def test_a_run_that_made_no_step_leaves_no_ghost(start: Start) -> None:
     bench = start()
     assert bench.before == ()

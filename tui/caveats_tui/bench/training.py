@@ -421,7 +421,9 @@ class Training:
         """The settings of the ghost that are others now, as words; () without a ghost."""
         if self.ghost is None:
             return ()
-        return what_differs(self._ghostly, self.shown) or ("same setup",)
+        run = None if self.session is None else self.session.run
+        now = self.shown if run is None else self.shown.fitted(run.dataset.rows)  # as its ghost
+        return what_differs(self._ghostly, now) or ("same setup",)
 
     def leave_ghost(self, force: bool = False) -> None:
         """Show the present run's curves behind the next run, unless another ghost is pinned."""
