@@ -256,7 +256,10 @@ def worded(fault: Fault, text: CsvText, rows: dict[int, tuple[int, list[str]]]) 
     if fault.row is None:
         return f"column '{fault.name}' {fault.what}"
     line, cells = rows[fault.row]
-    cell = visible(cells[[visible(name) for name in text.names].index(fault.name)])[:40]
+    # Odd bytes may end a line for csv and not for pandas: then it has fewer cells here.
+    cell = visible(dict(zip(map(visible, text.names), cells, strict=False)).get(fault.name, ""))[
+        :40
+    ]
     if fault.what == "text":
         number = written(cell)
         better = f", to be written as {number}" if number else ""

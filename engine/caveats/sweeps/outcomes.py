@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,9 @@ NUMBERS = {
 # Those of which a cell with several seeds shows the mean, so that it is a share; of the others it
 # is the median.
 SHARES = frozenset({"born_dead", "failed"})
+
+
+KINDS: dict[Any, Any] = {"float": (int, float), "int": int, "str": str}  # by a field's annotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,13 @@ class Outcome:
     def of(cls, document: dict[str, Any]) -> Outcome:
         """The outcome that `document` describes; raises TypeError or ValueError for another."""
         values: dict[str, Any] = {k: math.nan if v is None else v for k, v in document.items()}
-        values["caveats"] = tuple(values.get("caveats", ()))
+        caveats = values["caveats"] = tuple(values.get("caveats", ()))
+        for field in fields(cls):
+            kind = KINDS.get(field.type, tuple)
+            if not isinstance(values.get(field.name, field.default), kind):
+                raise TypeError(f"{field.name} is no {field.type}")
+        if not all(isinstance(name, str) for name in caveats):
+            raise TypeError("caveats are names")
         return cls(**values)
 
 

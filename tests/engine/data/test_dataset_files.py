@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pandas  # noqa: F401, its first import outlasts hypothesis's deadline
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from caveats.data import csv_text, load, npz_files
+from caveats.data import csv_files, csv_text, load, npz_files
 from caveats.errors import ConfigError
 
 X, Y = np.eye(4), np.array([0, 1, 0, 1])
@@ -382,3 +383,10 @@ def test_one_hot_rows_are_classes_however_they_are_stored(tmp_path):
         data = load({"file": str(tmp_path / "a.npz")})
         assert data.classes == 4
         assert data.y.tolist() == labels.tolist()
+
+
+def test_a_line_that_a_damaged_file_cuts_short_is_told_all_the_same():
+    """Odd bytes may end a line for csv and not for pandas, which then found the fault."""
+    text = SimpleNamespace(names=["a", "b"])
+    fault = csv_files.Fault("b", "text", 0)
+    assert csv_files.worded(fault, text, {0: (3, ["1"])}) == "column 'b' holds text ('' in line 3)"

@@ -8,7 +8,7 @@ import pytest
 
 from caveats.config import RunConfig
 from caveats.stacks import Stack
-from caveats.sweeps.outcomes import outcome_of
+from caveats.sweeps.outcomes import Outcome, outcome_of
 from caveats.verdicts import judge
 
 BASE = RunConfig.from_dict(
@@ -57,3 +57,14 @@ def test_a_run_that_was_cut_short_is_judged_by_all_its_records() -> None:
     (history,) = stack.histories
     told = [v for v in judge(history) if v.severity != "note"]
     assert outcome_of(history, None).caveats == tuple(v.caveat for v in told)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"caveats": [1]}, {"loss": "x"}, {"caveat": 3}, {"steps": "many"}, {"what": None}],
+)
+def test_a_document_with_values_of_another_kind_is_no_outcome(wrong: dict[str, Any]) -> None:
+    told = Outcome(loss=0.5, steps=3, caveats=("ravine",)).document()
+    assert Outcome.of(told).caveats == ("ravine",)
+    with pytest.raises(TypeError):
+        Outcome.of(told | wrong)
