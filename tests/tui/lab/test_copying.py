@@ -17,7 +17,7 @@ from caveats.run import Run
 from caveats.theory import Prediction
 from caveats.views import fitted_curve, plane
 from caveats_tui.charts.as_csv import LARGEST_CSV, copied
-from caveats_tui.charts.lab_charts import NoiseReadings
+from caveats_tui.charts.noise_scale import NoiseReadings
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.panel import VIEWS
 

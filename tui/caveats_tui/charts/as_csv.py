@@ -19,7 +19,7 @@ from caveats_tui.text.numbers import size
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve, Plane
-    from caveats_tui.charts.lab_charts import NoiseReadings
+    from caveats_tui.charts.noise_scale import NoiseReadings
 
 __all__ = ["LARGEST_CSV", "Copied", "copied"]
 

@@ -28,12 +28,10 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "Figure",
-    "NoiseReadings",
     "counted",
     "curves_drawn",
     "evenly",
     "fit",
-    "noise",
     "short",
 ]
 
@@ -51,16 +49,6 @@ class Figure:
     title: str
     make: Callable[[Trace, Trace | None, Look, Limits | None], Chart]
     log: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NoiseReadings:
-    """The noise scales, in rows, that a run's network has told so far: ``values`` (n,) at ``steps``
-    (n,), and the rows of a ``batch``."""
-
-    steps: Floats
-    values: Floats
-    batch: int
 
 
 def evenly(count: int, most: int) -> list[int]:
@@ -313,21 +301,6 @@ def sharpness(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | 
         curves.insert(0, Curve(x, np.full(9, most), colour, "dots", "limit"))
     y = fitted(curves + seed_bands.edges(bands), look.log, previous)
     return replace(chart(trace, ghost, look, curves, y), bands=bands)
-
-
-def noise(seen: NoiseReadings, trace: Trace, look: Look, previous: Limits | None) -> Chart:
-    """The noise scale where it was read, and dotted the size of a batch: below the noise scale a
-    batch's gradient is mostly noise."""
-    colour = series_colour("loss", dark=look.dark)
-    dotted = series_colour("theory", dark=look.dark)
-    x = np.linspace(0.0, max(float(seen.steps[-1]), 1.0), 9)
-    curves = [
-        Curve(x, np.full(9, float(seen.batch)), dotted, "dots", "batch"),
-        Curve(seen.steps, seen.values, colour, "line", "noise scale"),
-    ]
-    if len(seen.steps) <= MOST_POINTS:  # as of the sharpness
-        curves.append(Curve(seen.steps, seen.values, colour, "points"))
-    return chart(trace, None, look, curves, fitted(curves, look.log, previous))
 
 
 def steepest(trace: Trace) -> float:

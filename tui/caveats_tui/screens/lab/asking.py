@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from caveats_tui.charts.boundary import boundary_map, grid_size
-from caveats_tui.charts.lab_charts import NoiseReadings, fit, noise
+from caveats_tui.charts.lab_charts import fit
 from caveats_tui.charts.neuron_map import UnitStates, neuron_map
+from caveats_tui.charts.noise_scale import NoiseReadings, noise
 from caveats_tui.charts.spec import Floats, Look
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.panel import Panel

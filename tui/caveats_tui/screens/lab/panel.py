@@ -15,7 +15,8 @@ from textual.geometry import Region
 from textual.message import Message
 
 from caveats_tui.charts.heat_maps import DEEP, HEAT_MAPS
-from caveats_tui.charts.lab_charts import FIGURES, NoiseReadings
+from caveats_tui.charts.lab_charts import FIGURES
+from caveats_tui.charts.noise_scale import NoiseReadings
 from caveats_tui.charts.series import Limits
 from caveats_tui.charts.spec import Across
 from caveats_tui.charts.trace import Trace
