@@ -29,7 +29,8 @@ __all__ = [
 class Key:
     """One key: ``keys`` as Textual names them, ``shown`` as the screen and the README write it.
 
-    ``action`` names the method ``action_...`` of the lab's screen.
+    ``action`` names the method ``action_...`` of the screen that has the key; ``group`` is the part
+    of the lab's help that it stands in.
     """
 
     id: str
@@ -38,7 +39,7 @@ class Key:
     action: str
     label: str
     sentence: str
-    group: str
+    group: str = "look"
     palette: bool = True
 
 

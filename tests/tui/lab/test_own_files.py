@@ -60,20 +60,25 @@ def test_a_file_and_its_target_are_one_change(
     drive(scenario, configured(SMALL), drawing=False)
 
 
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No folder is read before the test sets this."""
+    read, done = files_module.listing, threading.Event()
+
+    def slow(path: Path, kind: files_module.Kind) -> files_module.Listing:
+        assert done.wait(60)
+        return read(path, kind)
+
+    monkeypatch.setattr(files_module, "listing", slow)
+    return done
+
+
 def test_what_is_typed_before_the_first_folder_is_read_stays(
     drive: Callable[..., None],
     configured: Callable[..., Any],
     here: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    typed: threading.Event,
 ) -> None:
-    read, typed = files_module.listing, threading.Event()
-
-    def slow(path: Path, kind: files_module.Kind) -> files_module.Listing:
-        assert typed.wait(60)
-        return read(path, kind)
-
-    monkeypatch.setattr(files_module, "listing", slow)
-
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press("d", *"file", "enter")
@@ -90,16 +95,8 @@ def test_enter_before_the_first_folder_is_read_takes_what_fits_then(
     drive: Callable[..., None],
     configured: Callable[..., Any],
     here: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    typed: threading.Event,
 ) -> None:
-    read, typed = files_module.listing, threading.Event()
-
-    def slow(path: Path, kind: files_module.Kind) -> files_module.Listing:
-        assert typed.wait(60)
-        return read(path, kind)
-
-    monkeypatch.setattr(files_module, "listing", slow)
-
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press("d", *"file", "enter")

@@ -201,14 +201,20 @@ def test_networks_that_cannot_are_told_of_once(
     assert sum(words in note for note in one.bench.notes) == 1
 
 
-def test_a_process_that_fails_is_told_of(table: Callable[..., Table]) -> None:
-    one = table()
+def with_band(one: Table) -> Trace:
+    """Its charts, with a band of seeds."""
     one.step()
     trace = one.bench.trace()
     assert trace is not None
     one.made[0].found = (over(trace),)
     one.look()
     assert one.seeds is not None
+    return trace
+
+
+def test_a_process_that_fails_is_told_of(table: Callable[..., Table]) -> None:
+    one = table()
+    with_band(one)
     one.made[0].problem, one.made[0].over = "out of memory", True
     one.look()
     assert one.bench.notice == "no band of seeds: out of memory"
@@ -220,12 +226,7 @@ def test_a_run_that_begins_between_two_frames_has_no_band_of_the_last(
 ) -> None:
     """The charts may ask for the run before the lab has heard that it is a new one."""
     one = table()
-    one.step()
-    trace = one.bench.trace()
-    assert trace is not None
-    one.made[0].found = (over(trace),)
-    one.look()
-    assert one.seeds is not None
+    trace = with_band(one)
     one.bench.apply({"network.widths": [8, 8]})
     assert one.bench.session is not None
     assert one.bench.session.settled()  # the worker has made the run; `heed` has not been called

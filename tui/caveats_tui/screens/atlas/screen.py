@@ -47,30 +47,26 @@ __all__ = ["AtlasScreen", "arrays", "zoomed"]
 LOOK = 0.25  # seconds between two looks at the folder
 
 
-def key(name: str, keys: str, shown: str, action: str, label: str, sentence: str) -> Key:
-    return Key(name, keys, shown, action, label, sentence, "look")
-
-
 # Arrows, enter, v, e, ?, ctrl+s, ctrl+r and q do what they do in the lab.
 KEYS = (
-    key("left", "left,h", "←", "move(-1, 0)", "move", "Go to the cell at the left. Also h."),
-    key("right", "right,l", "→", "move(1, 0)", "move", "Go to the cell at the right. Also l."),
-    key("up", "up,k", "↑", "move(0, 1)", "move", "Go to the cell above. Also k."),
-    key("down", "down,j", "↓", "move(0, -1)", "move", "Go to the cell below. Also j."),
-    key("open", "enter", "enter", "open", "open", "Open the cell in the lab, and train it there."),
-    key("view", "v", "v", "view", "view", "Show what went wrong, or the next of the numbers."),
-    key("zoom", "plus,equals_sign", "+", "zoom", "zoom in",
+    Key("left", "left,h", "←", "move(-1, 0)", "move", "Go to the cell at the left. Also h."),
+    Key("right", "right,l", "→", "move(1, 0)", "move", "Go to the cell at the right. Also l."),
+    Key("up", "up,k", "↑", "move(0, 1)", "move", "Go to the cell above. Also k."),
+    Key("down", "down,j", "↓", "move(0, -1)", "move", "Go to the cell below. Also j."),
+    Key("open", "enter", "enter", "open", "open", "Open the cell in the lab, and train it there."),
+    Key("view", "v", "v", "view", "view", "Show what went wrong, or the next of the numbers."),
+    Key("zoom", "plus,equals_sign", "+", "zoom", "zoom in",
         "Map the part around the cell, at twice the resolution."),
-    key("back", "minus", "-", "back", "zoom out", "Go back to the map before the last + or e."),
-    key("gallery", "e", "e", "gallery", "gallery", "Choose one of the ready-made atlases."),
-    key("export", "x", "x", "export", "export",
+    Key("back", "minus", "-", "back", "zoom out", "Go back to the map before the last + or e."),
+    Key("gallery", "e", "e", "gallery", "gallery", "Choose one of the ready-made atlases."),
+    Key("export", "x", "x", "export", "export",
         "Write cells.csv, atlas.npz and a picture into the folder of the map."),
-    key("picture", "ctrl+s", "ctrl+s", "app.picture", "screenshot",
+    Key("picture", "ctrl+s", "ctrl+s", "app.picture", "screenshot",
         "Save the screen as an SVG picture in the present folder."),
-    key("record", "ctrl+r", "ctrl+r", "app.record", "record",
+    Key("record", "ctrl+r", "ctrl+r", "app.record", "record",
         "Record the terminal from now on, to a file in the present folder; again stops."),
-    key("help", "question_mark,f1", "?", "help", "help", "Show these keys."),
-    key("leave", "escape,q,m", "escape", "leave", "leave",
+    Key("help", "question_mark,f1", "?", "help", "help", "Show these keys."),
+    Key("leave", "escape,q,m", "escape", "leave", "leave",
         "Go back to the lab; m there shows this map again. Also q and m."),
 )  # fmt: skip
 # What is in the map, for help.
