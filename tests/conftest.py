@@ -4,13 +4,8 @@ networks train up to ten times slower on a machine that does something else as w
 and ctrl-c end programs that tests start even where the tests themselves run in the background or
 under nohup."""
 
-import importlib.util
 import os
 import signal
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -21,36 +16,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("untimed", deadline=None)  # a busy machine is no fault
 settings.load_profile("untimed")
-
-ROOT = Path(__file__).parents[1]
-MYPY = pytest.StashKey[tuple[subprocess.Popen[bytes], Path]]()
-
-
-def pytest_collection_finish(session):
-    """Without its cache mypy takes 25 s: it starts on another core before the first test, if its
-    own test is among them."""
-    wanted = any(item.name == "test_mypy_finds_nothing" for item in session.items)
-    if wanted and not session.config.option.collectonly and importlib.util.find_spec("mypy"):
-        handle, said = tempfile.mkstemp(prefix="mypy-", suffix=".txt")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mypy"], cwd=ROOT, stdout=handle, stderr=subprocess.STDOUT
-        )
-        os.close(handle)
-        session.config.stash[MYPY] = process, Path(said)
-
-
-def pytest_unconfigure(config):
-    process, said = config.stash.get(MYPY, (None, None))
-    if process is not None:
-        process.kill()
-        process.wait()
-        said.unlink()
-
-
-@pytest.fixture
-def mypy(request):
-    """The process that checks the types, and the file with what it says; None without mypy."""
-    return request.config.stash.get(MYPY, None)
 
 
 @pytest.fixture(scope="session", autouse=True)
