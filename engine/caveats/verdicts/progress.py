@@ -81,9 +81,10 @@ class Progress:
         """Near what the data allow: by loss or, for classes, by accuracy. A network that is mostly
         right is not broken."""
         t = self.thresholds
-        # Right answers are no excuse for a loss above that of a constant, unless nearly all that
-        # can be right are: the wrong ones are given with too much confidence.
-        share = t.short if self.gain >= 0 else t.finished
+        # Right answers excuse a high loss the less, the higher it is: at a constant's loss or above
+        # nearly all must be right, since the wrong ones are given with too much confidence.
+        gained = min(max(self.gain / t.short, 0.0), 1.0)
+        share = t.finished - (t.finished - t.short) * gained
         able = self.accuracy_tells and self.accuracy - self.chance >= share * self.allowed
         return self.finished or self.gain >= t.short or able
 

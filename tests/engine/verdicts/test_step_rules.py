@@ -282,7 +282,9 @@ class TestUnderfitting:
     def test_not_where_the_data_allow_no_more(self) -> None:
         assert self.found(reachable=LN10 * 0.65) is None
         assert self.found(accuracy=0.85) is None
-        assert self.found(accuracy=0.75) == "note"  # most rows right, and more in reach
+        # The loss went .31 of the way: at .78, .85 of what can be right are, at .75 .81.
+        assert self.found(accuracy=0.78) == "note"  # most rows right, and more in reach
+        assert self.found(accuracy=0.75) == "warning"
         assert self.found(reachable=0.0) is None  # nothing is known of them
 
     def test_not_where_another_caveat_says_why(self) -> None:
