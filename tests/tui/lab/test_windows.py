@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -274,6 +275,19 @@ def test_leaving_when_the_runs_folder_has_been_deleted(
         await lab.until(lambda: lab.app._exit)
 
     drive(scenario, configured({**SMALL, "training.steps": 10**8}), drawing=False, place=tmp_path)
+
+
+@pytest.mark.parametrize("turns", [1, 3, 5, 8, 12])
+def test_a_window_that_opens_while_the_program_ends_harms_nothing(
+    drive: Drive, configured: Configured, turns: int
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        lab.app.simulate_key("ctrl+p")
+        for _ in range(turns):  # of the loop; then the program's parts are taken away
+            await asyncio.sleep(0)
+
+    drive(scenario, configured(SMALL), drawing=False)
 
 
 def test_explanation_and_remedies_stay_while_the_cure_runs(

@@ -27,12 +27,17 @@ LONGEST = 4000  # characters of a line of text: 1,000 widths of three digits
 OUTDATED = (InputEvent, Input.Changed, Input.Submitted, OptionList.OptionMessage)
 
 
+def ending(app: App[Any]) -> bool:
+    """Whether the program leaves, so that Textual takes the parts of its screens away."""
+    return app._exit or not app.is_running
+
+
 def hand_over(app: App[Any], screen: Screen[Any], show: Callable[[T], object], seen: T) -> None:
     """Call ``show(seen)`` on the app's thread, unless the screen has gone by then. The thread that
     calls this does not wait (waiting took 378 µs, and for ever while the app was ending)."""
 
     def act() -> None:
-        if screen.is_running and not app._exit:
+        if screen.is_running and not ending(app):
             with app._context():  # without it Textual does not know to which app a widget belongs
                 show(seen)
 
@@ -52,7 +57,7 @@ class Leavable(Screen[Result]):
         """Called once the parts of the screen are there."""
 
     def on_mount(self, event: Mount) -> None:
-        if not self.has_left and self.children and not self.app._exit:
+        if not self.has_left and self.children and not ending(self.app):
             self._has_opened = True
             self.opened()
 
@@ -66,14 +71,14 @@ class Leavable(Screen[Result]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual asks this before each action of a key."""
-        if self.has_left or self.app._exit:
+        if self.has_left or ending(self.app):
             return False
         return self._has_opened or action == "leave"
 
     async def _on_message(self, message: Message) -> None:
         # What was typed or clicked on a screen that has gone since would look for its parts. At the
         # end of the program Textual takes them away without leaving the screen.
-        gone = self.has_left or self.app._exit or not self.children
+        gone = self.has_left or ending(self.app) or not self.children
         if not (gone and isinstance(message, OUTDATED)):
             await super()._on_message(message)
 
