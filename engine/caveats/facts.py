@@ -7,7 +7,7 @@ them in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import hypot, inf, nan
 from typing import Any, Literal
@@ -62,6 +62,15 @@ class LayerFacts:
     output: bool = False
 
 
+def is_linear(layers: Sequence[LayerFacts]) -> bool:
+    """Whether a network of these layers, the output last, is one linear map however many layers it
+    has: nothing bends between them. Batch normalization is linear once it is trained."""
+    return bool(layers) and all(
+        layer.activation == "identity" and layer.normalization in ("none", "batch")
+        for layer in layers[:-1]
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class OptimizerFacts:
     """An optimizer as its ``param_groups`` show it.
@@ -105,7 +114,8 @@ class DataFacts:
     are largest, NaN for classes; ``target_low`` and ``target_high`` are the smallest and the
     largest number of any. ``class_shares`` are the shares of the rows that each class has, () for
     numbers. ``reachable_recall`` is the share of right answers of kernel regression in the class in
-    which it has the fewest, if every class counts the same; NaN for numbers.
+    which it has the fewest, if every class counts the same; NaN for numbers. ``reachable_linear``
+    is the loss of the best linear prediction, NaN where the network is not linear.
     """
 
     input_size: float = nan
@@ -116,6 +126,7 @@ class DataFacts:
     target_high: float = nan
     class_shares: tuple[float, ...] = ()
     reachable_recall: float = nan
+    reachable_linear: float = nan
 
     @property
     def chance(self) -> float:

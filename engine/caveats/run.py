@@ -6,6 +6,7 @@ from a worker thread, the command line from its own loop.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +17,7 @@ import torch
 
 from caveats.config import RunConfig
 from caveats.data import Dataset, load
-from caveats.facts import RunFacts
+from caveats.facts import RunFacts, is_linear
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
 from caveats.measuring.constants import constant_loss
@@ -25,7 +26,7 @@ from caveats.measuring.divergence import Divergence, locate
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.probe import PROBE_ROWS, Probe
 from caveats.measuring.scores import HELD_OUT_ROWS, HeldOut
-from caveats.measuring.yardsticks import kernel_reach
+from caveats.measuring.yardsticks import kernel_reach, linear_reach
 from caveats.models.mlp import activations, layer_name
 from caveats.observer import Observer
 from caveats.remedies import Remedies
@@ -103,7 +104,10 @@ class Run:
         loss, weights = config.training.loss, trainer.loss_function.weights
         self.baseline = constant_loss(probe.y, loss, weights, self.dataset.classes)
         self.reach = kernel_reach(probe.x, probe.y, loss, weights)
-        self._data = data_facts(probe.x, probe.y, self.reach.recall)
+        linear = math.nan
+        if is_linear(probe.anatomy.layers):
+            linear = linear_reach(probe.x, probe.y, loss, weights)
+        self._data = data_facts(probe.x, probe.y, self.reach.recall, linear)
         self._clock = Stopwatch()
         self.observer = Observer(
             probe,

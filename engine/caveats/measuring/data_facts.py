@@ -12,7 +12,9 @@ from caveats.facts import DataFacts
 __all__ = ["data_facts"]
 
 
-def data_facts(x: Tensor, y: Tensor, reachable_recall: float = nan) -> DataFacts:
+def data_facts(
+    x: Tensor, y: Tensor, reachable_recall: float = nan, reachable_linear: float = nan
+) -> DataFacts:
     """The facts of inputs x (rows, ...) and targets y: (rows,) classes or (rows, targets)
     numbers."""
     size, spread = input_scale(x.detach().flatten(1).cpu().double())
@@ -20,10 +22,16 @@ def data_facts(x: Tensor, y: Tensor, reachable_recall: float = nan) -> DataFacts
         numbers = y.detach().flatten(1).cpu().double()
         mean, deviation = target_scale(numbers)
         low, high = numbers.aminmax()
-        return DataFacts(size, spread, mean, deviation, float(low), float(high))
+        return DataFacts(
+            size, spread, mean, deviation, float(low), float(high),
+            reachable_linear=reachable_linear,
+        )  # fmt: skip
     shares = torch.bincount(y.detach().flatten().cpu().clamp(min=0)).double() / y.numel()
     told = tuple(shares.tolist())
-    return DataFacts(size, spread, class_shares=told, reachable_recall=reachable_recall)
+    return DataFacts(
+        size, spread, class_shares=told, reachable_recall=reachable_recall,
+        reachable_linear=reachable_linear,
+    )  # fmt: skip
 
 
 def input_scale(x: Tensor) -> tuple[float, float]:  # (rows, columns)

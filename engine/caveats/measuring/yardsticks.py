@@ -4,7 +4,7 @@ regression, which shows how far training can be expected to get.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import nan
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from torch.nn import functional
 from caveats.measuring.constants import constant_loss, distance
 from caveats.measuring.scores import hit_shares
 
-__all__ = ["Reach", "kernel_reach"]
+__all__ = ["Reach", "kernel_reach", "linear_reach"]
 
 # All combinations are tried and the best counts: the width of the kernel exp(-|x - x'|²/2w²) over
 # the median distance of two rows, the ridge, and the factor by which scores are multiplied before
@@ -60,6 +60,22 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None)
         y: (rows,) classes, or (rows, targets) numbers.
         loss: the value of `training.loss`, as for `constant_loss`; so are ``weights``.
     """
+    return reach(x, y, loss, weights, kernels)
+
+
+def linear_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None) -> float:
+    """The loss of `kernel_reach` where each row is predicted by the best linear map of the others:
+    what a network comes to whose layers have no activation between them."""
+    return reach(x, y, loss, weights, lambda rows: [products(rows)]).loss
+
+
+def reach(
+    x: Tensor,
+    y: Tensor,
+    loss: str,
+    weights: Tensor | None,
+    kernels_of: Callable[[Tensor], Iterable[Tensor]],
+) -> Reach:
     numbers = y.is_floating_point()
     x, y = x.cpu().double(), y.cpu()
     told = y.double() if numbers else functional.one_hot(y).double()  # (rows, targets)
@@ -70,7 +86,7 @@ def kernel_reach(x: Tensor, y: Tensor, loss: str, weights: Tensor | None = None)
         return constant
     judged = Judged(loss, y, told, weights)
     found = []
-    for kernel in kernels(x):
+    for kernel in kernels_of(x):
         for ridge in RIDGES:
             root = torch.linalg.cholesky(kernel + ridge * torch.eye(len(x), dtype=x.dtype))
             inverse = torch.cholesky_inverse(root)
@@ -99,18 +115,30 @@ def kernels(x: Tensor) -> Iterator[Tensor]:
     above 1: a parity is a product of all its bits, and rows that are near one another tell the
     wrong answer.
     """
-    x = x - x.mean(0)
-    deviation = x.std(0, correction=0)
-    x = x / torch.where(deviation > 0, deviation, 1.0)
+    x, varies = standardized(x)
     apart = torch.cdist(x, x)
     width = apart.median()
     if not width > 0:  # most rows are alike
         width = apart[apart > 0].median()
     for share in WIDTHS:
         yield torch.exp(-0.5 * (apart / (share * width)).square())
-    varied = x[:, deviation > 0]
+    varied = x[:, varies]
     if varied.shape[1] <= MOST_BITS and all(len(column.unique()) == 2 for column in varied.T):
         yield from products_of_bits(varied.sign())
+
+
+def standardized(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x (rows, features) with mean 0 and deviation 1, and which features vary, (features,)."""
+    x = x - x.mean(0)
+    deviation = x.std(0, correction=0)
+    return x / torch.where(deviation > 0, deviation, 1.0), deviation > 0
+
+
+def products(x: Tensor) -> Tensor:
+    """The products (rows, rows) of standardized rows, scaled to a mean diagonal of 1."""
+    x, varies = standardized(x)
+    found: Tensor = x @ x.T / varies.sum()
+    return found
 
 
 def products_of_bits(bits: Tensor) -> Iterator[Tensor]:

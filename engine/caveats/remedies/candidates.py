@@ -37,6 +37,7 @@ def candidates(c: RunConfig, proposed: Sequence[Remedy] = ()) -> tuple[Remedy, .
         changes.bias_zero(c),
         changes.normalization(c),
         changes.residual(c),
+        changes.nonlinear(c),
         changes.steeper(c),
         changes.leaky(c, "elu"),
         changes.wider(c),

@@ -26,6 +26,7 @@ from caveats.remedies.customary import (
     lr_is_low,
     matching,
 )
+from caveats.verdicts.learning_rates import DECOUPLED
 from caveats.verdicts.verdict import Remedy
 
 __all__ = [
@@ -264,7 +265,7 @@ def usual_options(config: RunConfig) -> Remedy | None:
     options, change = config.optimizer.options, {}
     for key, (worst, usual) in customary.OPTIONS.items():
         value = options.get(key)
-        if key == "weight_decay" and config.optimizer.name in customary.DECOUPLED:
+        if key == "weight_decay" and config.optimizer.name in DECOUPLED:
             worst *= customary.MILDER
         if isinstance(value, float) and value > worst:
             change[f"optimizer.{key}"] = usual
@@ -299,7 +300,7 @@ def decayed(config: RunConfig) -> Remedy | None:
     if "weight_decay" not in config.optimizer.options:
         return None
     own = float(config.optimizer.options["weight_decay"])  # type: ignore[arg-type]
-    usual = 1.0 if config.optimizer.name in customary.DECOUPLED else 0.01
+    usual = 1.0 if config.optimizer.name in DECOUPLED else 0.01
     value = max(usual, 10 * own)
     return Remedy(
         {"optimizer.weight_decay": value},
@@ -349,6 +350,13 @@ def centred(config: RunConfig) -> Remedy | None:
     change = {"network.activation": "tanh", "network.init": "torch_default"}
     blind = "; random biases, because tanh without biases cannot see even functions of the data"
     return combined(config, Remedy(change, reason + blind), bearable(config))
+
+
+def nonlinear(config: RunConfig) -> Remedy | None:
+    """An activation for layers that have none."""
+    if set(config.network.activations) != {"identity"}:
+        return None
+    return activation(config, "relu", "with ReLU between them the layers are no longer one line")
 
 
 def steeper(config: RunConfig) -> Remedy | None:

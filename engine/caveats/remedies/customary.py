@@ -46,7 +46,6 @@ FEW_STEPS = 100  # hardly any network learns in fewer
 FEWEST_STEPS = 20  # a run that stops before has not begun
 # Options of an optimizer: above the first number they hold every step back; the second is usual.
 OPTIONS = {"momentum": (0.97, 0.9), "eps": (1e-3, 1e-8), "weight_decay": (0.05, 0.0)}
-DECOUPLED = frozenset(("adamw", "muon"))  # their decay is multiplied by the learning rate
 MILDER = 40.0
 SHORT_CLIP = 0.05  # a length of the whole gradient
 

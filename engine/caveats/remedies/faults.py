@@ -13,7 +13,8 @@ import numpy as np
 from caveats.config import RunConfig
 from caveats.remedies import changes, customary
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.learning_rates import leads_nowhere
+from caveats.verdicts.held_back import bend_is_missing
+from caveats.verdicts.learning_rates import kept_by_clipping, leads_nowhere
 from caveats.verdicts.saturation import high_start
 from caveats.verdicts.soundness import began_symmetric, faded_start, grown_start
 from caveats.verdicts.unscaled_data import inputs_off, out_of_reach, target_off
@@ -31,6 +32,8 @@ def faults(c: RunConfig, e: Evidence) -> tuple[Remedy, ...]:
     leaves it as it is.
     """
     found = {fault: remedy for fault in FAULTS if (remedy := fault(c, e)) is not None}
+    if bend in found:
+        found.pop(weights, None)  # weights are drawn for the new activation
     if unscaled(c, e) and customary.lr_is_high(c):
         found.pop(rate, None)
     if target in found and c.optimizer.lr > customary.CATAPULT * customary.stable_lr(c):
@@ -75,6 +78,11 @@ def inputs(c: RunConfig, e: Evidence) -> Remedy | None:
     slow = e.blames("step_too_small", "ravine", "underfitting")  # larger inputs do not slow it
     odd = inputs_off(e) or mean or (customary.is_unusual(e.facts.data) and not slow)
     return changes.standardize(c) if odd else None
+
+
+def bend(c: RunConfig, e: Evidence) -> Remedy | None:
+    """No activation between the layers, though these data ask for more than a linear map."""
+    return changes.nonlinear(c) if bend_is_missing(e) else None
 
 
 def biases(c: RunConfig, e: Evidence) -> Remedy | None:
@@ -128,10 +136,11 @@ def dropout(c: RunConfig, e: Evidence) -> Remedy | None:
 def length(c: RunConfig, e: Evidence) -> Remedy | None:
     """Too few steps for any network, or for one of this shape at a learning rate that is usual."""
     few = 0 < e.facts.steps < customary.FEW_STEPS
-    nowhere = leads_nowhere(e) and not customary.lr_is_low(c)
+    clipped = kept_by_clipping(e) < 1  # clipping is another fault
+    nowhere = leads_nowhere(e) and not clipped and not customary.lr_is_low(c)
     return changes.longer(c) if few or nowhere else None
 
 
 FAULTS: tuple[Fault, ...] = (
-    output, target, inputs, weights, biases, rate, options, narrow, depth, dropout, length,
+    output, target, inputs, bend, weights, biases, rate, options, narrow, depth, dropout, length,
 )  # fmt: skip

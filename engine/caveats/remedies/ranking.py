@@ -16,11 +16,14 @@ from caveats.errors import ConfigError
 from caveats.remedies import changes, customary
 from caveats.remedies.faults import faults, unscaled
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.unscaled_data import out_of_reach
 from caveats.verdicts.verdict import Finding, Remedy
 
-__all__ = ["MOST", "SINGLES", "remedies_for", "single_changes", "valid"]
+__all__ = ["LENGTH", "MOST", "SINGLES", "remedies_for", "single_changes", "valid"]
 
 MOST = 5
+LENGTH = frozenset({"training.steps", "training.epochs"})
+OUTPUT = "network.output_activation"
 
 Single = Callable[[RunConfig, Finding], Remedy | None]
 
@@ -29,12 +32,17 @@ def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tu
     """The changes worth trying for a finding, the likeliest first, at most `MOST`."""
     data = unscaled(c, e)
     own = (data if len(data) > 1 else ()) + single_changes(caveat, finding, c)
+    if not e.finite:  # what overflowed in few steps does so in many
+        own = tuple(remedy for remedy in own if not set(remedy.change) <= LENGTH)
     if caveat == "overfitting":  # it learns only too well: nothing else is at fault
         return valid(c, (*own, changes.combined(c, *own[1:])))[:MOST]
     together = changes.combined(c, *faults(c, e))
     most = changes.combined(c, together, own[0] if own else None, changes.normalization(c))
     sound = changes.combined(c, *data, changes.sound(c))
-    return valid(c, (together, *own[:2], most, sound, *own[2:]))[:MOST]
+    every = valid(c, (together, *own[:2], most, sound, *own[2:]))
+    if out_of_reach(e):  # then nothing helps that leaves the output's activation
+        every = tuple(remedy for remedy in every if OUTPUT in remedy.change)
+    return every[:MOST]
 
 
 def single_changes(caveat: str, finding: Finding, c: RunConfig) -> tuple[Remedy, ...]:

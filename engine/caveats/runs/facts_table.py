@@ -108,6 +108,9 @@ def read_data(data: Section) -> DataFacts:
         target_high=data.number("target_high"),
         class_shares=tuple(shares),
         reachable_recall=data.number("reachable_recall"),
+        reachable_linear=(
+            data.number("reachable_linear") if "reachable_linear" in data.tree else math.nan
+        ),
     )
 
 

@@ -4,6 +4,7 @@ and what initialisers may look at.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from caveats.config import RunConfig
 from caveats.config.declared import declared_layers
 from caveats.data import Dataset
-from caveats.facts import DataFacts, OptimizerFacts, RunFacts
+from caveats.facts import DataFacts, OptimizerFacts, RunFacts, is_linear
 from caveats.measuring.capture import Layer
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.yardsticks import Reach
@@ -48,7 +49,7 @@ def facts_of(
         layers,
         optimizer_of(config),
         Remedies(config),
-        data,
+        data if is_linear(layers) else replace(data, reachable_linear=math.nan),
     )
 
 

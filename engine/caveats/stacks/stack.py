@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 
 from caveats.config import RunConfig
+from caveats.config.declared import declared_layers
 from caveats.data import Dataset
-from caveats.facts import DataFacts, RunFacts
+from caveats.facts import DataFacts, RunFacts, is_linear
 from caveats.history import Event, History
 from caveats.measuring.cadence import Cadence, cadence_of
 from caveats.measuring.constants import constant_loss
 from caveats.measuring.data_facts import data_facts
 from caveats.measuring.divergence import Divergence, locate
-from caveats.measuring.yardsticks import Reach, kernel_reach
+from caveats.measuring.yardsticks import Reach, kernel_reach, linear_reach
 from caveats.models.mlp import assemble, layer_name
 from caveats.run import probe_rows
 from caveats.stacks.batches import StackedBatches, StackedData
@@ -109,7 +110,7 @@ class Stack:
             [c.network.dropout for c in configs], seeds, self.shape.widths, self.device
         )
         self._updates = Updates([c.optimizer for c in configs], self.network.parameters())
-        yardsticks = self._yardsticks()
+        yardsticks = self._yardsticks(configs)
         hidden = len(self.shape.widths)
         names = tuple(layer_name(i, hidden) for i in range(hidden + 1))
         self._members = [
@@ -399,12 +400,19 @@ class Stack:
             return where
         return f"a loss or a gradient between the steps {newest} and {self.step}"
 
-    def _yardsticks(self) -> list[tuple[float, Reach, DataFacts]]:
-        """Of each set of data: the loss of a constant, that of kernel regression, the scale."""
+    def _yardsticks(self, configs: Sequence[RunConfig]) -> list[tuple[float, Reach, DataFacts]]:
+        """Of each set of data: the loss of a constant, that of kernel regression, the scale, and
+        the loss of the best linear map where a network is one."""
+        linear = {
+            place
+            for config, place in zip(configs, self._data.of.tolist(), strict=True)
+            if is_linear(declared_layers(config, self.shape.features, self.shape.outputs))
+        }
         found = []
         for place in range(self._probe.sets):
             x, y = self._probe.of_set(place)
             baseline = constant_loss(y, self.shape.loss)
             reach = kernel_reach(x, y, self.shape.loss)
-            found.append((baseline, reach, data_facts(x, y, reach.recall)))
+            straight = linear_reach(x, y, self.shape.loss) if place in linear else math.nan
+            found.append((baseline, reach, data_facts(x, y, reach.recall, straight)))
         return found

@@ -19,6 +19,7 @@ from caveats.data import Dataset, load
 from caveats.errors import ConfigError
 from caveats.facts import RunFacts
 from caveats.remedies.candidates import candidates, pairs, parts
+from caveats.remedies.ranking import LENGTH
 from caveats.remedies.winning import halved, ranked, smallest, wins
 from caveats.stacks.shape import shape_of, unstackable
 from caveats.stacks.stack import Stack
@@ -37,7 +38,6 @@ STEPS = 200  # of a race, unless another number is asked for
 LOOKS = 20  # at the losses, over the whole length: enough for a curve
 HALVINGS = (LOOKS // 4, LOOKS // 2)  # after which looks the better half goes on
 NEVER = 10**9
-LENGTH = frozenset({"training.steps", "training.epochs"})
 BEST = 3  # single changes that are tried in pairs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import outdone
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import percent
@@ -41,9 +42,11 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def severity(e: Evidence) -> Severity:
-    # A step that is too small, or a layer that is dead, keeps a rare class from being learnt too.
+    # A step that is too small, a layer that is dead, or a decay that outdoes the loss keeps a rare
+    # class from being learnt too.
     others = e.findings.keys() - EFFECTS
-    return "warning" if told_apart(e) and not e.blames(*others) else "note"
+    alone = not e.blames(*others) and not outdone(e)
+    return "warning" if told_apart(e) and alone else "note"
 
 
 @sign

@@ -32,6 +32,10 @@ def rule(e: Evidence) -> Finding | None:
     others = int(np.count_nonzero(share >= most)) - 1
     if others > 0:
         what += f"; {counted(others, 'more layer')} at least half dead"
+    before = e.units[:culprit]
+    if len(before) and before.min() < min(e.thresholds.few, count):
+        narrow = int(before.argmin())
+        what += f"; {e.layer(narrow)} below has only {counted(int(before[narrow]), 'unit')}"
     worst = float(share.max())
     layers = np.flatnonzero(share >= (most if worst >= most else worst))
     evidence = {
@@ -118,7 +122,7 @@ def why(born: int, flat: int, cut: bool) -> str:
     how = (
         "they started below zero on every row"
         if born >= flat / 2
-        else "steps moved their weights so far that they are below zero on every row"
+        else "since then they have come to lie below zero on every row"
     )
     tail = "; behind a wholly dead layer the output is one constant" if cut else ""
     return (

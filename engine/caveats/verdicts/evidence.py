@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from caveats.facts import LayerFacts, OptimizerFacts, RunFacts, Trial
+from caveats.facts import LayerFacts, OptimizerFacts, RunFacts, Trial, is_linear
 from caveats.history import Event, Snapshot
 from caveats.measures import LAYER_MEASURES
 from caveats.measuring.cadence import FIRST_STEPS, GROWTH
@@ -81,6 +81,12 @@ class Evidence:
         if len(known) != len(self.names):
             return (None,) * self.hidden
         return known[: self.hidden]
+
+    @cached_property
+    def linear(self) -> bool:
+        """Whether the layers were observed and no activation stands between them."""
+        known = self.facts.layers
+        return len(known) == len(self.names) and is_linear(known)
 
     @cached_property
     def activations(self) -> tuple[Activation | None, ...]:
@@ -239,6 +245,20 @@ class Evidence:
         return ratio(self.first("delta_rms"), self.first("units"))
 
     @cached_property
+    def gradient(self) -> float:
+        """‖dL/dW‖ of all layers together on the probe rows; NaN where none was observed."""
+        return length(self.now("grad_norm"))
+
+    @cached_property
+    def weight(self) -> float:
+        """‖W‖ of all layers together; NaN where none was observed."""
+        return length(self.now("weight_norm"))
+
+    @cached_property
+    def first_weight(self) -> float:
+        return length(self.first("weight_norm"))
+
+    @cached_property
     def largest_update(self) -> float:
         """The largest ‖ΔW‖/‖W‖ of any layer, as the median over recent records."""
         ratios = self.snapshot.layers("update_ratio")[self.rows]
@@ -266,6 +286,12 @@ class Evidence:
     def during(self) -> str:
         """ "at step 120"."""
         return f"at step {self.step}"
+
+
+def length(norms: Floats) -> float:
+    """The length of all vectors of these lengths together; NaN if none is known."""
+    known = norms[~np.isnan(norms)].tolist()
+    return math.hypot(*known) if known else math.nan  # squares could overflow
 
 
 def possible(measure: str, values: Floats) -> Floats:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from caveats.verdicts import class_imbalance
+from caveats.verdicts import class_imbalance, held_back
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import outdone
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding
 
@@ -28,6 +29,8 @@ def headlined(e: Evidence) -> dict[str, Finding]:
     for cause, effects in EFFECTS.items():
         if e.blames(cause):
             found |= {name: noted(found[name]) for name in found.keys() & effects}
+    if e.blames("underfitting") and outdone(e):
+        found |= {name: noted(found[name]) for name in found.keys() & held_back.EFFECTS}
     if "dying_relu" in found and cuts(e):
         # Whatever killed it, behind a wholly dead layer nothing trains any more.
         found["dying_relu"] = e.findings["dying_relu"]

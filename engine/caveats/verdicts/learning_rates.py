@@ -15,9 +15,11 @@ from caveats.verdicts.sign import sign
 
 __all__ = [
     "ADAM_LIKE_LR",
+    "DECOUPLED",
     "customary_lr",
     "drops_most",
     "fitting_lr",
+    "kept_by_clipping",
     "leads_nowhere",
     "limit",
     "lr_is_far_above",
@@ -34,6 +36,9 @@ CUSTOMARY = {
 }  # fmt: skip
 ADAM_LIKE_LR = 0.003
 DESCENT = frozenset({"sgd", "momentum", "nesterov"})  # their steps shrink with the gradient
+# Optimizers that take the decay from the weights themselves, lr·λ·W a step, and do not add λ·W to
+# the gradient (Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization).
+DECOUPLED = frozenset({"adamw", "muon"})
 
 
 def customary_lr(kind: str) -> float:
@@ -49,6 +54,15 @@ def times(e: Evidence) -> float:
     """The learning rate over the customary one; NaN where the optimizer is not known."""
     o = e.optimizer
     return math.nan if o is None else o.lr / customary_lr(o.kind)
+
+
+def kept_by_clipping(e: Evidence) -> float:
+    """The share of a gradient's length that clipping leaves: 1 where it leaves all, or where the
+    optimizer divides each gradient by its own size anyway."""
+    o = e.optimizer
+    if o is None or o.kind not in DESCENT or not o.clip_norm > 0 or not e.gradient > 0:
+        return 1.0
+    return min(1.0, o.clip_norm / e.gradient)
 
 
 @sign
@@ -72,20 +86,20 @@ def lr_is_unbearable(e: Evidence) -> bool:
 
 @sign
 def lr_is_lowish(e: Evidence) -> bool:
-    """Is the learning rate below a third of the customary one?"""
-    return times(e) < e.thresholds.lowish
+    """Is the learning rate, with what clipping takes away, below a third of the customary one?"""
+    return times(e) * kept_by_clipping(e) < e.thresholds.lowish
 
 
 @sign
 def lr_is_low(e: Evidence) -> bool:
-    """Is the learning rate below a tenth of the customary one?"""
-    return times(e) < e.thresholds.low
+    """Is it below a tenth of the customary one?"""
+    return times(e) * kept_by_clipping(e) < e.thresholds.low
 
 
 @sign
 def lr_is_far_below(e: Evidence) -> bool:
-    """Is the learning rate below a hundredth of the customary one?"""
-    return times(e) < e.thresholds.far_below
+    """Is it below a hundredth of the customary one?"""
+    return times(e) * kept_by_clipping(e) < e.thresholds.far_below
 
 
 @sign
@@ -100,7 +114,7 @@ def leads_nowhere(e: Evidence) -> bool:
     if o is None or not steps:
         return False
     if o.kind in DESCENT:
-        way = o.lr * feeding(e) * steps
+        way = o.lr * kept_by_clipping(e) * feeding(e) * steps
         return way < e.thresholds.shortest_descent * (1 - o.momentum)
     if o.kind not in CUSTOMARY:
         return o.lr * steps < e.thresholds.shortest_walk

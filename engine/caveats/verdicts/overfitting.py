@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,22 +26,18 @@ def rule(e: Evidence) -> Finding | None:
         f"the loss on rows held out was lowest at step {step} ({lowest:.3g}) and is {now:.3g}; on "
         f"the training rows it fell from {e.losses[best]:.3g} to {e.loss:.3g}"
     )
-    evidence = {
-        "best_step": step,
-        "lowest_held_out_loss": lowest,
-        "held_out_loss": now,
-        "share_given_back": given_back(e),
-    }
+    evidence = {"best_step": step, "lowest_held_out_loss": lowest, "held_out_loss": now}
+    if gained(e) > 0:
+        evidence["share_given_back"] = given_back(e)
     why = (
         "What is true of the training rows alone is learnt last, and does not hold for others: "
-        f"{lost(e)} what had been gained on rows held out is lost again (Goodfellow et al. 2016, "
-        "Deep Learning, section 7.8)."
+        f"{lost(e)} (Goodfellow et al. 2016, Deep Learning, section 7.8)."
     )
     return Finding(severity(e), what, why, (), evidence)
 
 
 def severity(e: Evidence) -> Severity:
-    return "warning" if loses_much(e) or by_heart(e) else "note"
+    return "warning" if loses_much(e) or (by_heart(e) and fails_on_new_rows(e)) else "note"
 
 
 def held_out(e: Evidence) -> NDArray[np.float64]:
@@ -52,14 +50,21 @@ def given_back(e: Evidence) -> float:
     """How far the held-out loss rose above its lowest, as a share of how far that was below the
     loss of a constant."""
     held = held_out(e)
-    gained = e.progress.baseline - float(np.nanmin(held))
     rise = float(held[-1] - np.nanmin(held))
-    return rise / gained if gained > 0 else 0.0
+    return rise / gained(e) if gained(e) > 0 else 0.0
+
+
+def gained(e: Evidence) -> float:
+    """How far the held-out loss was below that of a constant, at its lowest."""
+    return e.progress.baseline - float(np.nanmin(held_out(e)))
 
 
 def lost(e: Evidence) -> str:
+    if gained(e) <= 0:
+        return "on rows held out the loss was never below that of a constant"
     share = given_back(e)
-    return "more than all of" if share > 1 else f"{percent(share)} of"
+    part = "more than all" if share > 1 else percent(share)
+    return f"{part} of what had been gained on rows held out is lost again"
 
 
 @sign
@@ -93,6 +98,17 @@ def by_heart(e: Evidence) -> bool:
 
 
 @sign
+def fails_on_new_rows(e: Evidence) -> bool:
+    """Is what it learnt of the rows held out less than three quarters of what the data allow, by
+    their loss and by their accuracy?"""
+    p, t = e.progress, e.thresholds
+    by_loss = (p.baseline - float(held_out(e)[-1])) / p.span if p.span > 0 else 1.0
+    right = e.scalar("validation_accuracy")
+    by_accuracy = (right - p.chance) / p.allowed if p.accuracy_tells else math.nan
+    return not (by_loss >= t.short or by_accuracy >= t.short)
+
+
+@sign
 def loses_much(e: Evidence) -> bool:
     """Has it given back a quarter of what it had gained?"""
     return given_back(e) >= e.thresholds.worth_saying
@@ -104,7 +120,8 @@ OVERFITTING = Caveat(
     "The loss on rows held out has risen above its lowest by a tenth of what it had gained below a "
     "constant's loss, while the training loss fell. It is a warning from a quarter on, or if the "
     "training loss is below half of what kernel regression reaches on rows that it has not seen, "
-    "and the loss on rows held out a tenth of a constant's above it.",
+    "the loss on rows held out a tenth of a constant's above it, and less than three quarters of "
+    "what the data allow were learnt of them, by loss and accuracy.",
     "L_held out(t) − min L_held out > 0.1 (L_constant − min L_held out)",
     "Prechelt 1998, Early Stopping; Goodfellow et al. 2016, Deep Learning, section 7.8",
     "It needs rows held out: data.validation = 0.2. A loss may rise while the accuracy on these "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import held_back
 from caveats.verdicts.not_zero_centred import data_to_blame
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
@@ -17,7 +18,7 @@ __all__ = ["PLATEAU"]
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
-    if not e.finite or not e.hidden or not p.stuck or np.isnan(e.now("grad_norm")).all():
+    if not e.finite or not e.hidden or not p.stuck or math.isnan(e.gradient):
         return None
     if not flat(e) or cut_off(e) or data_to_blame(e) or told_otherwise(e):
         return None
@@ -25,8 +26,7 @@ def rule(e: Evidence) -> Finding | None:
     severity: Severity = "note"
     if p.late(e.thresholds.half_way):
         severity = "critical" if p.late(e.thresholds.short) else "warning"
-    gradient = float(np.sqrt(np.nansum(e.now("grad_norm") ** 2)))
-    weights = float(np.sqrt(np.nansum(e.now("weight_norm") ** 2)))
+    gradient, weights = e.gradient, e.weight
     what = (
         f"loss {e.loss:.4g} is flat at that of a constant ({p.baseline:.4g}); gradient "
         f"{gradient:.1e}"
@@ -55,16 +55,16 @@ def flat(e: Evidence) -> bool:
 
 @sign
 def told_otherwise(e: Evidence) -> bool:
-    """Does the step, or a gradient that vanished, explain it?"""
+    """Does the step, a gradient that vanished, or what holds the network back explain it?"""
     steps = {"step_too_large", "step_too_small"}
-    return bool(e.findings.keys() & steps) or e.blames("vanishing_gradient")
+    return bool(e.findings.keys() & steps) or held_back(e) or e.blames("vanishing_gradient")
 
 
 PLATEAU = Caveat(
     "plateau",
     "plateau or saddle",
-    "The loss stays within 10 % of what the best constant achieves, and no layer is dead, copied, "
-    "saturated or cut off.",
+    "The loss stays within 10 % of what the best constant achieves, no layer is dead, copied, "
+    "saturated or cut off, and neither dropout nor weight decay holds the network back.",
     "w ← w − lr·H·(w − w*), growing by 1 + lr·|λ| along the way out",
     "Dauphin et al. 2014; Saxe et al. 2014",
     "A finished run is flat too, but far below the constant's loss. At a saddle waiting helps, but "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import held_back
 from caveats.verdicts.learning_rates import limit
 from caveats.verdicts.pace import falls_steadily, projected_gain
 from caveats.verdicts.sign import sign
@@ -18,7 +19,7 @@ def rule(e: Evidence) -> Finding | None:
     p = e.progress
     if not e.finite or not p.old_enough or p.close or not p.learnable:
         return None
-    if not plain_descent(e) or cut_off(e) or not crawls_down(e):
+    if not plain_descent(e) or cut_off(e) or held_back(e) or not crawls_down(e):
         return None
     projected = projected_gain(e)
     warns = p.late(e.thresholds.short) and not tiny(e) and not no_step_helps(e)

@@ -53,13 +53,22 @@ def rule(e: Evidence) -> Finding | None:
 
 def severity(e: Evidence) -> Severity:
     p = e.progress
-    if p.close or undecided(e):
+    if undecided(e):
         return "note"
+    if p.close:
+        return "warning" if cuts(e) and p.settled and p.gain < e.thresholds.most else "note"
     if p.stuck:
         return "critical"
     if (p.stalled and p.settled) or pays_for_its_start(e) or p.failing:
         return "warning"
     return "note"
+
+
+@sign
+def cuts(e: Evidence) -> bool:
+    """Are all units of a layer saturated? That most rows are right excuses no such layer where the
+    loss went less than half of its way."""
+    return bool(np.any(e.saturated_share >= 1))
 
 
 def start(e: Evidence) -> float:

@@ -9,9 +9,10 @@ import numpy as np
 from caveats.documents import short
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import as_good_as_linear, held_back
 from caveats.verdicts.learning_rates import (
     customary_lr,
-    drops_most,
+    kept_by_clipping,
     leads_nowhere,
     limit,
     lr_is_far_below,
@@ -39,7 +40,10 @@ def rule(e: Evidence) -> Finding | None:
     update, room = e.largest_update, share_of_limit(e)
     what = f"{change_in_words(e)}; loss {e.loss:.3g}"
     evidence = {"update_ratio": update, "gain": p.gain, "projected_gain": projected_gain(e)}
-    if math.isfinite(room):
+    kept = kept_by_clipping(e)
+    if kept < 1 / e.thresholds.far_above:
+        what += f"; clipping leaves {percent(kept)} of the gradient's length"
+    if math.isfinite(room) and not cut_off(e):
         what += f", and the curvature would bear steps {longer(room)} times as long"
         evidence["share_of_limit"] = room
     what += proof(e, "larger")
@@ -52,16 +56,18 @@ def rule(e: Evidence) -> Finding | None:
 
 def seems_small(e: Evidence) -> bool:
     """Whether the records alone say that the step is too small."""
-    if hindered(e) or warms_up(e) or projected_gain(e) > e.thresholds.far:
+    if hindered(e) or warms_up(e) or as_good_as_linear(e) or projected_gain(e) > e.thresholds.far:
         return False
     if cut_off(e) and not longer_steps_are_missing(e):
         return False
-    if drops_most(e) and not crawls(e):
+    if held_back(e) and not crawls(e):
         return False
     return small(e) or longer_steps_are_missing(e) or has_room(e)
 
 
 def change_in_words(e: Evidence) -> str:
+    if e.largest_update == 0:
+        return "no step changes any layer's weights"
     if e.largest_update < TINY:
         return f"a step changes every layer by {percent(e.largest_update)} of its weights"
     if not math.isnan(e.largest_update):
@@ -182,10 +188,11 @@ def holds_back(e: Evidence) -> bool:
 STEP_TOO_SMALL = Caveat(
     "step_too_small",
     "step too small",
-    "One of three: at a learning rate far below the customary one a step changes no layer by more "
-    "than 0.3 % of its weights, and at that pace the run ends with a high loss; all steps together "
-    "are too short for any network of this shape; or small weights of a few layers have not left "
-    "their saddle by half of the run, in spite of momentum or Adam.",
+    "One of three: at a learning rate far below the customary one, or with gradients that clipping "
+    "makes as small, a step changes no layer by more than 0.3 % of its weights, and at that pace "
+    "the run ends with a high loss; all steps together are too short for any network of this "
+    "shape; or small weights of a few layers have not left their saddle by half of the run, in "
+    "spite of momentum or Adam.",
     "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
     "10⁻³ is a lower guide, not a target. If the gradient itself is gone (vanishing, dead, "

@@ -6,6 +6,7 @@ import math
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import EFFECTS, outdone, reasons
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import percent
@@ -26,22 +27,20 @@ def rule(e: Evidence) -> Finding | None:
             f"the run ends at accuracy {p.accuracy:.1%}; kernel regression reaches "
             f"{p.reachable_accuracy:.1%} on the same rows, naming the largest class {p.chance:.1%}"
         )
+    held = reasons(e)
+    if held:
+        what = f"{'; '.join(held)}: {what}"
     evidence = {"gain": p.gain, "reachable": known.reachable}
     if e.hidden:
         evidence["narrowest_layer"] = e.narrowest
     why = (
         "A very wide network that is trained for long acts as kernel regression does (Jacot et al. "
         "2018), so its loss shows what these data allow. This network went "
-        f"{percent(max(0.0, p.gain))} of the way from a constant's loss: {missing(e)}."
+        f"{percent(max(0.0, p.gain))} of the way from a constant's loss"
+        + ("." if held else f": too few steps or units{', or too much dropout' * bool(e.dropout)}.")
     )
     severity: Severity = "warning" if fell_short(e) else "note"
     return Finding(severity, what, why, (), evidence)
-
-
-def missing(e: Evidence) -> str:
-    if not e.hidden:
-        return "without a hidden layer it can only draw a straight line, so a layer is missing"
-    return "too few steps or units, or too much dropout"
 
 
 @sign
@@ -65,8 +64,9 @@ def fell_short(e: Evidence) -> bool:
 
 @sign
 def explained(e: Evidence) -> bool:
-    """Does another caveat explain it?"""
-    return e.blames(*e.findings)
+    """Does another caveat explain it, which is not an effect of what holds the network back?"""
+    effects = EFFECTS if outdone(e) else frozenset()
+    return e.blames(*(e.findings.keys() - effects))
 
 
 UNDERFITTING = Caveat(
@@ -74,9 +74,12 @@ UNDERFITTING = Caveat(
     "underfitting",
     "The run ends after less than half of the way from a constant's loss to the loss of kernel "
     "regression on the same data (less than 45 % if its accuracy got further), and no other caveat "
-    "explains it; from there up to 75 %, with less than 90 % of the accuracy, it is a note.",
+    "explains it; from there up to 75 %, with less than 90 % of the accuracy, it is a note. The "
+    "reason is named where it was observed: no activation between the layers, dropout of half of "
+    "the units or more, or a weight decay that pulls at least half as hard as the loss and has "
+    "halved the weights.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
-    "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, section 5.2",
+    "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, sections 5.2 and 7.1",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "
     "network. A run that was cut short underfits too; then more steps are enough.",
     rule,

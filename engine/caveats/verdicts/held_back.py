@@ -1,0 +1,102 @@
+"""What keeps a network from learning though its layers and its rate are in order: it is one linear
+map, or dropout or weight decay.
+
+Each is told from what was observed: the layers, and the sizes of gradients and weights.
+"""
+
+from __future__ import annotations
+
+import math
+
+from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.learning_rates import DECOUPLED, drops_most
+from caveats.verdicts.sign import sign
+from caveats.verdicts.words import percent
+
+__all__ = [
+    "EFFECTS",
+    "as_good_as_linear",
+    "bend_is_missing",
+    "decayed_away",
+    "held_back",
+    "outdone",
+    "pulled",
+    "reasons",
+]
+
+
+@sign
+def as_good_as_linear(e: Evidence) -> bool:
+    """Is the network one linear map, and its loss near the best that such a map reaches? Then no
+    step is to blame."""
+    best, p, t = e.facts.data.reachable_linear, e.progress, e.thresholds
+    if not e.linear or math.isnan(best):
+        return False
+    span = p.baseline - best
+    return span < t.nothing * p.baseline or p.baseline - p.level >= t.short * span
+
+
+@sign
+def bend_is_missing(e: Evidence) -> bool:
+    """Is the network one linear map, and does the best such map get less than half as far as the
+    data allow?"""
+    data, p = e.facts.data, e.progress
+    if not e.linear or math.isnan(data.reachable_linear):
+        return False
+    return p.baseline - data.reachable_linear < e.thresholds.most * p.span
+
+
+@sign
+def decayed_away(e: Evidence) -> bool:
+    """Does weight decay pull at the weights with half the force of the loss's gradient or more, and
+    has it pulled them to half of their length at the start? In a run that learned little that is
+    what keeps them there. (Where the gradient has vanished any decay is stronger than it.)"""
+    shrunk = e.weight <= e.thresholds.most * e.first_weight
+    return shrunk and pulled(e) >= e.thresholds.most
+
+
+def pulled(e: Evidence) -> float:
+    """The force of the weight decay λ over that of the loss: λ·‖W‖/‖dL/dW‖ where λ·W is added to
+    the gradient (at the minimum of L + λ·‖W‖²/2 it is 1), lr·λ/(‖ΔW‖/‖W‖) where it is not; NaN if
+    unknown."""
+    o = e.optimizer
+    if o is None or not o.weight_decay > 0:
+        return math.nan
+    if o.kind in DECOUPLED:
+        return o.lr * o.weight_decay / e.largest_update if e.largest_update > 0 else math.nan
+    return o.weight_decay * e.weight / e.gradient if e.gradient > 0 else math.nan
+
+
+# What else a run shows whose weights are pulled to 0, or whose layers are mostly switched off.
+EFFECTS = frozenset({"dying_relu", "vanishing_gradient", "saturation", "rank_loss", "plateau"})
+
+
+@sign
+def outdone(e: Evidence) -> bool:
+    """Does dropout take nearly all of a layer away, or does weight decay outdo the loss? Units that
+    died and deltas that faded are effects of that."""
+    return e.dropout >= e.thresholds.nearly_all or decayed_away(e)
+
+
+@sign
+def held_back(e: Evidence) -> bool:
+    """Is the network linear, or does dropout or weight decay keep it from learning?"""
+    return as_good_as_linear(e) or drops_most(e) or decayed_away(e)
+
+
+def reasons(e: Evidence) -> list[str]:
+    """What holds the network back, each as half a sentence."""
+    found = []
+    if e.linear:
+        found.append(
+            "no activation stands between its layers, so all of them together are one linear map"
+            if e.hidden
+            else "without a hidden layer the network can only draw a straight line"
+        )
+    if drops_most(e):
+        found.append(f"dropout takes {percent(e.dropout)} of a layer away in every step")
+    if decayed_away(e):
+        found.append(
+            f"weight decay pulls at the weights {pulled(e):.2g} times as hard as the loss does"
+        )
+    return found
