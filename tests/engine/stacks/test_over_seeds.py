@@ -85,7 +85,7 @@ def test_another_process_finds_the_same() -> None:
     dataset = load(MOONS.data.settings())
     child = seeds_child(Start(MOONS, dataset), 2, 20)
     try:
-        assert child.wait(120)
+        assert child.wait(600)
         assert child.problem == ""
         (found,) = child.found
     finally:
@@ -101,7 +101,7 @@ def test_a_setup_that_the_stack_refuses_is_a_sentence() -> None:
     last = MOONS.changed({"training.seed": 2**63 - 1})
     child = seeds_child(Start(last, load(last.data.settings())), 2, None)
     try:
-        assert child.wait(120)
+        assert child.wait(600)
         assert "training.seed" in child.problem
     finally:
         child.stop()

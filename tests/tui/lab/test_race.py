@@ -343,7 +343,7 @@ def test_a_real_race_gives_what_the_engine_gives_and_leaves_no_process(
     while not bench.over:
         assert bench.session.settled()
     bench.heed()
-    assert made[0].wait(120)
+    assert made[0].wait(600)
     bench.heed()
     start, tried, steps = made[0].task
     assert made[0].found == race(start, tried, steps)
