@@ -1,5 +1,5 @@
-"""The trial of a run's steps: what other learning rates, momentum and Adam come to in a few dozen
-steps, beside the run's own steps.
+"""The trial of a run's steps: what other learning rates, momentum and Adam come to in as many steps
+as the run has, 100 to 300, beside the run's own steps.
 
 They are tried from three starts. From the run's present weights a trial shows what helps now; from
 its own start, with the same seed, what would have helped; and from the start of a sound network of
@@ -23,9 +23,9 @@ from caveats.verdicts import Remedy, worth_a_trial
 if TYPE_CHECKING:
     from caveats.run import Run
 
-__all__ = ["RATES", "STEPS", "prove", "trial_event", "tried_steps"]
+__all__ = ["RATES", "length", "prove", "trial_event", "tried_steps"]
 
-STEPS = 100
+FEWEST, MOST = 100, 300  # steps of a trial
 RATES = (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)  # times the run's own
 
 
@@ -50,15 +50,21 @@ def trial_event(trial: Trial) -> Event:
     return Event(trial.step, "trial", text, trial=trial)
 
 
+def length(config: RunConfig) -> int:
+    """How many steps the trial of a run of ``config`` makes: as many as the run, within limits."""
+    return max(FEWEST, min(config.training.steps, MOST))
+
+
 def tried_steps(
-    start: Start, steps: int = STEPS, stop: Callable[[], bool] = lambda: False
+    start: Start, steps: int | None = None, stop: Callable[[], bool] = lambda: False
 ) -> Trial:
-    """The trial of a run in the state of ``start``.
+    """The trial of a run in the state of ``start``, for ``steps`` steps (None: `length`).
 
     Raises:
         caveats.trials.race.Stopped: once ``stop`` answers True.
     """
     config = start.config
+    steps = length(config) if steps is None else steps
     made = 0 if start.state is None else int(start.state["step"])
     fresh = Start(config, start.dataset)
     sound_config = config.changed(sound(config))

@@ -61,13 +61,19 @@ def ahead(e: Evidence, origin: Origin, side: Side, least: float, lead: float) ->
 
 def proved(e: Evidence, side: Side) -> bool:
     """Whether other steps alone make this network learn from its own start, or whether a sound
-    network of its shape gets nowhere with the run's step and learns with other ones."""
+    network of its shape does not learn with the run's step in as many steps as the run has (gets
+    nowhere in fewer) and learns with other ones; unless the run itself comes near what the data
+    allow when it goes on."""
     t = e.thresholds
+    going_on, sound = own(e, "present"), own(e, "sound")
+    if going_on is not None and going_on.learnt >= t.short:
+        return False
     if ahead(e, "start", side, t.trial_learns, t.trial_lead):
         return True
-    sound = own(e, "sound")
-    nowhere = sound is not None and sound.learnt < t.trial_nowhere
-    return nowhere and ahead(e, "sound", side, t.trial_learns, t.trial_lead)
+    whole = e.trial is not None and e.trial.steps >= e.facts.steps > 0
+    least = t.trial_learns if whole else t.trial_nowhere
+    fails = sound is not None and sound.learnt < least
+    return fails and ahead(e, "sound", side, t.trial_learns, t.trial_lead)
 
 
 def contradicted(e: Evidence, side: Side) -> bool:

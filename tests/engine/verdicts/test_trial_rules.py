@@ -32,6 +32,7 @@ def with_trial(
     sound: Shares,
     others: dict[str, float] | None = None,
     step: int | None = None,
+    steps: int = 100,
 ) -> History:
     at = made.version[0] if step is None else step
     kind = made.facts.optimizer.kind if made.facts.optimizer is not None else "sgd"
@@ -39,7 +40,7 @@ def with_trial(
         *tried("present", kind, present, others or {}), *tried("start", kind, start, others or {}),
         *tried("sound", kind, sound, {}),
     ]  # fmt: skip
-    made.note(Event(at, "trial", "", trial=Trial(at, 100, tuple(found))))
+    made.note(Event(at, "trial", "", trial=Trial(at, steps, tuple(found))))
     return made
 
 
@@ -105,10 +106,21 @@ def test_a_step_that_trains_no_sound_network_is_at_fault() -> None:
     flat, sound = {1.0: 0.0, 10.0: 0.0}, {1.0: 0.05, 10.0: 0.7}
     made = with_trial(history(stuck, change=change, config=configured(0.01)), flat, flat, sound)
     assert severities(made)["step_too_small"] == "critical"
-    # A slow one is not enough: by the end of the run it may have learnt all the same.
+    # In fewer steps than the run has, slow is not enough: by its end it may have learnt.
     slow = history(stuck, change=change, config=configured(0.01))
     with_trial(slow, flat, flat, {1.0: 0.2, 10.0: 0.7})
     assert "step_too_small" not in severities(slow)
+    # In as many steps as the run has, it is.
+    whole = history(stuck, change=change, config=configured(0.01))
+    with_trial(whole, flat, flat, {1.0: 0.2, 10.0: 0.7}, steps=whole.facts.steps)
+    assert severities(whole)["step_too_small"] == "critical"
+
+
+def test_a_run_that_comes_there_when_it_goes_on_needs_no_other_step() -> None:
+    made = history(stuck, change={"update_ratio": [0.02] * 4}, config=configured(0.1))
+    before = severities(made)
+    with_trial(made, {1.0: 0.8, 10.0: 0.9}, {1.0: 0.3, 10.0: 0.9}, {1.0: 0.3, 10.0: 0.9})
+    assert severities(made).get("step_too_small") == before.get("step_too_small")
 
 
 def test_a_ravine_that_no_other_step_leaves_faster_is_a_note() -> None:
