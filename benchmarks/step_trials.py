@@ -5,9 +5,9 @@ remedies in the order of the rules and in that of their race.
                                      [--verdicts-only] [--json]
 
 The networks are those of `benchmarks.verdict_suite.sampling`, labelled without the verdicts
-(`verdict_suite.labels`). As in the lab, other steps are tried for 100 to 300 steps on a run that ended far
-from what its data allow, and the remedies of its worst verdict race for 200 steps from step 0. With
-``--cache`` nothing is trained twice. The races and the remedies take most of the time:
+(`verdict_suite.labels`). As in the lab, other steps are tried for 100 to 300 steps on a run that
+ended far from what its data allow, and the remedies of its worst verdict race for 200 steps from
+step 0. With ``--cache`` nothing is trained twice. The races and the remedies take most of the time:
 ``--verdicts-only`` leaves them out. On one core 64 networks take an hour.
 """
 
