@@ -216,8 +216,12 @@ def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, s
     stride = max(1, math.ceil((last - first + 1) / most))
     # strides are counted from 1e0, so that they stay where they are when the axis grows
     decades = [e for e in range(first, last + 1) if e % stride == 0] or [first]
-    names = {-1: "0.1", 0: "1", 1: "10"}
-    return tuple((_power(e), names.get(e, f"1e{e}")) for e in decades)
+    return tuple((_power(e), decade(e)) for e in decades)
+
+
+def decade(exponent: int) -> str:
+    """A power of ten on an axis: 0.1, 1, 10, 1e2."""
+    return {-1: "0.1", 0: "1", 1: "10"}.get(exponent, f"1e{exponent}")
 
 
 def _fit(low: float, high: float, most: int) -> float:

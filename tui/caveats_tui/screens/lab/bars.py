@@ -163,16 +163,19 @@ def message_lines(bench: Bench, width: int, plain: bool) -> Text:
     """What the user should know first, in a line, or in two or three where one is too short.
 
     That is, in this order: a notice about the last key or an alarm, the outcome of a cure, the
-    worst verdict, a failure, a hint. It takes at least the lines of the verdict, so that charts do
-    not move with each notice.
+    worst verdict, a failure, a hint. Only an alarm is marked as one. The message takes at least the
+    lines of the verdict, so that charts do not move with each notice; a notice of one line leaves
+    the remedy below it.
     """
     verdicts = bench.verdicts()
     found = Text()
     if verdicts:
         found = verdict_lines(verdicts[0], bench.shown, len(verdicts) - 1, width, plain)
     outcome = bench.cure.outcome if bench.cure else ""
-    if bench.notice or bench.alarm:
-        said = folded(f"! {bench.notice or bench.alarm}", "bold", width)
+    if bench.notice:
+        said = folded(bench.notice, "bold", width)
+    elif bench.alarm:
+        said = folded(f"! {bench.alarm}", "bold", width)
     elif outcome:
         said = folded(f"{'*' if plain else '■'} {outcome}", "bold", width)
     elif verdicts:
@@ -181,7 +184,10 @@ def message_lines(bench: Bench, width: int, plain: bool) -> Text:
         said = folded(f"{'X' if plain else '✖'} {bench.status.problem}", "bold", width)
     else:
         said = folded(bench.hint or HINTS.get(bench.status.state, ""), "dim", width)
-    return said.append("\n" * (found.plain.count("\n") - said.plain.count("\n")))
+    first, *remedy = found.split("\n", allow_blank=True)
+    if "\n" not in said.plain and remedy:
+        return Text("\n").join([said, *remedy])
+    return said.append("\n" * (len(remedy) - said.plain.count("\n")))
 
 
 def folded(text: str, style: str, width: int) -> Text:
