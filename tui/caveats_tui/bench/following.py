@@ -63,7 +63,7 @@ class Following:
         self.frames = 1.0 if replay is None else BUSY_FPS
         self.notice = ""
         self.notes: list[str] = []
-        self.ghost: tuple[str, Trace] | None = None
+        self.ghost: Trace | None = None
         self.cure: Cure | None = None
         self.seeds = Seeds(None, 1, None)
         self._cursor: int | None = None

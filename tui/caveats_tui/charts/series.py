@@ -20,6 +20,7 @@ __all__ = [
     "decimate",
     "is_axis",
     "limits",
+    "tick_label",
     "ticks",
     "upper_step",
 ]
@@ -184,7 +185,8 @@ def _multiples(low: float, high: float) -> Limits:
     return min(math.floor(low / step) * step, low), max(math.ceil(high / step) * step, high)
 
 
-def _label(value: float, step: float) -> str:
+def tick_label(value: float, step: float) -> str:
+    """A value on an axis whose labels are ``step`` apart: 400, 12.5k, 1e-5."""
     size = max(abs(value), abs(step))
     if value == 0:
         return "0"
@@ -210,7 +212,7 @@ def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, s
     if not log:
         step = _fit(low, high, most)
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        return tuple((k * step, _label(k * step, step)) for k in range(first, last + 1))
+        return tuple((k * step, tick_label(k * step, step)) for k in range(first, last + 1))
     first = math.ceil(math.log10(low) - 1e-9)
     last = math.floor(math.log10(high) + 1e-9)
     stride = max(1, math.ceil((last - first + 1) / most))

@@ -57,8 +57,8 @@ EVIDENCE: dict[str, Figure] = {
 def verdict_lines(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
     """✖ dying ReLU +1  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003.
 
-    ``more`` other verdicts are counted behind the title. Where one line is too short, the remedy has the lines below, and all of it is shown. What was
-    found is cut at the end of the first line.
+    ``more`` other verdicts are counted behind the title. Where one line is too short, the remedy
+    has the lines below, and all of it is shown. What was found is cut at the end of the first line.
     """
     symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[verdict.severity]
     change = verdict.next[0].change if verdict.next else {}

@@ -1,0 +1,5 @@
+"""`python -m caveats_tui` does what the command caveats-tui does."""
+
+from caveats_tui.cli import main
+
+main()
