@@ -92,7 +92,7 @@ def after(style: Style | None, codes: str) -> Style | None:
             colour = ";".join((code, *rest[:taken]))
             if not taken or len(rest) < taken:
                 return None
-            style = style._replace(**{"ink" if code == "38" else "paper": colour})
+            style = style._replace(ink=colour) if code == "38" else style._replace(paper=colour)
             del rest[:taken]
         elif code == "39" or re.fullmatch("3[0-7]|9[0-7]", code):
             style = style._replace(ink="" if code == "39" else code)
