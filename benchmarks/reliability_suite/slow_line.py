@@ -39,11 +39,15 @@ def slow_terminal(argv: list[str], columns: int, rows: int, env: dict[str, str])
     """A `harness.Terminal` that reads `RATE` bytes a second, and shows them `DELAY` later."""
 
     class Slow(harness().Terminal):  # type: ignore[misc]
-        held: deque[tuple[float, bytes]]
         _since = 0.0
 
+        @property
+        def held(self) -> deque[tuple[float, bytes]]:
+            """What was read and is not seen yet, each with the time from which on it is."""
+            return self.__dict__.setdefault("_held", deque())  # type: ignore[no-any-return]
+
         def _read(self, deadline: float) -> bool:
-            held = self.__dict__.setdefault("held", deque())
+            held = self.held
             while True:
                 now = time.monotonic()
                 if held and held[0][0] <= now:
@@ -111,6 +115,8 @@ def over_a_slow_line(columns: int, rows: int, times: int) -> SlowLine:
                     )  # fmt: skip
                 terminal.kill(signal.SIGTERM)
                 terminal.exit_code(60)
+                while terminal.held:  # what is still on its way when the line has ended
+                    terminal._read(time.monotonic() + 2 * DELAY)
                 terminal.assert_given_back()
             except AssertionError as error:
                 seen.faults.append(str(error).splitlines()[0][:100])

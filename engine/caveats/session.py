@@ -46,6 +46,7 @@ class Session:
         self.keeper = keeper
         self._limit = 0.0  # steps a second at most, 0 for no limit
         self._due = 0.0  # when the next step may be made, by the monotonic clock
+        self._rested = 0.0  # until when no step is made
         self._config = config
         self._every = every
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -75,6 +76,13 @@ class Session:
     def slow_down(self, limit: float) -> None:
         """Make at most ``limit`` steps a second, each of them measured; 0 is for no limit."""
         self._commands.put(lambda: self._slow_down(limit))
+
+    def rest(self, seconds: float) -> None:
+        """Make no step for so long, and leave the processor to others; 0 goes on at once. The run
+        is not paused, and what it computes does not change."""
+        self._rested = time.monotonic() + seconds
+        if not seconds:
+            self._commands.put(lambda: None)  # wakes the worker
 
     def single_step(self) -> None:
         """Make one step and measure it; a run that is running is paused."""
@@ -140,7 +148,7 @@ class Session:
         """Raises queue.Empty where it is time for a step."""
         if not self._running:
             return self._commands.get()
-        wait = self._due - time.monotonic() if self._limit else 0.0
+        wait = max(self._due if self._limit else 0.0, self._rested) - time.monotonic()
         return self._commands.get(timeout=wait) if wait > 0 else self._commands.get(block=False)
 
     def _guarded(self, action: Callable[[], None]) -> None:

@@ -335,3 +335,20 @@ def test_slow_motion_makes_a_step_when_it_is_due_and_measures_each(session: Sess
     steps = list(session.run.history.snapshot().steps)
     assert len(steps) > 20
     assert steps == list(range(len(steps)))
+
+
+def test_a_run_that_rests_makes_no_step_obeys_and_ends_as_it_would_have() -> None:
+    with Session(config(training__steps=300)) as session:
+        session.play()
+        until_step(session, 20)
+        session.rest(1e6)
+        assert session.settled()  # commands are obeyed all the same
+        assert session.run is not None
+        rested = session.run.step
+        for _ in range(5):
+            assert session.settled()
+        assert session.run.step == rested
+        assert session.status.state == "running"
+        session.rest(0)
+        until_still(session)
+        assert weights(session.run) == alone(config(training__steps=300), 300)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +24,7 @@ from safetensors.numpy import load_file
 from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats_tui.cli import cli
+from caveats_tui.text.tables import columns
 
 SHORT = ("--set", "data.name=moons", "--set", "network.widths=8-8", "--device", "cpu")
 PROGRAM = (sys.executable, "-c", "from caveats_tui.cli import main; main()")
@@ -86,6 +92,45 @@ def test_settings_that_a_resumed_run_cannot_change_are_reported(tmp_path: Path) 
     assert "network.widths" in said(call("run", "--resume", out, "--set", "network.widths=4"))
     assert "absent" in said(call("run", "--resume", "absent"))
     assert Reader(Path(out)).status.state in ("finished", "stopped")
+
+
+def on_a_terminal(width: int, *args: str) -> list[str]:
+    """The lines that the program writes to a terminal of ``width`` columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    program = subprocess.Popen([*PROGRAM, *args], stdout=theirs)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: nobody holds the other end any more
+        while data := os.read(ours, 4096):
+            seen += data
+    os.close(ours)
+    assert program.wait() == 0
+    return seen.decode().split("\r\n")
+
+
+def test_the_list_of_runs_fits_its_terminal_and_a_pipe_gets_all(place: Path) -> None:
+    for name in ("moons-leaky_relu-momentum-0.003-1128-135436", "b"):
+        trained(*SHORT, *steps(2), "--out", str(place / name))
+    whole = call("runs", str(place)).stdout.splitlines()
+    assert "network" in whole[0]
+    wide = on_a_terminal(200, "runs", str(place))[:-1]
+    assert [line.rpartition("  ")[0] for line in wide] == [
+        line.rpartition("  ")[0]
+        for line in whole  # all but the age
+    ]
+    for width in (60, 80):
+        lines = on_a_terminal(width, "runs", str(place))
+        assert max(map(len, lines)) <= width
+        assert all(word in lines[0] for word in ("run", "state", "verdicts"))
+        assert "moons-leaky_relu-momentum-0.003-1128-135436" in "".join(lines) or width < 80
+
+
+def test_a_table_loses_what_it_can_spare_before_it_is_cut() -> None:
+    rows = [("name", "size", "words"), ("a" * 20, "1", "b" * 20)]
+    assert columns(rows, 46, [1], [2])[1] == f"{'a' * 20}  {'b' * 20}"
+    assert columns(rows, 35, [1], [2])[1] == f"{'a' * 20}  {'b' * 11}.."
+    assert columns(rows)[1] == f"{'a' * 20}  1     {'b' * 20}"
 
 
 def test_a_place_that_cannot_be_written_is_one_warning(

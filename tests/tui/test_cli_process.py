@@ -85,6 +85,16 @@ def test_help_bad_input_and_the_first_paint_come_before_torch() -> None:
     assert drawing == "False"
 
 
+def test_python_runs_the_package_as_the_command_does() -> None:
+    called = subprocess.run(
+        [sys.executable, "-m", "caveats_tui", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert called.stdout.startswith("caveats-tui ")
+
+
 def test_progress_is_drawn_on_a_terminal_and_taken_away_while_an_ascii_stdout_stays_pure(
     terminal: Terminal,
 ) -> None:

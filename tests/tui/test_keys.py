@@ -21,6 +21,7 @@ from caveats_tui.keys import (
     KEY_GROUPS,
     KEYS,
     LAST,
+    LAST_OVER,
     PLACES,
     Hint,
     Key,
@@ -114,7 +115,9 @@ def test_what_the_palette_leaves_out_needs_a_place_to_act_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "hint", [*LAST, *(hint for hints in FOOTERS.values() for hint in hints)], ids=lambda h: h.label
+    "hint",
+    [*LAST, *LAST_OVER, *(hint for hints in FOOTERS.values() for hint in hints)],
+    ids=lambda h: h.label,
 )
 def test_what_a_footer_says_can_be_clicked_and_is_explained(hint: Hint) -> None:
     name = hint.action.partition("(")[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 
 from caveats.runs.setups import RECENT
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from caveats_tui.terminal.output import Output
 
 __all__ = ["CaveatsApp", "run_lab"]
+
+
+REST = 0.3  # seconds at most that training rests while a window is opened or closed
 
 
 def opened_bench(options: LabOptions) -> Bench:
@@ -138,6 +142,22 @@ class CaveatsApp(App[None]):
     def _frame(self, lab: LabScreen) -> None:
         if lab.children and not self._exit:  # else its parts have been taken away
             lab.frame()
+
+    # Opening a window takes some 100 ms of a processor, and two to five times that beside a network
+    # that is trained in the same process. So training rests until the window is drawn.
+
+    def push_screen(self, screen: Any, *more: Any, **named: Any) -> Any:
+        self.lab.bench.rest(REST)
+        pushed = super().push_screen(screen, *more, **named)
+        if isinstance(screen, Screen):
+            screen.call_after_refresh(self.lab.bench.rest, 0.0)
+        return pushed
+
+    def pop_screen(self) -> AwaitComplete:
+        self.lab.bench.rest(REST)
+        popped = super().pop_screen()
+        self.screen.call_after_refresh(self.lab.bench.rest, 0.0)
+        return popped
 
     def on_mount(self) -> None:
         self._mounted = True

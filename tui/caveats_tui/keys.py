@@ -15,6 +15,7 @@ __all__ = [
     "KEYS",
     "KEY_GROUPS",
     "LAST",
+    "LAST_OVER",
     "PLACES",
     "Hint",
     "Key",
@@ -260,6 +261,7 @@ def hint(name: str, shown: str = "", label: str = "", action: str = "") -> Hint:
 
 
 LAST = (hint("help"), hint("quit"))
+LAST_OVER = (hint("help"), hint("quit", label="back"))  # of a screen over the lab
 
 _IN_THE_LIST = (
     hint("play"), hint("next", "← →", "change"), hint("explain", label="edit", action="edit"),

@@ -396,11 +396,12 @@ def test_help_is_about_the_atlas_and_no_key_is_silent(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("width", "said"),
     [
-        (70, " what went wrong   → optimizer.lr  ↑ network.width   12 of 64"),
-        (60, " what went wrong   → lr  ↑ width   12 of 64"),
+        (80, " what went wrong   → optimizer.lr 1e-4…1  ↑ network.width 2…64   12 of 64"),
+        (70, " what went wrong   → lr 1e-4…1  ↑ width 2…64   12 of 64"),
+        (52, " what went wrong   → lr  ↑ width   12 of 64"),
         (30, " what went wrong   12 of 64"),
     ],
 )
 def test_how_far_a_map_is_stands_whole_on_a_narrow_terminal(width: int, said: str) -> None:
-    axes = ("→", "optimizer.lr"), ("↑", "network.width")
+    axes = ("→", "optimizer.lr", "1e-4…1"), ("↑", "network.width", "2…64")
     assert heading("what went wrong", axes, "12 of 64", width) == said

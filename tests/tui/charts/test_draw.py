@@ -227,6 +227,19 @@ def test_marks_labels_and_named_ticks_are_shown():
     assert lines[-1].split() == ["layer", "in", "mid", "out"]
 
 
+@pytest.mark.parametrize("width", [20, 28, 58, 120])
+def test_an_axis_of_steps_names_two_places_at_least(width):
+    """With one number below the axis nobody could tell how long it is."""
+    named = replace(chart([0, 400], [1, 2], width=width, x_limits=(0.0, 400.0)), curves=())
+    curves = tuple(
+        Curve(np.array([0.0, 400.0]), np.array([1.0, 2.0]), 99, label=f"{i}") for i in (1, 2)
+    )
+    numbers = text(draw(replace(named, curves=curves)))[-1].split()
+    assert numbers[0] == "0"
+    assert len(numbers) > 1
+    assert int(numbers[-1]) <= 400
+
+
 def test_curves_are_named_where_they_end_together_where_they_end_together():
     x = np.linspace(0, 49, 50)
     curves = tuple(

@@ -102,6 +102,13 @@ def test_the_band_of_seeds_is_blue_and_every_curve_shows_on_it(dark):
     assert all(contrast(rgb(curve), band) > 2 for curve in curves)
 
 
+@pytest.mark.parametrize("dark", [True, False])
+def test_what_is_expected_and_the_curve_of_step_0_show_on_the_band_of_theory(dark):
+    band = rgb(series_colour("band", dark=dark))
+    for name in ("theory", "first"):
+        assert contrast(rgb(series_colour(name, dark=dark)), band) > 2
+
+
 def test_a_layer_out_of_range_is_refused():
     with pytest.raises(ValueError, match="layer 3 of 3"):
         layer_colour(3, 3)

@@ -14,7 +14,7 @@ from caveats.facts import RunFacts
 from caveats.history import History
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.bars import ahead
-from caveats_tui.screens.lab.titles import beside_loss, layer_names, told, whole, with_ghost
+from caveats_tui.screens.lab.titles import beside_loss, ending, layer_names, told, whole, with_ghost
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,14 @@ def test_the_step_moves_between_two_records(
 )
 def test_the_title_of_a_chart_is_never_cut_before_its_value(room: int, title: str) -> None:
     assert whole("2 gradient norm", " (log)", "layer 1 0.45 · out 2.3", room) == title
+
+
+def test_a_watched_layer_keeps_its_name_in_a_title_until_there_is_no_room() -> None:
+    said = f"{ending('encoder.blocks.0.feed_forward')} 0.45 · {ending('fc2')} 2.3"
+    assert said == "..ed_forward 0.45 · fc2 2.3"
+    assert whole("2 gradient norm", " (log)", said, 60) == f"2 gradient norm (log): {said}"
+    assert whole("2 gradient norm", " (log)", said, 30) == "2 gradient: 0.45 · fc2 2.3"
+    assert (ending("layer 1"), ending("output")) == ("layer 1", "out")
 
 
 @pytest.mark.parametrize(

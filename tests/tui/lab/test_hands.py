@@ -133,30 +133,30 @@ def test_a_message_ends_with_the_next_key_and_no_key_is_silent(
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press("g")
-        assert lab.message == "! this run's curves stay as the ghost; g removes them"
+        assert lab.message == "this run's curves stay as the ghost; g removes them"
         await lab.press("down")
         await lab.until(lambda: "ghost" not in lab.message)
         await lab.press("g")
-        assert lab.message == "! the ghost is removed"
+        assert lab.message == "the ghost is removed"
         await lab.press("r")
-        assert lab.message == "! at step 0 again: space trains"
+        assert lab.message == "at step 0 again: space trains"
         await lab.press("3", "3")
-        assert lab.message == "! chart 3 has only this view"
+        assert lab.message == "chart 3 has only this view"
         await lab.press("right")
         assert lab.message in (  # the new run may have its first record by now
-            "! there are no records yet to look back at",
-            "! this is the newest record: , steps back",
+            "there are no records yet to look back at",
+            "this is the newest record: , steps back",
         )
         await lab.press("escape", *["down"] * 2, "left")
         setup = lab.app.lab.query_one(SetupList)
         while setup.current.key != "network.widths":
             await lab.press("down")
         await lab.press("right")
-        assert lab.message == "! widths is not changed by steps: enter types it"
+        assert lab.message == "widths is not changed by steps: enter types it"
         while setup.current.key != "network.dropout":
             await lab.press("down")
         await lab.press("left")
-        assert lab.message == "! dropout 0 is as far as it goes"
+        assert lab.message == "dropout 0 is as far as it goes"
 
     drive(scenario, small, drawing=False, size=(120, 40))
 

@@ -90,16 +90,25 @@ def test_a_narrow_map_says_between_the_steps_that_rows_are_merged() -> None:
         assert lines[-1].startswith("0 % ")
 
 
-def test_small_gradients_are_dark_a_zero_darkest_and_what_is_not_finite_is_a_gap() -> None:
+def test_small_gradients_are_dark_a_zero_alone_darkest_and_what_is_not_finite_is_a_gap() -> None:
     norms = np.tile(np.array([0.0, 1e-6, 1e-3, np.nan, 1.0]), (RECORDS, 1))
     trace = history(np.zeros((RECORDS, 4)), norms)
     rows = heat_map(HEAT_MAPS["gradient_map"], trace, Look(14, 5))
     lines = cells(rows, 4, halves=True)
     shown = [line[0] for line in lines[:5]]
-    assert shown[0] == shown[1] == HEAT[0]
+    assert shown[:2] == [HEAT[0], HEAT[1]]
     assert shown[2] in HEAT[2:5]
     assert shown[3] is None
     assert shown[4] == HEAT[-1]
+
+
+def test_the_scale_names_the_colour_of_zero_where_there_is_one_and_powers_as_an_axis_does() -> None:
+    for least, said in ((0.0, "0 █  1e-3 ██████ 10"), (1e-3, "1e-3 ███████ 10")):
+        norms = np.tile(np.array([least, 1e-3, 10.0]), (RECORDS, 1))
+        rows = heat_map(
+            HEAT_MAPS["gradient_map"], history(np.zeros((RECORDS, 2)), norms), Look(40, 6)
+        )
+        assert "".join(text for text, *_ in rows[-1]) == said
 
 
 def test_the_long_names_of_a_watched_model_leave_room_for_the_map() -> None:

@@ -259,6 +259,16 @@ def test_across_layers_shows_step_0_and_now(name: str, made: Made) -> None:
     assert [int(label) for _, label in chart.x_ticks] == list(range(1, count + 1))
 
 
+def test_no_axis_of_counts_goes_beyond_the_widest_layer(made: Made) -> None:
+    trace = made(3)
+    widest = trace.snapshot.layers("units")[-1, :-1].max()
+    for name in ("dead", "dead_profile"):
+        limits = figure(name, trace).y_limits
+        assert limits is not None
+        assert limits[0] == 0
+        assert limits[1] <= widest
+
+
 def test_across_layers_shows_what_is_expected_with_its_band(made: Made) -> None:
     said = np.array([0.1, 0.2, 0.3, 0.4])
     trace = predicting(made(3), grad_norm=said, band=(said / 2, said * 2))

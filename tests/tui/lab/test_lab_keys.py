@@ -159,14 +159,14 @@ async def _(lab: Any) -> None:
     await highlight(lab, "optimizer.lr")
     await lab.press("right", "O", *"setup", "enter")
     await lab.until(lambda: lab.bench.config == before)
-    assert lab.message == "! setup.toml is set up: space trains it"
+    assert lab.message == "setup.toml is set up: space trains it"
 
 
 @check("copy_setup")
 async def _(lab: Any) -> None:
     await lab.press("C")
     assert lab.app.clipboard.startswith("caveats-tui run --set data.name=moons ")
-    assert lab.message.startswith("! copied: caveats-tui run --set data.name=moons")
+    assert lab.message.startswith("copied: caveats-tui run --set data.name=moons")
 
 
 @check("undo")
@@ -176,7 +176,7 @@ async def _(lab: Any) -> None:
     await lab.press("right", "u")
     assert lab.bench.config == before
     await lab.press("u")
-    assert lab.message == "! nothing to undo"
+    assert lab.message == "nothing to undo"
 
 
 @check("play")
@@ -337,7 +337,7 @@ async def _(lab: Any) -> None:
 @check("resume")
 async def _(lab: Any) -> None:
     await lab.press("R")
-    assert lab.message == "! R continues a kept run: L lists them"
+    assert lab.message == "R continues a kept run: L lists them"
 
 
 async def looks_back(lab: Any, before: tuple[str, ...], key: str, at: int | None) -> None:
@@ -384,7 +384,7 @@ async def _(lab: Any) -> None:
     await lab.press("escape")
     assert setup(lab).has_focus
     await lab.press("escape")
-    assert lab.message == "! nothing to leave here: q leaves the program"
+    assert lab.message == "nothing to leave here: q leaves the program"
 
 
 @check("scale")
@@ -406,7 +406,7 @@ async def _(lab: Any) -> None:
     await lab.press("s", "s")
     await lab.until("step 2/1,000,000")
     await lab.press("3", "c")
-    assert lab.message.startswith("! loss: copied 3 rows of csv")
+    assert lab.message.startswith("loss: copied 3 rows of csv")
     norms = lab.bench.trace().snapshot.scalar("loss")
     rows = list(csv.DictReader(io.StringIO(lab.app.clipboard)))
     assert [float(row["loss"]) for row in rows] == pytest.approx(norms, rel=1e-8)
@@ -455,7 +455,7 @@ async def _(lab: Any) -> None:
     saved.unlink()
     shutil.rmtree(Path.cwd())
     await lab.press("ctrl+s")
-    assert lab.message.startswith("! the picture could not be saved here: No such file")
+    assert lab.message.startswith("the picture could not be saved here: No such file")
 
 
 @check("faster")
@@ -464,18 +464,18 @@ async def _(lab: Any) -> None:
     for key, limit in (("minus", 50), ("minus", 20), ("plus", 50), ("equals_sign", 0)):
         await lab.press(key)  # what they do in a replay: tests of replays
         assert lab.bench.limit == limit
-    assert lab.message.startswith("! training as fast as possible")
+    assert lab.message.startswith("training as fast as possible")
 
 
 @check("record")
 async def _(lab: Any) -> None:
     await lab.press("ctrl+r")
-    assert lab.message.startswith("! nothing to record")
+    assert lab.message.startswith("nothing to record")
     master, slave = os.openpty()
     lab.app.recorder = lab.app.lab.recorder = Recorder(Output(slave), RecordingOptions())
     await lab.press("ctrl+r")
     [path] = Path.cwd().glob("caveats-*.cast")
-    assert lab.message == f"! recording to {path.name}: ctrl+r ends it"
+    assert lab.message == f"recording to {path.name}: ctrl+r ends it"
     assert lab.rows[0].rstrip().endswith("rec")
     await lab.press("s", "ctrl+r")
     assert f"in {path.name}: caveats-tui play shows it" in lab.message
@@ -486,7 +486,7 @@ async def _(lab: Any) -> None:
     assert len(list(Path.cwd().glob("caveats-*.cast"))) == 2
     shutil.rmtree(Path.cwd())
     await lab.press("ctrl+r")
-    assert lab.message.startswith("! no recording: ")
+    assert lab.message.startswith("no recording: ")
     assert "No such file" in lab.message
     os.close(master)
     os.close(slave)

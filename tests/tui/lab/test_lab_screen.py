@@ -279,7 +279,7 @@ def test_a_new_verdict_replaces_a_notice(drive: Drive, configured: Configured) -
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press("f")
-        await lab.until("! nothing to fix")
+        await lab.until("nothing to fix")
         lab.bench.session.play()
         await lab.until("dying ReLU")
         assert "nothing to fix" not in lab.message

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from caveats.config import RunConfig
 from caveats.verdicts import CAVEATS, Remedy, Verdict
 from caveats_tui.screens.explanation import MOST_LINES, numbers, verdict_lines
+from caveats_tui.screens.lab.bars import message_lines
 from caveats_tui.text.settings import changes_shown
 
 LONG = {
@@ -39,12 +42,11 @@ def test_title_and_cure_are_whole_and_the_lines_fit(
     found = verdict(name, what, change)
     said = verdict_lines(found, RunConfig(), more, width, plain=False).plain
     lines = said.splitlines()
-    assert lines[0].startswith(f" ✖ {CAVEATS[name].title} ")
+    others = f" +{more}" if more else ""
+    assert lines[0].startswith(f" ✖ {CAVEATS[name].title}{others} ")
     assert len(lines) <= MOST_LINES
     assert all(len(line) <= width for line in lines)
     assert ("f: " in said) == bool(change)
-    if more:
-        assert said.endswith(f" (+{more})")
     if change:
         cure = f"f: {changes_shown(change, RunConfig())}"
         assert cure in " ".join(said.split())
@@ -65,3 +67,22 @@ def test_evidence_is_told_in_words_and_in_numbers_of_three_digits() -> None:
         evidence={"best_step": 1234, "target_mean": 301_687.3, "share_given_back": 0.25},
     )
     assert numbers(found) == "best step 1,234, target mean 302,000, share given back 0.25"
+
+
+@pytest.mark.parametrize(
+    ("notice", "alarm", "said"),
+    [
+        ("nothing to undo", "", " nothing to undo"),  # an answer to a key is no alarm
+        ("", "the disk is full", " ! the disk is full"),
+    ],
+)
+def test_what_answers_a_key_bears_no_alarm_and_leaves_the_cure_on_the_screen(
+    notice: str, alarm: str, said: str
+) -> None:
+    found = verdict("dying_relu", "61 of 64 units dead", LONG)
+    bench: Any = SimpleNamespace(
+        verdicts=lambda: [found], shown=RunConfig(), cure=None, notice=notice, alarm=alarm
+    )
+    cure = verdict_lines(found, RunConfig(), 0, 80, plain=False).plain.splitlines()[1:]
+    assert message_lines(bench, 80, plain=False).plain.splitlines() == [said, *cure]
+    assert len(cure) == 2

@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from caveats_tui.screens import files as files_module
 from caveats_tui.screens.files import READ, ColumnPicker, FilePicker, listing
+from caveats_tui.screens.lab.setup import SetupList
 
 HOUSES = "size,rooms,price\n" + "\n".join(f"{50 + i},{i % 5},{100_000 + 999 * i}" for i in range(9))
 SMALL = {"data.name": "moons", "network.widths": [4], "training.steps": 5}
@@ -56,6 +57,45 @@ def test_a_file_and_its_target_are_one_change(
         assert (data.name, data.file, data.target) == (None, "houses.csv", "price")
         await lab.press("u")
         assert lab.bench.config == before
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_a_folder_without_a_file_to_take_says_so(
+    drive: Callable[..., None], configured: Callable[..., Any], here: Path
+) -> None:
+    (here / "empty").mkdir()
+
+    async def scenario(lab: Any) -> None:
+        await files(lab)
+        assert "no csv, npz is in this folder" not in lab.text
+        await lab.press(*"empt", "enter")
+        await lab.until("no csv, npz is in this folder")
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_columns_are_left_out_and_words_coded_from_the_setup_list(
+    drive: Callable[..., None], configured: Callable[..., Any], here: Path
+) -> None:
+    """A table with names of people and of towns: refused as it is, with the way out."""
+    rows = "\n".join(f"p{i},{'ab'[i % 2]},{i},{i % 3 - 1.5 * i}" for i in range(12))
+    (here / "people.csv").write_text(f"name,town,age,rent\n{rows}\n")
+
+    async def scenario(lab: Any) -> None:
+        await files(lab)
+        await lab.press(*"people", "enter")
+        await lab.until(lambda: isinstance(lab.app.screen, ColumnPicker))
+        await lab.press("enter")
+        await lab.until("data.drop")
+        for label, typed in (("drop", "name"), ("one hot", "town")):
+            setup = lab.app.lab.query_one(SetupList)
+            setup.highlighted = [line.label for line in setup._shown].index(f"· {label}")
+            await lab.press("enter")
+            await lab.until("enter takes")
+            await lab.press(*["backspace"] * 4, *typed, "enter")
+        await lab.until("12 rows of 3 features")
+        assert lab.bench.config.data.options == {"drop": ("name",), "one_hot": ("town",)}
 
     drive(scenario, configured(SMALL), drawing=False)
 

@@ -14,9 +14,11 @@ from caveats.choice import Option, Table
 from caveats.config import RunConfig, parse_assignment
 from caveats.config.settings import SETTINGS
 from caveats.data.catalogue import DATASETS
+from caveats.data.file_options import FILE_OPTIONS
 from caveats.models.activations import ACTIVATIONS
 from caveats.models.initializers import INITIALIZERS
 from caveats.training.optimizers import OPTIMIZERS
+from caveats_tui.screens.lab.changing import typed
 from caveats_tui.screens.lab.setup import SettingLine, lines, nudged
 from caveats_tui.text.settings import changes_shown, describe, shown, what_differs
 
@@ -38,6 +40,7 @@ def test_every_setting_has_a_line_with_its_value(tmp_path: Path) -> None:
     assert set(SETTINGS) - set(by_name) == {"data.file", "data.target"}
     assert set(SETTINGS) - set(by_file) == {"data.name"}
     assert by_file["data.target"].value == "y"
+    assert {f"data.{name}" for name in FILE_OPTIONS} <= set(by_file)
     flat = RunConfig().flat()
     for key in SETTINGS.keys() & by_name.keys():
         assert by_name[key].value == flat[key], key
@@ -90,6 +93,21 @@ def test_what_a_line_says_can_be_set_under_its_key(configured: Configured) -> No
             written = str(line.value).lower()
         again = config.changed(dict([parse_assignment(f"{line.key}={written}")]), "test")
         assert again == config, line.key
+
+
+def test_words_of_a_file_step_and_names_of_columns_are_typed(configured: Configured) -> None:
+    config = RunConfig().changed({"data.file": "mine.csv", "data.target": "y"}, "test")
+    found = keyed(config)
+    assert nudged(found["data.missing"], 1) == "drop"
+    assert nudged(found["data.missing"], -1) == "mean"
+    assert nudged(found["data.drop"], 1) == ()
+    for text, kept in (
+        ("id", ("id",)), ("id, name", ("id", "name")), ('["a, b"]', ("a, b",)), ("none", ()),
+    ):  # fmt: skip
+        changed = config.changed(typed(found["data.drop"], text), "test")
+        assert changed.data.options.get("drop", ()) == kept
+    every = config.changed(typed(found["data.one_hot"], "all"), "test")
+    assert every.data.options["one_hot"] == "all"
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_saved_opened_and_opened_again(
     async def scenario(lab: Any) -> None:
         await lab.opened()
         await lab.press("S", "ctrl+u", *"one", "enter")
-        assert lab.message == "! saved one.toml: caveats-tui --config one.toml opens it"
+        assert lab.message == "saved one.toml: caveats-tui --config one.toml opens it"
         assert RunConfig.read("one.toml") == small
         await lab.press("S", "ctrl+u", *"one")
         await lab.until("one.toml exists already: give another name")

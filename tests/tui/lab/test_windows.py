@@ -311,7 +311,7 @@ def test_explanation_and_remedies_stay_while_the_cure_runs(
         verdict = lab.bench.cure.verdict
         assert lab.bench.config == failed.changed(verdict.next[1].change)
         await lab.until(lambda: lab.bench.ghost is not None)
-        assert lab.bench.ghost[1].snapshot.steps[-1] == 0  # still the failed run
+        assert lab.bench.ghost.snapshot.steps[-1] == 0  # still the failed run
 
     nothing = {"network.init": "zeros", "network.activation": "tanh", "training.steps": 10**7}
     drive(scenario, configured({**SMALL, **nothing}), drawing=False)

@@ -198,6 +198,7 @@ def test_enter_opens_a_run_over_the_lab_and_q_goes_back(
         assert bench.folder == place / "done"
         await lab.until("finished")
         await lab.until(lambda: lab.app.screen is lab.app.front)
+        await lab.until(" q back")
         await lab.press("q")
         assert lab.app.screen is lab.app.lab
         assert not lab.app._exit
@@ -260,3 +261,26 @@ def test_columns_give_way_to_what_sets_a_run_apart(
     assert head.split() == shown
     assert len(head) <= width
     assert head.index("state") - head.index("run") > least
+
+
+def test_what_is_typed_right_after_the_list_was_called_is_not_taken_for_a_filter(
+    drive: Callable[..., None], place: Path
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        lab.burst("Lq")
+        await lab.until(lambda: lab.app.screen is lab.app.lab)
+        lab.burst("L")
+        await lab.until(lambda: isinstance(lab.app.screen, RunsScreen))
+        assert lab.app.screen.query_one(Input).value == ""
+
+    drive(scenario, drawing=False, place=place)
+
+
+def test_a_narrow_list_tells_the_end_of_its_place(drive: Callable[..., None], place: Path) -> None:
+    async def scenario(lab: Any) -> None:
+        await listed(lab)
+        assert lab.rows[0].rstrip().endswith("/runs")
+        assert " in …" in lab.rows[0]
+
+    drive(scenario, size=(60, 16), drawing=False, place=place)

@@ -63,7 +63,7 @@ class Following:
         self.frames = 1.0 if replay is None else BUSY_FPS
         self.notice = ""
         self.notes: list[str] = []
-        self.ghost: tuple[str, Trace] | None = None
+        self.ghost: Trace | None = None
         self.cure: Cure | None = None
         self.seeds = Seeds(None, 1, None)
         self._cursor: int | None = None
@@ -236,6 +236,9 @@ class Following:
             return
         at = len(steps) - 1 if self.cursor is None else record_at(steps, self.cursor)
         self.look_back(nearest(steps, step) - at)
+
+    def rest(self, seconds: float) -> None:
+        """Nothing trains here."""
 
     def hasten(self, times: float) -> None:
         if self.replay is None:

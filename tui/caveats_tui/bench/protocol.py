@@ -36,7 +36,7 @@ class Bench(Protocol):
     are messages besides the run's own events. ``limit`` is how many steps a second are made at
     most, 0 without limit; ``elapsed`` is how many seconds the run has been training on the screen.
     ``watching`` says whether the run is only looked at; ``frames`` is how many frames a second are
-    drawn while it trains; ``ghost`` is an earlier run's name and curves; ``cure`` is the remedy
+    drawn while it trains; ``ghost`` holds an earlier run's curves; ``cure`` is the remedy
     that was tried last; ``seeds`` train each run's setup beside it.
     """
 
@@ -47,7 +47,7 @@ class Bench(Protocol):
     frames: float
     limit: float
     elapsed: float
-    ghost: tuple[str, Trace] | None
+    ghost: Trace | None
     cure: Cure | None
     seeds: Seeds
 
@@ -185,6 +185,9 @@ class Bench(Protocol):
 
     def look_at(self, step: float) -> None:
         """Move the time cursor to the record nearest to ``step``."""
+
+    def rest(self, seconds: float) -> None:
+        """Leave the processor to the screen for so long, where a run trains; 0 goes on at once."""
 
     def hasten(self, times: float) -> None:
         """Multiply the speed of the replay by ``times``; in training, the next speed of slow motion

@@ -31,7 +31,7 @@ from caveats_tui.bench.slow_motion import next_limit, told
 from caveats_tui.bench.step_trials import StepTrials, TrialMaker
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.settings import changes_between, changes_shown, describe, what_differs
+from caveats_tui.text.settings import changes_between, changes_shown, what_differs
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
@@ -74,7 +74,7 @@ class Training:
         self.session: Session | None = None
         self.notice = ""
         self.notes: list[str] = []
-        self.ghost: tuple[str, Trace] | None = None
+        self.ghost: Trace | None = None
         self._ghostly = config  # the ghost's setup
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
@@ -280,6 +280,10 @@ class Training:
     def look_at(self, step: float) -> None:
         self.notice = self._cursor.go_to(self.trace(), step)
 
+    def rest(self, seconds: float) -> None:
+        if self.session is not None and self.running:
+            self.session.rest(seconds)
+
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
         fast as possible."""
@@ -433,8 +437,7 @@ class Training:
         if force or (len(trace.snapshot) and trace.snapshot.steps[-1] > 0):
             assert self.session.run is not None
             self._ghostly = self.session.run.config
-            label = f"run {self.status.run_number}, {describe(self._ghostly, None)}"
-            self.ghost = label, trace
+            self.ghost = trace
 
     def toggle_ghost(self) -> None:
         """Pin the present run as the ghost; if there is a ghost, remove it."""

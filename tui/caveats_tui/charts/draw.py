@@ -17,7 +17,7 @@ from caveats_tui.charts.bands import shade
 from caveats_tui.charts.cells import Cells
 from caveats_tui.charts.labels import label_room, write_labels
 from caveats_tui.charts.scale import Canvas, Scale
-from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, ticks
+from caveats_tui.charts.series import Limits, clean, decimate, is_axis, limits, tick_label, ticks
 from caveats_tui.charts.shared import Parts, take_turns, zeros_below
 from caveats_tui.charts.spec import Across, Charset, Chart, Curve, Floats, Rows
 
@@ -171,7 +171,11 @@ def _y_limits(chart: Chart) -> Limits:
 def _x_ticks(chart: Chart, scale: Scale) -> tuple[tuple[float, str], ...]:
     if chart.x_ticks is None:
         every = ticks((scale.low, scale.high), max(2, min(8, scale.cells // 9)))
-        return tuple(tick for tick in every if tick[0] <= max(chart.x_limits[1], scale.low))
+        end = max(chart.x_limits[1], scale.low)
+        found = tuple(tick for tick in every if tick[0] <= end)
+        if len(found) < 2 and is_axis((scale.low, end)):
+            found = (*found, (end, tick_label(end, (end - scale.low) / 100)))
+        return found
     shown, free = [], -1  # the first column without a label
     for value, label in chart.x_ticks:
         cell = scale.cell(value)

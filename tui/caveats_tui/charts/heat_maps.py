@@ -15,9 +15,9 @@ import numpy as np
 from caveats.measures import LAYER_MEASURES
 from caveats_tui.charts.lab_charts import short, span
 from caveats_tui.charts.palette import HEAT, series_colour
+from caveats_tui.charts.series import decade
 from caveats_tui.charts.spec import Across, Floats, Look, Row, Rows, Span
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.numbers import brief
 
 __all__ = ["DEEP", "HEAT_MAPS", "HeatMap", "heat_map", "map_axis"]
 
@@ -31,7 +31,7 @@ _SHADES = ".:-=+*#"  # in ASCII, one for each colour
 class HeatMap:
     """What a map shows: the share of units of each hidden layer that are dead or saturated, or the
     logarithm of a measure of all layers. Where a cell stands for several values, it shows the worst
-    of them."""
+    of them. An exact 0 of a logarithm has a colour of its own, the darkest."""
 
     title: str
     measure: str
@@ -41,7 +41,7 @@ class HeatMap:
         return LAYER_MEASURES[self.measure].counts
 
     def values(self, trace: Trace) -> Floats:
-        """(records, layers), NaN where there is nothing to show."""
+        """(records, layers), NaN where there is nothing to show, -inf for the logarithm of 0."""
         seen = trace.seen
         values = seen.layers(self.measure)
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -49,9 +49,7 @@ class HeatMap:
                 percent: Floats = 100 * values[:, :-1] / seen.layers("units")[:, :-1]
                 return percent
             logs: Floats = np.log10(values)
-        # An exact 0 is the lowest of all, and not a gap.
-        lowest = min(logs[np.isfinite(logs)].tolist(), default=0.0)
-        return np.where(logs == -np.inf, lowest, np.where(np.isfinite(logs), logs, np.nan))
+        return np.where(logs == np.inf, np.nan, logs)
 
     def worst(self, values: Floats, axis: int) -> Floats:
         """Of several records or layers: the most dead units, the smallest gradient or step."""
@@ -84,7 +82,8 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
         kind.worst(cells[start : start + shared], 0) for start in range(0, len(cells), shared)
     ]
     low, top = (0.0, 100.0) if kind.share else decades(values)
-    lines = [line for layer in merged for line in [levels(layer, low, top)] * tall]
+    zeros = bool(np.isneginf(values).any())
+    lines = [line for layer in merged for line in [levels(layer, low, top, zeros)] * tall]
     tags = [name for name in names[::shared] for name in (name, *[""] * (tall - 1))]
     grey = series_colour("axis", dark=look.dark)
     rows: list[Row] = []
@@ -94,7 +93,10 @@ def heat_map(kind: HeatMap, trace: Trace, look: Look) -> Rows:
         head: Span = (tag.rjust(label - 1) + " ", grey, None, False)
         rows.append((head, *(shaded(pair[0]) if halves == 1 else half_blocks(pair))))
     rows = rows[:high] + [()] * (high - len(rows))
-    colours = scale(kind, low, top, plain=halves == 1, grey=grey)
+    ends = "0 %", f"100 % {kind.measure}"
+    if not kind.share:
+        ends = decade(round(low)), decade(round(top))
+    colours = scale(ends, zeros, plain=halves == 1, grey=grey)
     said = f"{shared} layers a row, the worst" if shared > 1 else ""
     if sum(len(text) for text, *_ in colours) + 2 + len(said) <= look.width:
         rows.append((below(end, "", label, width, grey),))
@@ -154,12 +156,12 @@ def decades(values: Floats) -> tuple[float, float]:
     return min(float(np.floor(found.min())), high - 2), high
 
 
-def levels(values: Floats, low: float, high: float) -> list[int]:
-    """The index in the palette of each value, -1 for none."""
-    part = (values - low) / (high - low) * len(HEAT)
-    return [
-        -1 if np.isnan(p) else int(min(max(p, 0.0), len(HEAT) - 1)) for p in part.tolist()
-    ]  # fmt: skip
+def levels(values: Floats, low: float, high: float, zeros: bool) -> list[int]:
+    """The index in the palette of each value, -1 for none; with ``zeros``, 0 for -inf alone."""
+    part = zeros + (values - low) / (high - low) * (len(HEAT) - zeros)
+    least = np.where(np.isneginf(values), 0, int(zeros))
+    level = np.clip(np.nan_to_num(part, neginf=0.0), least, len(HEAT) - 1).astype(int)
+    return [int(one) for one in np.where(np.isnan(values), -1, level)]
 
 
 def half_blocks(pair: list[list[int]]) -> list[Span]:
@@ -188,12 +190,12 @@ def runs(cells: list[T]) -> list[tuple[T, int]]:
     return [(cells[a], b - a) for a, b in pairwise(edges) if b > a]
 
 
-def scale(kind: HeatMap, low: float, high: float, *, plain: bool, grey: int) -> list[Span]:
-    """The palette between the values at its ends."""
-    ends = "0 %", f"100 % {kind.measure}"
-    if not kind.share:
-        ends = brief(10**low, 1), brief(10**high, 1)
+def scale(ends: tuple[str, str], zeros: bool, *, plain: bool, grey: int) -> list[Span]:
+    """The palette between the values at its ends; with ``zeros``, the colour of 0 before them."""
     cells: list[Span] = [(ch, None, None, False) for ch in _SHADES]
     if not plain:
         cells = [("█", colour, None, False) for colour in HEAT]
-    return [(f"{ends[0]} ", grey, None, False), *cells, (f" {ends[1]}", grey, None, False)]
+    low, high = (f"{ends[0]} ", grey, None, False), (f" {ends[1]}", grey, None, False)
+    if not zeros:
+        return [low, *cells, high]
+    return [("0 ", grey, None, False), cells[0], ("  ", None, None, False), low, *cells[1:], high]

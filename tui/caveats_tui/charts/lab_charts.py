@@ -208,14 +208,19 @@ def counted(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
             y = fitted(lines, True, previous, said)
         else:
             most = [*(c.y for c in lines), np.array([value for value, _ in said])]
-            top = float(np.nanmax(np.concatenate(most), initial=1.0))
-            # Never above the width of the widest layer: no count can be there.
-            shown = [t.snapshot for t in (trace, ghost) if t is not None and len(t.snapshot)]
-            widths = [float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown]
-            y = 0.0, min(max(4.0, upper_step(top)), max(widths, default=1.0))
+            y = count_axis(most, [t for t in (trace, ghost) if t is not None])
         return replace(chart(trace, ghost, look, curves, y), expected=said, bands=bands)
 
     return make
+
+
+def count_axis(counts: list[Floats], traces: list[Trace]) -> Limits:
+    """The y axis of numbers of units: from 0, and never above the width of the widest layer, as no
+    count can be there."""
+    top = float(np.nanmax(np.concatenate(counts), initial=1.0))
+    shown = [t.snapshot for t in traces if len(t.snapshot)]
+    widths = [float(s.layers("units")[-1, :-1].max(initial=1)) for s in shown]
+    return 0.0, min(max(4.0, upper_step(top)), max(widths, default=1.0))
 
 
 def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None], Chart]:
@@ -342,11 +347,14 @@ def profile(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | None]
             dotted = series_colour("theory", dark=look.dark)
             curves.append(Curve(x, said[:count], dotted, "dots", "expected"))
         if len(trace.snapshot):
-            dim = series_colour("accuracy_dim", dark=look.dark)
+            first = series_colour("first", dark=look.dark)
             now = series_colour("accuracy", dark=look.dark)
-            curves.append(Curve(x, values[0, :count], dim, "line", "step 0"))
+            curves.append(Curve(x, values[0, :count], first, "line", "step 0"))
             curves.append(Curve(x, values[-1, :count], now, "line", "now"))
-        y = fitted(curves + seed_bands.edges(bands), look.log, previous)
+        lines = curves + seed_bands.edges(bands)
+        y = fitted(lines, look.log, previous)
+        if LAYER_MEASURES[measure].counts and not look.log:
+            y = count_axis([np.empty(0), *(curve.y for curve in lines)], [trace])
         return replace(across_layers(curves, count, look, y), bands=bands)
 
     return make

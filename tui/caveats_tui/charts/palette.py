@@ -23,7 +23,7 @@ __all__ = [
 
 Series = Literal[
     "loss", "accuracy", "held_out", "held_out_accuracy", "loss_dim", "accuracy_dim", "output",
-    "output_dim", "theory", "band", "seeds", "mark", "axis",
+    "output_dim", "theory", "first", "band", "seeds", "mark", "axis",
 ]  # fmt: skip
 
 # Stops chosen by hand near the hues of viridis (OKLab), so that luminance rises at each step, also
@@ -50,6 +50,7 @@ SERIES: dict[Series, tuple[int, int]] = {
     "output": (255, 232),
     "output_dim": (240, 247),
     "theory": (252, 236),
+    "first": (67, 60),  # the curve of step 0, also in front of the band
     "band": (238, 249),  # a background, as the next
     "seeds": (17, 189),
     "mark": (246, 242),

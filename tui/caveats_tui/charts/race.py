@@ -34,7 +34,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A race of ``steps`` steps so far; ``constant`` is the loss of the best constant."""
+    """A race of ``steps`` steps so far; ``constant`` is the loss of the best constant, a guess."""
 
     lanes: tuple[Lane, ...]
     steps: int
@@ -75,7 +75,7 @@ def race_chart(course: Course, look: Look) -> Chart:
         log_y=True,
         x_label="step",
         charset=look.charset,
-        right_ticks=((course.constant, "constant"),) if known and look.width > 40 else (),
+        right_ticks=((course.constant, "guess"),) if known and look.width > 40 else (),
         right_colour=series_colour("axis", dark=look.dark),
         axis_colour=series_colour("axis", dark=look.dark),
     )

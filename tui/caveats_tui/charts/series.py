@@ -20,6 +20,7 @@ __all__ = [
     "decimate",
     "is_axis",
     "limits",
+    "tick_label",
     "ticks",
     "upper_step",
 ]
@@ -184,7 +185,8 @@ def _multiples(low: float, high: float) -> Limits:
     return min(math.floor(low / step) * step, low), max(math.ceil(high / step) * step, high)
 
 
-def _label(value: float, step: float) -> str:
+def tick_label(value: float, step: float) -> str:
+    """A value on an axis whose labels are ``step`` apart: 400, 12.5k, 1e-5."""
     size = max(abs(value), abs(step))
     if value == 0:
         return "0"
@@ -210,14 +212,18 @@ def ticks(axis: Limits, most: int, *, log: bool = False) -> tuple[tuple[float, s
     if not log:
         step = _fit(low, high, most)
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        return tuple((k * step, _label(k * step, step)) for k in range(first, last + 1))
+        return tuple((k * step, tick_label(k * step, step)) for k in range(first, last + 1))
     first = math.ceil(math.log10(low) - 1e-9)
     last = math.floor(math.log10(high) + 1e-9)
     stride = max(1, math.ceil((last - first + 1) / most))
     # strides are counted from 1e0, so that they stay where they are when the axis grows
     decades = [e for e in range(first, last + 1) if e % stride == 0] or [first]
-    names = {-1: "0.1", 0: "1", 1: "10"}
-    return tuple((_power(e), names.get(e, f"1e{e}")) for e in decades)
+    return tuple((_power(e), decade(e)) for e in decades)
+
+
+def decade(exponent: int) -> str:
+    """A power of ten on an axis: 0.1, 1, 10, 1e2."""
+    return {-1: "0.1", 0: "1", 1: "10"}.get(exponent, f"1e{exponent}")
 
 
 def _fit(low: float, high: float, most: int) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -21,6 +22,10 @@ from caveats_tui.text.times import age, now
 __all__ = ["listed", "runs"]
 
 HEADINGS = ("", "run", "network", "differs", "state", "step", "loss", "verdicts", "age")
+# What a terminal that is too narrow leaves out, and what it cuts then: a run's name at last, as
+# other commands take it.
+SPARE = [HEADINGS.index(name) for name in ("network", "step", "age", "differs", "loss")]
+LONG = [HEADINGS.index(name) for name in ("verdicts", "run")]
 
 
 @click.command(short_help="List the kept runs.")
@@ -28,7 +33,7 @@ HEADINGS = ("", "run", "network", "differs", "state", "step", "loss", "verdicts"
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def runs(place: Path | None, as_json: bool) -> None:
     """List the runs in DIR, the newest first; without DIR, all that were kept. "differs" names the
-    settings of a run that most of the others have not.
+    settings of a run that most of the others have not. A narrow terminal gets fewer columns.
 
     \b
     caveats-tui runs --json | jq -r '.runs[] | select(.loss < 0.1) | .run'
@@ -43,11 +48,20 @@ def runs(place: Path | None, as_json: bool) -> None:
     known = [entry for entry in entries if entry.manifest is not None]
     apart = told_apart([entry.manifest.config for entry in known if entry.manifest is not None])
     rows = [row(entry, said) for entry, said in zip(known, apart, strict=True)]
-    for line in columns([HEADINGS, *rows]) if rows else [f"no runs in {place}"]:
+    table = columns([HEADINGS, *rows], room(sys.stdout), SPARE, LONG)
+    for line in table if rows else [f"no runs in {place}"]:
         click.echo(carried(line, sys.stdout))
     for entry in entries:
         if entry.problem:
             click.echo(carried(entry.problem, sys.stderr), err=True)
+
+
+def room(stream: TextIO) -> int | None:
+    """The columns of the terminal that a stream writes to; None where it is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def listed(entry: Entry) -> dict[str, Any]:

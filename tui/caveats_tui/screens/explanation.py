@@ -55,27 +55,24 @@ EVIDENCE: dict[str, Figure] = {
 
 
 def verdict_lines(verdict: Verdict, config: RunConfig, more: int, width: int, plain: bool) -> Text:
-    """✖ dying ReLU  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003 (+1).
+    """✖ dying ReLU +1  layer 3: 61 of 64 units dead …   f: lr 0.3 → 0.003.
 
-    Where one line is too short, the remedy has the lines below, and all of it is shown. What was
-    found is cut at the end of the first line.
+    ``more`` other verdicts are counted behind the title. Where one line is too short, the remedy
+    has the lines below, and all of it is shown. What was found is cut at the end of the first line.
     """
     symbol = (PLAIN_SYMBOLS if plain else SYMBOLS)[verdict.severity]
     change = verdict.next[0].change if verdict.next else {}
     fix = f"f: {changes_shown(change, config)}" if change else ""
-    others = f" (+{more})" if more else ""
-    text = Text(f" {symbol} {verdict.title}  ", style="bold" * (verdict.severity != "note"))
+    others = f" +{more}" if more else ""
+    text = Text(f" {symbol} {verdict.title}{others}  ", style="bold" * (verdict.severity != "note"))
     text.append(verdict.what, style="not bold")
     apart = "  " * bool(fix)
-    if len(text) + len(apart + fix + others) < width:
-        return text.append(apart + fix, style="bold").append(others, style="dim")
-    text.truncate(max(0, width - 1 - (0 if fix else len(others))), overflow="ellipsis")
-    if not fix:
-        return text.append(others, style="dim")
-    room = max(1, width - 4 - len(others))  # a terminal may have one column
+    if len(text) + len(apart + fix) < width:
+        return text.append(apart + fix, style="bold")
+    text.truncate(max(0, width - 1), overflow="ellipsis")
+    room = max(1, width - 4)  # a terminal may have one column
     below = textwrap.wrap(fix, room, break_on_hyphens=False)[: MOST_LINES - 1]
-    text.append("".join(f"\n   {line}" for line in below), style="bold")
-    return text.append(others, style="dim")
+    return text.append("".join(f"\n   {line}" for line in below), style="bold")
 
 
 def numbers(verdict: Verdict) -> str:

@@ -154,7 +154,8 @@ class FilePicker(Filtered[Found | None]):
         folder, part = self._parts(typed)
         seen = self._listing
         here = seen is not None and seen.folder == folder
-        self._say(seen.problem if seen is not None and here else "")
+        none = "" if seen is None or seen.files else f"no {self._kind.said} is in this folder"
+        self._say(seen.problem or none if seen is not None and here else "")
         if seen is None or not here:
             self.nothing = "reading"
             if self._listing is not None:  # else the first listing is on its way

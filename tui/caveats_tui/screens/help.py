@@ -97,6 +97,8 @@ class Help(Window[None]):
         Binding("k", "scroll(-1)", "up"),
     ]
 
+    AUTO_FOCUS = "VerticalScroll"  # else what is typed at once would go into the line above it
+
     def __init__(self, *parts: Part) -> None:
         super().__init__()
         self._parts = parts

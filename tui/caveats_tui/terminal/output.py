@@ -1,4 +1,5 @@
-"""Writes text to the terminal through one file descriptor, and measures the bytes and the time.
+"""Writes text to the terminal through one file descriptor, in as few bytes as its cells need, and
+measures the bytes and the time.
 
 If the terminal is gone, the text is dropped.
 """
@@ -10,6 +11,7 @@ import select
 import time
 from collections.abc import Callable
 
+from caveats_tui.terminal.thinning import Thinner
 from caveats_tui.text.plain import ERRORS
 
 __all__ = ["Output"]
@@ -35,6 +37,7 @@ class Output:
         self.closed = False  # the program is ending: queued text is dropped
         self.tee: Callable[[str], None] | None = None
         self._clock = clock
+        self._thinner = Thinner()
         self._pieces: list[str] = []
         self._kept = 0
         self._spent = 0.0
@@ -72,7 +75,7 @@ class Output:
         self._pieces.clear()
         self._kept = 0
         if text:
-            data = text.encode(self.encoding, ERRORS)
+            data = self._thinner.thinned(text).encode(self.encoding, ERRORS)
             self._send(data)
             if self.tee is not None and not (self.lost or self.closed):
                 self.tee(data.decode(self.encoding))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 __all__ = ["WIDTH", "aligned", "columns", "cut", "folded"]
 
 WIDTH = 80
+LEAST = 10  # characters that are left of a cell
 
 
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:
@@ -27,13 +28,34 @@ def aligned(table: Sequence[Sequence[str]]) -> list[str]:
     return [line.rstrip() for line in (*lines[:2], rule, *lines[2:])]
 
 
-def columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells, with their headings, as lines; every column is aligned left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def columns(
+    rows: Sequence[Sequence[str]],
+    width: int | None = None,
+    spare: Sequence[int] = (),
+    long: Sequence[int] = (),
+) -> list[str]:
+    """Rows of cells, with their headings, as lines; every column is aligned left.
+
+    Lines of more than ``width`` characters lose the columns at the places ``spare``, one after the
+    other, and then the ends of the cells at the places ``long``.
+    """
+    widths = {at: max(map(len, cells)) for at, cells in enumerate(zip(*rows, strict=True))}
+    over = 0 if width is None else sum(widths.values()) + 2 * (len(widths) - 1) - width
+    for at in spare:
+        if over > 0:
+            over -= widths.pop(at) + 2
+    for at in long:
+        if over > 0:
+            less = min(over, max(0, widths[at] - LEAST))
+            widths[at], over = widths[at] - less, over - less
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(shortened(row[at], room).ljust(room) for at, room in widths.items()).rstrip()
         for row in rows
     ]
+
+
+def shortened(cell: str, room: int) -> str:
+    return cell if len(cell) <= room else f"{cell[: room - 2]}.."
 
 
 def folded(name: str, text: str, *, indent: int = 2, room: int = 6) -> list[str]:

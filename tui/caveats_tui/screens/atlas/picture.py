@@ -32,6 +32,7 @@ OF_SEEDS = frozenset({"failed", "born_dead"})  # shares of a cell's seeds: for s
 FROM_0_TO_1 = frozenset({"accuracy", "dead", "failed", "born_dead"})
 LOG = frozenset({"loss", "gradient", "learned"})
 LEVELS = 10
+WIDEST, HIGHEST = 16, 6  # of a cell, in columns and rows
 # A letter and an xterm-256 colour for each caveat; the letters are told in the legend.
 LETTERS: dict[str, tuple[str, int]] = {
     "symmetry": ("C", 97),
@@ -123,8 +124,8 @@ def rows(
 ) -> list[Text]:
     """The part of the map around the cursor that fits into ``room`` (columns, rows), its last y
     first. A cell is as wide and as high as the room allows."""
-    wide = max(1, min(6, room[0] // shape[0]))
-    high = max(1, min(3, room[1] // shape[1]))
+    wide = max(1, min(WIDEST, room[0] // shape[0]))
+    high = max(1, min(HIGHEST, room[1] // shape[1]))
     across = window(cursor[0], shape[0], room[0] // wide)
     up = window(cursor[1], shape[1], room[1] // high)
     scale = scale_of(outcomes, view)
@@ -179,13 +180,17 @@ def bright(colour: int) -> bool:
     return 2 * red + 5 * green + blue > 20
 
 
-def heading(name: str, axes: tuple[tuple[str, str], tuple[str, str]], done: str, width: int) -> str:
-    """What is shown, what the two axes are (an arrow and a key each), and how many cells of all are
-    ``done``. Where there is no room, keys lose their section, then the axes go: what is shown and
-    how far it is are never cut."""
-    full = "  ".join(f"{arrow} {key}" for arrow, key in axes)
-    brief = "  ".join(f"{arrow} {key.rpartition('.')[2]}" for arrow, key in axes)
-    tried = [f" {name}   {words}   {done}" for words in (full, brief)] + [f" {name}   {done}"]
+def heading(name: str, axes: Sequence[tuple[str, str, str]], done: str, width: int) -> str:
+    """What is shown, what the two axes are (an arrow, a key and the values at its ends), and how
+    many cells of all are ``done``. Where there is no room, keys lose their section, then the ends
+    go, then the axes: what is shown and how far it is are never cut."""
+    bare = [(arrow, key.rpartition(".")[2], ends) for arrow, key, ends in axes]
+    tried = [
+        "  ".join(f"{arrow} {key}{f' {ends}' * told}" for arrow, key, ends in named)
+        for told in (True, False)
+        for named in (axes, bare)
+    ]
+    tried = [f" {name}   {words}   {done}" for words in tried] + [f" {name}   {done}"]
     return next((words for words in tried if len(words) <= width), tried[-1])
 
 

@@ -106,7 +106,7 @@ class AtlasScreen(Leavable[RunConfig | None]):
     AtlasScreen #map { height: 1fr; padding: 1 1; }
     AtlasScreen #legend { height: 2; color: $text-muted; }
     AtlasScreen #where { height: 1; text-style: bold; }
-    AtlasScreen #told { height: 3; }
+    AtlasScreen #told { padding: 0 1; height: 3; }
     AtlasScreen #keys { height: 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
@@ -227,7 +227,11 @@ class AtlasScreen(Leavable[RunConfig | None]):
         done, total = sum(map(len, found.values())), len(self.sweep.plan.cells)
         up, across = ("^", ">") if self._plain else ("↑", "→")
         name = NUMBERS.get(self._view, "what went wrong")
-        axes = (across, x.key), (up, y.key)
+        between = "-" if self._plain else "…"
+        axes = [
+            (arrow, axis.key, f"{told(axis.values[0])}{between}{told(axis.values[-1])}")
+            for arrow, axis in ((across, x), (up, y))
+        ]
         put(self, "#title", heading(name, axes, f"{done:,} of {total:,}", self.size.width))
         painted = Text("\n").join(
             rows(found, self._view, self._shape, room, self._cursor, self._borders, self._plain)
@@ -237,7 +241,7 @@ class AtlasScreen(Leavable[RunConfig | None]):
         at_x, at_y = self._cursor
         put(self, "#where", f" {x.key} {told(x.values[at_x])}   {y.key} {told(y.values[at_y])}")
         lines = [self._notice] if self._notice else caption(found.get(self._cursor))
-        put(self, "#told", "\n".join(f" {line}" for line in lines))
+        put(self, "#told", "\n".join(lines))
         put(self, "#keys", " " + hints(self.size.width, ", " if self._plain else " · "))
 
     def _legend(self, found: dict[tuple[int, int], list[Outcome]]) -> Text:

@@ -10,7 +10,7 @@ from textual.events import Click
 from textual.widget import Widget
 from textual.widgets import Static
 
-from caveats_tui.keys import FOOTERS, LAST, Hint
+from caveats_tui.keys import FOOTERS, LAST, LAST_OVER, Hint
 from caveats_tui.screens.explanation import MOST_LINES, verdict_lines
 from caveats_tui.screens.lab.story import fitted
 from caveats_tui.text.plain import plain_marks
@@ -114,22 +114,25 @@ class Footer(Widget):
         super().__init__(id="footer")
         self._footers = footers
         self._place = next(iter(footers))
+        self._last = LAST
 
-    def show(self, place: str) -> None:
-        if place != self._place:
-            self._place = place
+    def show(self, place: str, *, over: bool = False) -> None:
+        """Show the hints of a place, of a screen that may lie ``over`` another."""
+        last = LAST_OVER if over else LAST
+        if (place, last) != (self._place, self._last):
+            self._place, self._last = place, last
             self.refresh()
 
     def hints(self) -> list[Hint]:
         """The hints that fit, in order; help and quit always stand last."""
-        room = self.size.width - sum(map(width_of, LAST))
+        room = self.size.width - sum(map(width_of, self._last))
         fitting = []
         for hint in self._footers[self._place]:
             room -= width_of(hint)
             if room < 0:
                 break
             fitting.append(hint)
-        return [*fitting, *LAST]
+        return [*fitting, *self._last]
 
     def render(self) -> Text:
         text = Text(no_wrap=True, overflow="crop")
@@ -163,16 +166,19 @@ def message_lines(bench: Bench, width: int, plain: bool) -> Text:
     """What the user should know first, in a line, or in two or three where one is too short.
 
     That is, in this order: a notice about the last key or an alarm, the outcome of a cure, the
-    worst verdict, a failure, a hint. It takes at least the lines of the verdict, so that charts do
-    not move with each notice.
+    worst verdict, a failure, a hint. Only an alarm is marked as one. The message takes at least the
+    lines of the verdict, so that charts do not move with each notice; a notice of one line leaves
+    the remedy below it.
     """
     verdicts = bench.verdicts()
     found = Text()
     if verdicts:
         found = verdict_lines(verdicts[0], bench.shown, len(verdicts) - 1, width, plain)
     outcome = bench.cure.outcome if bench.cure else ""
-    if bench.notice or bench.alarm:
-        said = folded(f"! {bench.notice or bench.alarm}", "bold", width)
+    if bench.notice:
+        said = folded(bench.notice, "bold", width)
+    elif bench.alarm:
+        said = folded(f"! {bench.alarm}", "bold", width)
     elif outcome:
         said = folded(f"{'*' if plain else '■'} {outcome}", "bold", width)
     elif verdicts:
@@ -181,7 +187,10 @@ def message_lines(bench: Bench, width: int, plain: bool) -> Text:
         said = folded(f"{'X' if plain else '✖'} {bench.status.problem}", "bold", width)
     else:
         said = folded(bench.hint or HINTS.get(bench.status.state, ""), "dim", width)
-    return said.append("\n" * (found.plain.count("\n") - said.plain.count("\n")))
+    remedy = found.split("\n", allow_blank=True)[1:]
+    if "\n" not in said.plain and remedy:
+        return Text("\n").join([said, *remedy])
+    return said.append("\n" * (len(remedy) - said.plain.count("\n")))
 
 
 def folded(text: str, style: str, width: int) -> Text:

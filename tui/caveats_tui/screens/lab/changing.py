@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from caveats.choice import Choice, Table
 from caveats.config import parse_assignment
 from caveats.config.settings import SETTINGS
+from caveats.data.file_options import FileOption
 from caveats_tui.screens.dialogs import Edit, Picker
 from caveats_tui.screens.lab import own_files
 from caveats_tui.screens.lab.setup import SettingLine, SetupList, nudged
@@ -109,13 +110,19 @@ def edit(lab: LabScreen, line: SettingLine, begun: str = "") -> None:
             assign(lab, line, text)
 
     value = shown(line.value)
-    if isinstance(line.value, (tuple, list)) and line.key != "network.widths":
+    own = isinstance(line.option, FileOption)
+    if isinstance(line.value, (tuple, list)) and line.key != "network.widths" and not own:
         value = f"[{value}]"
     title = line.label.removeprefix("· ")
     lab.app.push_screen(Edit(title, line.sentence, begun or value, check, select=not begun), took)
 
 
 def typed(line: SettingLine, text: str) -> dict[str, Any]:
+    """What was typed for a setting; names of columns as a list, or between commas."""
+    named = isinstance(line.option, FileOption) and line.option.names
+    if named and not text.lstrip().startswith("["):
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        return {line.key: [] if names == ["none"] else names[0] if len(names) == 1 else names}
     return dict([parse_assignment(f"{line.key}={text}")])
 
 

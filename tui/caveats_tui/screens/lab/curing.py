@@ -61,5 +61,5 @@ def cases_of(lab: LabScreen) -> tuple[Case, ...]:
         trace = replace(trace, cursor=None)
     cases = [] if trace is None else [Case(v, trace, bench.shown) for v in verdicts]
     if cure is not None and ghost is not None and cure.verdict not in verdicts:
-        cases.append(Case(cure.verdict, ghost[1], cure.failed, "the run before its cure"))
+        cases.append(Case(cure.verdict, ghost, cure.failed, "the run before its cure"))
     return tuple(cases)

@@ -61,7 +61,7 @@ class Drawing:
         """Bring the visible panels up to date; a panel whose input is unchanged costs nothing.
 
         Where a run begins again with a ghost, its curves stay until the new ones come."""
-        ghost = bench.ghost[1] if bench.ghost else None
+        ghost = bench.ghost
         stays = (trace is None or not len(trace.snapshot)) and ghost is not None
         if stays and self._last is not None and bench.status.state in LIVE:
             trace, ghost = self._last, None

@@ -330,7 +330,7 @@ class LabScreen(Leavable[None]):
     def _moved(self) -> None:
         if self.query(SetupList):  # else the screen is being taken away
             for footer in self.query(Footer):
-                footer.show(self.place)
+                footer.show(self.place, over=self.under is not None)
 
     def action_view(self) -> None:
         panel, available = self._panel, self._drawing.available(self.bench)

@@ -19,6 +19,7 @@ from caveats.choice import Choice, Option, Table
 from caveats.config import RunConfig
 from caveats.config.settings import SETTINGS
 from caveats.data.catalogue import DATASETS
+from caveats.data.file_options import FILE_OPTIONS, FileOption
 from caveats.models.initializers import INITIALIZERS
 from caveats.training.optimizers import OPTIMIZERS
 from caveats_tui.keys import KEYS
@@ -61,6 +62,8 @@ def lines(config: RunConfig) -> Iterator[SettingLine]:
     }
     if config.data.name is not None:
         own["data.name"] = DATASETS[config.data.name].options
+    elif config.data.target is not None:  # a csv
+        own["data.target"] = tuple(FILE_OPTIONS.values())
     for key, setting in SETTINGS.items():
         from_file = config.data.file is not None
         if key in ("data.file", "data.target") and not from_file:
@@ -83,21 +86,23 @@ def lines(config: RunConfig) -> Iterator[SettingLine]:
             }[setting.section]
             yield SettingLine(
                 f"{section}.{option.name}",
-                f"· {option.name}",
+                f"· {option.name.replace('_', ' ')}",
                 option.sentence,
-                options[option.name],
+                options.get(option.name, option.default),
                 option,
             )
 
 
 def nudged(line: SettingLine, direction: int) -> Any:
-    """The value one step further: the neighbouring choice, the other switch position, the next of
-    1, 2, 5 × 10ⁿ (for a whole number the next power of two or, below 8, one more). At the end, the
-    same value."""
+    """The value one step further: the neighbouring choice or word, the other switch position, the
+    next of 1, 2, 5 × 10ⁿ (for a whole number the next power of two or, below 8, one more). At the
+    end, the same value."""
     value, option = line.value, line.option
     if line.table is not None and isinstance(value, str):
         names = list(line.table)
         return names[(names.index(value) + direction) % len(names)]
+    if isinstance(option, FileOption) and not option.names:
+        return option.words[(option.words.index(value) + direction) % len(option.words)]
     if option is None or isinstance(value, (str, tuple, list)):
         return value
     if isinstance(option.default, bool):

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from caveats_tui.charts.trace import Trace
-from caveats_tui.keys import FOOTERS, LAST, PLACES
+from caveats_tui.keys import FOOTERS, LAST, LAST_OVER, PLACES
 from caveats_tui.screens.blocks import put
 from caveats_tui.screens.help import Help, lab_keys, numbers_and_marks
 from caveats_tui.screens.lab.bars import Footer, Header, message_lines, notes_text, severity
@@ -29,7 +29,7 @@ def say(lab: LabScreen, trace: Trace | None) -> None:
     say_progress(lab, trace)
     setup = lab.query_one(SetupList)
     setup.show(bench.config, bench.shown)
-    subtitle = f"ghost: {bench.ghost[0]}" if bench.ghost else ""
+    subtitle = f"ghost: {', '.join(bench.before)}" if bench.ghost else ""
     if bench.config != bench.shown:
         subtitle = PENDING
     if setup.ghost != subtitle:
@@ -42,7 +42,7 @@ def say(lab: LabScreen, trace: Trace | None) -> None:
     say_story(lab)
     put(lab, "#theory", bench.forecast.sentence if bench.forecast else "")
     put(lab, "#notes", notes_text(bench, trace))
-    lab.query_one(Footer).show(lab.place)
+    lab.query_one(Footer).show(lab.place, over=lab.under is not None)
 
 
 def say_progress(lab: LabScreen, trace: Trace | None) -> None:
@@ -72,6 +72,6 @@ def say_story(lab: LabScreen) -> None:
 
 def show_help(lab: LabScreen) -> None:
     """Open the help, which begins with the keys of the place where the user is."""
-    hints = (*FOOTERS[lab.place], *LAST)
+    hints = (*FOOTERS[lab.place], *(LAST if lab.under is None else LAST_OVER))
     rows = [(hint.shown, hint.sentence, hint.label) for hint in hints]
     lab.app.push_screen(Help((PLACES[lab.place], rows), *lab_keys(), *numbers_and_marks()))

@@ -4,6 +4,7 @@ colours mean, further values, and how the ghost differs."""
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from textual.content import Content
@@ -17,13 +18,15 @@ from caveats_tui.charts.yardsticks import far_yardsticks
 from caveats_tui.text.numbers import amount, brief, explained
 
 __all__ = [
-    "beside_loss", "layer_names", "seeds_told", "told", "whole", "with_ghost", "with_seeds",
+    "beside_loss", "ending", "layer_names", "seeds_told", "told", "whole", "with_ghost",
+    "with_seeds",
 ]  # fmt: skip
 
 # The measure of a view that has one value for each layer.
 COLUMNS = {
     "dead": "dead", "gradient": "grad_norm", "delta": "delta_rms", "update": "update_ratio",
 }  # fmt: skip
+LONGEST = 12  # characters of a layer's name in a title
 # What a name becomes where there is no room for it.
 BRIEFLY = {
     "gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead",
@@ -52,8 +55,15 @@ def told(view: str, name: str, trace: Trace) -> tuple[str, str]:
     first, last = float(values[0]), float(values[-1])
     if not math.isfinite(first + last):
         return name, "not finite"
-    out = f"out {brief(last, 2)}"
-    return name, f"layer 1 {brief(first, 2)} · {out}" if len(values) > 1 else out
+    here, end = (ending(layer) for layer in (trace.layers[0], trace.layers[-1]))
+    out = f"{end} {brief(last, 2)}"
+    return name, f"{here} {brief(first, 2)} · {out}" if len(values) > 1 else out
+
+
+def ending(layer: str) -> str:
+    """A layer's name in a title: layer 1, out; the end of the long name of a watched one."""
+    word = layer.replace("output", "out")
+    return word if len(word) <= LONGEST else f"..{word[2 - LONGEST :]}"
 
 
 def sharpness_told(trace: Trace) -> str:
@@ -85,7 +95,8 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
     for long, short_name in BRIEFLY.items():
         briefest = briefest.replace(long, short_name)
     end = f": {value}" if value else ""
-    bare = end.replace(": layer 1 ", ": ").replace("loss ", "").replace("accuracy ", "")
+    bare = re.sub(r"^: (layer )?\S+ (?=\S+ · )", ": ", end).replace("accuracy ", "")
+    bare = bare.replace("loss ", "")
     tried = (
         name + scale + end,
         layerless + scale + end,

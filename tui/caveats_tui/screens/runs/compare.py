@@ -22,7 +22,7 @@ from caveats.errors import visible
 from caveats.history import Snapshot
 from caveats.runs.manifest import Manifest
 from caveats_tui.charts.palette import layer_colour, rgb, series_colour
-from caveats_tui.charts.series import limits, upper_step
+from caveats_tui.charts.series import limits
 from caveats_tui.charts.spec import Charset, Chart, Curve, Look
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.windows import Window
@@ -102,7 +102,7 @@ def losses(runs: Sequence[Compared], look: Look) -> Chart:
         tuple(curves),
         look.width,
         look.height,
-        (0.0, float(upper_step(max(newest, 10.0)))),
+        (0.0, max(newest, 10.0)),
         limits(float(values.min()), float(values.max()), None, log=True) if values.size else None,
         log_y=True,
         charset=look.charset,
@@ -118,7 +118,7 @@ class Compare(Window[None]):
     Compare > VerticalScroll {
         width: 96%; height: 96%; border: round $primary; background: $surface; padding: 0 1;
     }
-    Compare RowsView { height: 16; }
+    Compare RowsView { height: 1fr; min-height: 9; }
     Compare Static { height: auto; margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "leave")]
@@ -130,7 +130,7 @@ class Compare(Window[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as box:
             box.border_title = Content(f"{len(self._runs)} runs: loss (log)")
-            box.border_subtitle = "escape leaves"
+            box.border_subtitle = "arrows scroll · escape leaves"
             yield RowsView("drawing", id="chart-compare")
             yield Static(self._table(), id="differences", markup=False)
 
@@ -153,7 +153,8 @@ class Compare(Window[None]):
         for place, run in enumerate(self._runs):
             index = layer_colour(place, len(self._runs), dark=self.app.current_theme.dark)
             red, green, blue = rgb(index)
-            head = Text(f"{place + 1} {run.name}", style=f"bold rgb({red},{green},{blue})")
+            # The blank is one at which no line is broken.
+            head = Text(f"{place + 1}\u00a0{run.name}", style=f"bold rgb({red},{green},{blue})")
             table.add_column(head, overflow="fold", ratio=1)
         setup = differing(self._runs)
         for key, values in [*setup, ("", [""] * len(self._runs)), *outcomes(self._runs)]:

@@ -106,6 +106,8 @@ class RunsScreen(Leavable[Reader | Path | None]):
         Binding("up", "move(-1)", "up", priority=True),
     ]
 
+    AUTO_FOCUS = "Browsed"  # else what is typed at once would go into the line of the filter
+
     def __init__(
         self,
         place: Path,
@@ -205,7 +207,11 @@ class RunsScreen(Leavable[Reader | Path | None]):
         many = f"{len(self._shown):,} of {len(self._entries):,} runs"
         if not self.loader.complete:
             many = f"reading {done:,} of {total:,} runs"
-        head = Text(f" kept runs  {many} in {visible(self.loader.place)}", no_wrap=True)
+        said = f" kept runs  {many} in "
+        place, room = visible(self.loader.place), max(8, self.size.width - len(said))
+        if len(place) > room:
+            place = f"…{place[1 - room :]}"  # its end tells most
+        head = Text(f"{said}{place}", no_wrap=True)
         head.stylize("bold", 1, 10)
         said = self._said or self.loader.problem
         if not said and self.loader.complete and not self._entries:

@@ -12,6 +12,7 @@ from rich.text import Text
 from caveats.history import Snapshot
 from caveats_tui.charts.spec import Floats
 from caveats_tui.charts.trace import Trace
+from caveats_tui.text.numbers import brief
 
 __all__ = ["chosen", "held", "layer_lines", "narrowed"]
 
@@ -109,4 +110,4 @@ def percent(share: float) -> str:
 
 
 def number(value: float) -> str:
-    return "?" if math.isnan(value) else f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")
+    return "?" if math.isnan(value) else brief(value, 1 if 1e-4 <= abs(value) < 1e-3 else 2)
