@@ -36,7 +36,7 @@ class Bench(Protocol):
     are messages besides the run's own events. ``limit`` is how many steps a second are made at
     most, 0 without limit; ``elapsed`` is how many seconds the run has been training on the screen.
     ``watching`` says whether the run is only looked at; ``frames`` is how many frames a second are
-    drawn while it trains; ``ghost`` holds an earlier run's curves; ``cure`` is the remedy
+    drawn while it trains; ``cure`` is the remedy
     that was tried last; ``seeds`` train each run's setup beside it.
     """
 
@@ -47,7 +47,6 @@ class Bench(Protocol):
     frames: float
     limit: float
     elapsed: float
-    ghost: Trace | None
     cure: Cure | None
     seeds: Seeds
 
@@ -62,6 +61,10 @@ class Bench(Protocol):
         """Call once a frame: take in what has happened since the last frame."""
 
     # What is shown
+
+    @property
+    def ghost(self) -> Trace | None:
+        """An earlier run's curves."""
 
     @property
     def shown(self) -> RunConfig:

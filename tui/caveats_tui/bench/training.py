@@ -22,6 +22,7 @@ from caveats_tui.bench.cure import Cure
 from caveats_tui.bench.cursor import Cursor
 from caveats_tui.bench.elapsed import Elapsed
 from caveats_tui.bench.forecast import Forecast, Forecaster
+from caveats_tui.bench.ghost import Ghost
 from caveats_tui.bench.own_file import OwnFile
 from caveats_tui.bench.protocol import Question
 from caveats_tui.bench.race import Offer, RaceMaker, offered
@@ -31,7 +32,7 @@ from caveats_tui.bench.slow_motion import next_limit, told
 from caveats_tui.bench.step_trials import StepTrials, TrialMaker
 from caveats_tui.charts.pace import BUSY_FPS
 from caveats_tui.charts.trace import Trace
-from caveats_tui.text.settings import changes_between, changes_shown, what_differs
+from caveats_tui.text.settings import changes_between, changes_shown
 
 if TYPE_CHECKING:
     from caveats.data import Dataset
@@ -54,6 +55,8 @@ class Training:
     """
 
     watching = replays = False
+    alarm = hint = ""
+    mode: tuple[str, str] | None = None
     frames = BUSY_FPS
 
     def __init__(
@@ -74,8 +77,7 @@ class Training:
         self.session: Session | None = None
         self.notice = ""
         self.notes: list[str] = []
-        self.ghost: Trace | None = None
-        self._ghostly = config  # the ghost's setup
+        self._ghost = Ghost()
         self.cure: Cure | None = None
         self._forecaster = Forecaster()
         self._make_session = session
@@ -90,7 +92,6 @@ class Training:
         self.elapsed, self._elapsed = 0.0, Elapsed()
         self._past: list[RunConfig] = []
         self._file = OwnFile()
-        self._pinned = False
         self._judge = Judge()
         self._judged: History | None = None
         self._found: set[tuple[str, str]] = set()
@@ -229,18 +230,6 @@ class Training:
         return offered(verdict, self.setup_of(verdict), self._races.race)
 
     @property
-    def alarm(self) -> str:
-        return ""
-
-    @property
-    def hint(self) -> str:
-        return ""
-
-    @property
-    def mode(self) -> tuple[str, str] | None:
-        return None
-
-    @property
     def dataset(self) -> Dataset | None:
         run = None if self.session is None else self.session.run
         return None if run is None else run.dataset
@@ -309,7 +298,8 @@ class Training:
     def load(self, experiment: Experiment, *, play: bool = False) -> None:
         if experiment.config != self.config:
             self._past.append(self.config)
-        self.notice, self.cure, self.ghost, self._pinned = "", None, None, False
+        self.notice, self.cure = "", None
+        self._ghost.remove()
         self.config = self.shown = experiment.config
         self.notes.append(f"{experiment.name}: {experiment.lesson}")
         if self.session is not None:
@@ -421,33 +411,33 @@ class Training:
     # The ghost
 
     @property
+    def ghost(self) -> Trace | None:
+        return self._ghost.trace
+
+    @property
     def before(self) -> tuple[str, ...]:
-        """The settings of the ghost that are others now, as words; () without a ghost."""
-        if self.ghost is None:
-            return ()
         run = None if self.session is None else self.session.run
-        now = self.shown if run is None else self.shown.fitted(run.dataset.rows)  # as its ghost
-        return what_differs(self._ghostly, now) or ("same setup",)
+        # The ghost's setup was fitted to its rows.
+        return self._ghost.before(
+            self.shown if run is None else self.shown.fitted(run.dataset.rows)
+        )
 
     def leave_ghost(self, force: bool = False) -> None:
-        """Show the present run's curves behind the next run, unless another ghost is pinned."""
+        """Show the present run's curves behind the next run."""
         trace = self.trace()
-        if trace is None or self.session is None or (self._pinned and not force):
-            return
-        if force or (len(trace.snapshot) and trace.snapshot.steps[-1] > 0):
+        if trace is not None and self.session is not None:
             assert self.session.run is not None
-            self._ghostly = self.session.run.config
-            self.ghost = trace
+            self._ghost.leave(trace, self.session.run.config, force=force)
 
     def toggle_ghost(self) -> None:
         """Pin the present run as the ghost; if there is a ghost, remove it."""
         if self.ghost is not None:
-            self.ghost, self._pinned = None, False
+            self._ghost.remove()
             self.notice = "the ghost is removed"
-        else:
-            self.leave_ghost(force=True)
-            self._pinned = self.ghost is not None
-            self.notice = "there are no curves yet that could stay as a ghost"
-            if self._pinned:
-                self.notice = "this run's curves stay as the ghost; g removes them"
-                self.notes.append(self.notice)
+            return
+        self.leave_ghost(force=True)
+        self.notice = "there are no curves yet that could stay as a ghost"
+        if self.ghost is not None:
+            self._ghost.pinned = True
+            self.notice = "this run's curves stay as the ghost; g removes them"
+            self.notes.append(self.notice)
