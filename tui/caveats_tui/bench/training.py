@@ -424,10 +424,9 @@ class Training:
 
     def leave_ghost(self, force: bool = False) -> None:
         """Show the present run's curves behind the next run."""
-        trace = self.trace()
-        if trace is not None and self.session is not None:
-            assert self.session.run is not None
-            self._ghost.leave(trace, self.session.run.config, force=force)
+        run, trace = None if self.session is None else self.session.run, self.trace()
+        if run is not None and trace is not None:  # the worker may have begun another
+            self._ghost.leave(trace, run.config, force=force)
 
     def toggle_ghost(self) -> None:
         """Pin the present run as the ghost; if there is a ghost, remove it."""
