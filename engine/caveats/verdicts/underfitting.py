@@ -15,7 +15,11 @@ __all__ = ["UNDERFITTING"]
 
 
 def rule(e: Evidence) -> Finding | None:
-    if not e.finite or not ended_short(e) or explained(e):
+    if not e.finite:
+        return None
+    if not e.facts.steps:
+        return without_an_end(e)
+    if not ended_short(e) or explained(e):
         return None
     p, known = e.progress, e.facts
     what = (
@@ -41,6 +45,30 @@ def rule(e: Evidence) -> Finding | None:
     )
     severity: Severity = "warning" if fell_short(e) else "note"
     return Finding(severity, what, why, (), evidence)
+
+
+def without_an_end(e: Evidence) -> Finding | None:
+    """What holds back a training whose length is not known, as that of a watched one."""
+    p = e.progress
+    if not p.old_enough or not (no_activation(e) or outdone(e)):
+        return None
+    stands = (p.stuck or p.failing) and not explained(e)
+    if not stands and not no_activation(e):
+        return None
+    why = (
+        "A product of matrices is one matrix: the layers together can do no more than one of them."
+    )
+    if not no_activation(e):
+        why = "What is taken away in every step does not come back by more steps."
+    what = f"{'; '.join(reasons(e))}; loss {e.loss:.3g}"
+    return Finding("warning" if stands else "note", what, why, (), {"gain": p.gain})
+
+
+@sign
+def no_activation(e: Evidence) -> bool:
+    """Has a network of several dense layers or convolutions no activation between them? (Products
+    of embeddings have none on purpose.)"""
+    return e.linear and any(f is not None and f.kind in ("linear", "conv") for f in e.anatomy)
 
 
 @sign
@@ -77,7 +105,7 @@ UNDERFITTING = Caveat(
     "explains it; from there up to 75 %, with less than 90 % of the accuracy, it is a note. The "
     "reason is named where it was observed: no activation between the layers, dropout of half of "
     "the units or more, or a weight decay that pulls at least half as hard as the loss and has "
-    "halved the weights.",
+    "halved the weights. A watched training, whose end is not known, gets only these.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, sections 5.2 and 7.1",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "

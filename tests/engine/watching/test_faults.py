@@ -141,3 +141,32 @@ def test_a_loss_that_stays_high_is_one_spike_and_then_the_new_level() -> None:
     losses = [level * 2.718 ** (0.1 * n) for level, n in zip(levels, noise, strict=True)]
     spikes = Spikes()
     assert [i for i, x in enumerate(losses) if spikes.add(x) is not None] == [700, 1000]
+
+
+def straight() -> tuple[nn.Module, torch.optim.Optimizer]:
+    model = nn.Sequential(nn.Linear(12, 16), nn.Linear(16, 16), nn.Linear(16, 4))
+    return model, torch.optim.Adam(model.parameters(), lr=0.01)
+
+
+def test_layers_without_an_activation_between_them() -> None:
+    found = watched(straight)["underfitting"]
+    assert found.severity == "note"  # the classes of these rows can be told by a linear map
+    assert found.what.startswith("no activation stands between its layers")
+    assert "underfitting" not in watched(whole)
+
+
+def test_embeddings_have_no_activation_on_purpose() -> None:
+    class Factors(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.people, self.films = nn.Embedding(20, 8), nn.Embedding(30, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            at = x[:, 0].abs().mul(7).long()
+            return (self.people(at % 20) * self.films(at % 30))[:, :4]
+
+    def make() -> tuple[nn.Module, torch.optim.Optimizer]:
+        model = Factors()
+        return model, torch.optim.Adam(model.parameters(), lr=0.01)
+
+    assert "underfitting" not in watched(make)
