@@ -316,6 +316,14 @@ def more_dropout(config: RunConfig) -> Remedy | None:
     )
 
 
+def narrower(config: RunConfig) -> Remedy | None:
+    """A quarter of the units in every layer, 4 at least."""
+    widths = [max(min(width, 4), width // 4) for width in config.network.widths]
+    if not any(now < before for now, before in zip(widths, config.network.widths, strict=True)):
+        return None
+    return Remedy({"network.widths": widths}, "fewer units have less room for single rows")
+
+
 def bias_zero(config: RunConfig) -> Remedy | None:
     if config.network.bias == 0:
         return None

@@ -16,6 +16,7 @@ from caveats.errors import ConfigError
 from caveats.remedies import changes, customary
 from caveats.remedies.faults import faults, unscaled
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.held_back import held_back
 from caveats.verdicts.unscaled_data import out_of_reach
 from caveats.verdicts.verdict import Finding, Remedy
 
@@ -32,7 +33,7 @@ def remedies_for(caveat: str, e: Evidence, finding: Finding, c: RunConfig) -> tu
     """The changes worth trying for a finding, the likeliest first, at most `MOST`."""
     data = unscaled(c, e)
     own = (data if len(data) > 1 else ()) + single_changes(caveat, finding, c)
-    if not e.finite:  # what overflowed in few steps does so in many
+    if not e.finite or held_back(e):  # what overflows or is held back in few steps is so in many
         own = tuple(remedy for remedy in own if not set(remedy.change) <= LENGTH)
     if caveat == "overfitting":  # it learns only too well: nothing else is at fault
         return valid(c, (*own, changes.combined(c, *own[1:])))[:MOST]
@@ -131,6 +132,10 @@ def more_dropout(c: RunConfig, finding: Finding) -> Remedy | None:
     return changes.more_dropout(c)
 
 
+def narrower(c: RunConfig, finding: Finding) -> Remedy | None:
+    return changes.narrower(c)
+
+
 def hidden_layer(c: RunConfig, finding: Finding) -> Remedy | None:
     return changes.hidden_layer(c)
 
@@ -148,7 +153,7 @@ SINGLES: dict[str, tuple[Single, ...]] = {
     "class_imbalance": (balanced, longer, adam),
     "plateau": (normalized, steeper, adam, larger_step),
     "underfitting": (hidden_layer, wider, longer, no_dropout, normalized),
-    "overfitting": (stopped, decayed, more_dropout),
+    "overfitting": (stopped, decayed, more_dropout, narrower),
     "dormant": (smaller_step, normalized, elu),
     "unscaled_data": (normalized, longer),
 }

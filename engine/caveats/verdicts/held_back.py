@@ -11,7 +11,7 @@ import math
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.learning_rates import DECOUPLED, drops_most
 from caveats.verdicts.sign import sign
-from caveats.verdicts.words import percent
+from caveats.verdicts.words import as_hard_as, percent
 
 __all__ = [
     "EFFECTS",
@@ -96,7 +96,5 @@ def reasons(e: Evidence) -> list[str]:
     if drops_most(e):
         found.append(f"dropout takes {percent(e.dropout)} of a layer away in every step")
     if decayed_away(e):
-        found.append(
-            f"weight decay pulls at the weights {pulled(e):.2g} times as hard as the loss does"
-        )
+        found.append(f"weight decay pulls at the weights {as_hard_as(pulled(e))} the loss does")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["TINY", "percent", "times_constant"]
+__all__ = ["TINY", "as_hard_as", "percent", "times_constant"]
 
 TINY = 1e-6  # a share that is told as less than one in a million
 
@@ -21,6 +21,13 @@ def percent(share: float) -> str:
         return "more than 1,000%"
     digits = 0 if share >= 0.0995 else 1 - math.floor(math.log10(100 * share))
     return f"{100 * share:.{max(0, digits)}f}%"
+
+
+def as_hard_as(ratio: float) -> str:
+    """How one force compares with another: "as hard as", "2.3 times as hard as"."""
+    if ratio > 1000:
+        return "more than 1,000 times as hard as"
+    return "as hard as" if 0.95 <= ratio < 1.05 else f"{ratio:.2g} times as hard as"
 
 
 def times_constant(loss: float, constant: float) -> str:
