@@ -51,8 +51,8 @@ def why_not_trained(config: RunConfig, dataset: Dataset, seeds: int) -> str:
     """Why a setup cannot be trained with so many seeds, "" if it can."""
     if (setting := unstackable(config)) is not None:
         return f"{setting} cannot train as a stack"
-    if (last := config.training.seed + seeds - 1) > LARGEST_SEED:
-        return f"the seeds that follow {config.training.seed:,} end at {LARGEST_SEED:,}, not {last:,}"
+    if config.training.seed + seeds - 1 > LARGEST_SEED:
+        return f"the seeds that follow {config.training.seed:,} end at {LARGEST_SEED:,}"
     network, rows = config.network, config.training.batch_size or dataset.rows
     weights, _ = needed(dataset.features, network.widths, dataset.outputs, rows)
     if seeds * weights > MOST_WEIGHTS:
