@@ -23,6 +23,7 @@ __all__ = ["OverSeeds", "over_seeds", "summary", "why_not_trained"]
 
 Floats = NDArray[np.float64]
 
+LARGEST_SEED = 2**63 - 1
 # Of all seeds together. A step of so many takes one thread about 50 ms with batches of 64 rows.
 MOST_WEIGHTS = 2_000_000
 SECONDS = 0.5  # between two answers
@@ -50,6 +51,8 @@ def why_not_trained(config: RunConfig, dataset: Dataset, seeds: int) -> str:
     """Why a setup cannot be trained with so many seeds, "" if it can."""
     if (setting := unstackable(config)) is not None:
         return f"{setting} cannot train as a stack"
+    if config.training.seed + seeds - 1 > LARGEST_SEED:
+        return f"the seeds that follow {config.training.seed:,} end at {LARGEST_SEED:,}"
     network, rows = config.network, config.training.batch_size or dataset.rows
     weights, _ = needed(dataset.features, network.widths, dataset.outputs, rows)
     if seeds * weights > MOST_WEIGHTS:

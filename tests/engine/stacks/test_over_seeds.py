@@ -69,6 +69,8 @@ def test_what_has_been_trained_so_far_is_told_on_the_way(monkeypatch: pytest.Mon
         ({}, 64, ""),
         ({"optimizer.name": "muon"}, 2, "optimizer.name = 'muon' cannot train as a stack"),
         ({"data.validation": 0.2}, 2, "data.validation cannot train as a stack"),
+        ({"training.seed": 2**63 - 2}, 2, ""),
+        ({"training.seed": 2**63 - 2}, 3, "the seeds that follow 9,223,372,036,854,775,806 end at"),
         ({"network.widths": [500, 500]}, 8, "8 networks of 253,002 weights are too many"),
     ],
 )

@@ -113,8 +113,10 @@ def test_what_they_find_is_on_the_charts_until_the_next_run(table: Callable[...,
     asked = one.made[0]
     trace = one.bench.trace()
     assert trace is not None
+    assert one.bench.seeds.beginning
     asked.found = (over(trace),)
     one.look()
+    assert not one.bench.seeds.beginning
     assert one.seeds is asked.found[0]
     asked.over = True
     one.look()

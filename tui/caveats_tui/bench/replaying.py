@@ -67,7 +67,8 @@ class Replay:
     @property
     def mode(self) -> tuple[str, str]:
         """A symbol and words for the header."""
-        return ("▸" if self.playing else "‖"), f"replay {self.speed:.3g}×"
+        speed = f"{self.speed:.2g}" if self.speed < 100 else f"{self.speed:,.0f}"
+        return ("▸" if self.playing else "‖"), f"replay {speed}×"
 
     @property
     def hint(self) -> str:

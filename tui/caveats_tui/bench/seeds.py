@@ -52,6 +52,11 @@ class Seeds:
         self._found: OverSeeds | None = None  # what is known of its seeds so far
         self.problem = ""  # why there is no band, "" if there is one or will be
 
+    @property
+    def beginning(self) -> bool:
+        """Whether seeds are trained of which nothing is known yet."""
+        return self._process is not None and self._found is None
+
     def leave(self) -> None:
         """End the process and forget what it has found; the next `heed` may begin again."""
         self._end()

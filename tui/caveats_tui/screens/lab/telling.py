@@ -30,6 +30,8 @@ def say(lab: LabScreen, trace: Trace | None) -> None:
     setup = lab.query_one(SetupList)
     setup.show(bench.config, bench.shown)
     subtitle = f"ghost: {', '.join(bench.before)}" if bench.ghost else ""
+    if bench.seeds.beginning:
+        subtitle = f"{bench.seeds.count} seeds begin"
     if bench.config != bench.shown:
         subtitle = PENDING
     if setup.ghost != subtitle:
