@@ -143,14 +143,19 @@ def alone(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Watchi
 
 @contextmanager
 def caveats(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Watching]:
-    from caveats.watching.instruments import Instruments
+    """All that `caveats-tui watch` does in the process: the instruments, and the thread that writes
+    the folder of the run."""
+    from caveats.watching.budget import BUDGET
+    from caveats.watching.folder import environment
+    from caveats.watching.process import start
 
-    instruments = Instruments()
-    instruments.install()
-    try:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        run = Path(place) / "run"
+        run.mkdir()
+        notes = Path(place) / "notes.jsonl"
+        os.environ.update(environment(run, notes, sys.argv, None, BUDGET, os.environ))
+        start()
         yield ignore, nullcontext
-    finally:
-        instruments.remove()
 
 
 @contextmanager

@@ -51,7 +51,8 @@ STALE_SECOND_MOMENT = Caveat(
     "in 500 steps it is a warning.",
     "RMS_t = √mean(g² / max(v, ε²)) ≥ 2.3",
     "Wortsman et al. 2023, Stable and low-precision training, section 3.4",
-    "It is seen in the first layer with weights only, at every fourth step, and only where the "
+    "It is seen in the first layer with weights only, at every fourth step (of steps of a "
+    "millisecond or so, at every eighth), and only where the "
     "optimizer keeps Adam's second moment. A jump at the very step of a broken minibatch is a loss "
     "spike and nothing more.",
     rule,

@@ -16,10 +16,11 @@ from caveats.measuring.cadence import FIRST_STEPS, Cadence, cadence_of
 __all__ = ["BUDGET", "Budget"]
 
 BUDGET = 0.02
-CREDIT = 2.0  # seconds whose share may be spent before they have passed
+CREDIT = 1.0  # seconds whose share may be spent before they have passed
 SAMPLES = 5  # whose median cost counts
 LEAST = 0.25  # of the share that samples may take, where steps are so short that others take it all
 AGAIN = 3  # times the step of the newest sample: then there is another, whatever it costs
+FAR = 250  # steps ahead in which the next one that is due is looked for
 PLAIN = 32  # steps without a sample that a sampled one is compared with
 
 
@@ -42,7 +43,22 @@ class Budget:
         self._costs: deque[float] = deque(maxlen=SAMPLES)
         self._overdue = False
         self._newest = FIRST_STEPS  # step with a sample
+        self._next = 0  # no step before it is due
         self._steps = 0
+
+    @property
+    def dear(self) -> bool:
+        """Whether steps without a sample take more than half of the share."""
+        plain = self._spent - self._sampling
+        return plain > self.share / 2 * (self._last - self._begin)
+
+    def free(self, step: int, most: int) -> int:
+        """How many steps after ``step``, at most ``most``, have no sample whatever has been
+        spent."""
+        if self._next <= step:
+            ahead = range(step + 1, step + FAR)
+            self._next = next((k for k in ahead if self._cadence.due(k, 0)), step + FAR)
+        return min(most, self._next - step - 1)
 
     @property
     def overhead(self) -> float:
@@ -63,12 +79,11 @@ class Budget:
             self._newest = step
         return afford
 
-    def passed(self, sampled: bool, inside: float) -> None:
-        """A step has been made; ``inside`` is how many seconds of it the instruments took
-        themselves, which counts where there is no other step to compare with."""
-        now = self._clock()
-        took, self._last = now - self._last, now
-        self._steps += 1
+    def passed(self, sampled: bool, inside: float, now: float, steps: int = 1) -> None:
+        """So many ``steps`` have been made by ``now``; ``inside`` is how many seconds the
+        instruments took themselves, which counts where there is no other step to compare with."""
+        took, self._last = (now - self._last) / steps, now
+        self._steps += steps
         if self._steps <= FIRST_STEPS + 1:
             self._begin = now
             self._costs.append(inside)

@@ -21,12 +21,16 @@ from caveats.watching.budget import BUDGET, Budget
 from caveats.watching.live import without_hooks
 from caveats.watching.losses import Losses
 from caveats.watching.models import Model, find_models
+from caveats.watching.moments import LEAD
+from caveats.watching.stretches import Stretch
 from caveats.watching.training import WatchedTraining
-from caveats.watching.wiring import leaves
+from caveats.watching.wiring import AFTER, leaves
 
 __all__ = ["Instruments"]
 
 SOME = 8
+clock = time.perf_counter
+compiling = torch.compiler.is_dynamo_compiling  # it traces hooks too, and must find nothing there
 HAND = 2  # backward passes without any optimizer after which parameters are updated by hand
 
 
@@ -57,6 +61,9 @@ class Instruments:
         self._known: dict[int, list[WatchedTraining]] = {}  # of each optimizer, by id
         self._new: list[weakref.ref[Any]] = []
         self._by_hand: list[tuple[WatchedTraining, Hashable]] = []
+        self._stretches: dict[int, Stretch] = {}  # of each optimizer, by id
+        self._calm = False  # whether every optimizer is in such a stretch
+        self._inside = 0.0  # seconds that they took and no step was told of
         self.mine = True  # whether this is the process that they were put into: a fork is not
         os.register_at_fork(after_in_child=forgotten(weakref.ref(self)))
         for model, optimizer in only:
@@ -67,7 +74,7 @@ class Instruments:
             optimizers.register_optimizer_step_pre_hook(self._before),
             optimizers.register_optimizer_step_post_hook(self._after),
         ]
-        self._patch(torch.autograd, "backward", self._backward)
+        self._replace(torch.autograd, "backward", self._watched_backward())
         self._patch(torch.amp.GradScaler, "scale", self._scaling)
         self._patch(torch, "compile", self._compiling)
         self._patch(torch.nn.Module, "compile", self._compiling_itself)
@@ -83,6 +90,8 @@ class Instruments:
         for undo in reversed(self._undo):
             undo()
         self._handles, self._undo = [], []
+        for optimizer in self._stretches:
+            self._end_stretch(optimizer)
         for training in self.trainings:
             training.close()
 
@@ -93,8 +102,12 @@ class Instruments:
         def watched(*args: Any, **kwargs: Any) -> Any:
             return around(before, *args, **kwargs)
 
+        self._replace(owner, name, watched)
+
+    def _replace(self, owner: Any, name: str, watched: Any) -> None:
+        before = getattr(owner, name)
         watched.__name__, watched.__doc__ = name, getattr(before, "__doc__", None)
-        watched.__wrapped__ = before  # type: ignore[attr-defined]
+        watched.__wrapped__ = before
         setattr(owner, name, watched)
 
         def undo() -> None:
@@ -142,31 +155,82 @@ class Instruments:
         self._losses.scaled(scaler, result, outputs)
         return result
 
-    def _backward(self, before: Any, *args: Any, **kwargs: Any) -> None:
-        root = args[0] if args else kwargs.get("tensors")
-        if not self.mine or torch.compiler.is_compiling():
-            before(*args, **kwargs)
+    # Every step comes through the next three. Where nothing is measured they do little, and call
+    # little: in a process that does something else meanwhile, a call in Python costs microseconds.
+
+    def _watched_backward(self) -> Callable[..., None]:
+        before, losses = torch.autograd.backward, self._losses
+
+        def watched(*args: Any, **kwargs: Any) -> None:
+            if losses.running or not self.mine or compiling():
+                before(*args, **kwargs)  # a checkpointed part, or a backward pass inside another
+                return
+            start = clock()
+            root = args[0] if args else kwargs.get("tensors")
+            if not (self._calm and losses.plain(root)):
+                self._guarded(self._backward_begins, root)
+            losses.running = True
+            self._inside += clock() - start
+            try:
+                before(*args, **kwargs)
+            finally:
+                losses.running = False
+            if self._by_hand:
+                start = clock()
+                self._guarded(self._backward_ends)
+                self._inside += clock() - start
+
+        return watched
+
+    def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if not self.mine or compiling():
             return
-        self._guarded(self._backward_begins, root)
-        self._losses.running += 1
-        try:
-            before(*args, **kwargs)
-        finally:
-            self._losses.running -= 1
-        if self._losses.running == 0:
-            self._guarded(self._backward_ends)
+        start = clock()
+        stretch = self._stretches.get(id(optimizer))
+        if stretch is not None and stretch.left > 0 and len(args) == 1 and not kwargs:
+            losses = self._losses
+            pending = losses.pending
+            if len(pending) == 1:
+                losses.newest = pending.pop()
+                stretch.losses.append(losses.newest)
+            else:
+                stretch.losses.append(losses.take(False))
+            stretch.left = left = stretch.left - 1
+            if left == 0:
+                self._calm = False  # the next step is looked at, and the time when this one is over
+            elif left % LEAD == LEAD - 1:
+                self._guarded(self._look, optimizer)
+        else:
+            self._guarded(self._steps, optimizer, closure_of(args, kwargs))
+        self._inside += clock() - start
+
+    def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        if self._calm:
+            return
+        stretch = self._stretches.get(id(optimizer))
+        if stretch is not None and stretch.quiet:
+            if stretch.left == 0:
+                stretch.over = clock()
+        elif self.mine and not compiling():
+            now = clock()
+            self._guarded(self._stepped, optimizer, closure_of(args, kwargs), now)
+            self._inside += clock() - now
 
     # What follows from it.
 
     def _backward_begins(self, root: Any) -> None:
-        if self._losses.running:
-            return  # a checkpointed part, or a backward pass inside another
         for training, version in self._by_hand:
             if versions(training.model) != version:
-                training.after()
-        self._losses.begin(root, any(training.armed for training in self.trainings))
+                inside, self._inside = self._inside, 0.0
+                training.after(inside, clock())
+        sampled = False
         for training in self.trainings:
-            training.root(root)
+            sampled |= training.armed
+            if training.step == AFTER:
+                training.root(root)
+        if not self._losses.begin(root, sampled):
+            for optimizer in self._stretches:
+                self._end_stretch(optimizer)
         if not self._known and not self._only and self._losses.count == HAND:
             self._losses.take(only_last=True)  # its pass was not seen: it begins with the next one
             for model in find_models(leaves(root)):
@@ -180,29 +244,50 @@ class Instruments:
                 self._tell(training)
                 self._by_hand[index] = training, now
 
-    def _before(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.mine and not torch.compiler.is_compiling():
-            self._guarded(self._steps, optimizer, closure_of(args, kwargs))
+    def _look(self, optimizer: Any) -> None:
+        """In the middle of a stretch."""
+        for training in self._known.get(id(optimizer), ()):
+            training.look(len(self._stretches[id(optimizer)].losses))
 
     def _steps(self, optimizer: Any, closure: bool) -> None:
-        if self._only and id(optimizer) not in self._known:
-            return
-        if id(optimizer) not in self._known:
-            self._new.append(weakref.ref(optimizer))
-        if self._new:
+        known = self._known.get(id(optimizer))
+        if known is None or self._new:
+            if self._only:
+                return
+            if known is None:
+                self._new.append(weakref.ref(optimizer))
             self._discover()
-        for training in self._known.get(id(optimizer), ()):
+            known = self._known.get(id(optimizer), [])
+        self._end_stretch(id(optimizer))
+        for training in known:
             training.before(optimizer, closure)
             self._tell(training)
 
-    def _after(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if self.mine and not torch.compiler.is_compiling():
-            self._guarded(self._stepped, optimizer, closure_of(args, kwargs))
-
-    def _stepped(self, optimizer: Any, closure: bool) -> None:
-        for training in self._known.get(id(optimizer), ()):
-            training.after(closure, isinstance(optimizer, torch.optim.LBFGS))
+    def _stepped(self, optimizer: Any, closure: bool, now: float) -> None:
+        inside, self._inside = self._inside, 0.0
+        lbfgs = closure and isinstance(optimizer, torch.optim.LBFGS)
+        known = self._known.get(id(optimizer), ())
+        for training in known:
+            training.after(inside, now, closure, lbfgs)
             self._tell(training)
+        if known and not closure:
+            steps = min(training.quiet for training in known)
+            if steps > 0:
+                self._stretches.setdefault(id(optimizer), Stretch()).begin(steps)
+                self._calm = not self._by_hand and all(
+                    o in self._stretches and self._stretches[o].quiet for o in self._known
+                )
+
+    def _end_stretch(self, optimizer: int) -> None:
+        stretch = self._stretches.get(optimizer)
+        self._calm = False
+        if stretch is not None:
+            over = clock() if stretch.left else stretch.over
+            losses = stretch.end()
+            if losses:
+                inside, self._inside = self._inside, 0.0
+                for training in self._known.get(optimizer, ()):
+                    training.passed(losses, inside, over)
 
     def _discover(self) -> None:
         """Find the models of new optimizers. A model with several optimizers follows the one that
@@ -213,6 +298,7 @@ class Instruments:
             self._optimizers.add(optimizer)
             parameters = parameters_of(optimizer)
             self._known[id(optimizer)] = []
+            weakref.finalize(optimizer, self._forget, id(optimizer)).atexit = False
             for model in find_models(parameters):
                 rival = next((t for t in self.trainings if same(t.model, model)), None)
                 if rival is None:
@@ -239,6 +325,12 @@ class Instruments:
         for known in self._known.values():
             if training in known:
                 known.remove(training)
+
+    def _forget(self, optimizer: int) -> None:
+        """An optimizer is no more; a new one may get its id."""
+        self._end_stretch(optimizer)
+        self._known.pop(optimizer, None)
+        self._stretches.pop(optimizer, None)
 
     def _tell(self, training: WatchedTraining) -> None:
         if training.history is not None and id(training) not in self._told:

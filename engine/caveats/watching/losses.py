@@ -16,7 +16,7 @@ from torch import Tensor
 
 from caveats.watching.data import constant_loss
 
-__all__ = ["Losses", "StepLosses"]
+__all__ = ["Loss", "Losses", "StepLosses"]
 
 KEPT = 4096  # losses on a device that wait for a sampled step
 
@@ -24,19 +24,19 @@ Loss: TypeAlias = float | Tensor
 
 
 class Losses:
-    """``count`` is how many backward passes have begun, ``running`` how many are under way.
+    """``count`` is how many backward passes have begun, ``running`` whether one is under way.
     ``scaler`` is the GradScaler that was used last. ``constant`` is the loss of a constant output
     at the newest step, NaN where it is not known."""
 
     def __init__(self) -> None:
         self.count = 0
-        self.running = 0
+        self.running = False
         self.scaler: Any = None
         self.constant = math.nan
         self._constants: list[float] = []
         self._scale: Loss = 1.0
-        self._pending: list[Loss] = []
-        self._newest: Loss | None = None
+        self.pending: list[Loss] = []  # since the newest step
+        self.newest: Loss | None = None  # that a step was given
         self._scaled: tuple[Tensor, Tensor, Any] | None = None
 
     def scaled(self, scaler: Any, result: Any, origin: Any) -> None:
@@ -45,31 +45,64 @@ class Losses:
         if isinstance(result, Tensor) and isinstance(origin, Tensor):
             self._scaled = result, origin, factor
 
-    def begin(self, roots: Any, sampled: bool = False) -> None:
-        """A backward pass begins at ``roots``; those that are one number are losses. On a
-        ``sampled`` step the loss of a constant output is looked for as well."""
+    def plain(self, root: Any) -> bool:
+        """What `begin` does, where it is the simple case: a finite number on the CPU, without a
+        loss scaler. False, and nothing has been noted, where it is not."""
+        if type(root) is not Tensor or not root.is_cpu or self._scaled or root.dim():
+            return False
+        loss = root.item()
+        if not math.isfinite(loss):
+            return False
         self.count += 1
-        scaled, self._scaled = self._scaled, None
-        for root in roots if isinstance(roots, Sequence) else (roots,):
-            if not isinstance(root, Tensor) or root.numel() != 1:
-                continue
-            self._scale = 1.0
-            if scaled is not None and scaled[0] is root:
-                _, root, self._scale = scaled
-            self._constants.append(constant_loss(root) if sampled else math.nan)
-            self._pending.append(root.item() if root.device.type == "cpu" else root.detach())
+        self._scale = 1.0
+        self.pending.append(loss)
+        return True
+
+    def begin(self, roots: Any, sampled: bool = False) -> bool:
+        """A backward pass begins at ``roots``; those that are one number are losses. On a
+        ``sampled`` step the loss of a constant output is looked for as well. Returns whether all of
+        them that are known at once are finite."""
+        self.count += 1
+        if isinstance(roots, Tensor):
+            finite = self._note(roots, sampled)
+        else:
+            many = roots if isinstance(roots, Sequence) else ()
+            each = [self._note(r, sampled) for r in many if isinstance(r, Tensor)]
+            finite = all(each)
+        self._scaled = None
+        return finite
+
+    def _note(self, root: Tensor, sampled: bool) -> bool:
+        if root.numel() != 1:
+            return True
+        self._scale = 1.0
+        if self._scaled is not None and self._scaled[0] is root:
+            _, root, self._scale = self._scaled
+        if sampled:
+            self._constants.append(constant_loss(root))
+        if root.is_cpu:
+            loss = root.item()
+            self.pending.append(loss)
+            return math.isfinite(loss)
+        self.pending.append(root.detach())
+        return True
 
     def take(self, only_last: bool) -> Loss | None:
         """The loss of the step that an optimizer makes now; for a second optimizer that steps after
         the same backward pass, the same loss. An optimizer that evaluates several losses in one
         step is at the ``only_last``. None where no loss was seen."""
-        pending = self._pending
+        pending, constants = self.pending, self._constants
         if pending:
-            self._newest = pending[-1] if only_last or len(pending) == 1 else added(pending)
-            constants = self._constants
-            self.constant = constants[-1] if only_last else sum(constants)
-            self._pending, self._constants = [], []
-        return self._newest
+            self.constant = math.nan
+            if len(constants) == len(pending):
+                self.constant = constants[-1] if only_last else sum(constants)
+            if len(pending) == 1:
+                self.newest = pending.pop()
+            else:
+                self.newest = pending[-1] if only_last else added(pending)
+                pending.clear()
+            constants.clear()
+        return self.newest
 
     def factor(self) -> float:
         """The present factor of the loss scaler, 1 without one."""

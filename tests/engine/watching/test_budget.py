@@ -15,7 +15,7 @@ def train(steps: int, step: float, sample: float, inside: float) -> tuple[Budget
     sampled, taken = True, 0
     for number in range(steps):
         now += step + (sample if sampled else inside)
-        budget.passed(sampled, sample if sampled else inside)
+        budget.passed(sampled, sample if sampled else inside, now)
         sampled = budget.due(number + 2)
         taken += sampled and number > 10
     return budget, taken

@@ -102,9 +102,9 @@ def test_the_ratio_is_that_of_the_optimizer_after_its_step() -> None:
             v = optimizer.state[weight]["exp_avg_sq"] / (1 - 0.99**61)
             ratio = float((weight.grad.square() / v).mean().sqrt())
     assert ratio > 2.3
-    assert moments.before(65, []) == (pytest.approx(ratio, rel=1e-5), 5)
-    assert moments.before(65, [60])[0] < 2  # the step at which the loss itself jumped
-    assert moments.before(80, []) == (0.0, 0)
+    assert moments.before(65, 61, [], optimizer) == (pytest.approx(ratio, rel=1e-5), 5)
+    assert moments.before(65, 61, [60], optimizer)[0] < 2  # where the loss itself jumped
+    assert moments.before(80, 61, [], optimizer) == (0.0, 0)
 
 
 class Drift(nn.Module):

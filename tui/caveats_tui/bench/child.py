@@ -12,6 +12,7 @@ __all__ = ["Child"]
 class Child:
     """``over()`` is the exit code, None while the command runs; ``stop`` ends it, ``leave`` lets it
     go on without the screen, ``send`` types a text to it, ``why()`` says why nothing was watched.
+    ``budget`` is the share of the time that watching may take.
     """
 
     over: Callable[[], int | None]
@@ -19,3 +20,4 @@ class Child:
     leave: Callable[[], None]
     send: Callable[[str], None]
     why: Callable[[], str]
+    budget: float | None = None

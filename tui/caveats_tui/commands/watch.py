@@ -105,7 +105,7 @@ class Watched:
     def __init__(self, argv: list[str], out: Path | None, every: int | None, share: float) -> None:
         from caveats.watching.folder import Events, Notes, environment
 
-        self.argv = argv
+        self.argv, self.share = argv, None if every else share
         self.folder = out or named_after(argv)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ class Watched:
                 keeper.stdin.write(text.encode())
                 keeper.stdin.flush()
 
-        child = Child(keeper.poll, keeper.terminate, leave, send, why)
+        child = Child(keeper.poll, keeper.terminate, leave, send, why, self.share)
         try:
             open_watched(self.folder, screen, child)
         finally:

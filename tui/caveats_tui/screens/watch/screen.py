@@ -218,7 +218,8 @@ class WatchScreen(Leavable[None]):
 
     def _head(self) -> None:
         code = None if self.child is None else self.child.over()
-        line = header_line(self.bench, self._reader, code, self.paused, self.size.width)
+        budget = None if self.child is None else self.child.budget
+        line = header_line(self.bench, self._reader, code, self.paused, self.size.width, budget)
         put(self, "#header", line)
 
     def _show_output(self) -> None:
