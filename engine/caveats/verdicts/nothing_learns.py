@@ -1,6 +1,6 @@
 """Nothing learns here: parameters that no step changes, as the wiring of a watched training shows.
 
-The findings are exact, and are made in the training's own process (`caveats.watching.wiring`).
+The findings are exact, and are made in the training's own process (`caveats.watching.untrained`).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from caveats.watching.models import Model, find_models
 from caveats.watching.moments import LEAD
 from caveats.watching.stretches import Stretch
 from caveats.watching.training import WatchedTraining
-from caveats.watching.wiring import AFTER, leaves
+from caveats.watching.untrained import AFTER, leaves
 
 __all__ = ["Instruments"]
 

@@ -22,7 +22,7 @@ from caveats.measuring.recurrent import GATES, Steps, run_level
 from caveats.measuring.sequences import recurrent
 from caveats.measuring.sites import Site
 from caveats.measuring.tracing import Trace, opened
-from caveats.watching.attending import attention, fused_arguments, fused_logits, some_queries
+from caveats.watching.attention import attention, fused_arguments, fused_logits, some_queries
 from caveats.watching.packing import call_of
 from caveats.watching.unrolling import Unrolled, gates_taken
 

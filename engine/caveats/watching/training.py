@@ -39,7 +39,7 @@ from caveats.watching.reading import StepProbe, Updates, gradient_table
 from caveats.watching.shadow import Shadow
 from caveats.watching.spikes import Spikes
 from caveats.watching.stretches import LONGEST
-from caveats.watching.wiring import AFTER, Wiring, gradient_norms, leaves, some
+from caveats.watching.untrained import AFTER, Untrained, gradient_norms, leaves, some
 
 __all__ = ["WatchedTraining"]
 
@@ -87,7 +87,7 @@ class WatchedTraining:
         self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
         self._moments, self._precision = Moments(model.parameters), Precision()
         self._inputs, self._constants = Inputs(), Constants()
-        self._wiring = Wiring(model.parameters)
+        self._wiring = Untrained(model.parameters)
         self._seen_backwards = losses.count
         self._sampled = False
         self.armed = False  # whether the step that is going on will be read

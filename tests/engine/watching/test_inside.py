@@ -14,7 +14,7 @@ from torch.nn import functional
 
 import caveats
 from caveats.history import History
-from caveats.watching.attending import attention, fused_logits
+from caveats.watching.attention import attention, fused_logits
 from caveats.watching.ranks import srank
 
 

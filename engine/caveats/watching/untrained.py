@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from caveats.history import Event
 
-__all__ = ["AFTER", "WIRING", "Wiring", "gradient_norms", "leaves", "some"]
+__all__ = ["AFTER", "WIRING", "Untrained", "gradient_norms", "leaves", "some"]
 
 WIRING = "wiring"  # the kind of these events
 AFTER = 20  # steps in a row, as TrainCheck asks for
@@ -21,7 +21,7 @@ WARM = 3  # steps before which a gradient may be new
 NAMED = 4  # names in a sentence
 
 
-class Wiring:
+class Untrained:
     """The findings about one optimizer and its parameters, (name, tensor) each. `look` has nothing
     more to see when ``growing`` is False."""
 
