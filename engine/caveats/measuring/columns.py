@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from caveats.measures import LAYER_MEASURES
+from caveats.measuring.reductions import PART
 
 __all__ = ["DORMANT_SHARE", "Columns", "Norms", "Summary", "place", "summaries", "summarised"]
 
+LARGE = 2**15  # numbers of a tensor
 DORMANT_SHARE = 0.025  # Sokar et al. 2023, section 3: their tau
 
 
@@ -28,27 +30,45 @@ class Columns(dict[str, NDArray[np.float64]]):
 
 class Norms:
     """Euclidean norms of many tensors in one call. They are summed in float64, because the squares
-    of a vanishing delta are below the smallest float32."""
+    of a vanishing delta are below the smallest float32. On the CPU that takes a copy in float64:
+    of large tensors, part by part."""
 
     def __init__(self) -> None:
         self._wanted: list[tuple[str, int, float]] = []
         self._tensors: list[Tensor] = []
+        self._known: list[tuple[str, int, float]] = []
 
     def want(self, column: str, layer: int, tensor: Tensor | None, factor: float = 1.0) -> None:
-        if tensor is not None:
+        if tensor is None:
+            return
+        if tensor.device.type == "cpu" and tensor.numel() > LARGE:
+            self._known.append((column, layer, factor * norm_by_parts(tensor)))
+        else:
             self._wanted.append((column, layer, factor))
             self._tensors.append(tensor)
 
     def compute(self, layers: int) -> dict[str, NDArray[np.float64]]:
         """Each column as (layers,), NaN for layers without a tensor."""
         found: dict[str, NDArray[np.float64]] = {}
+        known = list(self._known)
         if self._tensors:
             norms = torch.stack(torch._foreach_norm(self._tensors, 2, torch.float64)).cpu().tolist()
             for (column, layer, factor), norm in zip(self._wanted, norms, strict=True):
-                if column not in found:
-                    found[column] = np.full(layers, math.nan)
-                found[column][layer] = norm * factor
+                known.append((column, layer, norm * factor))
+        for column, layer, size in known:
+            found.setdefault(column, np.full(layers, math.nan))[layer] = size
         return found
+
+
+def norm_by_parts(tensor: Tensor) -> float:
+    """The Euclidean norm of a tensor on the CPU, with one copy of a part of it in float64."""
+    parts = tensor.detach().reshape(-1).split(PART)
+    copy = torch.empty(len(parts[0]), dtype=torch.float64)
+    square = 0.0
+    for part in parts:
+        numbers = copy[: len(part)].copy_(part)
+        square += float(numbers.dot(numbers))
+    return math.sqrt(square)
 
 
 @dataclass(frozen=True, slots=True)

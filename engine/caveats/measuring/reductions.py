@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = [
+    "PART",
     "fetch",
     "fingerprints",
     "moments",
     "stacked",
 ]
+
+PART = 2**18  # numbers of a large tensor on the CPU that are copied at once: 2 MB in 64 bits
 
 Group = tuple[list[int], Tensor]
 
@@ -56,6 +59,11 @@ def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) ->
     rows have equal fingerprints with a probability of at most 2^-32. ``cache`` keeps the
     multipliers.
     """
+    group, units, numbers = rows.shape
+    if rows.device.type == "cpu" and rows.numel() > PART and group * units > 1:
+        few = max(1, PART // numbers)
+        each = [[fingerprints(some[None], cache)[0] for some in one.split(few)] for one in rows]
+        return torch.stack([torch.cat(found) for found in each])
     # Adding 0 turns -0.0 into 0.0.
     bits = (rows + 0.0).view(torch.int32 if rows.dtype.itemsize >= 4 else torch.int16)
     key = bits.shape[-1], rows.device

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from caveats.measuring.columns import Columns, Norms
 from caveats.measuring.probe import ForwardProbe
+from caveats.measuring.reductions import PART
 from caveats.measuring.sites import Site, by_unit
 from caveats.watching.models import local
 from caveats.watching.ranks import feature_ranks
@@ -25,6 +26,7 @@ __all__ = ["Reading", "StepProbe", "Updates", "gradient_table"]
 MOST_NUMBERS = 2**20  # of each tensor of a layer: of a larger one, the first rows
 MOST_WEIGHTS = 2**22  # of layers with more, units are not compared with each other
 MOST_SPREAD = 512  # units
+MOST_MOVED = 2**17  # numbers of a weight that are compared before and after a step
 WINDOW = 512  # rows that a unit must be flat on, over several minibatches, to count as dead
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -64,7 +66,11 @@ class StepProbe(ForwardProbe):
                 i for i, s in enumerate(small) if sum(w.numel() for w in s.weights) <= MOST_WEIGHTS
             ]
             part = Columns(len(few))
-            self._rows_of_weights([small[i] for i in few], grads, part)
+            for at in together([small[i] for i in few]):
+                some = Columns(len(at))
+                self._rows_of_weights([small[few[i]] for i in at], grads, some)
+                for name in ("distinct", "sign_coherence"):
+                    part[name][at] = some[name]
             if deep:
                 close = [i for i, at in enumerate(few) if table["units"][at] <= MOST_SPREAD]
                 spread = Columns(len(close))
@@ -165,11 +171,22 @@ def gradient_table(sites: Sequence[Site]) -> dict[Tensor, Tensor]:
     return found
 
 
+def together(sites: Sequence[Site]) -> list[list[int]]:
+    """The sites in lots: those of small weights, which are read in one call, are one lot; a large
+    one is alone, so that there are few copies at a time."""
+    large = [i for i, s in enumerate(sites) if sum(w.numel() for w in s.weights) > PART // 4]
+    small = [i for i in range(len(sites)) if i not in large]
+    return [lot for lot in [small, *([i] for i in large)] if lot]
+
+
 def sampled(weight: Tensor) -> Tensor:
-    """At most a million numbers of a weight, evenly spread over it."""
+    """At most 130,000 numbers of a weight, evenly spread over it: over its rows and columns too,
+    since their distance has no divisor in common with its size."""
     flat = weight.detach().reshape(-1)
-    step = max(1, flat.numel() // 2**20)
-    return flat[::step]
+    step = -(-flat.numel() // MOST_MOVED)
+    while step > 1 and math.gcd(step, flat.numel()) > 1:
+        step += 1
+    return flat[:: max(1, step)]
 
 
 def had_gradient(weight: Tensor) -> Tensor | None:
@@ -180,7 +197,8 @@ def had_gradient(weight: Tensor) -> Tensor | None:
 
 
 class Updates:
-    """The size of the optimizer's true step: ‖ΔW‖ over ‖W‖, of up to a million numbers a weight."""
+    """The size of the optimizer's true step: ‖ΔW‖ over ‖W‖, of some of the numbers of a weight. Of
+    all weights together it keeps a copy of a million numbers or so."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = [(i, w) for i, s in enumerate(sites) for w in weights_of(s)]
@@ -212,10 +230,9 @@ class Updates:
         kept = [(i, now, old) for i, now, old in pairs if now.shape == old.shape]
         if not kept:
             return np.full(self._layers, math.nan)
-        steps = torch._foreach_sub([now for _, now, _ in kept], [old for _, _, old in kept])
-        for index, ((_, _, old), step) in enumerate(zip(kept, steps, strict=True)):
-            norms.want("moved", index, step)
+        for index, (_, now, old) in enumerate(kept):
             norms.want("before", index, old)
+            norms.want("moved", index, now - old)
         found = norms.compute(len(kept))
         for name, sums in squares.items():
             np.add.at(sums, [i for i, _, _ in kept], found[name] ** 2)
