@@ -9,7 +9,7 @@ from torch import Tensor
 
 from caveats.facts import DataFacts
 
-__all__ = ["data_facts"]
+__all__ = ["data_facts", "target_scale"]
 
 
 def data_facts(

@@ -30,6 +30,8 @@ def rule(e: Evidence) -> Finding | None:
     count = int(e.units[worst])
     units = counted(count, "unit")
     what = f"{e.layer(worst)}: {int(dormant[worst])} of {units} dormant {e.during()}"
+    if dormant[worst] >= count:  # there is no mean that they could be a share of
+        what = f"{e.layer(worst)}: the outputs of all {units} are 0 {e.during()}"
     evidence = {"dormant": float(dormant[worst]), "dead": float(dead[worst]), "units": count}
     why = (
         "A unit is dormant when E|h_i| is at most 0.025 of its layer's mean E|h_k|: it adds "

@@ -32,7 +32,7 @@ def rule(e: Evidence) -> Finding | None:
     others = int(np.count_nonzero(share >= most)) - 1
     if others > 0:
         what += f"; {counted(others, 'more layer')} at least half dead"
-    before = e.units[:culprit]
+    before = np.where(e.adding[:culprit], e.units[:culprit], np.inf)
     if len(before) and before.min() < min(e.thresholds.few, count):
         narrow = int(before.argmin())
         what += f"; {e.layer(narrow)} below has only {counted(int(before[narrow]), 'unit')}"

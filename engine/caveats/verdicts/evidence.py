@@ -218,6 +218,11 @@ class Evidence:
         return np.array([a is not None and a.flat[0] == 0 for a in self.activations], bool)
 
     @cached_property
+    def adding(self) -> NDArray[np.bool_]:
+        """Which hidden layers, (hidden,), add up inputs: embeddings and bare parameters do not."""
+        return np.array([layer is not None and layer.fan_in > 1 for layer in self.anatomy], bool)
+
+    @cached_property
     def residual(self) -> NDArray[np.bool_]:
         """Which hidden layers, (hidden,), have a shortcut around them, so cannot cut the network
         off."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from caveats.verdicts.caveat import Caveat
@@ -32,10 +34,9 @@ def rule(e: Evidence) -> Finding | None:
     if means_hold_up(e):
         severity = "critical" if 0 in blamed and e.progress.stuck else "warning"
     source = "the data" if worst == 0 else e.layer(worst - 1)
-    what = (
-        f"{percent(rho[worst])} of what feeds {e.layer(worst)} (from {source}) is its mean; the "
-        f"gradients of a unit agree in sign to {percent(coherence[worst])}"
-    )
+    what = f"{percent(rho[worst])} of what feeds {e.layer(worst)} (from {source}) is its mean"
+    if not math.isnan(coherence[worst]):
+        what += f"; the gradients of a unit agree in sign to {percent(coherence[worst])}"
     evidence = {
         "mean_fraction": float(rho[worst]),
         "sign_coherence": float(coherence[worst]),

@@ -27,10 +27,7 @@ def rule(e: Evidence) -> Finding | None:
     if p.late(e.thresholds.half_way):
         severity = "critical" if p.late(e.thresholds.short) else "warning"
     gradient, weights = e.gradient, e.weight
-    what = (
-        f"loss {e.loss:.4g} is flat at that of a constant ({p.baseline:.4g}); gradient "
-        f"{gradient:.1e}"
-    )
+    what = f"loss {e.loss:.4g} is flat at {level(e)} ({p.baseline:.4g}); gradient {gradient:.1e}"
     what += proof(e, "other", "larger")
     evidence = {
         "gain": p.gain,
@@ -44,6 +41,11 @@ def rule(e: Evidence) -> Finding | None:
         "(Dauphin et al. 2014)."
     )
     return Finding(severity, what, why, (), evidence)
+
+
+def level(e: Evidence) -> str:
+    known = math.isfinite(e.facts.baseline)
+    return "that of a constant" if known else "the one with which it began"
 
 
 @sign

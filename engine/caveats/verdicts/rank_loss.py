@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from caveats.documents import counted
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.harm import READINGS, held_up
@@ -33,8 +34,8 @@ def rule(e: Evidence) -> Finding | None:
         return None
     last = len(e.names) - 1
     now = newest[-1]
-    directions = "1 direction" if now == 1 else f"{now:.0f} directions"
-    what = f"{e.layer(last)}: what feeds it spreads over {directions}"
+    spread = f"spreads over {counted(int(now), 'direction')}" if now else "is the same in all rows"
+    what = f"{e.layer(last)}: what feeds it {spread}"
     what += f", once {peak:.0f}" if over_time else f", of {first:.0f} in a layer before it"
     why = (
         "srank is the least k with Σ_{i≤k} σ ≥ .99 Σ σ of the features before the head: the rows "

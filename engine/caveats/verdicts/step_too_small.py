@@ -179,8 +179,8 @@ def holds_back(e: Evidence) -> bool:
     o = e.optimizer
     if o is None or not o.adaptive or o.lr > customary_lr(o.kind):
         return False
-    if cut_off(e) or means_hold_up(e):
-        return False
+    if cut_off(e) or means_hold_up(e) or not e.facts.reachable > 0:
+        return False  # little may be all that the data allow
     sound = not faded_start(e) and not grown_start(e) and not symmetric(e)
     return sound and math.isfinite(e.first_delta_ratio) and e.progress.failing
 

@@ -17,7 +17,7 @@ __all__ = ["UNDERFITTING"]
 def rule(e: Evidence) -> Finding | None:
     if not e.finite:
         return None
-    if not e.facts.steps:
+    if not e.facts.steps or not e.facts.reachable > 0:
         return without_an_end(e)
     if not ended_short(e) or explained(e):
         return None
@@ -48,7 +48,8 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def without_an_end(e: Evidence) -> Finding | None:
-    """What holds back a training whose length is not known, as that of a watched one."""
+    """What holds back a training of which neither the length nor what its data allow is known, as
+    of a watched one."""
     p = e.progress
     if not p.old_enough or not (no_activation(e) or outdone(e)):
         return None
@@ -105,7 +106,7 @@ UNDERFITTING = Caveat(
     "explains it; from there up to 75 %, with less than 90 % of the accuracy, it is a note. The "
     "reason is named where it was observed: no activation between the layers, dropout of half of "
     "the units or more, or a weight decay that pulls at least half as hard as the loss and has "
-    "halved the weights. A watched training, whose end is not known, gets only these.",
+    "halved the weights. Of a watched training, whose data are not known, only these are told.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, sections 5.2 and 7.1",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "

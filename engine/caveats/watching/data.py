@@ -1,5 +1,5 @@
-"""What a watched training shows of its data: the size of what enters the first layer, and the loss
-that a constant output would have, where torch's loss function shows its targets.
+"""What a watched training shows of its data: the size of what enters the first layer, and of the
+targets, over its newest minibatches.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from torch.nn.utils.rnn import PackedSequence
 
 from caveats.facts import DataFacts
 from caveats.measuring.sites import Site, by_unit
+from caveats.watching.shown import FEWEST, Scale
 
-__all__ = ["Constants", "Inputs", "constant_loss"]
+__all__ = ["Inputs", "Targets"]
 
 WINDOW = 10  # sampled minibatches, of which the median counts: a broken one changes nothing
-FEWEST = 16  # rows of a minibatch whose columns are compared
+
 MOST_COLUMNS = 2**16
 DIGITS = 2  # of the facts: they are written anew when they change
 
@@ -81,47 +83,33 @@ def spread(rows: Tensor) -> float:
     return float(vary.max() / np.median(vary)) if len(vary) else math.nan
 
 
-class Constants:
-    """The loss of a constant output, over the newest sampled steps."""
+class Targets:
+    """The loss of a constant output, and the targets of losses on numbers, over the newest sampled
+    steps."""
 
     def __init__(self) -> None:
-        self._seen: deque[float] = deque(maxlen=WINDOW)
+        self._constants: deque[float] = deque(maxlen=WINDOW)
+        self._seen: deque[Scale] = deque(maxlen=WINDOW)
 
-    def add(self, loss: float) -> None:
-        """Take in that of one step."""
-        self._seen.append(loss)
+    def add(self, constant: float, scale: Scale | None) -> None:
+        """Take in those of one step."""
+        self._constants.append(constant)
+        if scale is not None:
+            self._seen.append(scale)
 
     @property
-    def loss(self) -> float:
+    def constant(self) -> float:
         """NaN where torch's loss functions do not show it."""
-        return middle(self._seen)
+        return middle(self._constants)
 
-
-def constant_loss(loss: Any) -> float:
-    """The loss that the best constant output has on the targets of ``loss``: log of the number of
-    classes for cross entropy (that of balanced classes, its largest value), the variance of the
-    targets for a squared error. NaN for any other function, and for weighted classes."""
-    node: Any = getattr(loss, "grad_fn", None)
-    name = "" if node is None else node.name()
-    try:
-        if name in ("NllLossBackward0", "NllLoss2DBackward0") and node._saved_weight is None:
-            outputs, target = node._saved_self, node._saved_target
-            counted = int((target != node._saved_ignore_index).sum())
-            classes = outputs.shape[1 if outputs.ndim > 1 else 0]
-            best = math.log(int(classes))
-            return best * (counted if node._saved_reduction == SUM else 1)
-        if name == "MseLossBackward0":
-            target = node._saved_target.detach().float()
-            if len(target) < FEWEST:
-                return math.nan
-            varies = float(target.var(0, correction=0).mean())
-            return varies * (target.numel() if node._saved_reduction == SUM else 1)
-    except (AttributeError, RuntimeError, TypeError):  # freed, or overwritten since
-        return math.nan
-    return math.nan
-
-
-SUM = 2  # torch's number for reduction="sum"
+    def beside(self, facts: DataFacts) -> DataFacts:
+        """``facts`` with what is known of the targets."""
+        if not self._seen:
+            return facts
+        mean, deviation, low, high = (middle(each) for each in zip(*self._seen, strict=True))
+        return replace(
+            facts, target_mean=mean, target_deviation=deviation, target_low=low, target_high=high
+        )
 
 
 def middle(values: Sequence[float] | deque[float]) -> float:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from caveats.watching.data import constant_loss
+from caveats.watching.shown import Scale, constant_loss, target_of
 
 __all__ = ["Loss", "Losses", "StepLosses"]
 
@@ -26,14 +26,17 @@ Loss: TypeAlias = float | Tensor
 class Losses:
     """``count`` is how many backward passes have begun, ``running`` whether one is under way.
     ``scaler`` is the GradScaler that was used last. ``constant`` is the loss of a constant output
-    at the newest step, NaN where it is not known."""
+    at the newest step, NaN where it is not known; ``targets`` the scale of its targets, None where
+    it is not."""
 
     def __init__(self) -> None:
         self.count = 0
         self.running = False
         self.scaler: Any = None
         self.constant = math.nan
+        self.targets: Scale | None = None
         self._constants: list[float] = []
+        self._targets: list[Scale | None] = []
         self._scale: Loss = 1.0
         self.pending: list[Loss] = []  # since the newest step
         self.newest: Loss | None = None  # that a step was given
@@ -80,6 +83,7 @@ class Losses:
             _, root, self._scale = self._scaled
         if sampled:
             self._constants.append(constant_loss(root))
+            self._targets.append(target_of(root))
         if root.is_cpu:
             loss = root.item()
             self.pending.append(loss)
@@ -94,6 +98,8 @@ class Losses:
         pending, constants = self.pending, self._constants
         if pending:
             self.constant = math.nan
+            self.targets = self._targets[0] if len(self._targets) == len(pending) == 1 else None
+            self._targets.clear()
             if len(constants) == len(pending):
                 self.constant = constants[-1] if only_last else sum(constants)
             if len(pending) == 1:

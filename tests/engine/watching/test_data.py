@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ import caveats
 from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
 from caveats.verdicts import judge
-from caveats.watching.data import constant_loss
 from caveats.watching.instruments import Instruments
+from caveats.watching.shown import constant_loss, target_of
 from caveats.watching.training import WatchedTraining
 
 
@@ -160,11 +161,50 @@ def test_the_loss_of_a_constant(reduction: str) -> None:
     assert constant_loss(squared) == pytest.approx(squared.item(), rel=1e-4)
 
 
+def best_constant(loss: Any, target: Tensor) -> float:
+    """The loss of the best of many constants, each column on its own."""
+    tried = torch.linspace(-12, 12, 2401)
+    return float(
+        np.mean(
+            [min(loss(c.expand(len(column)), column).item() for c in tried) for column in target.T]
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "near"),
+    [
+        (
+            functional.binary_cross_entropy_with_logits,
+            lambda: (torch.rand(40, 3) < 0.2).float(),
+            1e-3,
+        ),
+        (functional.smooth_l1_loss, lambda: torch.randn(40, 3) * 3 + 2, 0.03),
+        (functional.huber_loss, lambda: torch.randn(40, 3) * 3 + 2, 0.03),
+    ],
+)
+def test_the_loss_of_the_best_constant_is_found(loss: Any, target: Any, near: float) -> None:
+    y = target()
+    output = torch.zeros(40, 3, requires_grad=True)
+    assert constant_loss(loss(output, y)) == pytest.approx(best_constant(loss, y), rel=near)
+
+
+def test_the_scale_of_the_targets_is_seen_where_they_are_numbers() -> None:
+    y = torch.randn(40, 2) * torch.tensor([1.0, 5.0]) + torch.tensor([0.0, 100.0])
+    scale = target_of(functional.mse_loss(torch.zeros(40, 2, requires_grad=True), y))
+    assert scale is not None
+    wanted = (y[:, 1].mean(), y[:, 1].std(correction=0), y.min(), y.max())
+    assert scale == pytest.approx([float(v) for v in wanted], rel=1e-5)
+    logits = torch.zeros(40, 5, requires_grad=True)
+    assert target_of(functional.cross_entropy(logits, torch.arange(40) % 5)) is None
+
+
 def test_other_losses_do_not_show_it() -> None:
     output = torch.zeros(40, 5, requires_grad=True)
     y = torch.randint(0, 5, (40,))
+    y5 = functional.one_hot(y, 5).float()
     for loss in (
-        functional.smooth_l1_loss(output, torch.randn(40, 5)),
+        functional.binary_cross_entropy_with_logits(output, y5, pos_weight=torch.rand(5)),
         functional.cross_entropy(output, y, weight=torch.rand(5)),
         functional.cross_entropy(output, y) + output.square().sum(),
         output.sum(),
