@@ -286,7 +286,8 @@ class Evidence:
         return float(later.max() / max(losses[0], self.progress.baseline)) if len(later) else 0.0
 
     def layer(self, index: int) -> str:
-        return self.names[index]
+        name = self.names[index]
+        return f"layer {name}" if name[:1].isdigit() else name  # as nn.Sequential names its own
 
     def during(self) -> str:
         """ "at step 120"."""

@@ -24,7 +24,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     # A sixth of the healthy networks tried stayed at a constant's loss for a tenth of their steps.
     severity: Severity = "note"
-    if p.late(e.thresholds.half_way):
+    if p.late(e.thresholds.half_way) and not may_be_all(e):
         severity = "critical" if p.late(e.thresholds.short) else "warning"
     gradient, weights = e.gradient, e.weight
     what = f"loss {e.loss:.4g} is flat at {level(e)} ({p.baseline:.4g}); gradient {gradient:.1e}"
@@ -41,6 +41,13 @@ def rule(e: Evidence) -> Finding | None:
         "(Dauphin et al. 2014)."
     )
     return Finding(severity, what, why, (), evidence)
+
+
+@sign
+def may_be_all(e: Evidence) -> bool:
+    """Has it left a constant's loss, and is not known what the data allow? With noisy answers that
+    may be all."""
+    return not e.facts.reachable > 0 and e.progress.gain >= e.thresholds.nothing / 2
 
 
 def level(e: Evidence) -> str:

@@ -97,7 +97,8 @@ def harm(e: Evidence) -> Severity | None:
         return max(others, key=SEVERITIES.index)
     if not e.finite or p.stuck:
         return "critical"
-    return "warning" if p.learnable and not p.close and fails(e) else None
+    short = fails(e) or (out_of_reach(e) and p.settled)
+    return "warning" if p.learnable and not p.close and short else None
 
 
 @sign
