@@ -25,6 +25,8 @@ def rule(e: Evidence) -> Finding | None:
     warns = p.late(e.thresholds.short) and not tiny(e) and not no_step_helps(e)
     ends = end(e.loss, p.baseline - projected * p.span, e.facts.reachable)
     what = f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at {ends:.3g}"
+    if 0 < e.facts.steps <= e.step:
+        what = f"loss {e.loss:.3g} fell steadily but slowly until the end"
     if e.facts.reachable > 0:
         what += f", where the data allow {e.facts.reachable:.2g}"
     what += proof(e, "other", "larger")
