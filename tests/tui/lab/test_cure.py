@@ -71,7 +71,7 @@ def test_the_failed_run_is_explained_while_its_cure_runs() -> None:
     tried = Cure(failed, "lr 0.3 → 0.003", history("dead", (1,), 1, 2.5), setup)
     bench = SimpleNamespace(
         verdicts=lambda: (new,), trace=lambda: "new records", shown=changed, cure=tried,
-        ghost=("run 1", "old records"), watching=True,  # no cursor to take away
+        ghost="old records", watching=True,  # no cursor to take away
     )  # fmt: skip
     cases = cases_of(SimpleNamespace(bench=bench))  # type: ignore[arg-type]
     assert [(case.verdict, case.trace, case.config) for case in cases] == [
