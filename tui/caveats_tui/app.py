@@ -147,17 +147,22 @@ class CaveatsApp(App[None]):
     # that is trained in the same process. So training rests until the window is drawn.
 
     def push_screen(self, screen: Any, *more: Any, **named: Any) -> Any:
-        self.lab.bench.rest(REST)
+        self._rest(REST)
         pushed = super().push_screen(screen, *more, **named)
         if isinstance(screen, Screen):
-            screen.call_after_refresh(self.lab.bench.rest, 0.0)
+            screen.call_after_refresh(self._rest, 0.0)
         return pushed
 
     def pop_screen(self) -> AwaitComplete:
-        self.lab.bench.rest(REST)
+        self._rest(REST)
         popped = super().pop_screen()
-        self.screen.call_after_refresh(self.lab.bench.rest, 0.0)
+        self.screen.call_after_refresh(self._rest, 0.0)
         return popped
+
+    def _rest(self, seconds: float) -> None:
+        bench = self.lab.bench
+        if isinstance(bench, Training) and bench.session is not None and bench.running:
+            bench.session.rest(seconds)
 
     def on_mount(self) -> None:
         self._mounted = True

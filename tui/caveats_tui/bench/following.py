@@ -237,9 +237,6 @@ class Following:
         at = len(steps) - 1 if self.cursor is None else record_at(steps, self.cursor)
         self.look_back(nearest(steps, step) - at)
 
-    def rest(self, seconds: float) -> None:
-        """Nothing trains here."""
-
     def hasten(self, times: float) -> None:
         if self.replay is None:
             self.notice = "+ and - are for training and for a replay: caveats-tui open DIR --play"

@@ -189,9 +189,6 @@ class Bench(Protocol):
     def look_at(self, step: float) -> None:
         """Move the time cursor to the record nearest to ``step``."""
 
-    def rest(self, seconds: float) -> None:
-        """Leave the processor to the screen for so long, where a run trains; 0 goes on at once."""
-
     def hasten(self, times: float) -> None:
         """Multiply the speed of the replay by ``times``; in training, the next speed of slow motion
         in that direction."""

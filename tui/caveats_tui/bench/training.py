@@ -269,10 +269,6 @@ class Training:
     def look_at(self, step: float) -> None:
         self.notice = self._cursor.go_to(self.trace(), step)
 
-    def rest(self, seconds: float) -> None:
-        if self.session is not None and self.running:
-            self.session.rest(seconds)
-
     def hasten(self, times: float) -> None:
         """Slow motion: less than the present speed for ``times`` below 1, else more, and at last as
         fast as possible."""
