@@ -62,7 +62,7 @@ class Norms:
 
 def norm_by_parts(tensor: Tensor) -> float:
     """The Euclidean norm of a tensor on the CPU, with one copy of a part of it in float64."""
-    parts = tensor.detach().reshape(-1).split(PART)  # type: ignore[no-untyped-call]
+    parts = torch.split(tensor.detach().reshape(-1), PART)
     copy = torch.empty(len(parts[0]), dtype=torch.float64)
     square = 0.0
     for part in parts:

@@ -226,6 +226,8 @@ class Instruments:
         sampled = False
         for training in self.trainings:
             sampled |= training.armed
+            if training.untrained.growing:
+                training.untrained.begins()
             if training.step == AFTER:
                 training.root(root)
         if not self._losses.begin(root, sampled):

@@ -87,7 +87,7 @@ class WatchedTraining:
         self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
         self._moments, self._precision = Moments(model.parameters), Precision()
         self._inputs, self._targets = Inputs(), Targets()
-        self._wiring = Untrained(model.parameters)
+        self.untrained = Untrained(model.parameters)
         self._seen_backwards = losses.count
         self._sampled = False
         self.armed = False  # whether the step that is going on will be read
@@ -196,7 +196,7 @@ class WatchedTraining:
         """How many of the next steps need only their loss; 0 where steps are long."""
         if self.armed or self._updates is not None or self._layers is None or self.diverged:
             return 0
-        if self.step <= AFTER or self._wiring.growing or not self.budget.dear:
+        if self.step <= AFTER or self.untrained.growing or not self.budget.dear:
             return 0
         return self.budget.free(self.step, LONGEST)
 
@@ -216,8 +216,8 @@ class WatchedTraining:
         value = self._waiting.add(loss)
         broken = value is not None and not math.isfinite(value)
         self._spike(self.step, value)
-        if self._wiring.growing or self.step == AFTER:
-            self._look_at_wiring()
+        if self.untrained.growing or self.step == AFTER:
+            self._look_at_untrained()
         self._seen_backwards = self._losses.count
         if self.armed or (broken and not self.diverged):
             self.armed = False
@@ -228,12 +228,12 @@ class WatchedTraining:
                 self.problem = sentence(error)
                 self.disarm()
 
-    def _look_at_wiring(self) -> None:
-        for event in self._wiring.look(self.step, self._losses.count - self._seen_backwards):
+    def _look_at_untrained(self) -> None:
+        for event in self.untrained.look(self.step, self._losses.count - self._seen_backwards):
             self._note(event)
         if self.step == AFTER and self._root is not None:
             found, self._root = leaves(self._root), None
-            for event in self._wiring.unowned(self.step, found, self._owned(), self.model.root):
+            for event in self.untrained.unowned(self.step, found, self._owned(), self.model.root):
                 self._note(event)
 
     def _sample(self) -> None:
@@ -268,7 +268,7 @@ class WatchedTraining:
         if self._losses.scaler is not None:
             for event in self._precision.scaled(self.step, self._losses.scaler):
                 self._note(event)
-        for event in self._wiring.sample(self.step, gradient_norms(self.model.parameters)):
+        for event in self.untrained.sample(self.step, gradient_norms(self.model.parameters)):
             self._note(event)
         self._record(reading.layers, reading.states)
 

@@ -18,6 +18,7 @@ __all__ = ["AFTER", "WIRING", "Untrained", "gradient_norms", "leaves", "some"]
 WIRING = "wiring"  # the kind of these events
 AFTER = 20  # steps in a row, as TrainCheck asks for
 WARM = 3  # steps before which a gradient may be new
+FEW = 4096  # numbers of a gradient
 NAMED = 4  # names in a sentence
 
 
@@ -30,6 +31,8 @@ class Untrained:
         self._idle_since: dict[int, int] = {}
         self._grown = 0
         self._version: tuple[int, int] | None = None
+        self._left: tuple[Tensor, Tensor] | None = None  # a gradient, and some of its numbers
+        self._kept = False
         self.growing = True  # until a step showed that gradients are set back to zero
         self._said: set[str] = set()
 
@@ -37,7 +40,10 @@ class Untrained:
         """Call before each step of the optimizer, when the gradients are there; ``backwards`` is
         how many backward passes there have been since the last call."""
         if self.growing:
-            grows = self._accumulates(backwards)
+            grows = self._accumulates(backwards) or self._kept
+            self._kept = False
+            grad = next((p.grad for _, p in self._parameters if p.grad is not None), None)
+            self._left = None if grad is None else (grad, numbers_of(grad))
             self.growing = grows or step < WARM
             self._grown = self._grown + 1 if grows else 0
             if self._grown >= AFTER:
@@ -46,6 +52,15 @@ class Untrained:
                     step, "never zeroed", "gradients are never set back to zero: each step uses "
                     f"the sum of all gradients so far ({AFTER} steps in a row)", "critical",
                 )  # fmt: skip
+
+    def begins(self) -> None:
+        """Call before each backward pass: a gradient that is as the last step left it was not set
+        to zero, whatever was done to it before that step (clipping)."""
+        left, self._left = self._left, None
+        if left is not None:
+            grad, numbers = left
+            there = any(p.grad is grad for _, p in self._parameters)
+            self._kept = there and bool(numbers.any()) and numbers.equal(numbers_of(grad))
 
     def _accumulates(self, backwards: int) -> bool:
         """Whether the backward passes since the last step only added to a gradient: then the
@@ -107,6 +122,14 @@ class Untrained:
         if kind not in self._said:
             self._said.add(kind)
             yield Event(step, WIRING, text, {"severity": severity, "finding": kind})
+
+
+def numbers_of(grad: Tensor) -> Tensor:
+    """A copy of some of the numbers of a gradient."""
+    from caveats.watching.models import local
+
+    part = local(grad).detach()
+    return (part.coalesce().values() if part.is_sparse else part).reshape(-1)[:FEW].clone()
 
 
 def some(names: Sequence[str]) -> str:

@@ -33,6 +33,7 @@ def watched(
     make: Callable[[], tuple[nn.Module, torch.optim.Optimizer]],
     *,
     zero: bool = True,
+    clip: bool = False,
     loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
     steps: int = 60,
 ) -> dict[str, Verdict]:
@@ -47,6 +48,8 @@ def watched(
                 if zero:
                     optimizer.zero_grad(set_to_none=False)
                 loss(model(x), x[:, :4].argmax(1)).backward()
+                if clip:
+                    nn.utils.clip_grad_norm_(model.parameters(), 0.1)
                 optimizer.step()
         finally:
             instruments.remove()
@@ -67,8 +70,10 @@ def test_a_sound_training_has_no_verdict_of_its_wiring() -> None:
     assert "loss_spike" not in found
 
 
-def test_gradients_that_are_never_set_to_zero() -> None:
-    found = watched(whole, zero=False)
+@pytest.mark.parametrize("clip", [False, True])
+def test_gradients_that_are_never_set_to_zero(clip: bool) -> None:
+    assert "nothing_learns" not in watched(whole, clip=clip)
+    found = watched(whole, zero=False, clip=clip)
     assert found["nothing_learns"].severity == "critical"
     assert "never set back to zero" in found["nothing_learns"].what
 
