@@ -53,17 +53,16 @@ def moments(values: Tensor) -> Tensor:
 
 
 def fingerprints(rows: Tensor, cache: dict[tuple[int, torch.device], Tensor]) -> Tensor:
-    """One int64 for each row: rows (group, units, n) -> (group, units).
+    """One int64 for each row: rows (..., units, n) -> (..., units).
 
     Equal rows have equal fingerprints, because integer sums do not depend on the order. Different
     rows have equal fingerprints with a probability of at most 2^-32. ``cache`` keeps the
     multipliers.
     """
-    group, units, numbers = rows.shape
-    if rows.device.type == "cpu" and rows.numel() > PART and group * units > 1:
-        few = max(1, PART // numbers)
-        each = [[fingerprints(some[None], cache)[0] for some in one.split(few)] for one in rows]
-        return torch.stack([torch.cat(found) for found in each])
+    shape, numbers = rows.shape[:-1], rows.shape[-1]
+    if rows.device.type == "cpu" and rows.numel() > PART and shape.numel() > 1:
+        parts = rows.reshape(-1, numbers).split(max(1, PART // numbers))  # type: ignore[no-untyped-call]
+        return torch.cat([fingerprints(part, cache) for part in parts]).reshape(shape)
     # Adding 0 turns -0.0 into 0.0.
     bits = (rows + 0.0).view(torch.int32 if rows.dtype.itemsize >= 4 else torch.int16)
     key = bits.shape[-1], rows.device
