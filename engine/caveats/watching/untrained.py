@@ -55,10 +55,10 @@ class Untrained:
 
     def begins(self) -> None:
         """Call before each backward pass: a gradient that is as the last step left it was not set
-        to zero, whatever was done to it before that step (clipping)."""
-        left, self._left = self._left, None
-        if left is not None:
-            grad, numbers = left
+        to zero, whatever was done to it before that step (clipping). The last pass before a step
+        counts: in a GAN the other network's passes come before this one's is set to zero."""
+        if self._left is not None:
+            grad, numbers = self._left
             there = any(p.grad is grad for _, p in self._parameters)
             self._kept = there and bool(numbers.any()) and numbers.equal(numbers_of(grad))
 

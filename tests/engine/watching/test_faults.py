@@ -175,3 +175,29 @@ def test_embeddings_have_no_activation_on_purpose() -> None:
         return model, torch.optim.Adam(model.parameters(), lr=0.01)
 
     assert "underfitting" not in watched(make)
+
+
+def test_two_networks_that_train_each_other_set_their_gradients_to_zero_in_turn() -> None:
+    """The generator's backward pass comes before the discriminator's gradients are set to zero."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        instruments = Instruments(every=1)
+        instruments.install()
+        try:
+            makes = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
+            tells = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+            adams = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in (makes, tells)]
+            bce, one = functional.binary_cross_entropy_with_logits, torch.ones(32, 1)
+            for _ in range(60):
+                fake = makes(torch.randn(32, 4))
+                adams[1].zero_grad()
+                loss = bce(tells(torch.randn(32, 2)), one) + bce(tells(fake.detach()), 0 * one)
+                loss.backward()
+                adams[1].step()
+                adams[0].zero_grad()
+                bce(tells(fake), one).backward()
+                adams[0].step()
+        finally:
+            instruments.remove()
+    for training in instruments.trainings:
+        assert "nothing_learns" not in {v.caveat for v in training.judge.verdicts}
