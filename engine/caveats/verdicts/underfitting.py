@@ -40,27 +40,34 @@ def rule(e: Evidence) -> Finding | None:
     why = (
         "A very wide network that is trained for long acts as kernel regression does (Jacot et al. "
         "2018), so its loss shows what these data allow. This network went "
-        f"{percent(max(0.0, p.gain))} of the way from a constant's loss"
-        + ("." if held else f": too few steps or units{', or too much dropout' * bool(e.dropout)}.")
+        f"{percent(max(0.0, p.gain))} of the way from a constant's loss{ending(e, held)}."
     )
     severity: Severity = "warning" if fell_short(e) else "note"
     return Finding(severity, what, why, (), evidence)
 
 
+def ending(e: Evidence, held: list[str]) -> str:
+    """What may be missing where nothing was observed that holds the network back."""
+    if held:
+        return ""
+    return ": too few steps or units" + (", or too much dropout" if e.dropout else "")
+
+
 def without_an_end(e: Evidence) -> Finding | None:
     """What holds back a training of which neither the length nor what its data allow is known, as
     of a watched one."""
-    p = e.progress
-    if not p.old_enough or not (no_activation(e) or outdone(e)):
+    p, straight = e.progress, no_activation(e)
+    if not p.old_enough or not (straight or outdone(e)):
         return None
     stands = (p.stuck or p.failing) and not explained(e)
-    if not stands and not no_activation(e):
+    if not stands and not straight:
         return None
-    why = (
-        "A product of matrices is one matrix: the layers together can do no more than one of them."
-    )
-    if not no_activation(e):
-        why = "What is taken away in every step does not come back by more steps."
+    why = "What is taken away in every step does not come back by more steps."
+    if straight:
+        why = (
+            "A product of matrices is one matrix: the layers together can do no more than one of "
+            "them."
+        )
     what = f"{'; '.join(reasons(e))}; loss {e.loss:.3g}"
     return Finding("warning" if stands else "note", what, why, (), {"gain": p.gain})
 

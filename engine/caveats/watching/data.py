@@ -22,7 +22,6 @@ from caveats.watching.shown import FEWEST, Scale
 __all__ = ["Inputs", "Targets"]
 
 WINDOW = 10  # sampled minibatches, of which the median counts: a broken one changes nothing
-
 MOST_COLUMNS = 2**16
 DIGITS = 2  # of the facts: they are written anew when they change
 

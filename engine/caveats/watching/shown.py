@@ -5,13 +5,11 @@ and their scale. Torch's own loss functions keep their targets for backward.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
+from caveats.measuring import constants
 from caveats.measuring.data_facts import target_scale
 
 __all__ = ["FEWEST", "Scale", "constant_loss", "target_of"]
@@ -21,16 +19,19 @@ __all__ = ["FEWEST", "Scale", "constant_loss", "target_of"]
 Scale: TypeAlias = tuple[float, float, float, float]
 
 FEWEST = 16  # rows of a minibatch that are taken for all
+FEW = 2**16  # numbers of which the centre of Huber's loss is sought
 SUM = 2  # torch's number for reduction="sum"
-NUMBERS = frozenset({"MseLossBackward0", "SmoothL1LossBackward0", "HuberLossBackward0"})
-ONES = frozenset({"BinaryCrossEntropyWithLogitsBackward0", "BinaryCrossEntropyBackward0"})
+NUMBERS = {
+    "MseLossBackward0": "mse", "SmoothL1LossBackward0": "huber", "HuberLossBackward0": "huber",
+}  # fmt: skip
+ONES = {"BinaryCrossEntropyWithLogitsBackward0": "bce", "BinaryCrossEntropyBackward0": "bce"}
 
 
 def constant_loss(loss: Any) -> float:
     """The loss that the best constant output has on the targets of ``loss``: log of the number of
-    classes for cross entropy (that of balanced classes, its largest value), the entropy of the mean
-    target for binary cross entropy, the variance of the targets for a squared error, and the loss
-    of their median for smooth L1 and Huber's. NaN for any other function, and for weighted ones."""
+    classes for cross entropy (that of balanced classes, its largest value), and for binary cross
+    entropy, squared error, Huber's loss and smooth L1 that of `caveats.measuring.constants`. NaN
+    for any other function, and for weighted ones."""
     node, name = made_by(loss)
     try:
         if name in ("NllLossBackward0", "NllLoss2DBackward0") and node._saved_weight is None:
@@ -39,35 +40,30 @@ def constant_loss(loss: Any) -> float:
             classes = outputs.shape[1 if outputs.ndim > 1 else 0]
             best = math.log(int(classes))
             return best * (counted if node._saved_reduction == SUM else 1)
-        if name in NUMBERS | ONES:
-            if any(
-                getattr(node, f"_saved_{w}", None) is not None for w in ("weight", "pos_weight")
-            ):
-                return math.nan
-            target = node._saved_target.detach().float()
-            if len(target) < FEWEST:
-                return math.nan
-            best = float(distance_of(node, name)(target))
-            return best * (target.numel() if node._saved_reduction == SUM else 1)
+        kind = (NUMBERS | ONES).get(name)
+        weighted = (getattr(node, f"_saved_{key}", None) for key in ("weight", "pos_weight"))
+        if kind is None or any(weights is not None for weights in weighted):
+            return math.nan
+        target = targets(node)
+        if target is None:
+            return math.nan
+        best = huber(node, target) if kind == "huber" else constants.constant_loss(target, kind)
+        return best * (target.numel() if node._saved_reduction == SUM else 1)
     except (AttributeError, RuntimeError, TypeError):  # freed, or overwritten since
         return math.nan
-    return math.nan
 
 
 def target_of(loss: Any) -> Scale | None:
     """The scale of the targets of a loss on numbers, None for any other and for few rows."""
     node, name = made_by(loss)
-    if name not in NUMBERS:
-        return None
     try:
-        target = node._saved_target.detach().float()
-        if len(target) < FEWEST or not bool(target.isfinite().all()):
-            return None
-        low, high = target.aminmax()
-        mean, deviation = target_scale(target.reshape(len(target), -1))
-        return mean, deviation, float(low), float(high)
+        target = targets(node) if name in NUMBERS else None
     except (AttributeError, RuntimeError, TypeError):
         return None
+    if target is None or not bool(target.isfinite().all()):
+        return None
+    low, high = target.aminmax()
+    return *target_scale(target), float(low), float(high)
 
 
 def made_by(loss: Any) -> tuple[Any, str]:
@@ -76,25 +72,16 @@ def made_by(loss: Any) -> tuple[Any, str]:
     return node, "" if node is None else node.name()
 
 
-def distance_of(node: Any, name: str) -> Callable[[Tensor], Tensor]:
-    """The mean loss of the best constant (about the best for smooth L1) on targets (rows, ...)."""
-    if name == "MseLossBackward0":
-        return lambda target: target.var(0, correction=0).mean()
-    if name in ONES:
-        return lambda target: entropy(target.mean(0))
-    if name == "HuberLossBackward0":
-        delta = float(node._saved_delta)
-        return lambda target: functional.huber_loss(middles(target), target, delta=delta)
-    beta = float(node._saved_beta)
-    return lambda target: functional.smooth_l1_loss(middles(target), target, beta=beta)
+def targets(node: Any) -> Tensor | None:
+    """The targets of a loss as (rows, columns), None for few rows."""
+    target: Tensor = node._saved_target.detach()
+    return target.reshape(len(target), -1).float() if len(target) >= FEWEST else None
 
 
-def middles(target: Tensor) -> Tensor:
-    found: Tensor = target.median(0, keepdim=True).values
-    return found.expand_as(target)
-
-
-def entropy(share: Tensor) -> Tensor:
-    """−p·log p − (1 − p)·log(1 − p), the mean over columns; 0 where p is 0 or 1."""
-    each: Tensor = torch.special.entr(share) + torch.special.entr(1 - share)
-    return each.mean()
+def huber(node: Any, target: Tensor) -> float:
+    """The best constant's loss under Huber's loss of any delta d, which is d² times that of delta 1
+    on targets over d, or under smooth L1 of beta d, which is d times that."""
+    smooth = hasattr(node, "_saved_beta")
+    d = float(node._saved_beta if smooth else node._saved_delta)
+    some = target[:, :: -(-target.numel() // FEW)]  # columns
+    return constants.constant_loss(some / d, "huber") * (d if smooth else d * d)
