@@ -26,7 +26,7 @@ from caveats_tui.recording.recorder import Recorder
 from caveats_tui.screens.atlas.screen import AtlasScreen
 from caveats_tui.screens.lab.screen import LabScreen
 from caveats_tui.screens.lab.tools import Tools
-from caveats_tui.screens.windows import hand_over
+from caveats_tui.screens.windows import ending, hand_over
 from caveats_tui.terminal.driver import driver_class
 from caveats_tui.terminal.guard import guarded_streams
 from caveats_tui.text.settings import describe
@@ -140,7 +140,7 @@ class CaveatsApp(App[None]):
             front.call_later(self._frame, front)
 
     def _frame(self, lab: LabScreen) -> None:
-        if lab.children and not self._exit:  # else its parts have been taken away
+        if lab.children and not ending(self):  # else its parts have been taken away
             lab.frame()
 
     # Opening a window takes some 100 ms of a processor, and two to five times that beside a network

@@ -17,7 +17,10 @@ from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, OptionList
 
-__all__ = ["EVERYWHERE", "LONGEST", "Browsed", "Choices", "Leavable", "Line", "Window", "hand_over"]
+__all__ = [
+    "EVERYWHERE", "LONGEST", "Browsed", "Choices", "Leavable", "Line", "Window", "ending",
+    "hand_over",
+]  # fmt: skip
 
 Result = TypeVar("Result")
 T = TypeVar("T")
