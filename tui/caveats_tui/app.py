@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +63,7 @@ def opened_bench(options: LabOptions) -> Bench:
 class CaveatsApp(App[None]):
     """The caller starts ``charts`` before `run`, and stops it after. ``bench`` is shown, by default
     the one that ``options`` ask for; ``output`` tells how long the terminal takes to accept a
-    frame; ``recorder`` records the terminal."""
+    frame; ``recorder`` records the terminal; ``loaded`` is called once torch is there."""
 
     TITLE = "caveats"
     ENABLE_COMMAND_PALETTE = False  # the lab has its own
@@ -73,6 +75,7 @@ class CaveatsApp(App[None]):
         bench: Bench | None = None,
         output: Output | None = None,
         recorder: Recorder | None = None,
+        loaded: Callable[[], object] = lambda: None,
         **textual: Any,
     ) -> None:
         super().__init__(**textual)
@@ -83,6 +86,7 @@ class CaveatsApp(App[None]):
         tools = Tools(self.charts, output, recorder)
         self.lab = LabScreen(bench or opened_bench(options), tools, options)
         self.recorder = recorder
+        self._loaded = loaded
         self._mounted = False
 
     def get_default_screen(self) -> Screen[Any]:
@@ -166,6 +170,12 @@ class CaveatsApp(App[None]):
 
     def on_mount(self) -> None:
         self._mounted = True
+        self._loading = self.set_interval(0.2, self._heed_loading)
+
+    def _heed_loading(self) -> None:
+        if self.lab.bench.status.state != "loading":
+            self._loading.stop()
+            self._loaded()
 
     # Called on the drawing process's thread.
 
@@ -197,9 +207,12 @@ def run_lab(options: LabOptions) -> int:
         recorder = Recorder(guard.output, options.recording)
         if options.recording.path is not None:
             recorder.start(options.recording.path, describe(options.config, None))
+        # The garbage collector would look at the 340,000 objects of torch again and again, .2 s
+        # each time, in which no key is answered and no step is made.
         app = CaveatsApp(
-            options, output=guard.output, recorder=recorder, driver_class=driver_class(guard)
-        )
+            options, output=guard.output, recorder=recorder, loaded=gc.freeze,
+            driver_class=driver_class(guard),
+        )  # fmt: skip
         # Before the app runs: Textual replaces stderr, which breaks starting processes later.
         app.charts.start()
         try:

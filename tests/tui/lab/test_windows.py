@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual._styles_cache import StylesCache
 from textual.widgets import Input, OptionList
 
 from caveats.config import RunConfig
@@ -53,6 +55,39 @@ def test_a_click_on_any_cell_of_a_window_harms_nothing(
         await lab.until(lambda: lab.bench.status.step == 1)
 
     drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_windows_that_were_left_leave_no_drawn_lines_behind(
+    drive: Drive, configured: Configured
+) -> None:
+    def kept() -> int:
+        gc.collect()
+        return sum(type(thing) is StylesCache for thing in gc.get_objects())
+
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        counts = []
+        for _ in range(3):
+            await lab.press("question_mark")
+            await lab.calm()
+            await leave_all(lab)
+            await lab.calm()
+            counts.append(kept())
+        assert counts[0] == counts[1] == counts[2]
+
+    drive(scenario, configured(SMALL), drawing=False)
+
+
+def test_the_lab_says_once_that_torch_is_loaded(drive: Drive, configured: Configured) -> None:
+    told = []
+
+    async def scenario(lab: Any) -> None:
+        lab.app._loaded = lambda: told.append(lab.bench.status.state)
+        await lab.until(lambda: told)
+        await lab.pilot.pause(0.5)
+
+    drive(scenario, configured(SMALL), drawing=False)
+    assert told == ["paused"]
 
 
 async def leave_all(lab: Any) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, TypeVar
 
+from textual._styles_cache import StylesCache
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -63,6 +64,11 @@ class Leavable(Screen[Result]):
         if not self.has_left and self.children and not ending(self.app):
             self._has_opened = True
             self.opened()
+
+    def on_unmount(self) -> None:
+        # Textual keeps the lines that 1,024 widgets drew, those of screens that were left too:
+        # 800,000 objects after 180 windows, over which the garbage collector took .6 s.
+        StylesCache.get_inner_outer.cache_clear()
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Leave with ``result``. Does nothing a second time, or while another screen lies over this
