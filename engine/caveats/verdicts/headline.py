@@ -12,6 +12,7 @@ from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.held_back import outdone
 from caveats.verdicts.sign import sign
+from caveats.verdicts.trial import Side, proved
 from caveats.verdicts.verdict import Finding
 
 __all__ = ["EFFECTS", "headlined"]
@@ -22,13 +23,17 @@ EFFECTS = {
     "class_imbalance": class_imbalance.EFFECTS,
 }
 
+# The steps that would be better, by the verdict on the run's own.
+SIDES: dict[str, Side] = {"step_too_large": "smaller", "step_too_small": "larger"}
+
 
 def headlined(e: Evidence) -> dict[str, Finding]:
     """The findings of one record, with the severities that are shown."""
     found = dict(e.findings)
     for cause, effects in EFFECTS.items():
         if e.blames(cause):
-            found |= {name: noted(found[name]) for name in found.keys() & effects}
+            hidden = (name for name in found.keys() & effects if not tried_out(e, name))
+            found |= {name: noted(found[name]) for name in hidden}
     if e.blames("underfitting") and outdone(e):
         found |= {name: noted(found[name]) for name in found.keys() & held_back.EFFECTS}
     if "dying_relu" in found and cuts(e):
@@ -37,6 +42,12 @@ def headlined(e: Evidence) -> dict[str, Finding]:
     if useless(e) and all(finding.severity != "critical" for finding in found.values()):
         found = {name: raised(finding) for name, finding in found.items()}
     return found
+
+
+def tried_out(e: Evidence, name: str) -> bool:
+    """Whether a trial showed that another step alone cures the run: then the step is no mere
+    effect."""
+    return name in SIDES and proved(e, SIDES[name])
 
 
 @sign

@@ -11,6 +11,7 @@ from typing import Literal
 
 from caveats.facts import Origin, TriedStep
 from caveats.verdicts.evidence import Evidence
+from caveats.verdicts.soundness import began_symmetric
 from caveats.verdicts.words import percent
 
 __all__ = ["Side", "contradicted", "no_step_helps", "proof", "proved"]
@@ -60,15 +61,15 @@ def ahead(e: Evidence, origin: Origin, side: Side, least: float, lead: float) ->
 
 
 def proved(e: Evidence, side: Side) -> bool:
-    """Whether other steps alone make this network learn from its own start, or whether a sound
-    network of its shape does not learn with the run's step in as many steps as the run has (gets
-    nowhere in fewer) and learns with other ones; unless the run itself comes near what the data
-    allow when it goes on."""
+    """Whether other steps alone make this network learn from its own start (unless its units are
+    copies there, which only rounding parts), or whether a sound network of its shape does not learn
+    with the run's step in as many steps as the run has (gets nowhere in fewer) and learns with
+    other ones; unless the run itself comes near what the data allow when it goes on."""
     t = e.thresholds
     going_on, sound = own(e, "present"), own(e, "sound")
     if going_on is not None and going_on.learnt >= t.short:
         return False
-    if ahead(e, "start", side, t.trial_learns, t.trial_lead):
+    if ahead(e, "start", side, t.trial_learns, t.trial_lead) and not began_symmetric(e):
         return True
     whole = e.trial is not None and e.trial.steps >= e.facts.steps > 0
     least = t.trial_learns if whole else t.trial_nowhere
@@ -77,11 +78,16 @@ def proved(e: Evidence, side: Side) -> bool:
 
 
 def contradicted(e: Evidence, side: Side) -> bool:
-    """Whether the run's step trains a sound network of its shape, and no step of this side does
-    better on the run's own network."""
+    """Whether the run's step trains a sound network of its shape, or makes its own learn something,
+    and no step of this side does better on the run's own network; or whether it trains that from
+    its own start to near what the data allow."""
     t = e.thresholds
-    sound = own(e, "sound")
-    if sound is None or sound.learnt < t.trial_learns:
+    sound, started = own(e, "sound"), own(e, "start")
+    if sound is None or started is None:
+        return False
+    if started.learnt >= t.short:
+        return True
+    if sound.learnt < t.trial_learns and started.learnt < t.jump:
         return False
     return not any(ahead(e, origin, side, 0.0, t.jump) for origin in OWN)
 

@@ -9,7 +9,7 @@ from typing import Any
 from histories import LN10, history, severities, stuck
 
 from caveats.config import RunConfig
-from caveats.facts import Trial, TriedStep
+from caveats.facts import DataFacts, Trial, TriedStep
 from caveats.history import Event, History
 from caveats.verdicts import Judge, judge, worth_a_trial
 
@@ -77,6 +77,41 @@ def test_a_verdict_that_its_trial_contradicts_is_withdrawn_at_once() -> None:
     with_trial(made, FLAT, FLAT, {1.0: 0.9, 10.0: 0.9})
     assert "step_too_small" not in {v.caveat for v in judging.look(made)}
     assert "step_too_small" not in severities(made)
+
+
+def test_a_step_that_is_no_worse_than_longer_ones_on_its_own_network_is_not_blamed() -> None:
+    """Also where nothing shows that a sound network would learn with it."""
+    some = with_trial(small_steps(), FLAT, {1.0: 0.2, 10.0: 0.2}, FLAT)
+    assert "step_too_small" not in severities(some)
+    slower = with_trial(small_steps(), FLAT, {1.0: 0.2, 10.0: 0.4}, FLAT)
+    assert "step_too_small" in severities(slower)
+
+
+def test_a_step_that_trains_its_own_network_is_not_blamed() -> None:
+    made = with_trial(small_steps(), {1.0: 0.01, 10.0: 0.3}, {1.0: 0.8, 10.0: 0.9}, FLAT)
+    assert "step_too_small" not in severities(made)
+
+
+def test_what_parts_copies_by_luck_proves_nothing_about_the_step() -> None:
+    change = {"update_ratio": [0.02] * 4, "distinct": [1, 1, 1, 10]}
+    larger, sound = {1.0: 0.3, 10.0: 0.8}, {1.0: 0.9, 10.0: 0.9}
+    copies = history(stuck, change=change, config=configured(0.1))
+    with_trial(copies, FLAT, larger, sound)
+    assert severities(copies) == {"symmetry": "critical"}
+    del change["distinct"]
+    apart = history(stuck, change=change, config=configured(0.1))
+    with_trial(apart, FLAT, larger, sound)
+    assert severities(apart)["step_too_small"] == "critical"
+
+
+def test_a_step_that_a_trial_proves_too_large_stays_beside_unscaled_data() -> None:
+    def climbing() -> History:
+        change = {"update_ratio": [0.2] * 4}
+        return history(lambda s: LN10 * 4, change=change, data=DataFacts(8.0, 2.0))
+
+    assert severities(climbing()) == {"unscaled_data": "critical", "step_too_large": "note"}
+    cured = with_trial(climbing(), FLAT, {0.1: 0.9, 1.0: 0.0}, {0.1: 0.9, 1.0: 0.0})
+    assert severities(cured) == {"unscaled_data": "critical", "step_too_large": "critical"}
 
 
 def test_a_trial_in_which_nothing_learns_shows_nothing() -> None:
