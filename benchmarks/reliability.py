@@ -10,6 +10,7 @@ a hundredth of it. Ends with 1 if there was any fault.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -41,6 +42,8 @@ def main() -> int:
     parser.add_argument("--part", choices=PARTS, action="append", help="only this part")
     parser.add_argument("--seed", type=int, default=0, help="of the first seed")
     given = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup all programs would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     faults: Counter[str] = Counter()
     for part in given.part or PARTS:
         start = time.monotonic()

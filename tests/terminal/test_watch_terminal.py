@@ -71,6 +71,19 @@ def test_a_watched_command_is_shown_and_can_be_opened_again(
     assert Manifest.read(run).command.exit_code == -signal.SIGHUP  # type: ignore[union-attr]
 
 
+def test_a_signal_to_the_screen_is_one_to_the_command(
+    terminal: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Also to one that a hang-up does not end, as under nohup."""
+    deaf = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); print('deaf', flush=True)"
+    command, run = written(tmp_path, f"{deaf}; input()"), tmp_path / "run"
+    screen = terminal([*PROGRAM, "watch", "--out", str(run), "--", *command], 80, 24, ENV)
+    screen.wait_for("deaf")
+    screen.kill(signal.SIGTERM)
+    assert screen.exit_code() == 128 + signal.SIGTERM
+    screen.assert_given_back()
+
+
 GOES_ON = SCRIPT.replace(
     '    print("it got", input(), flush=True)\n',
     """

@@ -87,8 +87,9 @@ class WatchApp(App[None]):
         self.log(f"{key}: {sentence}")
 
 
-def run_watch_screen(folder: Path, options: LabOptions, child: Child | None = None) -> None:
-    """Show the run in ``folder`` in the present terminal until the user leaves it."""
+def run_watch_screen(folder: Path, options: LabOptions, child: Child | None = None) -> int | None:
+    """Show the run in ``folder`` in the present terminal until the user leaves it. Returns the
+    signal that ended it instead, None without one."""
     with guarded_streams("ascii" if options.plain else "utf-8") as guard:
         recorder = Recorder(guard.output, options.recording)
         app = WatchApp(folder, options, child, recorder=recorder, driver_class=driver_class(guard))
@@ -100,3 +101,4 @@ def run_watch_screen(folder: Path, options: LabOptions, child: Child | None = No
             recorded = recorder.stop()
     if recorded and not guard.output.lost:
         print(recorded, file=sys.stderr)
+    return guard.signal

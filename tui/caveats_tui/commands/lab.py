@@ -54,8 +54,9 @@ def open_lab(options: LabOptions) -> None:
     raise SystemExit(code)
 
 
-def open_watched(folder: Path, screen: ScreenOptions, child: Child | None = None) -> None:
-    """Show a watched command until the user leaves it.
+def open_watched(folder: Path, screen: ScreenOptions, child: Child | None = None) -> int | None:
+    """Show a watched command until the user leaves it; returns the signal that ended the screen
+    instead, None without one.
 
     Raises:
         ConfigError: for a terminal that cannot show it, or an unknown theme.
@@ -70,7 +71,7 @@ def open_watched(folder: Path, screen: ScreenOptions, child: Child | None = None
     screen = with_known_theme(preferred(with_charset(screen, streams), preferences), preferences)
     from caveats_tui.watch_app import run_watch_screen
 
-    run_watch_screen(folder, LabOptions(RunConfig(), screen=screen), child)
+    return run_watch_screen(folder, LabOptions(RunConfig(), screen=screen), child)
 
 
 def preferred(screen: ScreenOptions, preferences: Preferences) -> ScreenOptions:

@@ -166,7 +166,10 @@ class Watched:
 
         child = Child(keeper.poll, keeper.terminate, leave, send, why, self.share)
         try:
-            open_watched(self.folder, screen, child)
+            number = open_watched(self.folder, screen, child)
+            if number not in (None, signal.SIGHUP):  # as without us: signals are for the command
+                keeper.send_signal(number)
+                keeper.wait()
         finally:
             if keeper.stdin is not None:
                 keeper.stdin.close()
