@@ -94,6 +94,8 @@ class Thresholds:
     lowish: float = number(0.3, "times the customary rate that may be too small")
     low: float = number(0.1, "times the customary rate that is low")
     far_below: float = number(0.01, "times the customary rate that trains nothing")
+    gone: float = number(0.01, "times the run's highest rate that a schedule has left of it")
+    gone_for: float = number(0.4, "share of the steps since then: usual schedules are there last")
     deep_steps: float = number(6, "hidden layers from which a third of the customary rate fits")
     shortest_descent: float = number(
         20.0, "lr/(1-β)·units·steps of plain descent that carries no network anywhere"

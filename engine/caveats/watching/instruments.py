@@ -17,6 +17,7 @@ from torch.optim import optimizer as optimizers
 
 from caveats.errors import sentence
 from caveats.watching.budget import BUDGET, Budget
+from caveats.watching.clipping import Clipping
 from caveats.watching.live import without_hooks
 from caveats.watching.losses import Losses
 from caveats.watching.models import Model, find_models, parameters_of, same, size, union, versions
@@ -57,7 +58,7 @@ class Instruments:
         self._found = found or (lambda training: None)
         self._told: set[int] = set()
         self._only = bool(only)
-        self._losses = Losses()
+        self._losses, self._clipping = Losses(), Clipping()
         self._handles: list[Any] = []
         self._patches = Patches()
         self._optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -87,6 +88,7 @@ class Instruments:
         patches.around(torch.nn.Module, "compile", self._compiling_itself)
         patches.around(torch.nn.Module, "__getstate__", self._copying)
         patches.around(torch.jit, "script", self._scripting)
+        self._clipping.install(patches)
         if not self._only:
             patches.around(torch.optim.Optimizer, "__init__", self._constructing)
 
@@ -347,7 +349,9 @@ class Instruments:
         if optimizer is not None:
             self._optimizers.add(optimizer)
         budget = Budget(self._every, self._share, clock=time.perf_counter)
-        training = WatchedTraining(model, optimizer, self._losses, budget, self._owners)
+        training = WatchedTraining(
+            model, optimizer, self._losses, budget, self._owners, self._clipping
+        )
         self.trainings.append(training)
         if optimizer is not None:
             self._known.setdefault(id(optimizer), []).append(training)

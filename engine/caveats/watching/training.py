@@ -10,8 +10,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,18 +19,19 @@ from caveats.errors import sentence
 from caveats.facts import RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import FIRST_STEPS, GROWTH, Automatic
-from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
 from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
+from caveats.watching.clipping import Clipping, Kept
 from caveats.watching.data import Inputs, Targets
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Loss, Losses, StepLosses
 from caveats.watching.models import Model, compiled_doors, sharded
 from caveats.watching.moments import Moments
+from caveats.watching.observed import facts_now
 from caveats.watching.precision import Precision
 from caveats.watching.reading import StepProbe, Updates, gradient_table, unscale
 from caveats.watching.shadow import Shadow
@@ -69,13 +68,13 @@ class WatchedTraining:
         losses: Losses,
         budget: Budget,
         owners: Callable[[], Sequence[Owner]] = list,
+        clipping: Clipping | None = None,
     ) -> None:
         self.model, self.budget = model, budget
         self.history: History | None = None
         self.judge = Judge()
         self.step = 0
-        self.problem = ""
-        self.diverged = False
+        self.problem, self.diverged = "", False
         self.unobserved: dict[str, str] = {}
         self.began = time.perf_counter()
         self._optimizer, self._losses = optimizer, losses
@@ -88,14 +87,14 @@ class WatchedTraining:
         self._waiting = StepLosses()
         self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
         self._moments, self._precision = Moments(model.parameters), Precision()
-        self._inputs, self._targets = Inputs(), Targets()
+        self._inputs, self._targets, self._kept = Inputs(), Targets(), Kept()
+        self._clipping = clipping or Clipping()
         self.wiring = Wiring(model, owners)
         self.shared = False
         self._sampled = False
         self.armed = False  # whether the step that is going on will be read
         self._lr = math.nan  # at the newest record
-        self._speed_since = (0, self.began)
-        self.speed = 0.0
+        self._speed_since, self.speed = (0, self.began), 0.0
         self._why_blind = ""
         self._direct = False  # whether the script calls layer.forward, past the hooks
         self.arm()
@@ -260,6 +259,7 @@ class WatchedTraining:
             return  # the layers are those of the next pass
         self._inputs.add(first, sites)
         self._targets.add(self._losses.constant, self._losses.targets)
+        self._kept.add(self._clipping.take([id(p) for _, p in self.model.parameters]))
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
         assert self._layers is not None
@@ -301,11 +301,7 @@ class WatchedTraining:
     def _refresh_facts(self) -> None:
         assert self.history is not None
         facts = self.history.facts
-        data = self._targets.beside(self._inputs.facts)
-        now = replace(facts, data=data, baseline=self._targets.constant)
-        if self._optimizer is not None:
-            with suppress(ValueError):
-                now = replace(now, optimizer=optimizer_facts(self._optimizer))
+        now = facts_now(facts, self._inputs, self._targets, self._optimizer, self._kept)
         if repr(now) != repr(facts):  # NaN is not equal to itself
             self.history.facts = now
 
