@@ -15,40 +15,36 @@ from torch import Tensor, nn
 __all__ = ["as_drawn", "copied", "untouched"]
 
 WRITES = 3  # writes to a weight that is drawn, drawn again, and has its padding set to 0
-ENOUGH = 32  # numbers of a weight that tell how it was drawn
+ENOUGH = 24  # numbers of a layer that tell how it was drawn
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 NEAR = 0.1  # share by which a deviation may miss that of the draw, or the largest number its bound
 
 
 def untouched(modules: Iterable[nn.Module]) -> bool:
     """Whether most of the layers among ``modules`` are as they were drawn. Waits for the device."""
     with torch.no_grad():
-        known = [as_drawn(m) for m in modules if isinstance(m._parameters.get("weight"), Tensor)]
-    told = [answer for answer in known if answer is not None]
+        told = [answer for m in modules if (answer := as_drawn(m)) is not None]
     return bool(told) and sum(told) > len(told) / 2
 
 
 def as_drawn(layer: nn.Module) -> bool | None:
-    """Whether the weights of one layer are those that torch draws, uniform within ±1/√fan-in (for
-    an embedding, normal with deviation 1), or, drawn otherwise, have biases that are all the same
-    number. None where neither can be told."""
-    weight, bias = layer._parameters["weight"], layer._parameters.get("bias")
-    assert weight is not None
-    if weight.ndim < 2 or weight.numel() < ENOUGH or hasattr(weight, "to_local"):
+    """Whether the weights of one layer are those that torch draws: uniform within ±1/√fan-in (of
+    a recurrent layer within ±1/√units; for an embedding, normal with deviation 1), or, drawn
+    otherwise, have biases that are all the same number. None where this cannot be told."""
+    own = [p for p in layer._parameters.values() if p is not None]
+    weight, bias = next((p for p in own if p.ndim > 1), None), layer._parameters.get("bias")
+    if weight is None or sum(p.numel() for p in own) < ENOUGH or hasattr(weight, "to_local"):
         return None
     if weight._version > WRITES:
         return False  # written to again and again: it was trained
     if isinstance(layer, nn.Embedding):
         return bool((weight.float().std() - 1).abs() < NEAR)
-    if isinstance(layer, nn.modules.conv._ConvTransposeNd):
-        fan_in = weight.numel() // weight.shape[0] if weight.ndim == 2 else weight[0].numel()
-    else:
-        fan_in = weight[0].numel()
-    bound, largest = 1 / math.sqrt(fan_in), float(weight.detach().abs().max())
+    units = getattr(layer, "hidden_size", 0) if isinstance(layer, RECURRENT) else 0
+    bound = 1 / math.sqrt(units or weight[0].numel())
+    largest = max(float(p.abs().max()) for p in own)
     if (1 - NEAR) * bound < largest <= bound * (1 + 1e-3):
         return True
-    if bias is None or bias.numel() < 2:
-        return None
-    return bool((bias == bias[0]).all())
+    return None if bias is None or bias.numel() < 2 else bool((bias == bias[0]).all())
 
 
 def copied(parameters: Sequence[Tensor], others: Iterable[Tensor]) -> bool:

@@ -114,8 +114,8 @@ class Idle:
         if cut:
             names = layers_of([name for name, _ in cut])
             found["cut off"] = (
-                f"{some(names)} took part in the pass, but no gradient came back to them in "
-                f"{AFTER} steps: they are cut off from the loss",
+                f"{some(names)} took part in the pass, but no gradient came back in {AFTER} steps: "
+                "the way to the loss is cut",
                 "warning" if self._by_accident(cut) else "note",
             )
         if rest and not padding and not cut:

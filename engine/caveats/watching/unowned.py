@@ -82,8 +82,10 @@ def unstepped(
         own = [p for p in owner.parameters if id(p) in wanted]
         if owner.stepped or not own or (blank is not None and not {id(p) for p in own} <= blank):
             continue
+        layers = named(own, model)
+        whose = "its" if len(layers) == 1 else "their"
         texts.append(
-            f"{some(named(own, model))} get gradients, but their optimizer "
+            f"{some(layers)} got gradients, but {whose} optimizer "
             f"({type(owner.optimizer).__name__}, {counted(owner.parameters)}) never steps"
         )
     if texts:

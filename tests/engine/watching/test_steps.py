@@ -173,3 +173,61 @@ def test_the_advice_fits_the_optimizer_and_the_layers(
     assert "A learning rate ten times as large" in reasons
     assert ("torch.optim.Adam" in reasons) == (kind is torch.optim.SGD)
     assert ("normalization" in reasons) == (not normalize)
+
+
+def transformer(lr: float, steps: int = 110) -> WatchedTraining:
+    """A small encoder that learns to turn a sequence around."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        instruments = Instruments(every=2)
+        instruments.install()
+        try:
+            layer = nn.TransformerEncoderLayer(24, 2, 48, dropout=0.0, batch_first=True)
+            model = nn.Sequential(
+                nn.Embedding(10, 24), nn.TransformerEncoder(layer, 2), nn.Linear(24, 10)
+            )
+            made = torch.optim.AdamW(model.parameters(), lr=lr)
+            for _ in range(steps):
+                x = torch.randint(0, 10, (24, 6))
+                made.zero_grad()
+                functional.cross_entropy(model(x).transpose(1, 2), x.flip(1)).backward()
+                made.step()
+        finally:
+            instruments.remove()
+    (training,) = instruments.trainings
+    assert training.problem == ""
+    return training
+
+
+def test_a_rate_a_hundred_times_too_large_is_told_soon_where_the_length_is_not_known() -> None:
+    verdict = found(transformer(0.3), "step_too_large")
+    assert verdict is not None
+    assert verdict.severity != "note"
+    assert verdict.step < 100
+    verdict = found(transformer(3e-3), "step_too_large")
+    assert verdict is None or verdict.severity == "note"
+
+
+@pytest.mark.parametrize("gain", [1.0, 4.0])
+def test_a_gradient_that_grows_at_each_step_back_in_time(gain: float) -> None:
+    """A recurrence whose matrix makes vectors longer: what flows back has no direction left."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        instruments = Instruments(every=5)
+        instruments.install()
+        try:
+            rnn = nn.RNN(1, 32, batch_first=True)
+            model = nn.ModuleDict({"rnn": rnn, "out": nn.Linear(32, 1)})
+            nn.init.orthogonal_(rnn.weight_hh_l0, gain=gain)
+            made = torch.optim.Adam(model.parameters(), lr=1e-3)
+            for _ in range(140):
+                x = torch.randn(32, 24, 1)
+                made.zero_grad()
+                out = model["out"](rnn(x)[0][:, -1])
+                functional.mse_loss(out, 3 * x.mean(1)).backward()
+                made.step()
+        finally:
+            instruments.remove()
+    (training,) = instruments.trainings
+    verdict = found(training, "memory_through_time")
+    assert (verdict is not None and verdict.severity != "note") == (gain == 4.0)

@@ -85,9 +85,9 @@ def test_a_second_optimizer_of_one_network_that_never_steps(forgotten: str) -> N
     (verdict,) = watched(make).values()
     assert verdict.severity == "warning"
     layers = "encoder.0, encoder.2" if forgotten == "encoder" else "head"
-    count = 4 if forgotten == "encoder" else 2
+    whose, count = ("their", 4) if forgotten == "encoder" else ("its", 2)
     assert verdict.what == (
-        f"{layers} get gradients, but their optimizer (SGD, {count} parameters) never steps"
+        f"{layers} got gradients, but {whose} optimizer (SGD, {count} parameters) never steps"
     )
     assert next(remedy.reason for remedy in verdict.next).startswith("optimizer.step()")
 
