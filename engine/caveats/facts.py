@@ -80,6 +80,9 @@ class OptimizerFacts:
     changes it (``initial_lr`` where a scheduler stores one). ``adaptive`` says whether the
     optimizer divides each gradient by its own size. ``clip_norm`` is the length to which longer
     gradients are scaled down: 0 if they never are, NaN if this could not be observed.
+    ``clip_keeps`` is the share of a gradient's length that was left by clipping, the median of the
+    newest steps at which this was seen; NaN where the gradients themselves are those before
+    clipping, or nothing was seen.
     """
 
     kind: str
@@ -90,6 +93,7 @@ class OptimizerFacts:
     eps: float = 0.0
     weight_decay: float = 0.0
     clip_norm: float = nan
+    clip_keeps: float = nan
 
 
 @dataclass(frozen=True, slots=True)

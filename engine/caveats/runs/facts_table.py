@@ -92,6 +92,7 @@ def read_optimizer(optimizer: Section) -> OptimizerFacts:
         eps=within(optimizer, "eps"),
         weight_decay=within(optimizer, "weight_decay"),
         clip_norm=clip if math.isnan(clip) else within(optimizer, "clip_norm"),
+        clip_keeps=optimizer.number("clip_keeps") if "clip_keeps" in optimizer.tree else math.nan,
     )
 
 

@@ -21,6 +21,8 @@ __all__ = ["EFFECTS", "headlined"]
 EFFECTS = {
     "unscaled_data": CAVEATS.keys() - {"unscaled_data", "symmetry", "nothing_learns"},
     "class_imbalance": class_imbalance.EFFECTS,
+    # What is left out of training makes the rest slow.
+    "nothing_learns": frozenset({"step_too_small", "ravine"}),
 }
 
 # The steps that would be better, by the verdict on the run's own.

@@ -103,12 +103,14 @@ class Judge:
         propose = evidence.facts.remedies
         remedies: tuple[Remedy, ...] = ()  # a note needs no cure
         same = before is not None and before.severity == finding.severity
-        if before is not None and same and propose is self._remedies:
+        if finding.severity == "note":
+            pass
+        elif propose is None:
+            remedies = tuple(Remedy({}, advice) for advice in finding.advice or caveat.advice)
+        elif before is not None and same and propose is self._remedies:
             remedies = before.next  # choosing remedies takes longer than all the rules
-        elif finding.severity != "note" and propose is not None:
+        else:
             remedies = propose(name, evidence, finding)
-        elif finding.severity != "note":
-            remedies = tuple(Remedy({}, advice) for advice in caveat.advice)
         return Verdict(
             name,
             caveat.title,

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from caveats.facts import OptimizerFacts
 from caveats.training.stability import stability_limit
 from caveats.verdicts.evidence import Evidence
@@ -28,6 +31,8 @@ __all__ = [
     "lr_is_low",
     "lr_is_lowish",
     "lr_is_unbearable",
+    "rate_is_gone",
+    "rates",
 ]
 
 # Learning rates that train small networks well (development networks of `benchmarks.verdicts`).
@@ -62,6 +67,8 @@ def kept_by_clipping(e: Evidence) -> float:
     o = e.optimizer
     if o is None or o.kind not in DESCENT or not o.clip_norm > 0 or not e.gradient > 0:
         return 1.0
+    if math.isfinite(o.clip_keeps):
+        return min(1.0, o.clip_keeps)
     return min(1.0, o.clip_norm / e.gradient)
 
 
@@ -126,6 +133,26 @@ def feeding(e: Evidence) -> float:
     if e.hidden:
         return float(e.units.sum())
     return float(e.facts.layers[-1].fan_in) if e.facts.layers else 1.0
+
+
+def rates(e: Evidence) -> NDArray[np.float64]:
+    """The learning rate of each record until now."""
+    found: NDArray[np.float64] = e.snapshot.scalar("lr")[: e.index + 1]
+    return found
+
+
+@sign
+def rate_is_gone(e: Evidence) -> bool:
+    """Has the learning rate been below a hundredth of its highest for two fifths of all steps or
+    more? A schedule that ends at 0 is there only at its end, and one that falls by tenths in its
+    last third."""
+    known, steps = rates(e), e.snapshot.steps[: e.index + 1]
+    highest = float(np.nanmax(known, initial=0.0))
+    up = np.flatnonzero(~(known < e.thresholds.gone * highest))  # a record without a rate is none
+    if not highest > 0 or not len(up) or up[-1] == len(known) - 1:
+        return False
+    since = int(steps[up[-1] + 1])
+    return e.step >= e.thresholds.first_steps and e.step - since >= e.thresholds.gone_for * e.step
 
 
 @sign

@@ -44,7 +44,8 @@ def rule(e: Evidence) -> Finding | None:
             f"{e.layer(worst)}: a gradient grows {middle[worst]:.2f} times at each step back in "
             f"time, {middle[worst] ** lengths[worst]:,.0f} times over {lengths[worst]:.0f} steps"
         )
-        harm = held_up(e) or e.blames("loss_spike", "step_too_large", "exploding_gradient")
+        harm = held_up(e) or shakes(e, float(middle[worst] ** lengths[worst]))
+        harm |= e.blames("loss_spike", "step_too_large", "exploding_gradient")
         found = grows
     elif fades.any():
         worst = int(np.where(fades, middle, np.inf).argmin())
@@ -65,6 +66,13 @@ def rule(e: Evidence) -> Finding | None:
     return Finding(
         "warning" if harm else "note", what, why, tuple(map(int, np.flatnonzero(found))), evidence
     )
+
+
+def shakes(e: Evidence, growth: float) -> bool:
+    """Whether a gradient grows so far over the sequence that it points anywhere, and little was
+    learned by then."""
+    p, t = e.progress, e.thresholds
+    return growth >= t.anywhere and p.learnable and not p.close and p.gain < t.little
 
 
 MEMORY_THROUGH_TIME = Caveat(

@@ -135,7 +135,16 @@ def pays_for_early_steps(e: Evidence) -> bool:
     weights?"""
     t = e.thresholds
     anew = e.peak_update >= t.upheaval and e.height > 1
-    return lasting(e) and too_slow(e) and was_large(e) and (e.height >= t.thrown or anew)
+    waited = lasting(e) or hot(e)
+    return waited and too_slow(e) and was_large(e) and (e.height >= t.thrown or anew)
+
+
+@sign
+def hot(e: Evidence) -> bool:
+    """Is a run of unknown length flat at a learning rate that no sound network bears? It need not
+    be waited for."""
+    some = not e.facts.steps and e.step >= e.thresholds.hot_steps
+    return some and e.progress.stalled and lr_is_unbearable(e)
 
 
 # Damage that a step did.

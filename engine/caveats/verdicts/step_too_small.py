@@ -18,6 +18,8 @@ from caveats.verdicts.learning_rates import (
     lr_is_far_below,
     lr_is_low,
     lr_is_lowish,
+    rate_is_gone,
+    rates,
 )
 from caveats.verdicts.not_zero_centred import means_hold_up
 from caveats.verdicts.pace import projected_gain
@@ -30,6 +32,10 @@ from caveats.verdicts.words import TINY, percent
 
 __all__ = ["STEP_TOO_SMALL"]
 
+STEP = "A learning rate ten times as large, or more steps."
+ADAM = "torch.optim.Adam, whose steps do not shrink with the gradient."
+NORMALIZE = "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation."
+
 
 def rule(e: Evidence) -> Finding | None:
     p = e.progress
@@ -41,8 +47,11 @@ def rule(e: Evidence) -> Finding | None:
     what = f"{change_in_words(e)}; loss {e.loss:.3g}"
     evidence = {"update_ratio": update, "gain": p.gain, "projected_gain": projected_gain(e)}
     kept = kept_by_clipping(e)
-    if kept < 1 / e.thresholds.far_above:
+    if clipped(e):
         what += f"; clipping leaves {percent(kept)} of the gradient's length"
+    if rate_is_gone(e):
+        what += "; the schedule has taken the learning rate from "
+        what += f"{short(highest(e))} to {short(float(rates(e)[-1]))}"
     if math.isfinite(room) and not cut_off(e):
         what += f", and the curvature would bear steps {longer(room)} times as long"
         evidence["share_of_limit"] = room
@@ -51,7 +60,42 @@ def rule(e: Evidence) -> Finding | None:
         "If lr·λ ≪ 2, the error along an eigenvector shrinks only by 1 − lr·λ a step: a learning "
         "rate ten times as large needs a tenth of the steps (LeCun et al. 1998)."
     )
-    return Finding(severity(e), what, why, tuple(range(e.hidden + 1)), evidence)
+    layers = tuple(range(e.hidden + 1))
+    return Finding(severity(e), what, why, layers, evidence, advice(e))
+
+
+def advice(e: Evidence) -> tuple[str, ...]:
+    """What fits the optimizer and the layers of this run, the likeliest first."""
+    o, known = e.optimizer, e.anatomy
+    found = []
+    if rate_is_gone(e):
+        found.append(
+            "A slower schedule: scheduler.step() once an epoch where it stands in the loop over "
+            "minibatches, or a lower bound (eta_min=, min_lr=)."
+        )
+    if clipped(e):
+        assert o is not None
+        found.append(
+            f"A larger bound than {short(o.clip_norm)} in clip_grad_norm_, about as long as the "
+            "gradients usually are."
+        )
+    if not found:
+        found.append(STEP)
+    if o is None or not o.adaptive:
+        found.append(ADAM)
+    if not e.normalized() and (not known or any(e.activations)):
+        found.append(NORMALIZE)
+    return tuple(found) if len(found) > 1 or found[0] == STEP else (*found, STEP)
+
+
+def highest(e: Evidence) -> float:
+    return float(np.nanmax(rates(e)))
+
+
+@sign
+def clipped(e: Evidence) -> bool:
+    """Does clipping leave less than a tenth of the gradient?"""
+    return kept_by_clipping(e) < 1 / e.thresholds.far_above
 
 
 def seems_small(e: Evidence) -> bool:
@@ -62,6 +106,8 @@ def seems_small(e: Evidence) -> bool:
         return False
     if held_back(e) and not crawls(e):
         return False
+    if rate_is_gone(e):
+        return True
     return small(e) or longer_steps_are_missing(e) or has_room(e)
 
 
@@ -82,7 +128,8 @@ def longer(room: float) -> str:
 
 
 def severity(e: Evidence) -> Severity:
-    if not e.progress.late(e.thresholds.half_way) and not plainly_small(e):
+    soon = plainly_small(e) or rate_is_gone(e)
+    if not e.progress.late(e.thresholds.half_way) and not soon:
         return "note"
     return "critical" if e.progress.stuck else "warning"
 
@@ -188,19 +235,16 @@ def holds_back(e: Evidence) -> bool:
 STEP_TOO_SMALL = Caveat(
     "step_too_small",
     "step too small",
-    "One of three: at a learning rate far below the customary one, or with gradients that clipping "
+    "One of four: at a learning rate far below the customary one, or with gradients that clipping "
     "makes as small, a step changes no layer by more than 0.3 % of its weights, and at that pace "
-    "the run ends with a high loss; all steps together are too short for any network of this "
-    "shape; or small weights of a few layers have not left their saddle by half of the run, in "
-    "spite of momentum or Adam.",
+    "the run ends with a high loss; a schedule has kept the learning rate below a hundredth of its "
+    "highest for two fifths of all steps, and the loss is still high; all steps together are too "
+    "short for any network of this shape; or small weights of a few layers have not left their "
+    "saddle by half of the run, in spite of momentum or Adam.",
     "‖ΔW‖/‖W‖ < 10^−2.5",
     "LeCun et al. 1998; Karpathy's rule of 10⁻³",
     "10⁻³ is a lower guide, not a target. If the gradient itself is gone (vanishing, dead, "
     "symmetric layers), a larger learning rate does not bring it back.",
     rule,
-    (
-        "A learning rate ten times as large, or more steps.",
-        "torch.optim.Adam, whose steps do not shrink with the gradient.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
-    ),
+    (STEP, ADAM, NORMALIZE),
 )

@@ -57,6 +57,7 @@ class Thresholds:
         100.0, "the same ratio where deltas grow: healthy small networks cross 70"
     )
     overflowing: float = number(1e6, "the same ratio at step 0 that is a warning at once")
+    anywhere: float = number(1e4, "growth of a gradient over a sequence: it has no direction left")
     most: float = number(0.5, "share of a layer's units that counts as most of it")
     nearly_all: float = number(0.8, "share of a layer's units that leaves next to nothing")
     worth_saying: float = number(0.25, "share of a layer's units that is worth a note")
@@ -91,9 +92,14 @@ class Thresholds:
     high: float = number(3.0, "times the customary rate that is high")
     far_above: float = number(10.0, "times what fits optimizer and depth: breaks a sound network")
     unbearable: float = number(20.0, "times the customary rate that no start excuses")
+    hot_steps: float = number(
+        60, "steps in which a run of unknown length leaves such a rate behind"
+    )
     lowish: float = number(0.3, "times the customary rate that may be too small")
     low: float = number(0.1, "times the customary rate that is low")
     far_below: float = number(0.01, "times the customary rate that trains nothing")
+    gone: float = number(0.01, "times the run's highest rate that a schedule has left of it")
+    gone_for: float = number(0.4, "share of the steps since then: usual schedules are there last")
     deep_steps: float = number(6, "hidden layers from which a third of the customary rate fits")
     shortest_descent: float = number(
         20.0, "lr/(1-β)·units·steps of plain descent that carries no network anywhere"

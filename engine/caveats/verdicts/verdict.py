@@ -32,13 +32,16 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule says about one record. ``layers`` are indices, first to last."""
+    """What a rule says about one record. ``layers`` are indices, first to last. ``advice`` is what
+    helps in this run, in torch's terms, the likeliest first; if it is empty, that of the caveat
+    holds."""
 
     severity: Severity
     what: str
     why: str
     layers: tuple[int, ...] = ()
     evidence: Mapping[str, float] = field(default_factory=dict)
+    advice: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

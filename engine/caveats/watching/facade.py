@@ -12,8 +12,8 @@ from caveats.history import History
 from caveats.measuring.passing import unwrapped
 from caveats.verdicts import Verdict
 from caveats.watching.budget import BUDGET
-from caveats.watching.instruments import Instruments, parameters_of
-from caveats.watching.models import Model, script_name, trained
+from caveats.watching.instruments import Instruments
+from caveats.watching.models import Model, parameters_of, script_name, trained
 
 __all__ = ["Watch", "watch"]
 

@@ -13,24 +13,28 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim import optimizer as optimizers
 
 from caveats.errors import sentence
 from caveats.watching.budget import BUDGET, Budget
+from caveats.watching.clipping import Clipping
 from caveats.watching.live import without_hooks
 from caveats.watching.losses import Losses
-from caveats.watching.models import Model, find_models
+from caveats.watching.models import Model, find_models, parameters_of, same, size, union, versions
 from caveats.watching.moments import LEAD
+from caveats.watching.patching import Patches, closure_of, of_a_module
+from caveats.watching.stepless import Stepless
 from caveats.watching.stretches import Stretch
 from caveats.watching.training import WatchedTraining
-from caveats.watching.untrained import AFTER, leaves
+from caveats.watching.turns import Follower, Turns
+from caveats.watching.unowned import Owner
+from caveats.watching.untrained import leaves
 
 __all__ = ["Instruments"]
 
-SOME = 8
 clock = time.perf_counter
 compiling = torch.compiler.is_dynamo_compiling  # it traces hooks too, and must find nothing there
+ALWAYS = object()  # the version of a model that no optimizer steps: each backward pass is a step
 HAND = 2  # backward passes without any optimizer after which parameters are updated by hand
 
 
@@ -54,13 +58,16 @@ class Instruments:
         self._found = found or (lambda training: None)
         self._told: set[int] = set()
         self._only = bool(only)
-        self._losses = Losses()
+        self._losses, self._clipping = Losses(), Clipping()
         self._handles: list[Any] = []
-        self._undo: list[Callable[[], None]] = []
+        self._patches = Patches()
         self._optimizers: weakref.WeakSet[Any] = weakref.WeakSet()
         self._known: dict[int, list[WatchedTraining]] = {}  # of each optimizer, by id
         self._new: list[weakref.ref[Any]] = []
         self._by_hand: list[tuple[WatchedTraining, Hashable]] = []
+        self._turns = Turns()
+        self._begun: set[int] = set()  # the optimizers that have, by id
+        self._stepless: Stepless | None = Stepless()  # until the first step
         self._stretches: dict[int, Stretch] = {}  # of each optimizer, by id
         self._calm = False  # whether every optimizer is in such a stretch
         self._inside = 0.0  # seconds that they took and no step was told of
@@ -74,47 +81,27 @@ class Instruments:
             optimizers.register_optimizer_step_pre_hook(self._before),
             optimizers.register_optimizer_step_post_hook(self._after),
         ]
-        self._replace(torch.autograd, "backward", self._watched_backward())
-        self._patch(torch.amp.GradScaler, "scale", self._scaling)
-        self._patch(torch, "compile", self._compiling)
-        self._patch(torch.nn.Module, "compile", self._compiling_itself)
-        self._patch(torch.nn.Module, "__getstate__", self._copying)
-        self._patch(torch.jit, "script", self._scripting)
+        patches = self._patches
+        patches.replace(torch.autograd, "backward", self._watched_backward())
+        patches.around(torch.amp.GradScaler, "scale", self._scaling)
+        patches.around(torch, "compile", self._compiling)
+        patches.around(torch.nn.Module, "compile", self._compiling_itself)
+        patches.around(torch.nn.Module, "__getstate__", self._copying)
+        patches.around(torch.jit, "script", self._scripting)
+        self._clipping.install(patches)
         if not self._only:
-            self._patch(torch.optim.Optimizer, "__init__", self._constructing)
+            patches.around(torch.optim.Optimizer, "__init__", self._constructing)
 
     def remove(self) -> None:
         """Take everything out; the histories stay."""
         for handle in self._handles:
             handle.remove()
-        for undo in reversed(self._undo):
-            undo()
-        self._handles, self._undo = [], []
+        self._patches.undo()
+        self._handles = []
         for optimizer in self._stretches:
             self._end_stretch(optimizer)
         for training in self.trainings:
             training.close()
-
-    def _patch(self, owner: Any, name: str, around: Callable[..., Any]) -> None:
-        """Replace a function by one that calls ``around`` with it first."""
-        before = getattr(owner, name)
-
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            return around(before, *args, **kwargs)
-
-        self._replace(owner, name, watched)
-
-    def _replace(self, owner: Any, name: str, watched: Any) -> None:
-        before = getattr(owner, name)
-        watched.__name__, watched.__doc__ = name, getattr(before, "__doc__", None)
-        watched.__wrapped__ = before
-        setattr(owner, name, watched)
-
-        def undo() -> None:
-            if getattr(owner, name) is watched:  # else somebody has wrapped it since
-                setattr(owner, name, before)
-
-        self._undo.append(undo)
 
     # What the script calls.
 
@@ -220,16 +207,13 @@ class Instruments:
 
     def _backward_begins(self, root: Any) -> None:
         for training, version in self._by_hand:
-            if versions(training.model) != version:
+            if version is ALWAYS or versions(training.model) != version:
                 inside, self._inside = self._inside, 0.0
                 training.after(inside, clock())
         sampled = False
         for training in self.trainings:
             sampled |= training.armed
-            if training.untrained.growing:
-                training.untrained.begins()
-            if training.step == AFTER:
-                training.root(root)
+            training.root(root)
         if not self._losses.begin(root, sampled):
             for optimizer in self._stretches:
                 self._end_stretch(optimizer)
@@ -237,14 +221,31 @@ class Instruments:
             self._losses.take(only_last=True)  # its pass was not seen: it begins with the next one
             for model in find_models(leaves(root)):
                 self._by_hand.append((self._add(model, None), versions(model)))
+        if self._stepless is not None and self._known:
+            parameters = [p for o in self._optimizers for p in parameters_of(o)]
+            if self._stepless.begins(root, parameters):
+                self._stepless = None
+                self._by_hand += [(t, ALWAYS) for known in self._known.values() for t in known]
 
     def _backward_ends(self) -> None:
         for index, (training, version) in enumerate(self._by_hand):
-            now = versions(training.model)
-            if now != version:  # else gradients accumulate: the step before is still going on
+            now = ALWAYS if version is ALWAYS else versions(training.model)
+            if now is ALWAYS or now != version:  # else gradients accumulate: it is the same step
                 training.before(by_hand=True)
                 self._tell(training)
                 self._by_hand[index] = training, now
+                if now is ALWAYS and training.history is not None:
+                    training.tell(training.wiring.nothing_steps(training.step))
+
+    def _first_step(self, optimizer: Any) -> None:
+        self._begun.add(id(optimizer))
+        self._stepless = None
+        for training, version in self._by_hand:
+            if version is ALWAYS:
+                training.after(0.0, clock())
+        self._by_hand = [(t, version) for t, version in self._by_hand if version is not ALWAYS]
+        for training in self.trainings:
+            training.tell(training.wiring.steps_after_all(training.step))
 
     def _look(self, optimizer: Any) -> None:
         """In the middle of a stretch."""
@@ -260,7 +261,12 @@ class Instruments:
                 self._new.append(weakref.ref(optimizer))
             self._discover()
             known = self._known.get(id(optimizer), [])
-        self._end_stretch(id(optimizer))
+        if id(optimizer) not in self._begun:
+            self._first_step(optimizer)
+        for follower in self._turns.due(optimizer, self._made):
+            self._take_over(follower, optimizer)
+        if known:
+            self._end_stretch(id(optimizer))
         for training in known:
             training.before(optimizer, closure)
             self._tell(training)
@@ -277,7 +283,9 @@ class Instruments:
             if steps > 0:
                 self._stretches.setdefault(id(optimizer), Stretch()).begin(steps)
                 self._calm = not self._by_hand and all(
-                    o in self._stretches and self._stretches[o].quiet for o in self._known
+                    o in self._stretches and self._stretches[o].quiet
+                    for o, its in self._known.items()
+                    if its
                 )
 
     def _end_stretch(self, optimizer: int) -> None:
@@ -293,7 +301,7 @@ class Instruments:
 
     def _discover(self) -> None:
         """Find the models of new optimizers. A model with several optimizers follows the one that
-        has most of it."""
+        has most of it, as long as that steps."""
         new = [o for ref in self._new if (o := ref()) is not None and id(o) not in self._known]
         self._new = []
         for optimizer in new:
@@ -302,18 +310,48 @@ class Instruments:
             self._known[id(optimizer)] = []
             weakref.finalize(optimizer, self._forget, id(optimizer)).atexit = False
             for model in find_models(parameters):
-                rival = next((t for t in self.trainings if same(t.model, model)), None)
+                rival = next((t for t in self.trainings[::-1] if same(t.model, model)), None)
                 if rival is None:
                     self._add(model, optimizer)
-                elif size(model) > size(rival.model) and rival.step == 0:
-                    self._drop(rival)
-                    self._add(model, optimizer)
+                    continue
+                if rival.history is None:
+                    rival.model = union(rival.model, model)
+                follower = self._turns.add(id(optimizer), rival, model)
+                if rival.step == 0 and size(model) > size(rival.wiring.model):
+                    self._turns.leads(id(optimizer), follower)
+                    self._take_over(follower, optimizer)
+
+    def _made(self, training: WatchedTraining) -> int | None:
+        """The steps of the optimizer that a training follows; None if it is no more."""
+        for optimizer, its in self._known.items():
+            if training in its:
+                stretch = self._stretches.get(optimizer)
+                return training.step + (len(stretch.losses) if stretch else 0)
+        return None
+
+    def _take_over(self, follower: Follower, optimizer: Any) -> None:
+        """An optimizer is followed in place of the one before; in the same history, unless layers
+        were replaced meanwhile."""
+        training = follower.training
+        for before, its in list(self._known.items()):
+            if training in its:
+                self._end_stretch(before)
+                its.remove(training)
+                self._turns.add(before, training, training.wiring.model)
+        if training.history is not None and not follower.fits:
+            training.rest()
+            self._add(follower.model, optimizer)
+            return
+        training.follow(follower.model)
+        self._known[id(optimizer)].append(training)
 
     def _add(self, model: Model, optimizer: Any) -> WatchedTraining:
         if optimizer is not None:
             self._optimizers.add(optimizer)
         budget = Budget(self._every, self._share, clock=time.perf_counter)
-        training = WatchedTraining(model, optimizer, self._losses, budget, self._owned)
+        training = WatchedTraining(
+            model, optimizer, self._losses, budget, self._owners, self._clipping
+        )
         self.trainings.append(training)
         if optimizer is not None:
             self._known.setdefault(id(optimizer), []).append(training)
@@ -321,42 +359,27 @@ class Instruments:
             self._by_hand.append((training, -1))
         return training
 
-    def _drop(self, training: WatchedTraining) -> None:
-        training.disarm()
-        self.trainings.remove(training)
-        for known in self._known.values():
-            if training in known:
-                known.remove(training)
-
     def _forget(self, optimizer: int) -> None:
         """An optimizer is no more; a new one may get its id."""
         self._end_stretch(optimizer)
         self._known.pop(optimizer, None)
         self._stretches.pop(optimizer, None)
+        self._begun.discard(optimizer)
+        self._turns.forget(optimizer)
 
     def _tell(self, training: WatchedTraining) -> None:
         if training.history is not None and id(training) not in self._told:
             self._told.add(id(training))
             self._found(training)
 
-    def _owned(self) -> set[int]:
-        return {id(p) for o in self._optimizers for p in parameters_of(o)}
+    def _owners(self) -> list[Owner]:
+        return [Owner(o, parameters_of(o), id(o) in self._begun) for o in self._optimizers]
 
     def _guarded(self, act: Callable[..., None], *args: Any) -> None:
         try:
             act(*args)
         except Exception as error:  # the script must not fail because it is watched
             self.problem = sentence(error)
-
-
-def parameters_of(optimizer: Any) -> list[Tensor]:
-    return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def of_a_module(function: Any) -> bool:
-    """Whether it is a method of a module, as `nn.Module.compile` passes it on, or of an optimizer,
-    as in torch.compile(optimizer.step)."""
-    return isinstance(getattr(function, "__self__", None), torch.nn.Module | torch.optim.Optimizer)
 
 
 def forgotten(instruments: weakref.ref[Instruments]) -> Callable[[], None]:
@@ -368,27 +391,3 @@ def forgotten(instruments: weakref.ref[Instruments]) -> Callable[[], None]:
             found.mine = False
 
     return forget
-
-
-def closure_of(args: Any, kwargs: Any) -> bool:
-    """Whether the optimizer was called with a function that computes the loss."""
-    return callable(args[1] if len(args) > 1 else kwargs.get("closure"))
-
-
-def same(a: Model, b: Model) -> bool:
-    return a.root is b.root and a.root is not None
-
-
-def size(model: Model) -> int:
-    return sum(p.numel() for _, p in model.parameters)
-
-
-def versions(model: Model) -> Hashable:
-    """Changes whenever the parameters are written to. A write through ``.data`` leaves no trace but
-    in the values: on the CPU some of them are looked at, and elsewhere, where that would wait for
-    the device, every backward pass counts as followed by a write."""
-    parameters = [p for _, p in model.parameters]
-    if parameters[-1].device.type != "cpu":
-        return object()
-    values = [p.detach().reshape(-1)[:SOME].tolist() for p in parameters[-SOME:]]
-    return sum(p._version for p in parameters), tuple(x for some in values for x in some)

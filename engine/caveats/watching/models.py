@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor, nn
 
 from caveats.measuring.passing import named_modules, unwrapped
 from caveats.models.isolation import walk
 
-__all__ = ["Model", "compiled_doors", "find_models", "local", "script_name"]
+__all__ = [
+    "Model", "compiled_doors", "find_models", "local", "named_modules", "parameters_of", "same",
+    "script_name", "size", "trained", "union", "versions",
+]  # fmt: skip
+
+SOME = 8  # parameters, and numbers of each, that are looked at for a change
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,3 +131,34 @@ def local(tensor: Tensor) -> Tensor:
     """This process's part of a tensor that may be spread over several processes."""
     part: Tensor = tensor.to_local() if hasattr(tensor, "to_local") else tensor
     return part
+
+
+def parameters_of(optimizer: Any) -> list[Tensor]:
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
+def same(a: Model, b: Model) -> bool:
+    return a.root is b.root and a.root is not None
+
+
+def union(model: Model, other: Model) -> Model:
+    """The model with the parameters of both, in the order of the network."""
+    assert model.root is not None
+    both = {id(p): (n, p) for m in (model, other) for n, p in m.parameters}
+    order = [both.pop(id(p)) for _, p in trained(model.root) if id(p) in both]
+    return replace(model, parameters=(*order, *both.values()))
+
+
+def size(model: Model) -> int:
+    return sum(p.numel() for _, p in model.parameters)
+
+
+def versions(model: Model) -> Hashable:
+    """Changes whenever the parameters are written to. A write through ``.data`` leaves no trace but
+    in the values: on the CPU some of them are looked at, and elsewhere, where that would wait for
+    the device, every backward pass counts as followed by a write."""
+    parameters = [p for _, p in model.parameters]
+    if parameters[-1].device.type != "cpu":
+        return object()
+    values = [p.detach().reshape(-1)[:SOME].tolist() for p in parameters[-SOME:]]
+    return sum(p._version for p in parameters), tuple(x for some in values for x in some)

@@ -21,7 +21,7 @@ from caveats.measuring.sites import Site, by_unit
 from caveats.watching.models import local
 from caveats.watching.ranks import feature_ranks
 
-__all__ = ["Reading", "StepProbe", "Updates", "gradient_table"]
+__all__ = ["Reading", "StepProbe", "Updates", "gradient_table", "unscale"]
 
 MOST_NUMBERS = 2**20  # of each tensor of a layer: of a larger one, the first rows
 MOST_WEIGHTS = 2**22  # of layers with more, units are not compared with each other
@@ -169,6 +169,14 @@ def gradient_table(sites: Sequence[Site]) -> dict[Tensor, Tensor]:
                 grad = local(grad)
                 found[weight] = grad.to_dense() if grad.is_sparse else grad
     return found
+
+
+def unscale(grads: dict[Tensor, Tensor], optimizer: Any) -> None:
+    """A fused optimizer takes gradients that are still multiplied by the loss scale."""
+    scale = getattr(optimizer, "grad_scale", None)
+    if isinstance(scale, Tensor) and float(scale) > 0:
+        for weight, grad in grads.items():
+            grads[weight] = grad / float(scale)
 
 
 def together(sites: Sequence[Site]) -> list[list[int]]:

@@ -9,37 +9,37 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from caveats.errors import sentence
 from caveats.facts import RunFacts
 from caveats.history import Event, History
 from caveats.measuring.cadence import FIRST_STEPS, GROWTH, Automatic
-from caveats.measuring.optimizing import optimizer_facts
 from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
 from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
+from caveats.watching.clipping import Clipping, Kept
 from caveats.watching.data import Inputs, Targets
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Loss, Losses, StepLosses
 from caveats.watching.models import Model, compiled_doors, sharded
 from caveats.watching.moments import Moments
+from caveats.watching.observed import facts_now
 from caveats.watching.precision import Precision
-from caveats.watching.reading import StepProbe, Updates, gradient_table
+from caveats.watching.reading import StepProbe, Updates, gradient_table, unscale
 from caveats.watching.shadow import Shadow
 from caveats.watching.spikes import Spikes
 from caveats.watching.stretches import LONGEST
-from caveats.watching.untrained import AFTER, Untrained, gradient_norms, leaves, some
+from caveats.watching.unowned import Owner
+from caveats.watching.untrained import leaves, some
+from caveats.watching.wiring import Wiring
 
 __all__ = ["WatchedTraining"]
 
@@ -57,7 +57,8 @@ class WatchedTraining:
     while it goes on; ``unobserved`` names what could not be seen, with reasons; ``diverged`` tells
     whether a loss was not finite.
 
-    ``owned()`` gives the ids of all parameters that any optimizer has.
+    ``owners()`` gives all optimizers of the process. ``shared`` says whether others than the one
+    that is followed step this network too.
     """
 
     def __init__(
@@ -66,17 +67,17 @@ class WatchedTraining:
         optimizer: Any,
         losses: Losses,
         budget: Budget,
-        owned: Callable[[], set[int]] = set,
+        owners: Callable[[], Sequence[Owner]] = list,
+        clipping: Clipping | None = None,
     ) -> None:
         self.model, self.budget = model, budget
         self.history: History | None = None
         self.judge = Judge()
         self.step = 0
-        self.problem = ""
-        self.diverged = False
+        self.problem, self.diverged = "", False
         self.unobserved: dict[str, str] = {}
         self.began = time.perf_counter()
-        self._optimizer, self._losses, self._owned = optimizer, losses, owned
+        self._optimizer, self._losses = optimizer, losses
         self._live: Live | Shadow | None = None
         self._doors = [] if model.root is None else compiled_doors(model.root)
         self._probe = StepProbe()
@@ -86,15 +87,14 @@ class WatchedTraining:
         self._waiting = StepLosses()
         self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
         self._moments, self._precision = Moments(model.parameters), Precision()
-        self._inputs, self._targets = Inputs(), Targets()
-        self.untrained = Untrained(model.parameters)
-        self._seen_backwards = losses.count
+        self._inputs, self._targets, self._kept = Inputs(), Targets(), Kept()
+        self._clipping = clipping or Clipping()
+        self.wiring = Wiring(model, owners)
+        self.shared = False
         self._sampled = False
         self.armed = False  # whether the step that is going on will be read
-        self._root: Any = None
         self._lr = math.nan  # at the newest record
-        self._speed_since = (0, self.began)
-        self.speed = 0.0
+        self._speed_since, self.speed = (0, self.began), 0.0
         self._why_blind = ""
         self._direct = False  # whether the script calls layer.forward, past the hooks
         self.arm()
@@ -147,10 +147,21 @@ class WatchedTraining:
             live.close()
         self._why_blind = self._why_blind or why
 
+    def follow(self, model: Model) -> None:
+        """Another optimizer's steps are counted from now on: that of the parameters of
+        ``model``."""
+        self.wiring.follow(model, self.step)
+        self._moments, self._optimizer = Moments(model.parameters), None
+
+    def rest(self) -> None:
+        """Nothing steps this network any more."""
+        self.armed = False
+        self.disarm()
+
     def root(self, loss: Any) -> None:
-        """The backward pass of step `AFTER` begins at ``loss``."""
+        """A backward pass begins at ``loss``."""
         if self._optimizer is not None:
-            self._root = loss
+            self.wiring.begins(self.step, lambda: leaves(loss))
 
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
@@ -158,6 +169,8 @@ class WatchedTraining:
         if optimizer is not None:
             self._optimizer = optimizer
         if not closure:
+            if self._updates is not None and self.shared:
+                self._measure_step()  # by now the other optimizers have stepped too
             self._moments.look(self.step, self._optimizer)
             self._read(self._losses.take(False))
         if self._layers is not None and self.budget.due(self.step + 1):
@@ -176,7 +189,10 @@ class WatchedTraining:
                 self.arm()  # before the first reading there were no layers whose step to remember
         self.step += 1
         if self._updates is not None:
-            self._measure_step()
+            if closure or not self.shared:
+                self._measure_step()
+            elif not self.armed:
+                self.arm()
         self._time(now)
         self.budget.passed(self._sampled or self.armed, inside, now)
         self._sampled = self.armed
@@ -185,8 +201,7 @@ class WatchedTraining:
         assert self._updates is not None
         with torch.no_grad():
             self._moved = self.step, self._updates.ratios()
-            for event in self._precision.rounded(self.step, self._updates.unmoved()):
-                self._note(event)
+            self.tell(self._precision.rounded(self.step, self._updates.unmoved()))
         self._updates = None
         if not self.armed:
             self.arm()
@@ -196,7 +211,7 @@ class WatchedTraining:
         """How many of the next steps need only their loss; 0 where steps are long."""
         if self.armed or self._updates is not None or self._layers is None or self.diverged:
             return 0
-        if self.step <= AFTER or self.untrained.growing or not self.budget.dear:
+        if not self.wiring.settled(self.step) or not self.budget.dear:
             return 0
         return self.budget.free(self.step, LONGEST)
 
@@ -216,9 +231,8 @@ class WatchedTraining:
         value = self._waiting.add(loss)
         broken = value is not None and not math.isfinite(value)
         self._spike(self.step, value)
-        if self.untrained.growing or self.step == AFTER:
-            self._look_at_untrained()
-        self._seen_backwards = self._losses.count
+        found = list(self.wiring.look(self.step, self._losses.count))
+        self.tell(found)
         if self.armed or (broken and not self.diverged):
             self.armed = False
             try:
@@ -227,14 +241,8 @@ class WatchedTraining:
             except Exception as error:  # the script goes on, whatever happens here
                 self.problem = sentence(error)
                 self.disarm()
-
-    def _look_at_untrained(self) -> None:
-        for event in self.untrained.look(self.step, self._losses.count - self._seen_backwards):
-            self._note(event)
-        if self.step == AFTER and self._root is not None:
-            found, self._root = leaves(self._root), None
-            for event in self.untrained.unowned(self.step, found, self._owned(), self.model.root):
-                self._note(event)
+        elif found and not self.armed:
+            self.arm()  # so that the verdict comes with the next step
 
     def _sample(self) -> None:
         live, self._live = self._live, None
@@ -251,6 +259,7 @@ class WatchedTraining:
             return  # the layers are those of the next pass
         self._inputs.add(first, sites)
         self._targets.add(self._losses.constant, self._losses.targets)
+        self._kept.add(self._clipping.take([id(p) for _, p in self.model.parameters]))
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
         assert self._layers is not None
@@ -259,17 +268,15 @@ class WatchedTraining:
             self.unobserved.setdefault("activations", why)
         sites = self._layers.align(sites)
         grads = gradient_table(sites)
-        self._unscale(grads)
+        unscale(grads, self._optimizer)
         deep = self.step == 0 or self.step % DEEP_STEPS == 0
         reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
         if self._moved is not None and self._moved[0] == self.step:
             reading.layers["update_ratio"][:] = self._moved[1]
         # Before the record, whose verdicts read them.
         if self._losses.scaler is not None:
-            for event in self._precision.scaled(self.step, self._losses.scaler):
-                self._note(event)
-        for event in self.untrained.sample(self.step, gradient_norms(self.model.parameters)):
-            self._note(event)
+            self.tell(self._precision.scaled(self.step, self._losses.scaler))
+        self.tell(self.wiring.sample(self.step, sites, self._optimizer))
         self._record(reading.layers, reading.states)
 
     def _passed_by(self, live: Live, unobserved: Mapping[str, str]) -> bool:
@@ -289,25 +296,14 @@ class WatchedTraining:
             names.setdefault(reason, []).append(name)
         said = {"activations": why} if why else {some(n): reason for reason, n in names.items()}
         for what, reason in said.items():
-            self._note(Event(self.step, "unobserved", f"{what}: {reason}"))
+            self.note(Event(self.step, "unobserved", f"{what}: {reason}"))
 
     def _refresh_facts(self) -> None:
         assert self.history is not None
         facts = self.history.facts
-        data = self._targets.beside(self._inputs.facts)
-        now = replace(facts, data=data, baseline=self._targets.constant)
-        if self._optimizer is not None:
-            with suppress(ValueError):
-                now = replace(now, optimizer=optimizer_facts(self._optimizer))
+        now = facts_now(facts, self._inputs, self._targets, self._optimizer, self._kept)
         if repr(now) != repr(facts):  # NaN is not equal to itself
             self.history.facts = now
-
-    def _unscale(self, grads: dict[Tensor, Tensor]) -> None:
-        """A fused optimizer takes gradients that are still multiplied by the loss scale."""
-        scale = getattr(self._optimizer, "grad_scale", None)
-        if isinstance(scale, Tensor) and float(scale) > 0:
-            for weight, grad in grads.items():
-                grads[weight] = grad / float(scale)
 
     def _record(self, layers: Any, states: Any) -> None:
         assert self.history is not None
@@ -335,7 +331,7 @@ class WatchedTraining:
         )
         if not np.isfinite(losses).all() and not self.diverged:
             self.diverged = True
-            self._note(Event(self.step, "diverged", "the loss of a minibatch"))
+            self.note(Event(self.step, "diverged", "the loss of a minibatch"))
         self._report()
 
     def _between(self, losses: list[float]) -> None:
@@ -359,7 +355,7 @@ class WatchedTraining:
             if before.get(verdict.caveat) != verdict.severity:
                 text = f"{verdict.severity}: {verdict.title}: {verdict.what}"
                 said = {"caveat": verdict.caveat, "severity": verdict.severity}
-                self._note(Event(self.step, "verdict", text, said))
+                self.note(Event(self.step, "verdict", text, said))
 
     def _spike(self, step: int, loss: float | None) -> None:
         score = None if loss is None else self._spikes.add(loss)
@@ -370,11 +366,15 @@ class WatchedTraining:
             rms, lead = self._moments.before(step, self.step, self._jumped, self._optimizer)
             self._jumped.append(step)
             numbers = {"loss": loss, "z": score, "rms": rms, "lead": lead}
-            self._note(Event(step, "spike", text, numbers))
+            self.note(Event(step, "spike", text, numbers))
 
-    def _note(self, event: Event) -> None:
+    def note(self, event: Event) -> None:
         if self.history is not None:
             self.history.note(event)
+
+    def tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.note(event)
 
     def _time(self, now: float) -> None:
         from_step, from_time = self._speed_since
