@@ -25,6 +25,7 @@ ORDER = (
     "underfitting", "overfitting", "dormant",
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
+    "loss_misfit", "broadcast_loss", "wrong_sign",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -119,6 +120,18 @@ SEEN = {
     "rank_loss": (
         "Only in a watched training. No chart draws it: the verdict counts the directions, and "
         "`caveats-tui export` writes `feature_rank`."
+    ),
+    "loss_misfit": (
+        "Only in a watched training. Chart 3 falls a little and stays high: the verdict names what "
+        "stands before the loss."
+    ),
+    "broadcast_loss": (
+        "Only in a watched training. Chart 3 comes down to the loss of a constant and stays there; "
+        "the verdict names the two shapes."
+    ),
+    "wrong_sign": (
+        "Only in a watched training. Chart 3 falls below 0 and ever faster, while the network "
+        "forgets what it knew."
     ),
 }
 FIGURES = {  # of caveats whose pictures have another name: a demo may have the caveat's name

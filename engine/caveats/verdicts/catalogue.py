@@ -6,11 +6,13 @@ Each caveat's words and rule are in a file of their own.
 from __future__ import annotations
 
 from caveats.verdicts.attention_collapse import ATTENTION_COLLAPSE
+from caveats.verdicts.broadcast import BROADCAST
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.class_imbalance import CLASS_IMBALANCE
 from caveats.verdicts.dormant import DORMANT
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
+from caveats.verdicts.loss_misfit import LOSS_MISFIT
 from caveats.verdicts.loss_spike import LOSS_SPIKE
 from caveats.verdicts.memory_through_time import MEMORY_THROUGH_TIME
 from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
@@ -30,6 +32,7 @@ from caveats.verdicts.underfitting import UNDERFITTING
 from caveats.verdicts.unscaled_data import UNSCALED_DATA
 from caveats.verdicts.update_off_scale import UPDATE_OFF_SCALE
 from caveats.verdicts.vanishing_gradient import VANISHING_GRADIENT
+from caveats.verdicts.wrong_sign import WRONG_SIGN
 
 __all__ = ["CAVEATS", "ONLY_WATCHED"]
 
@@ -59,6 +62,9 @@ CAVEATS: dict[str, Caveat] = {
         SATURATED_GATES,
         MEMORY_THROUGH_TIME,
         RANK_LOSS,
+        WRONG_SIGN,
+        LOSS_MISFIT,
+        BROADCAST,
         UNSCALED_DATA,
     )
 }
@@ -67,4 +73,5 @@ CAVEATS: dict[str, Caveat] = {
 ONLY_WATCHED = frozenset({
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
+    "wrong_sign", "loss_misfit", "broadcast_loss",
 })  # fmt: skip

@@ -49,6 +49,14 @@ class Thresholds:
     far_off: float = number(12.0, "size of inputs or targets, or of 1 over it, that is no scale")
     large_inputs: float = number(3.0, "size of inputs that makes a usual step too long")
     uneven: float = number(10.0, "deviation of an input column over that of the median column")
+    # What the graph of a loss shows.
+    unreached: float = number(
+        0.1, "share of a constant's loss below which no output that an activation gives can go"
+    )
+    mass_off: float = number(
+        0.25, "how far from 1 add up the exponentials of what is no logarithm of probabilities",
+        "softmax adds up to 1",
+    )  # fmt: skip
     # Layers.
     faded: float = number(
         1e-3, "‖delta‖ of the first layer over that of the output", "AUTOTRAINER's limit for ‖dW‖"

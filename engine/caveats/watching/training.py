@@ -28,7 +28,7 @@ from caveats.measuring.sites import Site
 from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
 from caveats.watching.budget import Budget
-from caveats.watching.data import Inputs, Targets
+from caveats.watching.data import Data
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Loss, Losses, StepLosses
@@ -86,7 +86,7 @@ class WatchedTraining:
         self._waiting = StepLosses()
         self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
         self._moments, self._precision = Moments(model.parameters), Precision()
-        self._inputs, self._targets = Inputs(), Targets()
+        self._data = Data(model)
         self.untrained = Untrained(model.parameters)
         self._seen_backwards = losses.count
         self._sampled = False
@@ -249,8 +249,7 @@ class WatchedTraining:
             self._direct = True
             self.arm()
             return  # the layers are those of the next pass
-        self._inputs.add(first, sites)
-        self._targets.add(self._losses.constant, self._losses.targets)
+        self._data.add(first, sites, self._losses, self._optimizer)
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
         assert self._layers is not None
@@ -294,8 +293,7 @@ class WatchedTraining:
     def _refresh_facts(self) -> None:
         assert self.history is not None
         facts = self.history.facts
-        data = self._targets.beside(self._inputs.facts)
-        now = replace(facts, data=data, baseline=self._targets.constant)
+        now = self._data.beside(facts)
         if self._optimizer is not None:
             with suppress(ValueError):
                 now = replace(now, optimizer=optimizer_facts(self._optimizer))
