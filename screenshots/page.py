@@ -25,7 +25,7 @@ ORDER = (
     "underfitting", "overfitting", "dormant",
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
-    "loss_misfit", "broadcast_loss", "wrong_sign",
+    "loss_misfit", "broadcast_loss", "wrong_sign", "undefined_number",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -128,6 +128,9 @@ SEEN = {
     "broadcast_loss": (
         "Only in a watched training. Chart 3 comes down to the loss of a constant and stays there; "
         "the verdict names the two shapes."
+    ),
+    "undefined_number": (
+        "Only in a watched training. The curve of chart 3 ends, without having risen before."
     ),
     "wrong_sign": (
         "Only in a watched training. Chart 3 falls below 0 and ever faster, while the network "

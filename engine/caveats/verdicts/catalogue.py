@@ -28,6 +28,7 @@ from caveats.verdicts.stale_second_moment import STALE_SECOND_MOMENT
 from caveats.verdicts.step_too_large import STEP_TOO_LARGE
 from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
+from caveats.verdicts.undefined_number import UNDEFINED_NUMBER
 from caveats.verdicts.underfitting import UNDERFITTING
 from caveats.verdicts.unscaled_data import UNSCALED_DATA
 from caveats.verdicts.update_off_scale import UPDATE_OFF_SCALE
@@ -62,6 +63,7 @@ CAVEATS: dict[str, Caveat] = {
         SATURATED_GATES,
         MEMORY_THROUGH_TIME,
         RANK_LOSS,
+        UNDEFINED_NUMBER,
         WRONG_SIGN,
         LOSS_MISFIT,
         BROADCAST,
@@ -73,5 +75,5 @@ CAVEATS: dict[str, Caveat] = {
 ONLY_WATCHED = frozenset({
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
-    "wrong_sign", "loss_misfit", "broadcast_loss",
+    "undefined_number", "wrong_sign", "loss_misfit", "broadcast_loss",
 })  # fmt: skip

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from caveats.verdicts import broadcast, class_imbalance, held_back, loss_misfit
+from caveats.verdicts import broadcast, class_imbalance, held_back, loss_misfit, undefined_number
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
@@ -18,9 +18,12 @@ __all__ = ["EFFECTS", "headlined"]
 
 # By cause, the caveats that are its effects. Units that start alike stay alike at any scale, and
 # mistakes of the script are no effects of each other.
-MISTAKES = frozenset(("symmetry", "nothing_learns", "wrong_sign", "loss_misfit", "broadcast_loss"))
+MISTAKES = frozenset({
+    "symmetry", "nothing_learns", "wrong_sign", "loss_misfit", "broadcast_loss", "undefined_number",
+})  # fmt: skip
 EFFECTS = {
     "wrong_sign": CAVEATS.keys() - MISTAKES,
+    "undefined_number": undefined_number.EFFECTS,
     "loss_misfit": loss_misfit.EFFECTS,
     "broadcast_loss": broadcast.EFFECTS,
     "unscaled_data": CAVEATS.keys() - MISTAKES - {"unscaled_data"},

@@ -128,8 +128,11 @@ class Targets:
 
     @property
     def constant(self) -> float:
-        """NaN where torch's loss functions do not show it."""
-        return middle(self._constants)
+        """NaN where the graph of the loss does not show it, and where it changes so much that
+        it is no yardstick: a policy's rewards, targets that a network makes itself."""
+        known = [c for c in self._constants if math.isfinite(c)]
+        low, half, high = np.quantile(known, (0.25, 0.5, 0.75)) if known else (0, math.nan, 0)
+        return math.nan if high - low > half else middle(self._constants)
 
     def beside(self, facts: DataFacts) -> DataFacts:
         """``facts`` with what is known of the targets."""

@@ -30,7 +30,7 @@ from caveats.watching.graph import (
 from caveats.watching.numbers import WINDOW, middle
 from caveats.watching.untrained import leaves
 
-__all__ = ["Fit", "Fits", "fits", "targets_of"]
+__all__ = ["FEWEST", "NUMBERS", "Fit", "Fits", "fits", "targets_of"]
 
 FEWEST = 16  # rows of a minibatch that are taken for all
 PAIRS = 16  # predictions and targets of which it is looked whether each meets each
@@ -131,6 +131,8 @@ def targets_of(term: Term) -> Tensor | None:
     node = term.node
     if term.function == "l1" or (term.function == "mse" and term.by_hand):
         y = of_difference(term)
+    elif named(children(node)[0], "ExpandBackward0"):
+        return None  # the targets may be expanded too
     elif term.function in (*NUMBERS, "bce", "bce_with_logits"):
         y = node._saved_target.detach()
     else:
@@ -148,7 +150,10 @@ def of_difference(term: Term) -> Tensor | None:
     if found is None or p is None or p.shape != found[1].shape:
         return None
     inner, gap = found
-    return p - gap if children(inner)[0] is not None else p + gap
+    y = p - gap if children(inner)[0] is not None else p + gap
+    lost = SAME * float(p.abs().max() + gap.abs().max())
+    # Of targets that are all the same, rounding must make no spread.
+    return y.mean().expand_as(y) if y.numel() and float(y.max() - y.min()) <= lost else y
 
 
 # How shapes meet.

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Term", "before", "children", "difference", "past_views", "shape", "terms", "value_of"]
+__all__ = ["Term", "before", "children", "difference", "factor_of", "named", "past_views", "shape",
+           "signed", "terms", "value_of"]  # fmt: skip
 
 MOST = 64  # nodes between the root and the functions that it adds up
 DEEPEST = 12  # of nodes whose result is computed anew
@@ -290,7 +291,7 @@ def value_of(node: Any, deepest: int = DEEPEST) -> Tensor | None:
     if name in SAVE_RESULT:
         found: Tensor = node._saved_result.detach()
         return found
-    if name == "AddmmBackward0":
+    if name in ("AddmmBackward0", "MmBackward0"):
         return affine(node)
     if name not in VIEWS or size is None:
         return None
@@ -305,9 +306,22 @@ def value_of(node: Any, deepest: int = DEEPEST) -> Tensor | None:
 
 
 def affine(node: Any) -> Tensor | None:
-    """bias + x W of a linear layer."""
-    bias, x, weight = children(node)[0], node._saved_mat1, node._saved_mat2
-    given = getattr(bias, "variable", None)
-    if not isinstance(given, Tensor) or x is None or weight is None:
+    """x W of a linear layer, with its bias where it has one."""
+    given = children(node)
+    x = node._saved_mat1 if len(given) == 3 else node._saved_self
+    weight = node._saved_mat2
+    if weight is None and named(given[-1], "TBackward0"):  # the layer's input needs no gradient
+        own = leaf(children(given[-1])[0])
+        weight = None if own is None else own.t()
+    if x is None or weight is None:
         return None
-    return torch.addmm(given.detach(), x.detach(), weight.detach())
+    if len(given) == 2:
+        return x.detach() @ weight.detach()
+    bias = leaf(given[0])
+    return None if bias is None else torch.addmm(bias.detach(), x.detach(), weight.detach())
+
+
+def leaf(node: Any) -> Tensor | None:
+    """The parameter in which a node leaves gradients."""
+    kept = getattr(node, "variable", None)
+    return kept if isinstance(kept, Tensor) else None

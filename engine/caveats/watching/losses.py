@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from caveats.watching.births import birth
 from caveats.watching.fitting import Fit, fits
 from caveats.watching.shown import Scale, constant_loss, target_of
 
@@ -28,7 +29,8 @@ class Losses:
     """``count`` is how many backward passes have begun, ``running`` whether one is under way.
     ``scaler`` is the GradScaler that was used last. ``constant`` is the loss of a constant output
     at the newest step, NaN where it is not known; ``targets`` the scale of its targets, None where
-    it is not; ``fits`` the functions that its losses add up."""
+    it is not; ``fits`` the functions that its losses add up. ``born`` says of the first loss
+    that was not finite what made it so, "" where that is not known."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,6 +38,7 @@ class Losses:
         self.scaler: Any = None
         self.constant = math.nan
         self.targets: Scale | None = None
+        self.born: str | None = None
         self.fits: list[Fit] = []
         self._fits: list[Fit] = []
         self._constants: list[float] = []
@@ -91,7 +94,10 @@ class Losses:
         if root.is_cpu:
             loss = root.item()
             self.pending.append(loss)
-            return math.isfinite(loss)
+            finite = math.isfinite(loss)
+            if not finite and self.born is None:
+                self.born = birth(root)
+            return finite
         self.pending.append(root.detach())
         return True
 

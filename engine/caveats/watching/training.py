@@ -27,6 +27,7 @@ from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
 from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
+from caveats.watching.births import broken
 from caveats.watching.budget import Budget
 from caveats.watching.data import Data
 from caveats.watching.layers import Layers
@@ -333,7 +334,8 @@ class WatchedTraining:
         )
         if not np.isfinite(losses).all() and not self.diverged:
             self.diverged = True
-            self._note(Event(self.step, "diverged", "the loss of a minibatch"))
+            for event in broken(self.step, self._losses.born):
+                self._note(event)
         self._report()
 
     def _between(self, losses: list[float]) -> None:
