@@ -26,6 +26,7 @@ ORDER = (
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
     "loss_misfit", "broadcast_loss", "wrong_sign", "undefined_number",
+    "one_class", "not_divided", "tiny_batch",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -131,6 +132,17 @@ SEEN = {
     ),
     "undefined_number": (
         "Only in a watched training. The curve of chart 3 ends, without having risen before."
+    ),
+    "one_class": (
+        "Only in a watched training. Chart 3 goes up and down in steps, one for each class."
+    ),
+    "not_divided": (
+        "Only in a watched training. *update/weight* (`v` on chart 4) is high from the first steps "
+        "on, as where a step is too large."
+    ),
+    "tiny_batch": (
+        "Only in a watched training. Chart 3 is noisy and falls little; the verdict "
+        "counts the rows."
     ),
     "wrong_sign": (
         "Only in a watched training. Chart 3 falls below 0 and ever faster, while the network "

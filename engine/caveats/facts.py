@@ -116,7 +116,8 @@ class DataFacts:
     largest number of any. ``class_shares`` are the shares of the rows that each class has, () for
     numbers. ``reachable_recall`` is the share of right answers of kernel regression in the class in
     which it has the fewest, if every class counts the same; NaN for numbers. ``reachable_linear``
-    is the loss of the best linear prediction, NaN where the network is not linear.
+    is the loss of the best linear prediction, NaN where the network is not linear. ``rows`` is the
+    size of a minibatch of a watched training, 0 where not known.
     """
 
     input_size: float = nan
@@ -128,6 +129,7 @@ class DataFacts:
     class_shares: tuple[float, ...] = ()
     reachable_recall: float = nan
     reachable_linear: float = nan
+    rows: int = 0
 
     @property
     def chance(self) -> float:
@@ -154,7 +156,9 @@ class LossFacts:
     that the activation can give brings it. ``mass`` is what the exponentials of the outputs of
     "nll" and "kl_div" add up to over the classes: 1 for log-probabilities. ``single`` is the share
     of the minibatches whose targets are of one class, ``classes`` how many there are in all of
-    them together. Numbers are NaN or 0 where nothing is known.
+    them together. ``passes`` is how many backward passes of such a loss, each the mean over its
+    rows, one step adds up. ``activation`` is "cosine" for the products of rows of length 1 (perhaps
+    over a temperature). Numbers are NaN or 0 where nothing is known.
     """
 
     function: str
@@ -167,6 +171,7 @@ class LossFacts:
     mass: float = nan
     single: float = nan
     classes: int = 0
+    passes: int = 1
 
 
 # Where a trial began: from the run's present weights, from its own start, or from the start of a

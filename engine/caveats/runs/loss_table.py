@@ -45,6 +45,7 @@ def losses_from_toml(facts: Section) -> tuple[LossFacts, ...]:
             mass=loss.number("mass"),
             single=loss.number("single"),
             classes=loss.whole("classes"),
+            passes=loss.whole("passes", low=1),
         )
         for loss in given
     )

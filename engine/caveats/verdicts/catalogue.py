@@ -15,8 +15,10 @@ from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
 from caveats.verdicts.loss_misfit import LOSS_MISFIT
 from caveats.verdicts.loss_spike import LOSS_SPIKE
 from caveats.verdicts.memory_through_time import MEMORY_THROUGH_TIME
+from caveats.verdicts.not_divided import NOT_DIVIDED
 from caveats.verdicts.not_zero_centred import NOT_ZERO_CENTRED
 from caveats.verdicts.nothing_learns import NOTHING_LEARNS
+from caveats.verdicts.one_class import ONE_CLASS
 from caveats.verdicts.overfitting import OVERFITTING
 from caveats.verdicts.plateau import PLATEAU
 from caveats.verdicts.precision import PRECISION
@@ -28,6 +30,7 @@ from caveats.verdicts.stale_second_moment import STALE_SECOND_MOMENT
 from caveats.verdicts.step_too_large import STEP_TOO_LARGE
 from caveats.verdicts.step_too_small import STEP_TOO_SMALL
 from caveats.verdicts.symmetry import SYMMETRY
+from caveats.verdicts.tiny_batch import TINY_BATCH
 from caveats.verdicts.undefined_number import UNDEFINED_NUMBER
 from caveats.verdicts.underfitting import UNDERFITTING
 from caveats.verdicts.unscaled_data import UNSCALED_DATA
@@ -63,6 +66,9 @@ CAVEATS: dict[str, Caveat] = {
         SATURATED_GATES,
         MEMORY_THROUGH_TIME,
         RANK_LOSS,
+        TINY_BATCH,
+        NOT_DIVIDED,
+        ONE_CLASS,
         UNDEFINED_NUMBER,
         WRONG_SIGN,
         LOSS_MISFIT,
@@ -75,5 +81,6 @@ CAVEATS: dict[str, Caveat] = {
 ONLY_WATCHED = frozenset({
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
-    "undefined_number", "wrong_sign", "loss_misfit", "broadcast_loss",
+    "tiny_batch", "not_divided", "one_class", "undefined_number", "wrong_sign", "loss_misfit",
+    "broadcast_loss",
 })  # fmt: skip

@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from caveats.verdicts import broadcast, class_imbalance, held_back, loss_misfit, undefined_number
+from caveats.verdicts import (
+    broadcast,
+    class_imbalance,
+    held_back,
+    loss_misfit,
+    not_divided,
+    one_class,
+    tiny_batch,
+    undefined_number,
+)
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
@@ -20,10 +29,14 @@ __all__ = ["EFFECTS", "headlined"]
 # mistakes of the script are no effects of each other.
 MISTAKES = frozenset({
     "symmetry", "nothing_learns", "wrong_sign", "loss_misfit", "broadcast_loss", "undefined_number",
+    "one_class", "not_divided", "tiny_batch",
 })  # fmt: skip
 EFFECTS = {
     "wrong_sign": CAVEATS.keys() - MISTAKES,
     "undefined_number": undefined_number.EFFECTS,
+    "one_class": one_class.EFFECTS,
+    "not_divided": not_divided.EFFECTS,
+    "tiny_batch": tiny_batch.EFFECTS,
     "loss_misfit": loss_misfit.EFFECTS,
     "broadcast_loss": broadcast.EFFECTS,
     "unscaled_data": CAVEATS.keys() - MISTAKES - {"unscaled_data"},

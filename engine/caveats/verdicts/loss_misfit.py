@@ -28,6 +28,7 @@ APPLIES = {
     "cross_entropy": ("softmax", "cross entropy"),
     "bce_with_logits": ("sigmoid", "binary_cross_entropy_with_logits"),
 }
+CONSTANT = "softmax_of_one"
 SQUASHED = ("softmax", "sigmoid")
 NAMES = {
     "nll": "nll_loss", "kl_div": "kl_div", "bce": "binary cross entropy",
@@ -52,13 +53,14 @@ def rule(e: Evidence) -> Finding | None:
 def severity(e: Evidence, facts: LossFacts) -> Severity:
     if only_one_sided(facts):
         return "warning" if held_up(e) else "note"
-    return "critical" if not e.finite or e.progress.stuck else "warning"
+    constant = facts.activation == CONSTANT
+    return "critical" if constant or not e.finite or e.progress.stuck else "warning"
 
 
 def misfit(e: Evidence, facts: LossFacts) -> str:
     """What does not fit, with the remedy; "" where nothing is known to be wrong."""
     function, behind = facts.function, facts.activation
-    if behind == "softmax_of_one":
+    if behind == CONSTANT:
         return (
             "softmax runs over a dimension of one number, so every output is 1: use sigmoid, or as "
             "many outputs as classes"
@@ -72,6 +74,13 @@ def misfit(e: Evidence, facts: LossFacts) -> str:
         )
     if function in ("nll", "kl_div"):
         return no_logarithms(e, facts)
+    if behind == "cosine":
+        if not facts.unreached >= e.thresholds.far_too_warm:
+            return ""
+        return (
+            "cross entropy gets cosines over a temperature that makes them all alike"
+            f"{floor(e, facts)}: a temperature of 0.05 to 0.5 is usual"
+        )
     if facts.unreached >= e.thresholds.unreached:
         name = APPLIES[function][1] if function in APPLIES else NAMES[function]
         return (
@@ -131,7 +140,8 @@ LOSS_MISFIT = Caveat(
     "loss and output do not fit",
     "The outputs pass softmax or sigmoid right before a loss that applies one itself; nll_loss or "
     "kl_div get no logarithms of probabilities; or an activation keeps the outputs so far from the "
-    "targets that a tenth of a constant's loss or more stays.",
+    "targets that a tenth of a constant's loss or more stays; or cosines go into cross entropy "
+    "over a temperature that leaves nine tenths of it.",
     "softmax(softmax(z)) ≤ e / (e + k - 1), so L ≥ log(1 + (k - 1)/e)",
     "Goodfellow et al. 2016, Deep Learning, section 6.2.2",
     "It is read off the graph of the loss, a few functions deep: what a compiled function or an "

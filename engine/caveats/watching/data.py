@@ -62,11 +62,14 @@ class Inputs:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self._rows: deque[int] = deque(maxlen=WINDOW)
 
     def add(self, first: tuple[nn.Module, Any] | None, sites: Sequence[Site]) -> None:
         """Take in one pass: the ``first`` module with weights that was called, with its input, and
         the layers in the order of their calls. Nothing is known of indices (an embedding), or of
         rows of zeros and ones, which have no scale."""
+        if first is not None and isinstance(first[1], Tensor) and first[1].ndim > 1:
+            self._rows.append(len(first[1]))
         x, axis = entered(first, sites)
         if x is None or not x.is_floating_point() or x.numel() == 0 or x.ndim < -axis:
             return
@@ -80,10 +83,11 @@ class Inputs:
     @property
     def facts(self) -> DataFacts:
         """NaN where nothing was seen."""
+        rows = int(np.median(self._rows)) if self._rows else 0
         if not self._seen:
-            return DataFacts()
+            return DataFacts(rows=rows)
         sizes, spreads = zip(*self._seen, strict=True)
-        return DataFacts(input_size=middle(sizes), input_spread=middle(spreads))
+        return DataFacts(input_size=middle(sizes), input_spread=middle(spreads), rows=rows)
 
 
 def entered(

@@ -5,11 +5,12 @@ it, how far that keeps them from their targets, and how their shapes meet.
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,6 +21,7 @@ from caveats.watching.graph import (
     before,
     children,
     difference,
+    factor_of,
     named,
     past_views,
     shape,
@@ -30,11 +32,14 @@ from caveats.watching.graph import (
 from caveats.watching.numbers import WINDOW, middle
 from caveats.watching.untrained import leaves
 
-__all__ = ["FEWEST", "NUMBERS", "Fit", "Fits", "fits", "targets_of"]
+__all__ = ["FEWEST", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "targets_of"]
 
 FEWEST = 16  # rows of a minibatch that are taken for all
 PAIRS = 16  # predictions and targets of which it is looked whether each meets each
+MEAN = 1  # torch's number for reduction="mean"
 MOST_CLASSES = 1000  # that are counted
+ROUNDED = 1e-6  # of their size, what float32 loses of targets that are found from a difference
+UNIT = 1e-3  # how far the length of a row may be from 1
 SAME = 1e-3  # of their size, how far rounding may move differences of float32
 # What a node of torch does, and the lowest and highest number that it gives.
 ACTIVATIONS = {
@@ -51,11 +56,13 @@ NUMBERS = ("mse", "l1", "huber")
 class Fit:
     """The ``facts`` of one function at one step. ``leaves`` are the ids of the parameters that the
     loss depends on, where it is negated: where some belong to another training, that may be meant.
-    ``only`` is the class of all its targets, None where they are of several."""
+    ``only`` is the class of all its targets, None where they are of several. ``whole`` says whether
+    it is the mean over its rows, divided by nothing else."""
 
     facts: LossFacts
     leaves: frozenset[int] = frozenset()
     only: int | None = None
+    whole: bool = False
 
 
 def fits(loss: Any) -> list[Fit]:
@@ -65,7 +72,11 @@ def fits(loss: Any) -> list[Fit]:
         turned = any(term.sign < 0 for term in found)
         below = frozenset(map(id, leaves(loss))) if turned else frozenset()
         alone = len(found) == 1
-        return [Fit(facts_of(t, alone), below, only_class(t)) for t in found if t.function]
+        return [
+            Fit(facts_of(t, alone), below, only_class(t), alone and undivided(t))
+            for t in found
+            if t.function
+        ]
     except (AttributeError, RuntimeError, TypeError, IndexError):  # freed, or overwritten since
         return []
 
@@ -90,12 +101,34 @@ def ahead(term: Term) -> tuple[str, float, float]:
     node = past_views(term.outputs)
     if term.function == "cross_entropy":
         node = before(node)
+        if high := cosine(node):
+            return "cosine", -high, high
     if named(node, "HardtanhBackward0"):
         return "hard_tanh", float(node._saved_min_val), float(node._saved_max_val)
     name, low, high = ACTIVATIONS.get("" if node is None else node.name(), ("", 0.0, 0.0))
     if name == "softmax" and node._saved_result.shape[signed(node._saved_dim)] == 1:
         return "softmax_of_one", 1.0, 1.0
     return name, low, high
+
+
+def cosine(node: Any) -> float:
+    """The largest of cosines that were multiplied or divided by a number (a temperature), 0 for
+    anything else."""
+    name, times = "" if node is None else node.name(), 1.0
+    if name in ("MulBackward0", "DivBackward0") and sum(c is not None for c in children(node)) == 1:
+        by = factor_of(node) if name == "MulBackward0" else node._saved_other
+        if not isinstance(by, Tensor) or by.numel() != 1 or not float(by) > 0:
+            return 0.0
+        times = float(by) if name == "MulBackward0" else 1 / float(by)
+        node = past_views(next(c for c in children(node) if c is not None))
+    if not named(node, "MmBackward0"):
+        return 0.0
+    rows, columns = node._saved_self, node._saved_mat2
+    if rows is None or columns is None:
+        return 0.0
+    lengths = rows.detach().norm(dim=1), columns.detach().norm(dim=0)
+    unit = all(bool(((length - 1).abs() < UNIT).all()) for length in lengths)
+    return times if unit else 0.0
 
 
 def unreached(term: Term, low: float, high: float) -> float:
@@ -151,7 +184,7 @@ def of_difference(term: Term) -> Tensor | None:
         return None
     inner, gap = found
     y = p - gap if children(inner)[0] is not None else p + gap
-    lost = SAME * float(p.abs().max() + gap.abs().max())
+    lost = ROUNDED * float(p.abs().max() + gap.abs().max())
     # Of targets that are all the same, rounding must make no spread.
     return y.mean().expand_as(y) if y.numel() and float(y.max() - y.min()) <= lost else y
 
@@ -209,6 +242,12 @@ def mass(term: Term) -> float:
     return float(logs.float().exp().sum(axis).median())
 
 
+def undivided(term: Term) -> bool:
+    """Whether a loss is the mean of torch's own function."""
+    averaged = getattr(term.node, "_saved_reduction", None) == MEAN
+    return averaged and not term.by_hand and abs(term.factor - 1) < ROUNDED
+
+
 def only_class(term: Term) -> int | None:
     """The class of all targets of a minibatch, None where there are several."""
     if term.function not in ("cross_entropy", "nll") or term.by_hand:
@@ -240,6 +279,8 @@ class Fits:
             alike = fit.leaves <= own
             facts = replace(fit.facts, negated=alike and fit.facts.negated != maximizes)
             step.setdefault(kind_of(facts), facts)
+        passes = max(Counter(fit.facts.function for fit in found if fit.whole).values(), default=1)
+        step = {kind: replace(facts, passes=passes) for kind, facts in step.items()}
         self._steps.append(step)
         self._taken += 1
         only = {fit.only for fit in found}
@@ -260,6 +301,7 @@ class Fits:
             seen[0],
             unreached=middle([facts.unreached for facts in seen]),
             mass=middle([facts.mass for facts in seen]),
+            passes=int(np.median([facts.passes for facts in seen])),
             single=middle([self._single / self._taken]),
             classes=len(self._classes),
         )

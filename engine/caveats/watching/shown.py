@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caveats.measuring import constants
 from caveats.measuring.data_facts import target_scale
-from caveats.watching.fitting import FEWEST, NUMBERS, targets_of
+from caveats.watching.fitting import FEWEST, MEAN, NUMBERS, targets_of
 from caveats.watching.graph import Term, factor_of, shape, terms
 
 __all__ = ["FEWEST", "Scale", "constant_loss", "target_of"]
@@ -22,7 +22,6 @@ __all__ = ["FEWEST", "Scale", "constant_loss", "target_of"]
 Scale: TypeAlias = tuple[float, float, float, float]
 
 FEW = 2**16  # numbers of which the centre of Huber's loss is sought
-MEAN = 1  # torch's number for reduction="mean"
 CLASSES = ("cross_entropy", "nll")
 SOFT = 0.1  # of a constant's loss: what the best output leaves of a loss that has soft targets
 
