@@ -4,7 +4,7 @@ losses that look alike are no faults."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from torch.nn import functional as fn
 
 from caveats.facts import LossFacts
 from caveats.verdicts import Verdict
-from caveats.watching.fitting import fits
+from caveats.watching.fitting import Fits, fits
 from caveats.watching.instruments import Instruments
 
 N, K = 32, 4
@@ -348,3 +348,46 @@ def test_softmax_inside_an_attention_is_no_output() -> None:
 
     found = verdicts(lambda net, x: fn.cross_entropy(net(x), classes(x)), model=Attends(), steps=6)
     assert "loss_misfit" not in found
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 100.0])
+def test_cosines_over_a_temperature(temperature: float) -> None:
+    """The lowest loss is that of one row at cosine 1 and all others at -1."""
+    a, b = (fn.normalize(nn.Linear(6, K)(torch.randn(N, 6)), dim=1) for _ in range(2))
+    (fit,) = fits(fn.cross_entropy(a @ b.T / temperature, torch.arange(N)))
+    best = torch.full((1, N), -1 / temperature)
+    best[0, 0] = 1 / temperature
+    lowest = fn.cross_entropy(best, torch.zeros(1, dtype=torch.int64)).item()
+    assert fit.facts.activation == "cosine"
+    assert fit.facts.unreached == pytest.approx(lowest / math.log(N), rel=1e-3, abs=1e-6)
+
+
+def test_products_of_rows_of_any_length_are_not_cosines() -> None:
+    assert [f.activation for f in seen(lambda c: fn.cross_entropy(c.z / 100, c.y))] == [""]
+
+
+def steps_of(loss: Callable[[Case, int], Sequence[Tensor]], steps: int = 6) -> LossFacts:
+    """What several steps show together, each of some losses."""
+    together = Fits()
+    for step in range(steps):
+        case = Case()
+        found = [fit for each in loss(case, step) for fit in fits(each)]
+        together.add(found, {1}, False)
+    (facts,) = together.facts
+    return facts
+
+
+def test_minibatches_of_one_class_are_counted() -> None:
+    def in_order(c: Case, step: int) -> list[Tensor]:
+        return [fn.cross_entropy(c.z, torch.full((N,), step // 2))]
+
+    facts = steps_of(in_order)
+    assert (facts.single, facts.classes) == (1.0, 3)
+    shuffled = steps_of(lambda c, step: [fn.cross_entropy(c.z, c.y)])
+    assert (shuffled.single, shuffled.classes) == (0.0, 0)
+
+
+@pytest.mark.parametrize(("divided", "passes"), [(1, 4), (4, 1)])
+def test_backward_passes_that_are_added_up(divided: int, passes: int) -> None:
+    facts = steps_of(lambda c, step: [fn.cross_entropy(c.z, c.y) / divided for _ in range(4)])
+    assert facts.passes == passes
