@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from caveats.history import Event
+from caveats.watching.graph import saved
 
 __all__ = ["UNDEFINED", "birth", "broken"]
 
@@ -67,7 +68,7 @@ def nodes(start: Any) -> Iterator[Any]:
 
 def at_a_pole(node: Any) -> str:
     kept, wrong, name, cure = POLES.get(node.name(), ("", Tensor.isnan, "", ""))
-    numbers = getattr(node, f"_saved_{kept}", None) if kept else None
+    numbers = saved(node, kept) if kept else None
     if not isinstance(numbers, Tensor):
         return ""
     count = int(wrong(numbers.detach()).sum())

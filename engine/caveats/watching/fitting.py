@@ -24,6 +24,7 @@ from caveats.watching.graph import (
     factor_of,
     named,
     past_views,
+    saved,
     shape,
     signed,
     terms,
@@ -106,7 +107,7 @@ def ahead(term: Term) -> tuple[str, float, float]:
     if named(node, "HardtanhBackward0"):
         return "hard_tanh", float(node._saved_min_val), float(node._saved_max_val)
     name, low, high = ACTIVATIONS.get("" if node is None else node.name(), ("", 0.0, 0.0))
-    if name == "softmax" and node._saved_result.shape[signed(node._saved_dim)] == 1:
+    if name == "softmax" and (shape(node) or (0,))[signed(node._saved_dim)] == 1:
         return "softmax_of_one", 1.0, 1.0
     return name, low, high
 
@@ -116,14 +117,14 @@ def cosine(node: Any) -> float:
     anything else."""
     name, times = "" if node is None else node.name(), 1.0
     if name in ("MulBackward0", "DivBackward0") and sum(c is not None for c in children(node)) == 1:
-        by = factor_of(node) if name == "MulBackward0" else node._saved_other
+        by = factor_of(node) if name == "MulBackward0" else saved(node, "other")
         if not isinstance(by, Tensor) or by.numel() != 1 or not float(by) > 0:
             return 0.0
         times = float(by) if name == "MulBackward0" else 1 / float(by)
         node = past_views(next(c for c in children(node) if c is not None))
     if not named(node, "MmBackward0"):
         return 0.0
-    rows, columns = node._saved_self, node._saved_mat2
+    rows, columns = saved(node, "self"), saved(node, "mat2")
     if rows is None or columns is None:
         return 0.0
     lengths = rows.detach().norm(dim=1), columns.detach().norm(dim=0)
@@ -167,7 +168,7 @@ def targets_of(term: Term) -> Tensor | None:
     elif named(children(node)[0], "ExpandBackward0"):
         return None  # the targets may be expanded too
     elif term.function in (*NUMBERS, "bce", "bce_with_logits"):
-        y = node._saved_target.detach()
+        y = saved(node, "target").detach()
     else:
         return None
     if y is None or y.ndim == 0 or len(y) < FEWEST:
@@ -204,7 +205,7 @@ def met(term: Term) -> tuple[tuple[int, ...], tuple[int, ...]]:
         whole, gap = shape(found[0]), found[1]
     else:
         whole = shape(term.outputs)
-        gap = term.node._saved_self.detach() - term.node._saved_target.detach()
+        gap = saved(term.node, "self").detach() - saved(term.node, "target").detach()
     own = term.outputs
     if named(own, "ExpandBackward0"):  # torch's functions expand both before
         own = children(own)[0]
@@ -228,7 +229,7 @@ def mass(term: Term) -> float:
     """What the exponentials of the outputs of an nll or kl_div add up to over the classes, the
     median of all rows; 1 if they are log-probabilities, NaN where not known."""
     if term.function == "nll":
-        logs, axis = term.node._saved_self.detach(), 1
+        logs, axis = saved(term.node, "self").detach(), 1
         if logs.ndim == 1:
             axis = 0
     elif term.function == "kl_div":
@@ -252,7 +253,7 @@ def only_class(term: Term) -> int | None:
     """The class of all targets of a minibatch, None where there are several."""
     if term.function not in ("cross_entropy", "nll") or term.by_hand:
         return None
-    target = term.node._saved_target
+    target = saved(term.node, "target")
     kept = target[target != signed(term.node._saved_ignore_index)]
     if len(kept) < FEWEST:
         return None

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Term", "before", "children", "difference", "factor_of", "named", "past_views", "shape",
-           "signed", "terms", "value_of"]  # fmt: skip
+__all__ = ["Term", "before", "children", "difference", "factor_of", "named", "past_views", "saved",
+           "shape", "signed", "terms", "value_of"]  # fmt: skip
 
 MOST = 64  # nodes between the root and the functions that it adds up
 DEEPEST = 12  # of nodes whose result is computed anew
@@ -114,7 +114,7 @@ def squared(at: Term, name: str) -> Term | None:
     """(p - y)², (p - y) * (p - y) and (p - y).square()."""
     below = children(at.node)
     if name == "MulBackward0":
-        first, second = at.node._saved_self, at.node._saved_other
+        first, second = saved(at.node, "self"), saved(at.node, "other")
         if None in below or first is None or second is None or not torch.equal(first, second):
             return None
     elif name != "PowBackward0" or at.node._saved_exponent != 2:
@@ -163,7 +163,7 @@ def likelihood(at: Term, name: str) -> Term | None:
     elif name == "GatherBackward0":
         picks = signed(at.node._saved_dim) % dims == axis % dims
     elif name == "IndexBackward0":
-        indices = at.node._saved_indices
+        indices = saved(at.node, "indices")
         index = indices[axis % dims] if axis % dims < len(indices) else None
         picks = index is not None and index.dtype == torch.int64
     else:
@@ -221,12 +221,13 @@ def scaled(at: Term, name: str, child: Any) -> Term:
 
 
 def divisor(node: Any, name: str) -> Any:
-    return factor_of(node) if name == "MulBackward0" else node._saved_other
+    return factor_of(node) if name == "MulBackward0" else saved(node, "other")
 
 
 def factor_of(node: Any) -> Any:
     """The tensor without a gradient that a node multiplies with."""
-    return node._saved_self if node._saved_other is None else node._saved_other
+    other = saved(node, "other")
+    return saved(node, "self") if other is None else other
 
 
 def probabilities(given: Any, axis: int = -1) -> bool:
@@ -245,6 +246,32 @@ def probabilities(given: Any, axis: int = -1) -> bool:
 def children(node: Any) -> tuple[Any, ...]:
     """The nodes whose results a node was made of, None for what needs no gradient."""
     return tuple(child for child, _ in node.next_functions)
+
+
+def saved(node: Any, name: str) -> Any:
+    """A tensor that a node keeps for backward, None where it keeps none.
+
+    Raises:
+        UnreadError: if a script's hook brings it back: under checkpointing that would compute a
+            part of the network again, and move its running averages.
+    """
+    kept = getattr(node, f"_raw_saved_{name}", None)
+    for each in kept if isinstance(kept, tuple | list) else (kept,):
+        if each is not None and not untouched(each, node):
+            raise UnreadError(name)
+    return getattr(node, f"_saved_{name}")
+
+
+def untouched(kept: Any, node: Any) -> bool:
+    """Whether no hook stands before a kept tensor. Older torch does not tell: then only loss
+    functions are read, which stand outside of any part that is computed again."""
+    if hasattr(kept, "unpack_hook"):
+        return kept.unpack_hook is None
+    return node.name() in LOSSES
+
+
+class UnreadError(RuntimeError):
+    """What a node keeps must not be read now."""
 
 
 def named(node: Any, name: str) -> bool:
@@ -280,7 +307,7 @@ def difference(term: Term) -> tuple[Any, Tensor] | None:
     inner = children(node)[0]
     if not named(inner, "SubBackward0"):
         return None
-    return inner, node._saved_self.detach()
+    return inner, saved(node, "self").detach()
 
 
 def value_of(node: Any, deepest: int = DEEPEST) -> Tensor | None:
@@ -289,7 +316,7 @@ def value_of(node: Any, deepest: int = DEEPEST) -> Tensor | None:
         return None
     name, size = node.name(), shape(node)
     if name in SAVE_RESULT:
-        found: Tensor = node._saved_result.detach()
+        found: Tensor = saved(node, "result").detach()
         return found
     if name in ("AddmmBackward0", "MmBackward0"):
         return affine(node)
@@ -308,8 +335,8 @@ def value_of(node: Any, deepest: int = DEEPEST) -> Tensor | None:
 def affine(node: Any) -> Tensor | None:
     """x W of a linear layer, with its bias where it has one."""
     given = children(node)
-    x = node._saved_mat1 if len(given) == 3 else node._saved_self
-    weight = node._saved_mat2
+    x: Tensor | None = saved(node, "mat1" if len(given) == 3 else "self")
+    weight: Tensor | None = saved(node, "mat2")
     if weight is None and named(given[-1], "TBackward0"):  # the layer's input needs no gradient
         own = leaf(children(given[-1])[0])
         weight = None if own is None else own.t()

@@ -13,7 +13,7 @@ from torch import Tensor
 from caveats.measuring import constants
 from caveats.measuring.data_facts import target_scale
 from caveats.watching.fitting import FEWEST, MEAN, NUMBERS, targets_of
-from caveats.watching.graph import Term, factor_of, shape, terms
+from caveats.watching.graph import Term, factor_of, saved, shape, terms
 
 __all__ = ["FEWEST", "Scale", "constant_loss", "target_of"]
 
@@ -50,7 +50,7 @@ def of_term(term: Term) -> float:
     if term.function == "cross_entropy" and term.by_hand:
         return of_picks(term)
     if term.function in ("cross_entropy", "nll"):
-        outputs, target = node._saved_self, node._saved_target
+        outputs, target = saved(node, "self"), saved(node, "target")
         each = math.log(int(outputs.shape[1 if outputs.ndim > 1 else 0]))
         count = int((target != node._saved_ignore_index).sum())
     else:

@@ -11,11 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
+from torch.utils.checkpoint import checkpoint
 
 from caveats.facts import LossFacts
 from caveats.verdicts import Verdict
+from caveats.watching.births import birth
 from caveats.watching.fitting import Fits, fits
 from caveats.watching.instruments import Instruments
+from caveats.watching.shown import constant_loss, target_of
 
 N, K = 32, 4
 
@@ -391,3 +394,25 @@ def test_minibatches_of_one_class_are_counted() -> None:
 def test_backward_passes_that_are_added_up(divided: int, passes: int) -> None:
     facts = steps_of(lambda c, step: [fn.cross_entropy(c.z, c.y) / divided for _ in range(4)])
     assert facts.passes == passes
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_part_that_is_computed_again_for_backward_is_not_computed_for_us(by_hand: bool) -> None:
+    calls = 0
+
+    def net(x: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        return fn.relu(layer(x))
+
+    layer = nn.Linear(6, K)
+    z = checkpoint(net, torch.randn(N, 6), use_reentrant=False)
+    loss = ((z - torch.randn(N, K)) ** 2).mean() if by_hand else fn.cross_entropy(z, Case().y)
+    found = fits(loss)
+    constant_loss(loss)
+    target_of(loss)
+    birth(loss)
+    assert calls == 1
+    assert by_hand or found[0].facts.activation == "relu"
+    loss.backward()
+    assert calls == 2
