@@ -68,8 +68,9 @@ class Inputs:
         """Take in one pass: the ``first`` module with weights that was called, with its input, and
         the layers in the order of their calls. Nothing is known of indices (an embedding), or of
         rows of zeros and ones, which have no scale."""
-        if first is not None and isinstance(first[1], Tensor) and first[1].ndim > 1:
-            self._rows.append(len(first[1]))
+        entering = None if first is None else first[1]
+        if isinstance(entering, Tensor) and entering.ndim == 2 and entering.is_floating_point():
+            self._rows.append(len(entering))
         x, axis = entered(first, sites)
         if x is None or not x.is_floating_point() or x.numel() == 0 or x.ndim < -axis:
             return

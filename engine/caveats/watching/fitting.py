@@ -22,6 +22,7 @@ from caveats.watching.graph import (
     children,
     difference,
     factor_of,
+    leaf,
     named,
     past_views,
     saved,
@@ -37,6 +38,8 @@ __all__ = ["FEWEST", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "targets_of"]
 
 FEWEST = 16  # rows of a minibatch that are taken for all
 PAIRS = 16  # predictions and targets of which it is looked whether each meets each
+MOST_BEFORE = 16  # nodes between a loss and the last layer before it
+LAYERS = ("AddmmBackward0", "MmBackward0", "ConvolutionBackward0")
 MEAN = 1  # torch's number for reduction="mean"
 MOST_CLASSES = 1000  # that are counted
 ROUNDED = 1e-6  # of their size, what float32 loses of targets that are found from a difference
@@ -89,12 +92,30 @@ def facts_of(term: Term, alone: bool) -> LossFacts:
         term.function,
         activation,
         alone,
-        term.sign < 0,
+        term.sign < 0 and last_is_trained(term.outputs),
         outputs,
         targets,
         unreached(term, low, high) if activation else math.nan,
         mass(term),
     )
+
+
+def last_is_trained(outputs: Any) -> bool:
+    """Whether the last layer before a loss has weights that are trained: an input that is to
+    deceive a network goes through layers that are not."""
+    waiting = [outputs]
+    for _ in range(MOST_BEFORE):
+        if not waiting:
+            return False
+        node = waiting.pop(0)
+        if node is None:
+            continue
+        below = children(node)
+        if node.name() in LAYERS:
+            weights = (before(c) if named(c, "TBackward0") else c for c in below)
+            return any(c is not None and leaf(c) is not None for c in weights)
+        waiting.extend(below)
+    return False
 
 
 def ahead(term: Term) -> tuple[str, float, float]:
@@ -229,6 +250,8 @@ def mass(term: Term) -> float:
     """What the exponentials of the outputs of an nll or kl_div add up to over the classes, the
     median of all rows; 1 if they are log-probabilities, NaN where not known."""
     if term.function == "nll":
+        if named(past_views(term.outputs), "LogBackward0"):
+            return math.nan  # of 1 - p, say, where a label names what a row is not
         logs, axis = saved(term.node, "self").detach(), 1
         if logs.ndim == 1:
             axis = 0

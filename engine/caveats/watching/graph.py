@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["Term", "before", "children", "difference", "factor_of", "named", "past_views", "saved",
-           "shape", "signed", "terms", "value_of"]  # fmt: skip
+__all__ = [
+    "Term", "before", "children", "difference", "factor_of", "leaf", "named", "past_views", "saved",
+    "shape", "signed", "terms", "value_of",
+]  # fmt: skip
 
 MOST = 64  # nodes between the root and the functions that it adds up
 DEEPEST = 12  # of nodes whose result is computed anew

@@ -129,7 +129,7 @@ def test_numbers_that_a_relu_never_gives(by_hand: bool) -> None:
     [
         (lambda c: fn.nll_loss(c.z, c.y), None),
         (lambda c: fn.nll_loss(c.z.log_softmax(0), c.y), None),
-        (lambda c: fn.nll_loss((c.z.softmax(1) + 1e-8).log(), c.y), 1.0),
+        (lambda c: fn.nll_loss(c.z - c.z.logsumexp(1, keepdim=True), c.y), 1.0),
         (lambda c: fn.kl_div(c.z.log_softmax(1), c.t, reduction="batchmean"), 1.0),
     ],
 )
@@ -203,6 +203,19 @@ def test_a_minus_sign_before_a_loss(loss: Callable[[Case], Tensor]) -> None:
 @pytest.mark.parametrize("loss", UPRIGHT)
 def test_what_may_run_below_0(loss: Callable[[Case], Tensor]) -> None:
     assert not any(facts.negated for facts in seen(loss))
+
+
+def test_an_input_that_is_to_deceive_a_network_goes_up_its_loss_on_purpose() -> None:
+    c = Case()
+    net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, K)).requires_grad_(False)
+    push = nn.Linear(6, 6)
+    (fit,) = fits(-fn.cross_entropy(net(push(torch.randn(N, 6))), c.y))
+    assert not fit.facts.negated
+
+
+def test_labels_of_what_a_row_is_not() -> None:
+    (facts,) = seen(lambda c: fn.nll_loss((1 - c.z.softmax(1) + 1e-6).log(), c.y))
+    assert math.isnan(facts.mass)
 
 
 def test_a_bonus_is_not_the_whole_loss() -> None:
