@@ -25,6 +25,8 @@ ORDER = (
     "underfitting", "overfitting", "dormant",
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
+    "loss_misfit", "broadcast_loss", "wrong_sign", "undefined_number",
+    "one_class", "not_divided", "tiny_batch",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -119,6 +121,32 @@ SEEN = {
     "rank_loss": (
         "Only in a watched training. No chart draws it: the verdict counts the directions, and "
         "`caveats-tui export` writes `feature_rank`."
+    ),
+    "loss_misfit": (
+        "Only in a watched training. Chart 3 falls a little and stays high: the verdict names what "
+        "stands before the loss."
+    ),
+    "broadcast_loss": (
+        "Only in a watched training. Chart 3 comes down to the loss of a constant and stays there; "
+        "the verdict names the two shapes."
+    ),
+    "undefined_number": (
+        "Only in a watched training. The curve of chart 3 ends, without having risen before."
+    ),
+    "one_class": (
+        "Only in a watched training. Chart 3 goes up and down in steps, one for each class."
+    ),
+    "not_divided": (
+        "Only in a watched training. *update/weight* (`v` on chart 4) is high from the first steps "
+        "on, as where a step is too large."
+    ),
+    "tiny_batch": (
+        "Only in a watched training. Chart 3 is noisy and falls little; the verdict "
+        "counts the rows."
+    ),
+    "wrong_sign": (
+        "Only in a watched training. Chart 3 falls below 0 and ever faster, while the network "
+        "forgets what it knew."
     ),
 }
 FIGURES = {  # of caveats whose pictures have another name: a demo may have the caveat's name

@@ -17,6 +17,7 @@ __all__ = [
     "DataFacts",
     "Kind",
     "LayerFacts",
+    "LossFacts",
     "Normalization",
     "OptimizerFacts",
     "Origin",
@@ -119,7 +120,8 @@ class DataFacts:
     largest number of any. ``class_shares`` are the shares of the rows that each class has, () for
     numbers. ``reachable_recall`` is the share of right answers of kernel regression in the class in
     which it has the fewest, if every class counts the same; NaN for numbers. ``reachable_linear``
-    is the loss of the best linear prediction, NaN where the network is not linear.
+    is the loss of the best linear prediction, NaN where the network is not linear. ``rows`` is the
+    size of a minibatch of a watched training, 0 where not known.
     """
 
     input_size: float = nan
@@ -131,6 +133,7 @@ class DataFacts:
     class_shares: tuple[float, ...] = ()
     reachable_recall: float = nan
     reachable_linear: float = nan
+    rows: int = 0
 
     @property
     def chance(self) -> float:
@@ -141,6 +144,38 @@ class DataFacts:
     def target_size(self) -> float:
         """√ mean of y² of the target column whose numbers are largest; NaN for classes."""
         return hypot(self.target_mean, self.target_deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class LossFacts:
+    """One function that the loss of a watched training adds up, as the graph of the loss shows it.
+
+    ``function`` is "cross_entropy" (log-probabilities of a log_softmax and their targets), "nll"
+    (of anything else), "bce", "bce_with_logits", "mse", "l1", "huber" or "kl_div", also where it
+    was written by hand. ``activation`` is what its outputs pass right before it ("softmax",
+    "sigmoid", "relu", …; "softmax_of_one" over a dimension of one number), "" where nothing is
+    known. ``alone`` says whether the loss adds nothing to it; ``negated`` whether each step makes
+    it as large as it can. ``outputs`` and ``targets`` are their shapes, where each output meets
+    each target; () else. ``unreached`` is the share of a constant's loss below which no output
+    that the activation can give brings it. ``mass`` is what the exponentials of the outputs of
+    "nll" and "kl_div" add up to over the classes: 1 for log-probabilities. ``single`` is the share
+    of the minibatches whose targets are of one class, ``classes`` how many there are in all of
+    them together. ``passes`` is how many backward passes of such a loss, each the mean over its
+    rows, one step adds up. ``activation`` is "cosine" for the products of rows of length 1 (perhaps
+    over a temperature). Numbers are NaN or 0 where nothing is known.
+    """
+
+    function: str
+    activation: str = ""
+    alone: bool = True
+    negated: bool = False
+    outputs: tuple[int, ...] = ()
+    targets: tuple[int, ...] = ()
+    unreached: float = nan
+    mass: float = nan
+    single: float = nan
+    classes: int = 0
+    passes: int = 1
 
 
 # Where a trial began: from the run's present weights, from its own start, or from the start of a
@@ -187,7 +222,7 @@ class RunFacts:
     unknown; ``reachable_accuracy`` is its accuracy, NaN where unknown or where there are no
     classes. ``steps`` is the planned length of the run, 0 where unknown. ``layers`` (the output
     last), ``optimizer`` and ``data`` were observed; where they were not, they are empty, None and
-    NaN.
+    NaN. ``losses`` are the functions that the loss of a watched training adds up.
     ``remedies`` proposes changes of the run's settings, None where the settings are unknown.
     """
 
@@ -199,3 +234,4 @@ class RunFacts:
     optimizer: OptimizerFacts | None = None
     remedies: Proposer | None = None
     data: DataFacts = DataFacts()
+    losses: tuple[LossFacts, ...] = ()

@@ -112,6 +112,7 @@ def read_data(data: Section) -> DataFacts:
         reachable_linear=(
             data.number("reachable_linear") if "reachable_linear" in data.tree else math.nan
         ),
+        rows=data.whole("rows") if "rows" in data.tree else 0,
     )
 
 

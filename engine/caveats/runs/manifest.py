@@ -16,9 +16,10 @@ import tomli_w
 from caveats.config import RunConfig
 from caveats.config.checking import MAX_LAYERS, MAX_WIDTH
 from caveats.errors import ConfigError, visible
-from caveats.facts import DataFacts, LayerFacts, OptimizerFacts
+from caveats.facts import DataFacts, LayerFacts, LossFacts, OptimizerFacts
 from caveats.runs.facts_table import facts_from_toml, facts_to_toml
 from caveats.runs.files import read_whole, replace_file
+from caveats.runs.loss_table import losses_from_toml, losses_to_toml
 from caveats.runs.section import Section
 from caveats.status import STATES, State
 
@@ -84,7 +85,7 @@ class Manifest:
 
     ``config`` is None for a user's own network, which no config describes (kind "watch"); ``steps``
     is then the planned number of steps, 0 if unknown. ``layer_facts`` (one for each layer, or none
-    at all), ``optimizer`` and ``data`` were observed.
+    at all), ``optimizer``, ``data`` and ``losses`` were observed.
     """
 
     config: RunConfig | None
@@ -106,6 +107,7 @@ class Manifest:
     layer_facts: tuple[LayerFacts, ...] = ()
     optimizer: OptimizerFacts | None = None
     data: DataFacts = field(default_factory=DataFacts)
+    losses: tuple[LossFacts, ...] = ()
     command: Command | None = None
 
     def configured(self) -> RunConfig:
@@ -144,6 +146,7 @@ class Manifest:
         else:
             tree["config"] = self.config.to_dict()
         facts = facts_to_toml(self.layer_facts, self.optimizer, self.data)
+        facts |= losses_to_toml(self.losses)
         if facts:
             tree["facts"] = facts
         if self.command is not None:
@@ -225,6 +228,7 @@ class Manifest:
             layer_facts=layer_facts,
             optimizer=optimizer,
             data=data_facts,
+            losses=losses_from_toml(facts),
             created=top.moment("created"),
             baseline=top.number("baseline"),
             reachable=top.number("reachable") if "reachable" in top.tree else 0.0,

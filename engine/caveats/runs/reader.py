@@ -142,6 +142,7 @@ class Reader:
             optimizer,
             None if config is None else Remedies(config),
             manifest.data,
+            manifest.losses,
         )
 
     def _empty(self) -> History:

@@ -298,6 +298,7 @@ def known(training: Training, run: Run | None) -> dict[str, Any]:
         "layer_facts": facts.layers,
         "optimizer": facts.optimizer,
         "data": facts.data,
+        "losses": facts.losses,
     }
 
 

@@ -174,6 +174,14 @@ class Evidence:
         return None
 
     @cached_property
+    def undefined(self) -> Event | None:
+        """The event of a function at its pole that made the loss not finite."""
+        for event in self.snapshot.events:
+            if event.kind == "undefined" and event.step <= self.step:
+                return event
+        return None
+
+    @cached_property
     def trial(self) -> Trial | None:
         """The trial that was made at the step of this record, from its weights."""
         for event in reversed(self.snapshot.events):

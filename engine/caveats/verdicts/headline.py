@@ -6,7 +6,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from caveats.verdicts import class_imbalance, held_back
+from caveats.verdicts import (
+    broadcast,
+    class_imbalance,
+    held_back,
+    loss_misfit,
+    not_divided,
+    one_class,
+    tiny_batch,
+    undefined_number,
+)
 from caveats.verdicts.catalogue import CAVEATS
 from caveats.verdicts.dying_relu import cuts
 from caveats.verdicts.evidence import Evidence
@@ -17,9 +26,21 @@ from caveats.verdicts.verdict import Finding
 
 __all__ = ["EFFECTS", "headlined"]
 
-# By cause, the caveats that are its effects. Units that start alike stay alike at any scale.
+# By cause, the caveats that are its effects. Units that start alike stay alike at any scale, and
+# mistakes of the script are no effects of each other.
+MISTAKES = frozenset({
+    "symmetry", "nothing_learns", "wrong_sign", "loss_misfit", "broadcast_loss", "undefined_number",
+    "one_class", "not_divided", "tiny_batch",
+})  # fmt: skip
 EFFECTS = {
-    "unscaled_data": CAVEATS.keys() - {"unscaled_data", "symmetry", "nothing_learns"},
+    "wrong_sign": CAVEATS.keys() - MISTAKES,
+    "undefined_number": undefined_number.EFFECTS,
+    "one_class": one_class.EFFECTS,
+    "not_divided": not_divided.EFFECTS,
+    "tiny_batch": tiny_batch.EFFECTS,
+    "loss_misfit": loss_misfit.EFFECTS,
+    "broadcast_loss": broadcast.EFFECTS,
+    "unscaled_data": CAVEATS.keys() - MISTAKES - {"unscaled_data"},
     "class_imbalance": class_imbalance.EFFECTS,
     # What is left out of training makes the rest slow.
     "nothing_learns": frozenset({"step_too_small", "ravine"}),

@@ -85,6 +85,8 @@ def overflow(e: Evidence) -> Finding | None:
         return None
     if contradicted(e, "smaller") and e.blames(*e.findings):
         return None
+    if e.undefined is not None and not e.height > e.thresholds.climb:
+        return None  # no weight overflowed
     what = f"one step changes weights by {sized(e.peak_update)}, until they overflow"
     what += proof(e, "smaller")
     return Finding("critical", what, why(e), tuple(range(e.hidden + 1)), measured(e))

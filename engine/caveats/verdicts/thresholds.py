@@ -49,6 +49,28 @@ class Thresholds:
     far_off: float = number(12.0, "size of inputs or targets, or of 1 over it, that is no scale")
     large_inputs: float = number(3.0, "size of inputs that makes a usual step too long")
     uneven: float = number(10.0, "deviation of an input column over that of the median column")
+    # What the graph of a loss shows.
+    unreached: float = number(
+        0.1, "share of a constant's loss below which no output that an activation gives can go"
+    )
+    far_too_warm: float = number(
+        0.9, "the same share, of cosines over a temperature: a sound one of 0.5 leaves 0.4",
+        "Chen et al. 2020",
+    )  # fmt: skip
+    one_class: float = number(
+        0.5, "share of the minibatches that hold one class alone, where three or more occur",
+        "chance: k^-15 in sixteen rows of k classes",
+    )  # fmt: skip
+    added_up: float = number(
+        4, "backward passes a step whose gradients are added up: a game of two makes two"
+    )
+    tiny_batch: float = number(
+        4, "rows of a minibatch that batch normalization makes all alike", "Wu & He 2018",
+    )  # fmt: skip
+    mass_off: float = number(
+        0.25, "how far from 1 add up the exponentials of what is no logarithm of probabilities",
+        "softmax adds up to 1",
+    )  # fmt: skip
     # Layers.
     faded: float = number(
         1e-3, "‖delta‖ of the first layer over that of the output", "AUTOTRAINER's limit for ‖dW‖"

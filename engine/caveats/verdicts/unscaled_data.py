@@ -154,7 +154,10 @@ def reach(e: Evidence) -> tuple[float, float]:
 
 @sign
 def out_of_reach(e: Evidence) -> bool:
-    """Do targets lie beyond what the output's activation can give?"""
+    """Do targets lie beyond what the output's activation can give? Where the graph of the loss
+    was seen, the caveat loss_misfit tells how far."""
+    if any(math.isfinite(facts.unreached) for facts in e.facts.losses):
+        return False
     (low, high), data = reach(e), e.facts.data
     margin = e.thresholds.jump * data.target_deviation
     return data.target_low < low - margin or data.target_high > high + margin

@@ -1,5 +1,5 @@
 """What a watched training shows of its data: the size of what enters the first layer, and of the
-targets, over its newest minibatches.
+targets, over its newest minibatches, and how its loss fits them.
 """
 
 from __future__ import annotations
@@ -11,19 +11,49 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from caveats.facts import DataFacts
+from caveats.facts import DataFacts, RunFacts
 from caveats.measuring.sites import Site, by_unit
+from caveats.watching.fitting import Fits
+from caveats.watching.losses import Losses
+from caveats.watching.models import Model
+from caveats.watching.numbers import WINDOW, middle
 from caveats.watching.shown import FEWEST, Scale
 
-__all__ = ["Inputs", "Targets"]
+__all__ = ["Data", "Inputs", "Targets"]
 
-WINDOW = 10  # sampled minibatches, of which the median counts: a broken one changes nothing
 MOST_COLUMNS = 2**16
-DIGITS = 2  # of the facts: they are written anew when they change
+
+
+class Data:
+    """Everything that the data and the loss of one training show."""
+
+    def __init__(self, model: Model) -> None:
+        self._inputs, self._targets, self._fits = Inputs(), Targets(), Fits()
+        # A tensor of no module may be an input that is made harder on purpose.
+        self._own = {id(p) for _, p in model.parameters} if model.root is not None else set()
+
+    def add(
+        self, first: tuple[nn.Module, Any] | None, sites: Sequence[Site], losses: Losses,
+        optimizer: Any,
+    ) -> None:  # fmt: skip
+        """Take in one step: what `Inputs.add` asks for, and its losses."""
+        self._inputs.add(first, sites)
+        self._targets.add(losses.constant, losses.targets)
+        if self._own:
+            groups = getattr(optimizer, "param_groups", ())
+            self._fits.add(losses.fits, self._own, any(g.get("maximize") for g in groups))
+
+    def beside(self, facts: RunFacts) -> RunFacts:
+        """``facts`` with what is known by now."""
+        return replace(
+            facts,
+            data=self._targets.beside(self._inputs.facts),
+            baseline=self._targets.constant,
+            losses=self._fits.facts,
+        )
 
 
 class Inputs:
@@ -32,11 +62,15 @@ class Inputs:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self._rows: deque[int] = deque(maxlen=WINDOW)
 
     def add(self, first: tuple[nn.Module, Any] | None, sites: Sequence[Site]) -> None:
         """Take in one pass: the ``first`` module with weights that was called, with its input, and
         the layers in the order of their calls. Nothing is known of indices (an embedding), or of
         rows of zeros and ones, which have no scale."""
+        entering = None if first is None else first[1]
+        if isinstance(entering, Tensor) and entering.ndim == 2 and entering.is_floating_point():
+            self._rows.append(len(entering))
         x, axis = entered(first, sites)
         if x is None or not x.is_floating_point() or x.numel() == 0 or x.ndim < -axis:
             return
@@ -50,10 +84,11 @@ class Inputs:
     @property
     def facts(self) -> DataFacts:
         """NaN where nothing was seen."""
+        rows = int(np.median(self._rows)) if self._rows else 0
         if not self._seen:
-            return DataFacts()
+            return DataFacts(rows=rows)
         sizes, spreads = zip(*self._seen, strict=True)
-        return DataFacts(input_size=middle(sizes), input_spread=middle(spreads))
+        return DataFacts(input_size=middle(sizes), input_spread=middle(spreads), rows=rows)
 
 
 def entered(
@@ -98,8 +133,11 @@ class Targets:
 
     @property
     def constant(self) -> float:
-        """NaN where torch's loss functions do not show it."""
-        return middle(self._constants)
+        """NaN where the graph of the loss does not show it, and where it changes so much that
+        it is no yardstick: a policy's rewards, targets that a network makes itself."""
+        known = [c for c in self._constants if math.isfinite(c)]
+        low, half, high = np.quantile(known, (0.25, 0.5, 0.75)) if known else (0, math.nan, 0)
+        return math.nan if high - low > half else middle(self._constants)
 
     def beside(self, facts: DataFacts) -> DataFacts:
         """``facts`` with what is known of the targets."""
@@ -109,9 +147,3 @@ class Targets:
         return replace(
             facts, target_mean=mean, target_deviation=deviation, target_low=low, target_high=high
         )
-
-
-def middle(values: Sequence[float] | deque[float]) -> float:
-    """The median of those that are numbers, to a few digits."""
-    known: NDArray[np.float64] = np.array([v for v in values if math.isfinite(v)], np.float64)
-    return float(f"{np.median(known):.{DIGITS}g}") if len(known) else math.nan

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
+from caveats.watching.births import birth
+from caveats.watching.fitting import Fit, fits
 from caveats.watching.shown import Scale, constant_loss, target_of
 
 __all__ = ["Loss", "Losses", "StepLosses"]
@@ -27,7 +29,8 @@ class Losses:
     """``count`` is how many backward passes have begun, ``running`` whether one is under way.
     ``scaler`` is the GradScaler that was used last. ``constant`` is the loss of a constant output
     at the newest step, NaN where it is not known; ``targets`` the scale of its targets, None where
-    it is not."""
+    it is not; ``fits`` the functions that its losses add up. ``born`` says of the first loss
+    that was not finite what made it so, "" where that is not known."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -35,6 +38,9 @@ class Losses:
         self.scaler: Any = None
         self.constant = math.nan
         self.targets: Scale | None = None
+        self.born: str | None = None
+        self.fits: list[Fit] = []
+        self._fits: list[Fit] = []
         self._constants: list[float] = []
         self._targets: list[Scale | None] = []
         self._scale: Loss = 1.0
@@ -84,10 +90,14 @@ class Losses:
         if sampled:
             self._constants.append(constant_loss(root))
             self._targets.append(target_of(root))
+            self._fits += fits(root)
         if root.is_cpu:
             loss = root.item()
             self.pending.append(loss)
-            return math.isfinite(loss)
+            finite = math.isfinite(loss)
+            if not finite and self.born is None:
+                self.born = birth(root)
+            return finite
         self.pending.append(root.detach())
         return True
 
@@ -100,6 +110,7 @@ class Losses:
             self.constant = math.nan
             self.targets = self._targets[0] if len(self._targets) == len(pending) == 1 else None
             self._targets.clear()
+            self.fits, self._fits = self._fits, []
             if len(constants) == len(pending):
                 self.constant = constants[-1] if only_last else sum(constants)
             if len(pending) == 1:

@@ -9,16 +9,14 @@ from typing import Any
 from caveats.facts import RunFacts
 from caveats.measuring.optimizing import optimizer_facts
 from caveats.watching.clipping import Kept
-from caveats.watching.data import Inputs, Targets
+from caveats.watching.data import Data
 
 __all__ = ["facts_now"]
 
 
-def facts_now(
-    facts: RunFacts, inputs: Inputs, targets: Targets, optimizer: Any, kept: Kept
-) -> RunFacts:
+def facts_now(facts: RunFacts, data: Data, optimizer: Any, kept: Kept) -> RunFacts:
     """``facts`` with what is known by now."""
-    now = replace(facts, data=targets.beside(inputs.facts), baseline=targets.constant)
+    now = data.beside(facts)
     if optimizer is not None:
         with suppress(ValueError):
             known = optimizer_facts(optimizer)

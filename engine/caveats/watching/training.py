@@ -23,9 +23,10 @@ from caveats.measuring.passing import compiled
 from caveats.measuring.sites import Site
 from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
+from caveats.watching.births import broken
 from caveats.watching.budget import Budget
 from caveats.watching.clipping import Clipping, Kept
-from caveats.watching.data import Inputs, Targets
+from caveats.watching.data import Data
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Loss, Losses, StepLosses
@@ -87,7 +88,7 @@ class WatchedTraining:
         self._waiting = StepLosses()
         self._spikes, self._jumped = Spikes(), deque[int](maxlen=16)
         self._moments, self._precision = Moments(model.parameters), Precision()
-        self._inputs, self._targets, self._kept = Inputs(), Targets(), Kept()
+        self._data, self._kept = Data(model), Kept()
         self._clipping = clipping or Clipping()
         self.wiring = Wiring(model, owners)
         self.shared = False
@@ -257,8 +258,7 @@ class WatchedTraining:
             self._direct = True
             self.arm()
             return  # the layers are those of the next pass
-        self._inputs.add(first, sites)
-        self._targets.add(self._losses.constant, self._losses.targets)
+        self._data.add(first, sites, self._losses, self._optimizer)
         self._kept.add(self._clipping.take([id(p) for _, p in self.model.parameters]))
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
@@ -301,7 +301,7 @@ class WatchedTraining:
     def _refresh_facts(self) -> None:
         assert self.history is not None
         facts = self.history.facts
-        now = facts_now(facts, self._inputs, self._targets, self._optimizer, self._kept)
+        now = facts_now(facts, self._data, self._optimizer, self._kept)
         if repr(now) != repr(facts):  # NaN is not equal to itself
             self.history.facts = now
 
@@ -331,7 +331,7 @@ class WatchedTraining:
         )
         if not np.isfinite(losses).all() and not self.diverged:
             self.diverged = True
-            self.note(Event(self.step, "diverged", "the loss of a minibatch"))
+            self.tell(broken(self.step, self._losses.born))
         self._report()
 
     def _between(self, losses: list[float]) -> None:

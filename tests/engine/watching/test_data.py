@@ -16,6 +16,7 @@ import caveats
 from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
 from caveats.verdicts import judge
+from caveats.watching.data import Targets
 from caveats.watching.instruments import Instruments
 from caveats.watching.shown import constant_loss, target_of
 from caveats.watching.training import WatchedTraining
@@ -236,3 +237,90 @@ def test_a_run_of_unknown_length_is_judged_by_what_it_learned_in_200_steps() -> 
     assert not said(100, 0.5, 300)  # it learns all the same
     assert not said(100, 0.8, 150)  # too early to tell
     assert not said(1, 0.8, 300)
+
+
+P = nn.Linear(3, 5)
+Y = torch.arange(40) % 5
+Z = torch.randn(40, 5)
+
+
+def test_targets_that_are_all_the_same_have_no_spread() -> None:
+    """As those of a least-squares GAN."""
+    loss = ((P(torch.randn(40, 3)) - 1) ** 2).mean()
+    scale = target_of(loss)
+    assert scale is not None
+    assert scale[0] == pytest.approx(1)
+    assert scale[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "by_hand"),
+    [
+        (functional.mse_loss, lambda p, y: ((p - y) ** 2).mean()),
+        (functional.mse_loss, lambda p, y: ((y - p) * (y - p)).sum() / y.numel()),
+        (functional.mse_loss, lambda p, y: (p - y).square().mean(1).mean()),
+        (functional.mse_loss, lambda p, y: functional.mse_loss(p, y, reduction="none").mean()),
+        (functional.l1_loss, lambda p, y: (p - y).abs().mean()),
+    ],
+)
+def test_a_difference_that_the_script_squares_itself(own: Any, by_hand: Any) -> None:
+    y = torch.randn(40, 5) * 3 + 9
+    best = y.median(0).values if own is functional.l1_loss else y.mean(0)
+    wanted = own(best.expand_as(y), y).item()
+    loss = by_hand(P(torch.randn(40, 3)), y)
+    assert constant_loss(loss) == pytest.approx(wanted, rel=1e-4)
+    scale = target_of(loss)
+    assert scale is not None
+    assert scale[2:] == pytest.approx((y.min().item(), y.max().item()), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: -z.log_softmax(1)[torch.arange(40), Y].mean(),
+        lambda z: -z.log_softmax(-1).gather(1, Y[:, None]).sum() / 40,
+        lambda z: -(functional.one_hot(Y, 5).float() * z.log_softmax(1)).sum(1).mean(),
+        lambda z: functional.cross_entropy(z, Y) * 0.25 * 4,
+        lambda z: functional.cross_entropy(z, Y, reduction="none").mean(),
+        lambda z: functional.nll_loss(z.softmax(1).log(), Y),
+    ],
+)
+def test_log_probabilities_that_the_script_picks_itself(loss: Any) -> None:
+    assert constant_loss(loss(P(torch.randn(40, 3)))) == pytest.approx(math.log(5), rel=1e-5)
+
+
+def test_sums_of_losses_have_the_sum_of_their_constants() -> None:
+    z, y = P(torch.randn(40, 3)), torch.randn(40, 5)
+    both = functional.cross_entropy(z, Y) + 2 * functional.mse_loss(z, y)
+    wanted = math.log(5) + 2 * y.var(0, correction=0).mean().item()
+    assert constant_loss(both) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda z: -functional.cross_entropy(z, Y),
+        lambda z: (functional.cross_entropy(z, Y, reduction="none") * torch.randn(40)).mean(),
+        lambda z: -(torch.rand(40) * z.log_softmax(1)[torch.arange(40), Y]).mean(),
+        lambda z: -(torch.full((40, 5), 0.2) * z.log_softmax(1)).sum(1).mean(),  # a soft teacher
+        lambda z: functional.binary_cross_entropy(z.sigmoid(), torch.rand(40, 5) / 2),
+        lambda z: ((z - torch.randn(40, 5)) ** 2 * torch.rand(40, 1)).mean(),
+        lambda z: (z[:, :1] - torch.randn(40)).square().mean(),  # shapes broadcast
+        lambda z: functional.cross_entropy(z, Y) + z.square().mean(),
+        lambda z: functional.mse_loss(z[:20], Z[:20]) + functional.mse_loss(z[20:], Z[20:]),
+    ],
+)
+def test_no_constant_is_guessed(loss: Any) -> None:
+    assert math.isnan(constant_loss(loss(P(torch.randn(40, 3)))))
+
+
+def test_a_constants_loss_that_changes_all_the_time_is_no_yardstick() -> None:
+    def seen(rewards: list[float]) -> float:
+        targets = Targets()
+        for reward in rewards:
+            targets.add(reward * math.log(2), None)
+        return targets.constant
+
+    assert seen([1.0] * 8) == pytest.approx(math.log(2), rel=0.02)
+    assert seen([1.0, 1.1, 0.9, 1.2, 60.0]) == pytest.approx(1.1 * math.log(2), rel=0.02)
+    assert math.isnan(seen([1.0, 20.0, 3.0, 80.0, 7.0, 40.0]))

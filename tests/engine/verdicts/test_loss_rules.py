@@ -1,0 +1,160 @@
+"""The rules of what the graph of a loss shows, on histories made by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from histories import history, stuck
+
+from caveats.facts import DataFacts, LayerFacts, LossFacts, OptimizerFacts, RunFacts
+from caveats.history import Event, History
+from caveats.verdicts import CAVEATS, Judge, Verdict, judge
+
+SGD = OptimizerFacts("sgd", 0.1, False)
+ADAM = OptimizerFacts("adam", 1e-3, True, betas=(0.9, 0.999))
+STEPS = (*range(11), 15, 20, 30, 40, 60, 80, 120, 200, 320, 500)
+
+
+def falling(step: int) -> float:
+    return 0.1 + 2.2 * 0.98**step
+
+
+def flat(step: int) -> float:
+    return 2.3
+
+
+def said(
+    *losses: LossFacts,
+    curve: Callable[[int], float] = falling,
+    optimizer: OptimizerFacts = SGD,
+    layers: Sequence[LayerFacts] = (),
+    data: DataFacts | None = None,
+    events: Sequence[Event] = (),
+) -> dict[str, Verdict]:
+    facts = RunFacts(
+        baseline=math.log(10), optimizer=optimizer, layers=tuple(layers), losses=losses,
+        data=data or DataFacts(),
+    )  # fmt: skip
+    made = History(("first", "last"), facts=facts)
+    for step in STEPS:
+        made.append(step, {"loss": curve(step)}, {"weight_norm": [1.0, 1.0]}, ())
+    for event in events:
+        made.note(event)
+    return {verdict.caveat: verdict for verdict in judge(made)}
+
+
+TWICE = LossFacts("cross_entropy", "softmax", unreached=0.63)
+
+
+def test_what_fits_is_not_named() -> None:
+    sound = (
+        LossFacts("cross_entropy"),
+        LossFacts("cross_entropy", "log_softmax", unreached=0.0),
+        LossFacts("bce", "sigmoid", unreached=0.0),
+        LossFacts("mse", "sigmoid", unreached=0.02),
+        LossFacts("nll", mass=1.0),
+        LossFacts("kl_div", "log_softmax", mass=1.0),
+        LossFacts("cross_entropy", "cosine", unreached=0.4),
+        LossFacts("cross_entropy", negated=True, alone=False),
+        LossFacts("cross_entropy", single=1.0, classes=2),
+        LossFacts("cross_entropy", passes=2),
+    )
+    assert said(*sound) == {}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (TWICE, "which applies softmax again; no output brings the loss below 63% of a constant's"),
+        (
+            LossFacts("bce_with_logits", "sigmoid", unreached=1.4),
+            "no output brings the loss below that of a constant: give it the outputs before",
+        ),
+        (LossFacts("cross_entropy", "sigmoid"), "sigmoid and then cross entropy, which applies"),
+        (LossFacts("nll", "softmax", mass=4.2), "use log_softmax in place of softmax"),
+        (LossFacts("nll", mass=11.0), "add up to 11 in a row: put log_softmax before it"),
+        (LossFacts("nll", "log_softmax", mass=0.1), "use dim=1"),
+        (LossFacts("kl_div", "softmax"), "use log_softmax in place of softmax"),
+        (LossFacts("mse", "relu", unreached=0.5), "below 50% of a constant's: leave relu out"),
+        (LossFacts("cross_entropy", "cosine", unreached=0.95), "temperature of 0.05 to 0.5"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_remedy(facts: LossFacts, words: str) -> None:
+    verdict = said(facts)["loss_misfit"]
+    assert verdict.severity == "warning"
+    assert words in verdict.what
+    assert verdict.next
+
+
+def test_it_is_critical_where_nothing_is_learnt_and_the_effects_are_notes() -> None:
+    found = said(TWICE, curve=flat)
+    assert next(iter(found)) == "loss_misfit"
+    assert found["loss_misfit"].severity == "critical"
+    assert all(v.severity == "note" for v in found.values() if v.caveat != "loss_misfit")
+    made = history(stuck)  # of a sound network, as the lab would see it
+    before = {v.caveat: v.severity for v in judge(made)}
+    assert before["plateau"] == "critical"
+    made.facts = replace(made.facts, losses=(TWICE,))
+    after = {v.caveat: v.severity for v in Judge().look(made)}
+    assert after == {**dict.fromkeys(before, "note"), "loss_misfit": "critical"}
+
+
+def test_relu_before_cross_entropy_is_a_note_unless_training_suffers() -> None:
+    facts = LossFacts("cross_entropy", "relu", unreached=0.0)
+    assert said(facts)["loss_misfit"].severity == "note"
+    assert said(facts, curve=flat)["loss_misfit"].severity != "note"
+
+
+def test_a_loss_that_runs_away_below_0() -> None:
+    facts = LossFacts("mse", negated=True)
+    assert said(facts, curve=lambda s: -1.0 - s)["wrong_sign"].severity == "critical"
+    assert said(facts, curve=lambda s: -1.0 - 1e-3 * s)["wrong_sign"].severity == "warning"
+
+
+def test_minibatches_of_one_class() -> None:
+    verdict = said(LossFacts("cross_entropy", single=0.79, classes=10))["one_class"]
+    assert "79% of the minibatches" in verdict.what
+    assert "one_class" not in said(LossFacts("cross_entropy", single=0.3, classes=10))
+
+
+def test_gradients_added_up_do_harm_only_where_a_step_grows_with_them() -> None:
+    facts = LossFacts("cross_entropy", passes=32)
+    assert said(facts)["not_divided"].severity == "note"
+    suffering = said(facts, curve=flat)
+    assert suffering["not_divided"].severity in ("warning", "critical")
+    assert "(loss / 32).backward()" in suffering["not_divided"].what
+    assert "not_divided" not in said(facts, optimizer=ADAM, curve=flat)
+
+
+@pytest.mark.parametrize(("rows", "named"), [(2, True), (64, False)])
+def test_batch_normalization_of_two_rows(rows: int, named: bool) -> None:
+    layers = (
+        LayerFacts("first", "linear", 8, 8, "relu", "batch"),
+        LayerFacts("last", "linear", 1, 8, "identity", output=True),
+    )
+    found = said(layers=layers, data=DataFacts(rows=rows), curve=flat)
+    assert ("tiny_batch" in found) == named
+    if named:
+        assert found["tiny_batch"].layers == ("first",)
+        assert found["tiny_batch"].severity in ("warning", "critical")
+
+
+def test_a_logarithm_of_0_stands_before_what_follows_from_it() -> None:
+    events = (
+        Event(200, "diverged", "the loss of a minibatch"),
+        Event(200, "undefined", "a logarithm of 0 or less, 1 times in 64 numbers"),
+    )
+    found = said(events=events, curve=lambda s: falling(s) if s < 200 else math.nan)
+    assert next(iter(found)) == "undefined_number"
+    assert found["undefined_number"].severity == "critical"
+    assert found["exploding_gradient"].severity == "note"
+
+
+def test_every_caveat_of_the_loss_has_advice_and_a_source() -> None:
+    for name in ("loss_misfit", "broadcast_loss", "wrong_sign", "one_class", "not_divided",
+                 "tiny_batch", "undefined_number"):  # fmt: skip
+        assert CAVEATS[name].advice
+        assert CAVEATS[name].source

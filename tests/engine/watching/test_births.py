@@ -1,0 +1,71 @@
+"""A loss that is not finite is told by the function at its pole that made it so, and by nothing
+where the whole training ran away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from caveats.watching.births import birth
+from caveats.watching.instruments import Instruments
+
+X = torch.tensor([0.0, 1.0, 40.0], requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        (lambda x: -torch.log(1 - torch.sigmoid(x)).mean(), "a logarithm of 0 or less, 1 times"),
+        (lambda x: (x * torch.log(x)).sum(), "a logarithm of 0 or less, 1 times in 3"),
+        (lambda x: (x / (x - x)).mean(), "a division by 0, 3 times in 3 numbers"),
+        (lambda x: (1 / x).sum(), "a division by 0, 1 times"),
+        (lambda x: (x - 5).sqrt().mean(), "a root of a number below 0, 2 times"),
+        (lambda x: (3 * x).exp().log().mean(), "an exponential too large for its type, 1 times"),
+        (lambda x: (x * float("nan")).mean(), ""),
+    ],
+)
+def test_the_function_at_its_pole(loss: Callable[[Tensor], Tensor], said: str) -> None:
+    made = loss(X)
+    assert not made.isfinite()
+    assert birth(made).startswith(said)
+    assert bool(birth(made)) == bool(said)
+
+
+def found(loss: Callable[[Tensor, Tensor], Tensor], lr: float) -> dict[str, str]:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        instruments = Instruments(every=5)
+        instruments.install()
+        try:
+            model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+            optimizer = torch.optim.Adam(model.parameters(), lr=lr)
+            for _ in range(40):
+                x = 8 * torch.randn(32, 4)
+                optimizer.zero_grad()
+                loss(model(x)[:, 0], (x[:, 0] > 0).float()).backward()
+                optimizer.step()
+        finally:
+            instruments.remove()
+    (training,) = instruments.trainings
+    return {v.caveat: v.severity for v in training.judge.verdicts}
+
+
+def by_hand(z: Tensor, y: Tensor) -> Tensor:
+    p = torch.sigmoid(z)
+    return -(y * torch.log(p) + (1 - y) * torch.log(1 - p)).mean()
+
+
+def test_a_logarithm_of_0_is_the_headline_and_no_step_is_blamed() -> None:
+    said = found(by_hand, lr=0.1)
+    assert said["undefined_number"] == "critical"
+    assert said["exploding_gradient"] == "note"
+    assert "step_too_large" not in said
+
+
+def test_a_training_that_runs_away_has_no_such_number() -> None:
+    said = found(lambda z, y: ((z - y) ** 2).square().mean(), lr=1e9)
+    assert "undefined_number" not in said
+    assert said["exploding_gradient"] == "critical"
