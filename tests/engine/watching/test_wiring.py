@@ -324,3 +324,22 @@ def test_steps_of_a_second_optimizer_are_no_zero() -> None:
     assert training.history.layers == ("encoder.0", "encoder.2", "head")
     ratios = training.history.snapshot().layers("update_ratio")[1:11]
     assert (ratios > 0).all()
+
+
+def test_a_step_is_not_blamed_for_what_is_left_out_of_training() -> None:
+    """The slow loss is an effect of the wiring: only that is more than a note."""
+    torch.manual_seed(0)
+    instruments = Instruments(every=1)
+    instruments.install()
+    try:
+        model = Two(Tensor.detach)
+        step = loop(model, [torch.optim.SGD(model.parameters(), lr=1e-5)])
+        for _ in range(60):
+            x = torch.randn(32, 12)
+            step(x, x[:, :4].argmax(1))
+    finally:
+        instruments.remove()
+    (training,) = instruments.trainings
+    severities = {v.caveat: v.severity for v in training.judge.verdicts}
+    assert severities["nothing_learns"] != "note"
+    assert severities.get("step_too_small", "note") == "note"
