@@ -29,7 +29,7 @@ from caveats.watching.data import Inputs, Targets
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Loss, Losses, StepLosses
-from caveats.watching.models import Model, compiled_doors, sharded
+from caveats.watching.models import Model, compiled_doors, holds, sharded
 from caveats.watching.moments import Moments
 from caveats.watching.observed import facts_now
 from caveats.watching.precision import Precision
@@ -38,7 +38,7 @@ from caveats.watching.shadow import Shadow
 from caveats.watching.spikes import Spikes
 from caveats.watching.stretches import LONGEST
 from caveats.watching.unowned import Owner
-from caveats.watching.untrained import leaves, some
+from caveats.watching.untrained import leaves, nearest_weight, some
 from caveats.watching.wiring import Wiring
 
 __all__ = ["WatchedTraining"]
@@ -90,7 +90,7 @@ class WatchedTraining:
         self._inputs, self._targets, self._kept = Inputs(), Targets(), Kept()
         self._clipping = clipping or Clipping()
         self.wiring = Wiring(model, owners)
-        self.shared = False
+        self.shared, self._ends_here = False, True
         self._sampled = False
         self.armed = False  # whether the step that is going on will be read
         self._lr = math.nan  # at the newest record
@@ -153,15 +153,13 @@ class WatchedTraining:
         self.wiring.follow(model, self.step)
         self._moments, self._optimizer = Moments(model.parameters), None
 
-    def rest(self) -> None:
-        """Nothing steps this network any more."""
-        self.armed = False
-        self.disarm()
-
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
         if self._optimizer is not None:
             self.wiring.begins(self.step, lambda: leaves(loss))
+        if self.armed and self.model.root is not None:
+            last = nearest_weight(loss)
+            self._ends_here = last is None or holds(self.model.root, last)
 
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
@@ -258,7 +256,8 @@ class WatchedTraining:
             self.arm()
             return  # the layers are those of the next pass
         self._inputs.add(first, sites)
-        self._targets.add(self._losses.constant, self._losses.targets)
+        targets = self._losses.targets if self._ends_here else None  # another network's outputs
+        self._targets.add(self._losses.constant, targets)
         self._kept.add(self._clipping.take([id(p) for _, p in self.model.parameters]))
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)
