@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from caveats.watching.patching import Patches
 
 __all__ = ["Clipping", "Kept"]
 
+compiling = torch.compiler.is_dynamo_compiling
 NEWEST = 9  # sampled steps whose shares are looked at together
 
 
@@ -31,14 +32,17 @@ class Clipping:
         name = "_clip_grads_with_norm_"
         for owner, called in ((utils.clip_grad, name), (utils, name[1:])):
             if hasattr(owner, called):
-                patches.around(owner, called, self._clips)
+                patches.replace(owner, called, self._around(getattr(owner, called)))
 
-    def _clips(self, before: Any, parameters: Any, *args: Any, **kwargs: Any) -> Any:
-        if type(parameters) is list and parameters and not torch.compiler.is_dynamo_compiling():
-            bound = args[0] if args else kwargs.get("max_norm")
-            norm = args[1] if len(args) > 1 else kwargs.get("total_norm")
-            self._newest[id(parameters[0])] = bound, norm
-        return before(parameters, *args, **kwargs)
+    def _around(self, before: Callable[..., None]) -> Callable[..., None]:
+        newest = self._newest
+
+        def watched(parameters: Any, max_norm: Any, total_norm: Any, foreach: Any = None) -> None:
+            if type(parameters) is list and parameters and not compiling():
+                newest[id(parameters[0])] = max_norm, total_norm
+            before(parameters, max_norm, total_norm, foreach)
+
+        return watched
 
     def take(self, parameters: Iterable[int]) -> tuple[float, float] | None:
         """The bound and the share of the gradient's length that it left, of the newest call with

@@ -37,11 +37,12 @@ class Data:
 
     def add(
         self, first: tuple[nn.Module, Any] | None, sites: Sequence[Site], losses: Losses,
-        optimizer: Any,
+        optimizer: Any, ends_here: bool = True,
     ) -> None:  # fmt: skip
-        """Take in one step: what `Inputs.add` asks for, and its losses."""
+        """Take in one step: what `Inputs.add` asks for, and its losses. They ``end here`` if the
+        outputs that meet the targets are this network's, not those of another behind it."""
         self._inputs.add(first, sites)
-        self._targets.add(losses.constant, losses.targets)
+        self._targets.add(losses.constant, losses.targets if ends_here else None)
         if self._own:
             groups = getattr(optimizer, "param_groups", ())
             self._fits.add(losses.fits, self._own, any(g.get("maximize") for g in groups))

@@ -339,7 +339,8 @@ class Instruments:
                 its.remove(training)
                 self._turns.add(before, training, training.wiring.model)
         if training.history is not None and not follower.fits:
-            training.rest()
+            training.armed = False
+            training.disarm()
             self._add(follower.model, optimizer)
             return
         training.follow(follower.model)

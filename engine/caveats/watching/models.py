@@ -14,8 +14,8 @@ from caveats.measuring.passing import named_modules, unwrapped
 from caveats.models.isolation import walk
 
 __all__ = [
-    "Model", "compiled_doors", "find_models", "local", "named_modules", "parameters_of", "same",
-    "script_name", "size", "trained", "union", "versions",
+    "Model", "compiled_doors", "find_models", "holds", "local", "named_modules", "parameters_of",
+    "same", "script_name", "size", "trained", "union", "versions",
 ]  # fmt: skip
 
 SOME = 8  # parameters, and numbers of each, that are looked at for a change
@@ -147,6 +147,10 @@ def union(model: Model, other: Model) -> Model:
     both = {id(p): (n, p) for m in (model, other) for n, p in m.parameters}
     order = [both.pop(id(p)) for _, p in trained(model.root) if id(p) in both]
     return replace(model, parameters=(*order, *both.values()))
+
+
+def holds(root: nn.Module, parameter: Tensor) -> bool:
+    return any(p is parameter for p in root.parameters())
 
 
 def size(model: Model) -> int:

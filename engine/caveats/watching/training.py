@@ -30,7 +30,7 @@ from caveats.watching.data import Data
 from caveats.watching.layers import Layers
 from caveats.watching.live import NO_PASS, Live
 from caveats.watching.losses import Loss, Losses, StepLosses
-from caveats.watching.models import Model, compiled_doors, sharded
+from caveats.watching.models import Model, compiled_doors, holds, sharded
 from caveats.watching.moments import Moments
 from caveats.watching.observed import facts_now
 from caveats.watching.precision import Precision
@@ -39,7 +39,7 @@ from caveats.watching.shadow import Shadow
 from caveats.watching.spikes import Spikes
 from caveats.watching.stretches import LONGEST
 from caveats.watching.unowned import Owner
-from caveats.watching.untrained import leaves, some
+from caveats.watching.untrained import leaves, nearest_weight, some
 from caveats.watching.wiring import Wiring
 
 __all__ = ["WatchedTraining"]
@@ -91,7 +91,7 @@ class WatchedTraining:
         self._data, self._kept = Data(model), Kept()
         self._clipping = clipping or Clipping()
         self.wiring = Wiring(model, owners)
-        self.shared = False
+        self.shared, self._ends_here = False, True
         self._sampled = False
         self.armed = False  # whether the step that is going on will be read
         self._lr = math.nan  # at the newest record
@@ -154,15 +154,13 @@ class WatchedTraining:
         self.wiring.follow(model, self.step)
         self._moments, self._optimizer = Moments(model.parameters), None
 
-    def rest(self) -> None:
-        """Nothing steps this network any more."""
-        self.armed = False
-        self.disarm()
-
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
         if self._optimizer is not None:
             self.wiring.begins(self.step, lambda: leaves(loss))
+        if self.armed and self.model.root is not None:
+            last = nearest_weight(loss)
+            self._ends_here = last is None or holds(self.model.root, last)
 
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
@@ -258,7 +256,7 @@ class WatchedTraining:
             self._direct = True
             self.arm()
             return  # the layers are those of the next pass
-        self._data.add(first, sites, self._losses, self._optimizer)
+        self._data.add(first, sites, self._losses, self._optimizer, self._ends_here)
         self._kept.add(self._clipping.take([id(p) for _, p in self.model.parameters]))
         if self._layers is None:
             self._start(Layers(self.model, sites, unobserved), why)

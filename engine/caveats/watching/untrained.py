@@ -4,6 +4,7 @@ finding is exact, and is reported once, as an event.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from caveats.history import Event
 
-__all__ = ["AFTER", "WIRING", "Untrained", "leaves", "some"]
+__all__ = ["AFTER", "WIRING", "Untrained", "leaves", "nearest_weight", "some"]
 
 WIRING = "wiring"  # the kind of these events
 AFTER = 20  # steps in a row, as TrainCheck asks for
@@ -100,3 +101,19 @@ def leaves(root: Any) -> list[Tensor]:
             found.append(variable)
         waiting.extend(after for after, _ in node.next_functions if after is not None)
     return found
+
+
+def nearest_weight(root: Any) -> Tensor | None:
+    """The weight that a loss depends on by the fewest functions: one of the last layer."""
+    waiting = deque([getattr(root, "grad_fn", None)])
+    seen = set()
+    while waiting:
+        node = waiting.popleft()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)
+        if isinstance(variable, Tensor) and variable.ndim > 1:
+            return variable
+        waiting.extend(after for after, _ in node.next_functions)
+    return None

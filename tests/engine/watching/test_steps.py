@@ -201,8 +201,7 @@ def transformer(lr: float, steps: int = 110) -> WatchedTraining:
 
 def test_a_rate_a_hundred_times_too_large_is_told_soon_where_the_length_is_not_known() -> None:
     assert transformer(0.3).judge.first_flagged["step_too_large"] < 100
-    verdict = found(transformer(3e-3), "step_too_large")
-    assert verdict is None or verdict.severity == "note"
+    assert "step_too_large" not in transformer(3e-3).judge.first_flagged
 
 
 @pytest.mark.parametrize("gain", [1.0, 4.0])

@@ -324,3 +324,47 @@ def test_steps_of_a_second_optimizer_are_no_zero() -> None:
     assert training.history.layers == ("encoder.0", "encoder.2", "head")
     ratios = training.history.snapshot().layers("update_ratio")[1:11]
     assert (ratios > 0).all()
+
+
+def test_a_step_is_not_blamed_for_what_is_left_out_of_training() -> None:
+    """The slow loss is an effect of the wiring: only that is more than a note."""
+    torch.manual_seed(0)
+    instruments = Instruments(every=1)
+    instruments.install()
+    try:
+        model = Two(Tensor.detach)
+        step = loop(model, [torch.optim.SGD(model.parameters(), lr=1e-5)])
+        for _ in range(60):
+            x = torch.randn(32, 12)
+            step(x, x[:, :4].argmax(1))
+    finally:
+        instruments.remove()
+    (training,) = instruments.trainings
+    severities = {v.caveat: v.severity for v in training.judge.verdicts}
+    assert severities["nothing_learns"] != "note"
+    assert severities.get("step_too_small", "note") == "note"
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_targets_are_those_of_the_last_network(apart: bool) -> None:
+    """A tanh at the end of an encoder limits no output; behind the head it does."""
+    torch.manual_seed(0)
+    instruments = Instruments(every=1)
+    instruments.install()
+    try:
+        encoder = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh())
+        end = [] if apart else [nn.Tanh()]
+        head = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1), *end)
+        pair = [sgd(encoder), sgd(head)]
+        for _ in range(60):
+            x = torch.randn(64, 12)
+            for optimizer in pair:
+                optimizer.zero_grad()
+            functional.mse_loss(head(encoder(x)), x[:, :1]).backward()
+            for optimizer in pair:
+                optimizer.step()
+    finally:
+        instruments.remove()
+    assert instruments.problem == ""
+    flagged = ["unscaled_data" in t.judge.first_flagged for t in instruments.trainings]
+    assert flagged == [False, not apart]
