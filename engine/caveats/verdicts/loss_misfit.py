@@ -52,7 +52,7 @@ def rule(e: Evidence) -> Finding | None:
 
 def severity(e: Evidence, facts: LossFacts) -> Severity:
     if only_one_sided(facts):
-        return "warning" if held_up(e) else "note"
+        return "warning" if held_up(e) and e.progress.settled else "note"
     constant = facts.activation == CONSTANT
     return "critical" if constant or not e.finite or e.progress.stuck else "warning"
 
@@ -103,7 +103,8 @@ def no_logarithms(e: Evidence, facts: LossFacts) -> str:
             f"the outputs pass {facts.activation} and then {name}, which takes logarithms of "
             f"probabilities: use log_softmax in place of {facts.activation}"
         )
-    if not abs(facts.mass - 1) > e.thresholds.mass_off:
+    # A logarithm of something else may be meant: of 1 - p, where a label names what a row is not.
+    if not abs(facts.mass - 1) > e.thresholds.mass_off or facts.activation == "log":
         return ""
     if facts.activation == "log_softmax":
         return (

@@ -15,7 +15,7 @@ __all__ = ["EFFECTS", "NOT_DIVIDED"]
 # What steps that are too long bring about.
 EFFECTS = frozenset({
     "step_too_large", "exploding_gradient", "dying_relu", "dormant", "rank_loss", "plateau",
-    "underfitting", "saturation", "loss_spike", "symmetry", "not_zero_centred",
+    "underfitting", "saturation", "loss_spike",
 })  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def rule(e: Evidence) -> Finding | None:
         f"backward() adds to the gradients that are there: {count} means make {count} times the "
         f"gradient, so the learning rate acts as one {count} times as large (Goyal et al. 2017)."
     )
-    harm = e.blames(*EFFECTS) or held_up(e)
+    harm = e.blames(*EFFECTS) or (held_up(e) and e.progress.settled)
     return Finding("warning" if harm else "note", what, why, (), {"passes": count})
 
 

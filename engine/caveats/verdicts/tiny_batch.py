@@ -30,7 +30,7 @@ def rule(e: Evidence) -> Finding | None:
         f"Mean and deviation of {rows} rows are mostly noise, and in eval() others take their "
         "place: what was learnt does not fit them (Wu & He 2018, Group Normalization)."
     )
-    harm = e.blames(*EFFECTS) or held_up(e)
+    harm = e.blames(*EFFECTS) or (held_up(e) and e.progress.settled)
     return Finding("warning" if harm else "note", what, why, layers, {"rows": rows})
 
 

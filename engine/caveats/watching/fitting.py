@@ -34,7 +34,7 @@ from caveats.watching.graph import (
 from caveats.watching.numbers import WINDOW, middle
 from caveats.watching.untrained import leaves
 
-__all__ = ["FEWEST", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "targets_of"]
+__all__ = ["FEWEST", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "mass", "targets_of"]
 
 FEWEST = 16  # rows of a minibatch that are taken for all
 PAIRS = 16  # predictions and targets of which it is looked whether each meets each
@@ -51,6 +51,7 @@ ACTIVATIONS = {
     "TanhBackward0": ("tanh", -1.0, 1.0), "HardsigmoidBackward0": ("hard_sigmoid", 0.0, 1.0),
     "ReluBackward0": ("relu", 0.0, math.inf), "SoftplusBackward0": ("softplus", 0.0, math.inf),
     "ExpBackward0": ("exp", 0.0, math.inf), "LogSoftmaxBackward0": ("log_softmax", -math.inf, 0.0),
+    "LogBackward0": ("log", -math.inf, math.inf),
     "LogSigmoidBackward0": ("log_sigmoid", -math.inf, 0.0),
 }  # fmt: skip
 NUMBERS = ("mse", "l1", "huber")
@@ -87,7 +88,8 @@ def fits(loss: Any) -> list[Fit]:
 
 def facts_of(term: Term, alone: bool) -> LossFacts:
     activation, low, high = ahead(term)
-    outputs, targets = met(term)
+    # A distance between all pairs, less that within each side, is one of distributions.
+    outputs, targets = met(term) if alone or term.function != "l1" else ((), ())
     return LossFacts(
         term.function,
         activation,
@@ -250,8 +252,6 @@ def mass(term: Term) -> float:
     """What the exponentials of the outputs of an nll or kl_div add up to over the classes, the
     median of all rows; 1 if they are log-probabilities, NaN where not known."""
     if term.function == "nll":
-        if named(past_views(term.outputs), "LogBackward0"):
-            return math.nan  # of 1 - p, say, where a label names what a row is not
         logs, axis = saved(term.node, "self").detach(), 1
         if logs.ndim == 1:
             axis = 0

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from caveats.measuring import constants
 from caveats.measuring.data_facts import target_scale
-from caveats.watching.fitting import FEWEST, MEAN, NUMBERS, targets_of
+from caveats.watching.fitting import FEWEST, MEAN, NUMBERS, mass, targets_of
 from caveats.watching.graph import Term, factor_of, saved, shape, terms
 
 __all__ = ["FEWEST", "Scale", "constant_loss", "target_of"]
@@ -49,7 +49,9 @@ def of_term(term: Term) -> float:
         return math.nan
     if term.function == "cross_entropy" and term.by_hand:
         return of_picks(term)
-    if term.function in ("cross_entropy", "nll"):
+    if term.function in CLASSES:
+        if term.function == "nll" and not abs(mass(term) - 1) < SOFT:
+            return math.nan  # they are no logarithms of probabilities
         outputs, target = saved(node, "self"), saved(node, "target")
         each = math.log(int(outputs.shape[1 if outputs.ndim > 1 else 0]))
         count = int((target != node._saved_ignore_index).sum())

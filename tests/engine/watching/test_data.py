@@ -307,6 +307,7 @@ def test_sums_of_losses_have_the_sum_of_their_constants() -> None:
         lambda z: ((z - torch.randn(40, 5)) ** 2 * torch.rand(40, 1)).mean(),
         lambda z: (z[:, :1] - torch.randn(40)).square().mean(),  # shapes broadcast
         lambda z: functional.cross_entropy(z, Y) + z.square().mean(),
+        lambda z: functional.nll_loss((1 - z.softmax(1)).log(), Y),  # of another probability
         lambda z: functional.mse_loss(z[:20], Z[:20]) + functional.mse_loss(z[20:], Z[20:]),
     ],
 )
