@@ -8,6 +8,7 @@ its end its exit code, as `subprocess` gives it. The process ends as any other o
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -48,7 +49,8 @@ class ForkedProcess:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)  # not reaped before its exit code was read
+            with contextlib.suppress(ProcessLookupError):  # its exit code is on its way
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
