@@ -148,7 +148,7 @@ def lr_is_low(config: RunConfig) -> bool:
 def drops_most(config: RunConfig) -> bool:
     """Dropout switches off half of the units or more in every step; no step size makes up for
     that."""
-    return config.network.dropout >= DEFAULT.drops_most
+    return config.network.dropout >= DEFAULT.most
 
 
 def sinks(config: RunConfig) -> bool:

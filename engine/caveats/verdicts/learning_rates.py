@@ -148,7 +148,9 @@ def rate_is_gone(e: Evidence) -> bool:
     last third."""
     known, steps = rates(e), e.snapshot.steps[: e.index + 1]
     highest = float(np.nanmax(known, initial=0.0))
-    up = np.flatnonzero(~(known < e.thresholds.gone * highest))  # a record without a rate is none
+    up = np.flatnonzero(
+        ~(known < e.thresholds.far_below * highest)
+    )  # a record without a rate is none
     if not highest > 0 or not len(up) or up[-1] == len(known) - 1:
         return False
     since = int(steps[up[-1] + 1])
@@ -159,7 +161,7 @@ def rate_is_gone(e: Evidence) -> bool:
 def drops_most(e: Evidence) -> bool:
     """Does dropout switch off half of the units or more in every step? No step size makes up for
     that."""
-    return e.dropout >= e.thresholds.drops_most
+    return e.dropout >= e.thresholds.most
 
 
 def limit(o: OptimizerFacts | None) -> float:

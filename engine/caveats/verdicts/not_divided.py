@@ -40,7 +40,7 @@ def adds_up(e: Evidence) -> bool:
     """Does a step of plain descent add up several undivided means?"""
     optimizer = e.optimizer
     plain = optimizer is not None and not optimizer.adaptive
-    return plain and any(facts.passes >= e.thresholds.added_up for facts in e.facts.losses)
+    return plain and any(facts.passes >= e.thresholds.few for facts in e.facts.losses)
 
 
 NOT_DIVIDED = Caveat(

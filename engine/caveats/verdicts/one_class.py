@@ -37,7 +37,7 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def sorted_by(e: Evidence, facts: LossFacts) -> bool:
-    return facts.alone and facts.classes >= FEWEST and facts.single > e.thresholds.one_class
+    return facts.alone and facts.classes >= FEWEST and facts.single > e.thresholds.most
 
 
 @sign

@@ -57,16 +57,6 @@ class Thresholds:
         0.9, "the same share, of cosines over a temperature: a sound one of 0.5 leaves 0.4",
         "Chen et al. 2020",
     )  # fmt: skip
-    one_class: float = number(
-        0.5, "share of the minibatches that hold one class alone, where three or more occur",
-        "chance: k^-15 in sixteen rows of k classes",
-    )  # fmt: skip
-    added_up: float = number(
-        4, "backward passes a step whose gradients are added up: a game of two makes two"
-    )
-    tiny_batch: float = number(
-        4, "rows of a minibatch that batch normalization makes all alike", "Wu & He 2018",
-    )  # fmt: skip
     mass_off: float = number(
         0.25, "how far from 1 add up the exponentials of what is no logarithm of probabilities",
         "softmax adds up to 1",
@@ -80,7 +70,9 @@ class Thresholds:
     )
     overflowing: float = number(1e6, "the same ratio at step 0 that is a warning at once")
     anywhere: float = number(1e4, "growth of a gradient over a sequence: it has no direction left")
-    most: float = number(0.5, "share of a layer's units that counts as most of it")
+    most: float = number(
+        0.5, "share of a layer's units, or of anything else, that counts as most of it"
+    )
     nearly_all: float = number(0.8, "share of a layer's units that leaves next to nothing")
     worth_saying: float = number(0.25, "share of a layer's units that is worth a note")
     wide: float = number(16, "units of a layer in which chance alone kills no such share")
@@ -94,7 +86,7 @@ class Thresholds:
     weak: float = number(0.3, "fan-in times the variance of a weight: a little below torch's 1/3")
     strong: float = number(1.5, "the same, half-way from Xavier's 1 to He's 2")
     deep: float = number(4, "hidden layers over which means off centre add up")
-    few: float = number(4, "units or layers so few that chance decides")
+    few: float = number(4, "units, layers, rows or passes: few enough that single ones decide")
     # What a step does.
     small_update: float = number(
         10**-2.5, "‖ΔW‖/‖W‖ below which a step is small", "Karpathy's 1e-3"
@@ -119,15 +111,15 @@ class Thresholds:
     )
     lowish: float = number(0.3, "times the customary rate that may be too small")
     low: float = number(0.1, "times the customary rate that is low")
-    far_below: float = number(0.01, "times the customary rate that trains nothing")
-    gone: float = number(0.01, "times the run's highest rate that a schedule has left of it")
+    far_below: float = number(
+        0.01, "times the customary rate, or the run's highest, that trains nothing"
+    )
     gone_for: float = number(0.4, "share of the steps since then: usual schedules are there last")
     deep_steps: float = number(6, "hidden layers from which a third of the customary rate fits")
     shortest_descent: float = number(
         20.0, "lr/(1-β)·units·steps of plain descent that carries no network anywhere"
     )
     shortest_walk: float = number(0.07, "lr·steps of Adam-like optimizers that does not either")
-    drops_most: float = number(0.5, "dropout that no step makes up for")
     # Trials of other steps, in shares of what can be learnt above a constant.
     trial_learns: float = number(0.5, "learnt in a trial: this step trains the network")
     trial_nowhere: float = number(0.1, "learnt in a trial: the step carries nowhere")

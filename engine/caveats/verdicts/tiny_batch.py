@@ -42,7 +42,7 @@ def normalizes_rows(layer: object) -> bool:
 @sign
 def few_rows(e: Evidence) -> bool:
     """Does batch normalization get minibatches of very few rows?"""
-    few = 0 < e.facts.data.rows <= e.thresholds.tiny_batch
+    few = 0 < e.facts.data.rows <= e.thresholds.few
     return few and any(map(normalizes_rows, e.facts.layers)) and len(e.facts.layers) == len(e.names)
 
 
