@@ -43,7 +43,7 @@ class Data:
         outputs that meet the targets are this network's, not those of another behind it."""
         self._inputs.add(first, sites)
         self._targets.add(losses.constant, losses.targets if ends_here else None)
-        if self._own:
+        if self._own and ends_here:
             groups = getattr(optimizer, "param_groups", ())
             self._fits.add(losses.fits, self._own, any(g.get("maximize") for g in groups))
 
