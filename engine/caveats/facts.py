@@ -121,7 +121,8 @@ class DataFacts:
     numbers. ``reachable_recall`` is the share of right answers of kernel regression in the class in
     which it has the fewest, if every class counts the same; NaN for numbers. ``reachable_linear``
     is the loss of the best linear prediction, NaN where the network is not linear. ``rows`` is the
-    size of a minibatch of a watched training, 0 where not known.
+    size of a minibatch of a watched training, 0 where not known. ``from_network`` says that what
+    enters is no data, but comes out of another network that is trained.
     """
 
     input_size: float = nan
@@ -134,6 +135,7 @@ class DataFacts:
     reachable_recall: float = nan
     reachable_linear: float = nan
     rows: int = 0
+    from_network: bool = False
 
     @property
     def chance(self) -> float:

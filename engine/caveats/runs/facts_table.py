@@ -113,6 +113,7 @@ def read_data(data: Section) -> DataFacts:
             data.number("reachable_linear") if "reachable_linear" in data.tree else math.nan
         ),
         rows=data.whole("rows") if "rows" in data.tree else 0,
+        from_network=data.truth("from_network") if "from_network" in data.tree else False,
     )
 
 

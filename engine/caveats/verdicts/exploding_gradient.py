@@ -44,7 +44,7 @@ def rule(e: Evidence) -> Finding | None:
     else:
         what = (
             f"activations grow {short(forward_growth(e))} times over the layers: loss "
-            f"{e.loss:.3g}, {times_constant(e.loss, e.progress.baseline)}"
+            f"{e.loss:.3g}, {times_constant(e.loss, e.facts.baseline)}"
         )
     return Finding(severity, what, why(e.hidden), tuple(range(e.hidden)), evidence)
 

@@ -12,6 +12,7 @@ from caveats.verdicts import (
     held_back,
     loss_misfit,
     not_divided,
+    nothing_learns,
     one_class,
     tiny_batch,
     undefined_number,
@@ -43,7 +44,9 @@ EFFECTS = {
     "unscaled_data": CAVEATS.keys() - MISTAKES - {"unscaled_data"},
     "class_imbalance": class_imbalance.EFFECTS,
     # What is left out of training makes the rest slow.
-    "nothing_learns": frozenset({"step_too_small", "ravine"}),
+    "nothing_learns": nothing_learns.EFFECTS,
+    # Steps that are rounded away are too small for the type of the weights.
+    "precision": frozenset({"step_too_small"}),
 }
 
 # The steps that would be better, by the verdict on the run's own.

@@ -29,6 +29,12 @@ APPLIES = {
     "bce_with_logits": ("sigmoid", "binary_cross_entropy_with_logits"),
 }
 CONSTANT = "softmax_of_one"
+WITHOUT = (
+    "Give F.cross_entropy and F.binary_cross_entropy_with_logits what the last layer gives, "
+    "without softmax or sigmoid."
+)
+LOGARITHMS = "Give F.nll_loss and F.kl_div F.log_softmax(outputs, dim=1)."
+UNLIMITED = "No activation behind the output layer, if it keeps the output from the targets."
 SQUASHED = ("softmax", "sigmoid")
 NAMES = {
     "nll": "nll_loss", "kl_div": "kl_div", "bce": "binary cross entropy",
@@ -47,7 +53,14 @@ def rule(e: Evidence) -> Finding | None:
     )
     evidence = {"unreached": facts.unreached, "mass": facts.mass}
     known = {name: value for name, value in evidence.items() if math.isfinite(value)}
-    return Finding(severity(e, facts), misfit(e, facts), why, (), known)
+    return Finding(severity(e, facts), misfit(e, facts), why, (), known, advice(facts))
+
+
+def advice(facts: LossFacts) -> tuple[str, ...]:
+    """What helps against this misfit."""
+    if facts.activation in SQUASHED and facts.function in APPLIES:
+        return (WITHOUT,)
+    return (LOGARITHMS,) if facts.function in ("nll", "kl_div") else (UNLIMITED,)
 
 
 def severity(e: Evidence, facts: LossFacts) -> Severity:
@@ -150,9 +163,8 @@ LOSS_MISFIT = Caveat(
     "is not named.",
     rule,
     (
-        "Give F.cross_entropy and F.binary_cross_entropy_with_logits what the last layer gives, "
-        "without softmax or sigmoid.",
-        "Give F.nll_loss and F.kl_div F.log_softmax(outputs, dim=1).",
-        "No activation behind the output layer, if it keeps the output from the targets.",
+        WITHOUT,
+        LOGARITHMS,
+        UNLIMITED,
     ),
 )

@@ -51,8 +51,8 @@ def rule(e: Evidence) -> Finding | None:
         worst = int(np.where(fades, middle, np.inf).argmin())
         what = (
             f"{e.layer(worst)}: a gradient keeps {middle[worst]:.2f} of itself at each step back "
-            f"in time; after {max(1.0, horizon(float(middle[worst]))):.0f} of "
-            f"{lengths[worst]:.0f} steps little is left"
+            f"in time, {middle[worst] ** lengths[worst]:.1g} of itself over "
+            f"{lengths[worst]:.0f} steps"
         )
         harm, found = held_up(e), fades
     else:

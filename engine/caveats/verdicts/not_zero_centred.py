@@ -58,7 +58,7 @@ def off_centre(e: Evidence) -> list[int]:
     return [
         layer
         for layer, activation in enumerate(feeding)
-        if (layer == 0 and rho[0] > t.mean_of_data)
+        if (layer == 0 and rho[0] > t.mean_of_data and not e.facts.data.from_network)
         or (
             activation is not None
             and activation.name in OFF_CENTRE

@@ -11,7 +11,12 @@ from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.verdict import SEVERITIES, Finding, Severity
 
-__all__ = ["ADVICE", "NOTHING_LEARNS"]
+__all__ = ["ADVICE", "EFFECTS", "NOTHING_LEARNS"]
+
+# What else such a run shows.
+EFFECTS = frozenset({
+    "step_too_small", "step_too_large", "exploding_gradient", "ravine", "plateau",
+})  # fmt: skip
 
 FINDING = "wiring"  # the kind of the events
 

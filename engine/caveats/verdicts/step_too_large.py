@@ -34,7 +34,7 @@ def rule(e: Evidence) -> Finding | None:
         return None
     sharpness, most = e.newest("sharpness"), limit(e.optimizer)
     what = f"loss {e.loss:.3g}"
-    if compared := times_constant(e.loss, e.progress.baseline):
+    if compared := times_constant(e.loss, e.facts.baseline):
         what += f", {compared}"
     if e.largest_update < TINY < e.peak_update:
         what += f"; the first steps changed weights by {sized(e.peak_update)}, the newest do not"
@@ -108,10 +108,21 @@ def was_large(e: Evidence) -> bool:
 
 
 @sign
+def yardstick(e: Evidence) -> bool:
+    """Is a constant's loss known? Else the first loss stands for it, which says nothing of a loss
+    that is a reward or whose targets grow."""
+    return math.isfinite(e.facts.baseline)
+
+
+@sign
 def climbs(e: Evidence) -> bool:
     """Is the loss far above that of a constant, and not coming down? In the first steps, which may
-    jump, only a climb of three records far above the first counts."""
+    jump, only a climb of three records far above the first counts; where a constant's loss is not
+    known (a reward, a sum of several), only one far above all first losses, once they are over."""
     p, t = e.progress, e.thresholds
+    if not yardstick(e):
+        first = np.abs(e.losses[e.steps <= t.first_steps]).max()
+        return p.settled and min(e.losses[-3:].tolist()) > t.climb_at_usual * first
     if p.settled:
         return p.gain < -t.worse and p.fall < max(t.little, 3 * p.noise)
     times = t.climb if lr_is_high(e) else t.climb_at_usual
@@ -121,8 +132,8 @@ def climbs(e: Evidence) -> bool:
 
 @sign
 def bounces(e: Evidence) -> bool:
-    """Did the loss jump up in a quarter of the newest records?"""
-    return bounce(e)[0] >= e.thresholds.bouncing
+    """Did the loss jump up in a quarter of the newest records, measured by a constant's loss?"""
+    return yardstick(e) and bounce(e)[0] >= e.thresholds.bouncing
 
 
 @sign
@@ -138,7 +149,8 @@ def pays_for_early_steps(e: Evidence) -> bool:
     t = e.thresholds
     anew = e.peak_update >= t.upheaval and e.height > 1
     waited = lasting(e) or hot(e)
-    return waited and too_slow(e) and was_large(e) and (e.height >= t.thrown or anew)
+    thrown = yardstick(e) and e.height >= t.thrown
+    return waited and too_slow(e) and was_large(e) and (thrown or anew)
 
 
 @sign

@@ -6,7 +6,8 @@ import math
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.held_back import EFFECTS, outdone, reasons
+from caveats.verdicts.held_back import EFFECTS, decayed_away, outdone, reasons
+from caveats.verdicts.learning_rates import drops_most
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import percent
@@ -57,7 +58,8 @@ def without_an_end(e: Evidence) -> Finding | None:
     """What holds back a training of which neither the length nor what its data allow is known, as
     of a watched one."""
     p, straight = e.progress, no_activation(e)
-    if not p.old_enough or not (straight or outdone(e)):
+    # Layers that a script keeps out of the model are named after some twenty steps.
+    if e.blames("nothing_learns") or not p.late(e.thresholds.early) or not (straight or outdone(e)):
         return None
     stands = (p.stuck or p.failing) and not explained(e)
     if not stands and not straight:
@@ -69,7 +71,17 @@ def without_an_end(e: Evidence) -> Finding | None:
             "them."
         )
     what = f"{'; '.join(reasons(e))}; loss {e.loss:.3g}"
-    return Finding("warning" if stands else "note", what, why, (), {"gain": p.gain})
+    return Finding("warning" if stands else "note", what, why, (), {"gain": p.gain}, advice(e))
+
+
+def advice(e: Evidence) -> tuple[str, ...]:
+    """What helps against what was observed to hold the network back."""
+    found = {
+        "nn.ReLU or another activation between the layers.": e.linear,
+        "A tenth of the weight_decay, or none.": decayed_away(e),
+        "Less dropout.": drops_most(e),
+    }
+    return tuple(words for words, holds in found.items() if holds)
 
 
 @sign

@@ -26,6 +26,14 @@ REACH = {
     "relu6": (0.0, 6.0), "softplus": (0.0, math.inf),
 }  # fmt: skip
 
+# Against inputs that are off, a target, an output out of reach, and inputs once more.
+ADVICE = (
+    "Give every input column mean 0 and deviation 1: x = (x - x.mean(0)) / x.std(0).",
+    "Give the target mean 0 and deviation 1, and undo it for predictions.",
+    "No activation behind the output layer, if it keeps the output from the targets.",
+    "Put nn.BatchNorm1d in front of the first layer.",
+)
+
 
 def rule(e: Evidence) -> Finding | None:
     if not (inputs_off(e) or target_off(e) or out_of_reach(e)):
@@ -50,7 +58,13 @@ def rule(e: Evidence) -> Finding | None:
             f"output's {e.facts.layers[-1].activation} "
             + (f"from {low:g} to {high:g}" if high < math.inf else f"only from {low:g}")
         )
-    return Finding(severity, "; ".join(found), " ".join(reasons(e)), (0,), evidence(e))
+    return Finding(severity, "; ".join(found), " ".join(reasons(e)), (0,), evidence(e), advice(e))
+
+
+def advice(e: Evidence) -> tuple[str, ...]:
+    """What helps against what is off."""
+    off = inputs_off(e), target_off(e), out_of_reach(e), inputs_off(e)
+    return tuple(words for words, holds in zip(ADVICE, off, strict=True) if holds)
 
 
 def reasons(e: Evidence) -> list[str]:
@@ -175,10 +189,5 @@ UNSCALED_DATA = Caveat(
     "The proof is to scale the data and change nothing else. Adam makes up for the size of the "
     "target only in part: its steps stay as small as the learning rate.",
     rule,
-    (
-        "Give every input column mean 0 and deviation 1: x = (x - x.mean(0)) / x.std(0).",
-        "Give the target mean 0 and deviation 1, and undo it for predictions.",
-        "No activation behind the output layer, if it keeps the output from the targets.",
-        "Put nn.BatchNorm1d in front of the first layer.",
-    ),
+    ADVICE,
 )

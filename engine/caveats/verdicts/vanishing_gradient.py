@@ -43,7 +43,7 @@ def rule(e: Evidence) -> Finding | None:
     layers = np.flatnonzero(delta[: e.hidden] <= e.thresholds.faded * delta[-1])
     what = f"delta at {e.layer(0)} is {r:.1e} of that at the output: about ×{factor:.2g} a layer"
     if r == 0:
-        what = f"delta at {e.layer(0)} is 0: it has become smaller than the smallest float"
+        what = f"delta at {e.layer(0)} is exactly 0"
     grad, weight = e.now("grad_norm"), e.now("weight_norm")
     evidence = {
         "delta_ratio": e.delta_ratio,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from caveats.history import Event
 from caveats.watching.graph import saved
+from caveats.watching.untrained import leaves
 
 __all__ = ["UNDEFINED", "birth", "broken"]
 
@@ -40,6 +41,8 @@ def birth(root: Any) -> str:
     """One sentence, "" where the graph does not tell."""
     start = getattr(root, "grad_fn", None)
     try:
+        if any(not bool(leaf.isfinite().all()) for leaf in leaves(root)):
+            return ""  # the weights were so before: a gradient made them so
         found = [said for node in nodes(start) if (said := at_a_pole(node))]
     except (AttributeError, RuntimeError, TypeError):  # freed, or overwritten since
         return ""

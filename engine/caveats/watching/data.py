@@ -21,10 +21,12 @@ from caveats.watching.losses import Losses
 from caveats.watching.models import Model
 from caveats.watching.numbers import WINDOW, middle
 from caveats.watching.shown import FEWEST, Scale
+from caveats.watching.untrained import leaves
 
 __all__ = ["Data", "Inputs", "Targets"]
 
 MOST_COLUMNS = 2**16
+FEW = 3  # steps whose constants are compared
 
 
 class Data:
@@ -64,14 +66,18 @@ class Inputs:
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque(maxlen=WINDOW)
         self._rows: deque[int] = deque(maxlen=WINDOW)
+        self._from_network = False
 
     def add(self, first: tuple[nn.Module, Any] | None, sites: Sequence[Site]) -> None:
         """Take in one pass: the ``first`` module with weights that was called, with its input, and
-        the layers in the order of their calls. Nothing is known of indices (an embedding), or of
-        rows of zeros and ones, which have no scale."""
+        the layers in the order of their calls. Nothing is known of indices (an embedding), of rows
+        of zeros and ones, which have no scale, or of what another network gives."""
         entering = None if first is None else first[1]
         if isinstance(entering, Tensor) and entering.ndim == 2 and entering.is_floating_point():
             self._rows.append(len(entering))
+        self._from_network = isinstance(entering, Tensor) and made_by_network(entering)
+        if self._from_network:
+            return
         x, axis = entered(first, sites)
         if x is None or not x.is_floating_point() or x.numel() == 0 or x.ndim < -axis:
             return
@@ -86,10 +92,16 @@ class Inputs:
     def facts(self) -> DataFacts:
         """NaN where nothing was seen."""
         rows = int(np.median(self._rows)) if self._rows else 0
+        found = DataFacts(rows=rows, from_network=self._from_network)
         if not self._seen:
-            return DataFacts(rows=rows)
+            return found
         sizes, spreads = zip(*self._seen, strict=True)
-        return DataFacts(input_size=middle(sizes), input_spread=middle(spreads), rows=rows)
+        return replace(found, input_size=middle(sizes), input_spread=middle(spreads))
+
+
+def made_by_network(x: Tensor) -> bool:
+    """Whether parameters took part in it. (Coordinates of an equation have a gradient as well.)"""
+    return x.grad_fn is not None and any(isinstance(p, nn.Parameter) for p in leaves(x))
 
 
 def entered(
@@ -125,20 +137,28 @@ class Targets:
     def __init__(self) -> None:
         self._constants: deque[float] = deque(maxlen=WINDOW)
         self._seen: deque[Scale] = deque(maxlen=WINDOW)
+        self._first = math.nan  # the first constant that several steps agree on
+        self._steady = True
 
     def add(self, constant: float, scale: Scale | None) -> None:
         """Take in those of one step."""
         self._constants.append(constant)
         if scale is not None:
             self._seen.append(scale)
+        known = [c for c in self._constants if math.isfinite(c)]
+        if len(known) < FEW:
+            return
+        low, half, high = np.quantile(known, (0.25, 0.5, 0.75))
+        if math.isnan(self._first):
+            self._first = half
+        drifted = not self._first / 2 <= half <= 2 * self._first
+        self._steady = self._steady and not (high - low > half or drifted)
 
     @property
     def constant(self) -> float:
-        """NaN where the graph of the loss does not show it, and where it changes so much that
-        it is no yardstick: a policy's rewards, targets that a network makes itself."""
-        known = [c for c in self._constants if math.isfinite(c)]
-        low, half, high = np.quantile(known, (0.25, 0.5, 0.75)) if known else (0, math.nan, 0)
-        return math.nan if high - low > half else middle(self._constants)
+        """NaN where the graph of the loss does not show it, and for good where it once changed so
+        much that it is no yardstick: a policy's rewards, targets that a network makes itself."""
+        return middle(self._constants) if self._steady else math.nan
 
     def beside(self, facts: DataFacts) -> DataFacts:
         """``facts`` with what is known of the targets."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from histories import history, stuck
@@ -158,3 +159,36 @@ def test_every_caveat_of_the_loss_has_advice_and_a_source() -> None:
                  "tiny_batch", "undefined_number"):  # fmt: skip
         assert CAVEATS[name].advice
         assert CAVEATS[name].source
+
+
+def of_unknown_length(curve: Callable[[int], float], **facts: Any) -> dict[str, str]:
+    """The severities of a training of which no constant's loss is known, or as ``facts`` say."""
+    made = History(("first", "last"), facts=RunFacts(optimizer=ADAM, **facts))
+    for step in STEPS:
+        measures = {"weight_norm": [1.0, 1.0], "update_ratio": [0.1, 0.1]}
+        made.append(step, {"loss": curve(step)}, measures, ())
+    return {verdict.caveat: verdict.severity for verdict in judge(made)}
+
+
+def test_no_loss_is_compared_with_a_constant_that_is_not_known() -> None:
+    """A policy's loss may start near 0 and be of any size, also above its first."""
+
+    def growing(step: int) -> float:
+        return 0.002 + 0.008 * min(1.0, step / 20) * (1 + 0.2 * (-1) ** step)
+
+    assert "step_too_large" not in of_unknown_length(growing)
+    assert of_unknown_length(growing, baseline=0.002)["step_too_large"] == "critical"
+    assert "step_too_large" in of_unknown_length(lambda step: 1.0 if step < 11 else 30.0 * step)
+
+
+def test_the_advice_is_what_helps_against_the_finding() -> None:
+    found = said(TWICE)["loss_misfit"]
+    assert [remedy.reason for remedy in found.next] == [
+        "Give F.cross_entropy and F.binary_cross_entropy_with_logits what the last layer gives, "
+        "without softmax or sigmoid."
+    ]
+    target = DataFacts(1.0, 1.0, target_mean=2e5, target_deviation=8e4)
+    found = said(curve=flat, data=target)["unscaled_data"]
+    assert [remedy.reason for remedy in found.next] == [
+        "Give the target mean 0 and deviation 1, and undo it for predictions."
+    ]

@@ -69,3 +69,10 @@ def test_a_training_that_runs_away_has_no_such_number() -> None:
     said = found(lambda z, y: ((z - y) ** 2).square().mean(), lr=1e9)
     assert "undefined_number" not in said
     assert said["exploding_gradient"] == "critical"
+
+
+def test_weights_that_are_no_numbers_are_not_put_down_to_what_meets_them() -> None:
+    """The gradient of a root at 0 is infinite: the loss is sound, the weights of the next step are
+    not, and of their products no root is below 0."""
+    weight = nn.Parameter(torch.tensor([float("nan"), 1.0]))
+    assert birth((weight * 3).sqrt().sum()) == ""

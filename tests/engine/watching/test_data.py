@@ -325,3 +325,46 @@ def test_a_constants_loss_that_changes_all_the_time_is_no_yardstick() -> None:
     assert seen([1.0] * 8) == pytest.approx(math.log(2), rel=0.02)
     assert seen([1.0, 1.1, 0.9, 1.2, 60.0]) == pytest.approx(1.1 * math.log(2), rel=0.02)
     assert math.isnan(seen([1.0, 20.0, 3.0, 80.0, 7.0, 40.0]))
+
+
+def test_what_another_network_gives_is_no_data() -> None:
+    """A head whose features come from an encoder of its own: their mean is no fault of the data."""
+    encoder, head = nn.Sequential(nn.Linear(6, 12), nn.ReLU()), nn.Linear(12, 3)
+    instruments = Instruments(every=1)
+    instruments.install()
+    try:
+        optimizers = [torch.optim.SGD(m.parameters(), lr=0.01) for m in (encoder, head)]
+        for _ in range(12):
+            x = torch.rand(32, 6)
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            functional.cross_entropy(head(encoder(x) + 9), torch.arange(32) % 3).backward()
+            for optimizer in optimizers:
+                optimizer.step()
+    finally:
+        instruments.remove()
+    facts = [t.history.facts.data for t in instruments.trainings if t.history is not None]
+    assert [f.from_network for f in facts] == [False, True]
+    assert facts[0].input_size == pytest.approx(3**-0.5, rel=0.1)  # √E[u²] of u from 0 to 1
+    assert math.isnan(facts[1].input_size)
+
+
+def test_coordinates_of_an_equation_are_data_though_they_have_a_gradient() -> None:
+    model, t = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 3)), torch.rand(32, 1)
+    training = watched(
+        model, lambda: torch.cat([t.clone().requires_grad_(), t.clone().requires_grad_()], 1)
+    )
+    assert training.history is not None
+    assert not training.history.facts.data.from_network
+
+
+def test_a_constant_that_moves_with_the_targets_stays_unknown() -> None:
+    """Values that grow while a policy gets better: when they come to rest, no first one counts."""
+    targets = Targets()
+    for step in range(40):
+        targets.add(min(1.0, 0.1 + 0.05 * step), None)
+    assert math.isnan(targets.constant)
+    steady = Targets()
+    for step in range(40):
+        steady.add(1.0 + 0.1 * (-1) ** step, None)
+    assert 0.9 <= steady.constant <= 1.1
