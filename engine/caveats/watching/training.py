@@ -153,6 +153,7 @@ class WatchedTraining:
         ``model``."""
         self.wiring.follow(model, self.step)
         self._moments, self._optimizer = Moments(model.parameters), None
+        self._spikes = Spikes()  # its losses may have another level
 
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
