@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -429,11 +430,12 @@ def test_targets_are_those_of_the_last_network(apart: bool) -> None:
     assert flagged == [False, not apart]
 
 
-def test_a_second_optimizer_takes_over_with_the_loss_of_its_own_step() -> None:
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_second_optimizer_takes_over_with_the_loss_of_its_own_step(every: int) -> None:
     """Its first 20 steps are not followed: their losses belong to no record. Its level is no
-    spike."""
+    spike, and no record has the mean of both levels."""
     torch.manual_seed(0)
-    instruments = Instruments(every=1)
+    instruments = Instruments(every=every)
     instruments.install()
     losses: list[float] = []
     try:
@@ -457,4 +459,6 @@ def test_a_second_optimizer_takes_over_with_the_loss_of_its_own_step() -> None:
     snapshot = training.history.snapshot()
     assert [event.text for event in snapshot.events if event.kind == "spike"] == []
     told = snapshot.scalar("loss")
-    assert told.tolist() == pytest.approx(losses[:70] + losses[90:])
+    assert np.all((told < 2) | (told > 20))
+    if every == 1:
+        assert told.tolist() == pytest.approx(losses[:70] + losses[90:])
