@@ -26,6 +26,7 @@ GIVE = (
 )
 LISTS = "nn.ModuleList or nn.ModuleDict in place of a list or a dict of layers."
 ZERO = "optimizer.zero_grad() before each backward()."
+BEFORE = "optimizer.zero_grad() before backward(), not after it."
 STEP = "optimizer.step() after backward(), for this optimizer too."
 CUT = (
     "No .detach(), .data, .item() or torch.no_grad() between these layers and the loss, and no "
@@ -37,6 +38,8 @@ ROWS = "Look at the indices: a token that the vocabulary does not hold must not 
 # What helps, by what was found.
 ADVICE = {
     "never zeroed": (ZERO,),
+    "wiped": (BEFORE,),
+    "partly wiped": (BEFORE, MEANT),
     "no gradient": (GIVE, CUT),
     "cut off": (CUT, MEANT),
     "padding": (ROWS,),

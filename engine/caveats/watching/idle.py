@@ -1,5 +1,6 @@
 """Finds parameters that an optimizer has and no gradient reaches, and says why as far as it can be
-seen: their layers took part in the pass or not, and the gradient is missing or exactly 0.
+seen: their layers took part in the pass or not, the loss reaches them or not, and the gradient is
+missing or exactly 0.
 """
 
 from __future__ import annotations
@@ -11,30 +12,38 @@ import torch
 from torch import Tensor, nn
 
 from caveats.history import Event
-from caveats.measuring.sites import Site
+from caveats.measuring.sites import Site, by_unit
 from caveats.watching.fresh import copied, untouched
 from caveats.watching.models import local, named_modules
 from caveats.watching.untrained import AFTER, WIRING, some
 
 __all__ = ["Idle", "gradient_norms", "layers_of"]
 
+WIPED = "set to zero between backward() and step(): no step has one"
+
 
 class Idle:
     """The findings about one optimizer and those of its parameters, (name, tensor) each, that
     belong to ``root``. ``part`` maps ids of weights to the newest step at which they took part in a
-    sampled pass; it is added to.
+    sampled pass; it is added to. ``reached`` maps ids of parameters to the newest step at which a
+    backward pass was seen to lead to them.
 
     A finding that no longer holds is taken back by an event of the severity "over".
     """
 
     def __init__(
-        self, parameters: Sequence[tuple[str, Tensor]], root: nn.Module | None, part: dict[int, int]
+        self,
+        parameters: Sequence[tuple[str, Tensor]],
+        root: nn.Module | None,
+        part: dict[int, int],
+        reached: Mapping[int, int],
     ) -> None:
         self.parameters = parameters
-        self._root, self._part = root, part
+        self._root, self._part, self._reached = root, part, reached
         # By id: the step of the optimizer, that of the history, and what the parameter was like.
         self._since: dict[int, tuple[int, int, Any]] = {}
         self._padding: set[int] = set()  # ids of embeddings of which only the padding was asked
+        self._sent: set[int] = set()  # ids of biases whose gradient was 0, and should not be
         self._said: dict[str, str] = {}
 
     def sample(
@@ -52,7 +61,9 @@ class Idle:
         idle = self._idle(
             step, step if made is None else made, norms, getattr(optimizer, "state", {})
         )
-        self._only_padding(sites, {id(p) for _, p, norm in idle if norm == 0})
+        still = {id(p) for _, p, norm in idle if norm == 0}
+        self._only_padding(sites, still)
+        self._sent |= sent(sites, still) if still else set()
         found = self._found(idle, optimizer)
         for kind in [k for k, severity in self._said.items() if severity != "over"]:
             if kind not in found:
@@ -97,9 +108,16 @@ class Idle:
         """The text and the severity of each finding, by its kind."""
         if not idle:
             return {}
+        wiped = [(name, p) for name, p, norm in idle if self._wiped(p, norm)]
         if len(idle) == len(self.parameters):
-            return {"no gradient": self._nothing_at_all(idle, optimizer)}
+            kind = "wiped" if wiped else "no gradient"
+            return {kind: self._nothing_at_all(idle, optimizer, bool(wiped))}
         found = {}
+        if wiped:
+            names = layers_of([name for name, _ in wiped])
+            found["partly wiped"] = f"the gradients of {some(names)} are {WIPED}", "note"
+            own = {id(p) for _, p in wiped}
+            idle = [entry for entry in idle if id(entry[1]) not in own]
         padding = [name for name, p, _ in idle if id(p) in self._padding]
         cut = [(name, p) for name, p, norm in idle if norm is None and self._took_part(p)]
         rest = [
@@ -118,7 +136,7 @@ class Idle:
                 "the way to the loss is cut",
                 "warning" if self._by_accident(cut) else "note",
             )
-        if rest and not padding and not cut:
+        if rest and not padding and not cut and not wiped:
             found["partly"] = (
                 f"{some(rest)} had no gradient in {AFTER} steps: nothing trains them", "note",
             )  # fmt: skip
@@ -128,8 +146,13 @@ class Idle:
         """Whether it was in a pass since it has had no gradient."""
         return self._part.get(id(parameter), -1) >= self._since[id(parameter)][1]
 
+    def _wiped(self, parameter: Tensor, norm: float | None) -> bool:
+        """Whether a backward pass gave it a gradient since none was found at a step."""
+        reached = self._reached.get(id(parameter), -1) >= self._since[id(parameter)][1]
+        return reached and (norm is None or id(parameter) in self._sent)
+
     def _nothing_at_all(
-        self, idle: Sequence[tuple[str, Tensor, float | None]], optimizer: Any
+        self, idle: Sequence[tuple[str, Tensor, float | None]], optimizer: Any, wiped: bool
     ) -> tuple[str, str]:
         part = any(self._took_part(p) for _, p, _ in idle)
         given = sum(len(g["params"]) for g in getattr(optimizer, "param_groups", ()))
@@ -138,6 +161,7 @@ class Idle:
             "none of them is part of the loss"
         )  # fmt: skip
         text = f"no parameter of the optimizer had a gradient in {AFTER} steps: {what}"
+        text = f"the gradients are {WIPED}" if wiped else text
         return text, "note" if meant else "critical"
 
     def _by_accident(self, idle: Sequence[tuple[str, Tensor]]) -> bool:
@@ -149,6 +173,17 @@ class Idle:
         return untouched(modules[h] for h in holders if h in modules) and not copied(
             [p for _, p in idle], others
         )
+
+
+def sent(sites: Sequence[Site], still: set[int]) -> set[int]:
+    """The ids of those biases in ``still``, whose gradients are 0, that the pass gave another
+    gradient: the sum of dLoss/dz."""
+    found: set[int] = set()
+    for site in sites:
+        biases = {id(bias) for bias in site.biases} & still
+        if biases and site.delta is not None and bool(by_unit(site.delta, site.axis).sum(0).any()):
+            found |= biases
+    return found
 
 
 def layers_of(names: Sequence[str]) -> list[str]:

@@ -263,7 +263,8 @@ class Instruments:
             known = self._known.get(id(optimizer), [])
         if id(optimizer) not in self._begun:
             self._first_step(optimizer)
-        for follower in self._turns.due(optimizer, self._made):
+        for follower in self._turns.due(optimizer, self._made, self._losses.pending):
+            self._losses.drop(follower.before)
             self._take_over(follower, optimizer)
         if known:
             self._end_stretch(id(optimizer))

@@ -121,6 +121,14 @@ class Losses:
             constants.clear()
         return self.newest
 
+    def drop(self, newest: Loss | None) -> None:
+        """Forget the losses up to ``newest``, that very object: they are those of earlier steps,
+        which nobody followed. All stay where it is none of them."""
+        at = next((i for i, loss in enumerate(self.pending) if loss is newest), -1) + 1
+        for kept in (self._constants, self._targets) if at else ():
+            del kept[: at if len(kept) == len(self.pending) else None]
+        del self.pending[:at]
+
     def factor(self) -> float:
         """The present factor of the loss scaler, 1 without one."""
         scale = float(self._scale)

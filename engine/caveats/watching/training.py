@@ -152,7 +152,9 @@ class WatchedTraining:
         """Another optimizer's steps are counted from now on: that of the parameters of
         ``model``."""
         self.wiring.follow(model, self.step)
-        self._moments, self._optimizer = Moments(model.parameters), None
+        self._moments, self._optimizer, self._spikes = Moments(model.parameters), None, Spikes()
+        if self.history is not None:  # its losses may have another level: no mean is of both
+            self._between([*self._waiting.read(), math.nan])
 
     def root(self, loss: Any) -> None:
         """A backward pass begins at ``loss``."""

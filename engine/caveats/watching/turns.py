@@ -4,10 +4,11 @@ others are counted beside it until one has to take its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from caveats.watching.idle import Idle, gradient_norms
+from caveats.watching.losses import Loss
 from caveats.watching.models import Model, trained
 from caveats.watching.training import WatchedTraining
 from caveats.watching.untrained import AFTER
@@ -19,17 +20,23 @@ BEFORE = 2  # steps without one of the first optimizer, before that has ever ste
 
 class Follower:
     """An optimizer that has ``model``, a part of the network of ``training``, whose steps are those
-    of another one. ``missed`` are its steps since the newest of those."""
+    of another one. ``missed`` are its steps since the newest of those, ``before`` the newest loss
+    at the step before this one, None where there was none."""
 
     def __init__(self, training: WatchedTraining, model: Model) -> None:
         self.training, self.model = training, model
         self.missed = self._steps = 0
         self._seen = -1
-        self._idle = Idle(model.parameters, model.root, training.wiring.part)
+        self.before: Loss | None = None
+        self._newest: Loss | None = None
+        wiring = training.wiring
+        self._idle = Idle(model.parameters, model.root, wiring.part, wiring.reached)
 
-    def steps(self, optimizer: Any, made: int) -> bool:
-        """Call before its step; ``made`` are those of the optimizer that is followed. Returns
-        whether this one is to be followed from now on."""
+    def steps(self, optimizer: Any, made: int, newest: Loss | None) -> bool:
+        """Call before its step; ``made`` are those of the optimizer that is followed, ``newest`` is
+        the newest loss that no step was given. Returns whether this one is to be followed from now
+        on."""
+        self.before, self._newest = self._newest, newest
         if made != self._seen:
             self._seen, self.missed = made, 0
         self.missed += 1
@@ -68,13 +75,18 @@ class Turns:
         self._of[optimizer].remove(follower)
 
     def due(
-        self, optimizer: Any, made: Callable[[WatchedTraining], int | None]
+        self,
+        optimizer: Any,
+        made: Callable[[WatchedTraining], int | None],
+        pending: Sequence[Loss],
     ) -> Iterator[Follower]:
         """The optimizer is about to step: those that take the place of the one that was followed.
-        ``made(training)`` are the steps of that one, None if it is no more."""
+        ``made(training)`` are the steps of that one, None if it is no more; ``pending`` are the
+        losses that no step was given."""
+        newest = pending[-1] if pending else None
         for follower in list(self._of.get(id(optimizer), ())):
             steps = made(follower.training)
-            if follower.steps(optimizer, steps or 0) or steps is None:
+            if follower.steps(optimizer, steps or 0, newest) or steps is None:
                 self.leads(id(optimizer), follower)
                 yield follower
 

@@ -23,10 +23,12 @@ LOOKS = (AFTER, 2 * AFTER, 10 * AFTER)
 
 class Wiring:
     """``part`` maps the ids of weights to the newest step at which they took part in a sampled
-    pass. ``owners()`` gives all optimizers of the process."""
+    pass, ``reached`` those of parameters to the newest at which a loss was seen to lead to them.
+    ``owners()`` gives all optimizers of the process."""
 
     def __init__(self, model: Model, owners: Callable[[], Sequence[Owner]]) -> None:
         self.part: dict[int, int] = {}
+        self.reached: dict[int, int] = {}
         self._owners = owners
         self._seen = 0  # backward passes
         self._warned = False
@@ -37,7 +39,7 @@ class Wiring:
         ``model``."""
         self.model, self._base = model, step
         self.untrained = Untrained(model.parameters)
-        self._idle = Idle(model.parameters, model.root, self.part)
+        self._idle = Idle(model.parameters, model.root, self.part, self.reached)
         self._looks = list(LOOKS)
         self._forget()
 
@@ -68,6 +70,7 @@ class Wiring:
         if self._found:
             found, blank, owners = list(self._found.values()), self._blank, self._owners()
             at = self._looks.pop(0)
+            self.reached.update((id(p), step) for p in found)
             self._forget()
             if at == AFTER:
                 yield from unowned(step, found, owners, self.model.root)

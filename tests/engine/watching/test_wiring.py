@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -179,6 +180,64 @@ def test_layers_that_are_cut_off(between: Callable[[Tensor], Tensor]) -> None:
     assert verdict.what.startswith("encoder.0, encoder.2 took part in the pass")
     assert ".detach()" in verdict.next[0].reason
     assert not any("zero_grad" in remedy.reason for remedy in verdict.next)
+
+
+def wiped(set_to_none: bool) -> Callable[[], Step]:
+    def make() -> Step:
+        model = Two()
+        optimizer = sgd(model)
+
+        def step(x: Tensor, y: Tensor) -> None:
+            functional.cross_entropy(model(x), y).backward()
+            optimizer.zero_grad(set_to_none)
+            optimizer.step()
+
+        return step
+
+    return make
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+def test_gradients_that_are_set_to_zero_before_the_step(set_to_none: bool) -> None:
+    (verdict,) = watched(wiped(set_to_none)).values()
+    assert verdict.severity == "critical"
+    assert verdict.what == (
+        "the gradients are set to zero between backward() and step(): no step has one"
+    )
+    assert [remedy.reason for remedy in verdict.next] == [
+        "optimizer.zero_grad() before backward(), not after it."
+    ]
+
+
+def test_layers_whose_gradients_are_removed_are_not_cut_off() -> None:
+    """As a script does that holds layers still at first."""
+
+    def make() -> Step:
+        model = Two()
+        optimizer = sgd(model)
+
+        def step(x: Tensor, y: Tensor) -> None:
+            optimizer.zero_grad()
+            functional.cross_entropy(model(x), y).backward()
+            model.head.zero_grad()
+            optimizer.step()
+
+        return step
+
+    (verdict,) = watched(make).values()
+    assert verdict.severity == "note"
+    assert verdict.what == (
+        "the gradients of head are set to zero between backward() and step(): no step has one"
+    )
+
+
+def test_a_loss_that_is_constant_has_gradients_of_zero_and_none_is_removed() -> None:
+    def make() -> Step:
+        model = Two()
+        return loop(lambda x: 0 * model(x), [sgd(model)])
+
+    (verdict,) = watched(make).values()
+    assert "set to zero" not in verdict.what
 
 
 def test_only_the_padding_is_looked_up() -> None:
@@ -369,3 +428,37 @@ def test_targets_are_those_of_the_last_network(apart: bool) -> None:
     limits = {"unscaled_data", "loss_misfit"}
     flagged = [bool(limits & t.judge.first_flagged.keys()) for t in instruments.trainings]
     assert flagged == [False, not apart]
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_second_optimizer_takes_over_with_the_loss_of_its_own_step(every: int) -> None:
+    """Its first 20 steps are not followed: their losses belong to no record. Its level is no
+    spike, and no record has the mean of both levels."""
+    torch.manual_seed(0)
+    instruments = Instruments(every=every)
+    instruments.install()
+    losses: list[float] = []
+    try:
+        model = Two()
+        optimizers = [sgd(model)]
+        for k in range(110):
+            if k == 70:
+                optimizers.append(torch.optim.SGD(model.head.parameters(), lr=0.01))
+            optimizer = optimizers[-1]
+            x = torch.randn(32, 12)
+            loss = functional.cross_entropy(model(x), x[:, :4].argmax(1)) + 20 * (k >= 70)
+            model.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    finally:
+        instruments.remove()
+    (training,) = instruments.trainings
+    assert instruments.problem == training.problem == ""
+    assert training.history is not None
+    snapshot = training.history.snapshot()
+    assert [event.text for event in snapshot.events if event.kind == "spike"] == []
+    told = snapshot.scalar("loss")
+    assert np.all((told < 2) | (told > 20))
+    if every == 1:
+        assert told.tolist() == pytest.approx(losses[:70] + losses[90:])
