@@ -150,6 +150,20 @@ def test_zoom_doubles_the_resolution_around_the_cursor_and_back_returns(tmp_path
     drive(sweep, scenario)
 
 
+def test_a_map_whose_plan_cannot_be_read_any_more_says_so(tmp_path: Path) -> None:
+    """Found by a disk with input/output errors, on the way back from a nearer map."""
+    sweep = filled(tmp_path / "s", plan("optimizer.lr=1e-4..1@9log", "network.activation=relu,elu"))
+
+    async def scenario(host: Host, pilot: Any) -> None:
+        await pilot.press("plus")
+        (sweep.folder / "plan.json").unlink()
+        await pilot.press("minus")
+        assert host.atlas.sweep is sweep
+        assert "holds no sweep" in " ".join(host.text.split())
+
+    drive(sweep, scenario)
+
+
 def test_cells_that_cannot_be_nearer_are_not_zoomed() -> None:
     with pytest.raises(ConfigError, match="nothing lies between these cells"):
         zoomed(plan("network.init=zeros,ones", "network.activation=relu,elu"), (0, 0))

@@ -132,7 +132,10 @@ class AtlasScreen(Leavable[RunConfig | None]):
         known = atlas_of(sweep.plan)
         if known is not None:
             self._view, self._notice = known.view, known.sentence
-        self._take(Sweep(sweep.folder).fresh())
+        try:
+            self._take(Sweep(sweep.folder).fresh())
+        except ConfigError as error:  # a disk that cannot be read just now
+            self._notice = str(error)
 
     def compose(self) -> ComposeResult:
         for name in ("title", "map", "legend", "where", "told", "keys"):
