@@ -16,7 +16,7 @@ from caveats.facts import DataFacts, Kind, LayerFacts, Normalization, OptimizerF
 from caveats.models.activations import ACTIVATIONS
 from caveats.runs.section import Section
 
-__all__ = ["facts_from_toml", "facts_to_toml"]
+__all__ = ["facts_from_toml", "facts_to_toml", "without_none"]
 
 MOST_LAYERS = 1001
 MOST_CLASSES = 100_000

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from caveats.facts import LossFacts
+from caveats.runs.facts_table import without_none
 from caveats.runs.section import Section
 
 __all__ = ["losses_from_toml", "losses_to_toml"]
@@ -21,9 +22,7 @@ LARGEST = 2**40
 def losses_to_toml(losses: Sequence[LossFacts]) -> dict[str, Any]:
     if not losses:
         return {}
-    trees = [asdict(facts) for facts in losses]
-    return {"losses": [{k: list(v) if isinstance(v, tuple) else v for k, v in t.items()}
-                       for t in trees]}  # fmt: skip
+    return {"losses": [without_none(asdict(facts)) for facts in losses]}
 
 
 def losses_from_toml(facts: Section) -> tuple[LossFacts, ...]:

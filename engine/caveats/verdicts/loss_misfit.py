@@ -11,6 +11,7 @@ from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.harm import held_up
 from caveats.verdicts.sign import sign
+from caveats.verdicts.unscaled_data import UNLIMITED
 from caveats.verdicts.verdict import Finding, Severity
 from caveats.verdicts.words import percent
 
@@ -34,7 +35,6 @@ WITHOUT = (
     "without softmax or sigmoid."
 )
 LOGARITHMS = "Give F.nll_loss and F.kl_div F.log_softmax(outputs, dim=1)."
-UNLIMITED = "No activation behind the output layer, if it keeps the output from the targets."
 SQUASHED = ("softmax", "sigmoid")
 NAMES = {
     "nll": "nll_loss", "kl_div": "kl_div", "bce": "binary cross entropy",

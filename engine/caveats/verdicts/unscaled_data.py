@@ -17,7 +17,7 @@ from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import grown_start
 from caveats.verdicts.verdict import SEVERITIES, Finding, Severity
 
-__all__ = ["UNSCALED_DATA", "inputs_off", "out_of_reach", "target_off"]
+__all__ = ["UNLIMITED", "UNSCALED_DATA", "inputs_off", "out_of_reach", "target_off"]
 
 # What activations of an output can give.
 REACH = {
@@ -26,13 +26,10 @@ REACH = {
     "relu6": (0.0, 6.0), "softplus": (0.0, math.inf),
 }  # fmt: skip
 
-# Against inputs that are off, a target, an output out of reach, and inputs once more.
-ADVICE = (
-    "Give every input column mean 0 and deviation 1: x = (x - x.mean(0)) / x.std(0).",
-    "Give the target mean 0 and deviation 1, and undo it for predictions.",
-    "No activation behind the output layer, if it keeps the output from the targets.",
-    "Put nn.BatchNorm1d in front of the first layer.",
-)
+INPUTS = "Give every input column mean 0 and deviation 1: x = (x - x.mean(0)) / x.std(0)."
+TARGET = "Give the target mean 0 and deviation 1, and undo it for predictions."
+UNLIMITED = "No activation behind the output layer, if it keeps the output from the targets."
+NORMALIZED = "Put nn.BatchNorm1d in front of the first layer."
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -63,8 +60,11 @@ def rule(e: Evidence) -> Finding | None:
 
 def advice(e: Evidence) -> tuple[str, ...]:
     """What helps against what is off."""
-    off = inputs_off(e), target_off(e), out_of_reach(e), inputs_off(e)
-    return tuple(words for words, holds in zip(ADVICE, off, strict=True) if holds)
+    inputs = inputs_off(e)
+    found = {
+        INPUTS: inputs, TARGET: target_off(e), UNLIMITED: out_of_reach(e), NORMALIZED: inputs,
+    }  # fmt: skip
+    return tuple(words for words, holds in found.items() if holds)
 
 
 def reasons(e: Evidence) -> list[str]:
@@ -189,5 +189,5 @@ UNSCALED_DATA = Caveat(
     "The proof is to scale the data and change nothing else. Adam makes up for the size of the "
     "target only in part: its steps stay as small as the learning rate.",
     rule,
-    ADVICE,
+    (INPUTS, TARGET, UNLIMITED, NORMALIZED),
 )

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch.nn import utils
 
+from caveats.watching.numbers import middle
 from caveats.watching.patching import Patches
 
 __all__ = ["Clipping", "Kept"]
@@ -71,7 +72,5 @@ class Kept:
 
     @property
     def share(self) -> float:
-        """The median, to two digits; NaN if nothing was seen."""
-        if not self._shares:
-            return math.nan
-        return float(f"{sorted(self._shares)[len(self._shares) // 2]:.2g}")
+        """NaN if nothing was seen."""
+        return middle(self._shares)

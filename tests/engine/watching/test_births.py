@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from instrumented import instrumented
 from torch import Tensor, nn
 
 from caveats.watching.births import birth
-from caveats.watching.instruments import Instruments
 
 X = torch.tensor([0.0, 1.0, 40.0], requires_grad=True)
 
@@ -37,9 +37,7 @@ def test_the_function_at_its_pole(loss: Callable[[Tensor], Tensor], said: str) -
 def found(loss: Callable[[Tensor, Tensor], Tensor], lr: float) -> dict[str, str]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=5)
-        instruments.install()
-        try:
+        with instrumented(every=5) as instruments:
             model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
             optimizer = torch.optim.Adam(model.parameters(), lr=lr)
             for _ in range(40):
@@ -47,8 +45,6 @@ def found(loss: Callable[[Tensor, Tensor], Tensor], lr: float) -> dict[str, str]
                 optimizer.zero_grad()
                 loss(model(x)[:, 0], (x[:, 0] > 0).float()).backward()
                 optimizer.step()
-        finally:
-            instruments.remove()
     (training,) = instruments.trainings
     return {v.caveat: v.severity for v in training.judge.verdicts}
 

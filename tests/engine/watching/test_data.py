@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from instrumented import instrumented
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,7 +18,6 @@ from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
 from caveats.verdicts import judge
 from caveats.watching.data import Targets
-from caveats.watching.instruments import Instruments
 from caveats.watching.shown import constant_loss, target_of
 from caveats.watching.training import WatchedTraining
 
@@ -40,9 +40,7 @@ def watched(
     lr: float = 0.01,
     backwards: int = 1,
 ) -> WatchedTraining:
-    instruments = Instruments(every=1)
-    instruments.install()
-    try:
+    with instrumented(every=1) as instruments:
         optimizer = torch.optim.SGD(model.parameters(), lr=lr)
         for _ in range(steps):
             optimizer.zero_grad()
@@ -50,8 +48,6 @@ def watched(
                 x = draw()
                 functional.cross_entropy(model(x), torch.arange(len(x)) % 3).backward()
             optimizer.step()
-    finally:
-        instruments.remove()
     assert instruments.problem == ""
     (training,) = instruments.trainings
     assert training.problem == ""
@@ -330,9 +326,7 @@ def test_a_constants_loss_that_changes_all_the_time_is_no_yardstick() -> None:
 def test_what_another_network_gives_is_no_data() -> None:
     """A head whose features come from an encoder of its own: their mean is no fault of the data."""
     encoder, head = nn.Sequential(nn.Linear(6, 12), nn.ReLU()), nn.Linear(12, 3)
-    instruments = Instruments(every=1)
-    instruments.install()
-    try:
+    with instrumented(every=1) as instruments:
         optimizers = [torch.optim.SGD(m.parameters(), lr=0.01) for m in (encoder, head)]
         for _ in range(12):
             x = torch.rand(32, 6)
@@ -341,8 +335,6 @@ def test_what_another_network_gives_is_no_data() -> None:
             functional.cross_entropy(head(encoder(x) + 9), torch.arange(32) % 3).backward()
             for optimizer in optimizers:
                 optimizer.step()
-    finally:
-        instruments.remove()
     facts = [t.history.facts.data for t in instruments.trainings if t.history is not None]
     assert [f.from_network for f in facts] == [False, True]
     assert facts[0].input_size == pytest.approx(3**-0.5, rel=0.1)  # √E[u²] of u from 0 to 1

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from instrumented import instrumented
 from torch import Tensor, nn
 from torch.nn import functional
 
 from caveats.verdicts import Verdict
-from caveats.watching.instruments import Instruments
 from caveats.watching.spikes import Spikes
 
 
@@ -39,9 +39,7 @@ def watched(
 ) -> dict[str, Verdict]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=1)
-        instruments.install()
-        try:
+        with instrumented(every=1) as instruments:
             model, optimizer = make()
             for _ in range(steps):
                 x = torch.randn(64, 12)
@@ -51,8 +49,6 @@ def watched(
                 if clip:
                     nn.utils.clip_grad_norm_(model.parameters(), 0.1)
                 optimizer.step()
-        finally:
-            instruments.remove()
     assert instruments.problem == ""
     (training,) = instruments.trainings
     assert training.problem == ""
@@ -181,9 +177,7 @@ def test_two_networks_that_train_each_other_set_their_gradients_to_zero_in_turn(
     """The generator's backward pass comes before the discriminator's gradients are set to zero."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=1)
-        instruments.install()
-        try:
+        with instrumented(every=1) as instruments:
             makes = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
             tells = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
             adams = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in (makes, tells)]
@@ -197,7 +191,5 @@ def test_two_networks_that_train_each_other_set_their_gradients_to_zero_in_turn(
                 adams[0].zero_grad()
                 bce(tells(fake), one).backward()
                 adams[0].step()
-        finally:
-            instruments.remove()
     for training in instruments.trainings:
         assert "nothing_learns" not in {v.caveat for v in training.judge.verdicts}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from instrumented import instrumented
 from torch import Tensor, nn
 from torch.nn import functional as fn
 from torch.utils.checkpoint import checkpoint
@@ -17,7 +18,6 @@ from caveats.facts import LossFacts
 from caveats.verdicts import Verdict
 from caveats.watching.births import birth
 from caveats.watching.fitting import Fits, fits
-from caveats.watching.instruments import Instruments
 from caveats.watching.shown import constant_loss, target_of
 
 N, K = 32, 4
@@ -236,17 +236,13 @@ def verdicts(
     steps: int = 21,
     optimizer: Callable[[Any], torch.optim.Optimizer] = lambda p: torch.optim.Adam(p, lr=0.01),
 ) -> dict[str, Verdict]:
-    instruments = Instruments(every=5)
-    instruments.install()
-    try:
+    with instrumented(every=5) as instruments:
         net = model or nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, K))
         steps_of = optimizer(net.parameters())
         for _ in range(steps):
             steps_of.zero_grad()
             loss(net, torch.randn(N, 6)).backward()
             steps_of.step()
-    finally:
-        instruments.remove()
     assert instruments.problem == ""
     (training,) = instruments.trainings
     assert training.problem == ""
@@ -294,9 +290,7 @@ def test_a_loss_of_the_wrong_sign(maximize: bool) -> None:
 
 def test_a_generator_that_makes_the_others_loss_large_is_no_fault() -> None:
     """The game of two networks as it was first written: the generator goes up the loss."""
-    instruments = Instruments(every=5)
-    instruments.install()
-    try:
+    with instrumented(every=5) as instruments:
         makes = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))
         tells = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
         adams = [torch.optim.Adam(m.parameters(), lr=1e-3) for m in (makes, tells)]
@@ -309,8 +303,6 @@ def test_a_generator_that_makes_the_others_loss_large_is_no_fault() -> None:
             adams[0].zero_grad()
             (-bce(tells(fake), 0 * one)).backward()
             adams[0].step()
-    finally:
-        instruments.remove()
     assert len(instruments.trainings) == 2
     for training in instruments.trainings:
         assert "wrong_sign" not in {v.caveat for v in training.judge.verdicts}

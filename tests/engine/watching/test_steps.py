@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from instrumented import instrumented
 from torch import nn
 from torch.nn import functional, utils
 from torch.nn.utils import clip_grad_norm_
 
 from caveats.verdicts import Verdict
-from caveats.watching.instruments import Instruments
 from caveats.watching.training import WatchedTraining
 
 Act = Callable[[nn.Module], Any]
@@ -30,9 +30,7 @@ def trained(
     """Learn which of four numbers is the largest."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=1)
-        instruments.install()
-        try:
+        with instrumented(every=1) as instruments:
             model = nn.Sequential(
                 nn.Linear(12, 32), *([nn.LayerNorm(32)] if normalize else []), nn.ReLU(),
                 nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4),
@@ -47,8 +45,6 @@ def trained(
                 made.step()
                 if rates is not None:
                     rates.step()
-        finally:
-            instruments.remove()
     assert instruments.problem == ""
     (training,) = instruments.trainings
     assert training.problem == ""
@@ -179,9 +175,7 @@ def transformer(lr: float, steps: int = 110) -> WatchedTraining:
     """A small encoder that learns to turn a sequence around."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=2)
-        instruments.install()
-        try:
+        with instrumented(every=2) as instruments:
             layer = nn.TransformerEncoderLayer(24, 2, 48, dropout=0.0, batch_first=True)
             model = nn.Sequential(
                 nn.Embedding(10, 24), nn.TransformerEncoder(layer, 2), nn.Linear(24, 10)
@@ -192,8 +186,6 @@ def transformer(lr: float, steps: int = 110) -> WatchedTraining:
                 made.zero_grad()
                 functional.cross_entropy(model(x).transpose(1, 2), x.flip(1)).backward()
                 made.step()
-        finally:
-            instruments.remove()
     (training,) = instruments.trainings
     assert training.problem == ""
     return training
@@ -209,9 +201,7 @@ def test_a_gradient_that_grows_at_each_step_back_in_time(gain: float) -> None:
     """A recurrence whose matrix makes vectors longer: what flows back has no direction left."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=5)
-        instruments.install()
-        try:
+        with instrumented(every=5) as instruments:
             rnn = nn.RNN(1, 32, batch_first=True)
             model = nn.ModuleDict({"rnn": rnn, "out": nn.Linear(32, 1)})
             nn.init.orthogonal_(rnn.weight_hh_l0, gain=gain)
@@ -222,8 +212,6 @@ def test_a_gradient_that_grows_at_each_step_back_in_time(gain: float) -> None:
                 out = model["out"](rnn(x)[0][:, -1])
                 functional.mse_loss(out, 3 * x.mean(1)).backward()
                 made.step()
-        finally:
-            instruments.remove()
     (training,) = instruments.trainings
     verdict = found(training, "memory_through_time")
     assert (verdict is not None and verdict.severity != "note") == (gain == 4.0)

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from instrumented import instrumented
 from torch import nn
 from torch.nn import functional
 
@@ -17,9 +18,7 @@ def trained(share: float, steps: int, *, broken: dict[int, float], pairs: int = 
     """Watch a small training whose loss is multiplied at some steps; with ``pairs`` = 2, two
     networks take turns. A ``share`` of 0 makes every step dear."""
     torch.manual_seed(0)
-    instruments = Instruments(share=share)
-    instruments.install()
-    try:
+    with instrumented(share=share) as instruments:
         models = [nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)) for _ in range(pairs)]
         optimizers = [torch.optim.Adam(model.parameters(), lr=1e-3) for model in models]
         for step in range(steps):
@@ -29,8 +28,6 @@ def trained(share: float, steps: int, *, broken: dict[int, float], pairs: int = 
                 optimizer.zero_grad()
                 (loss * broken.get(step, 1.0)).backward()
                 optimizer.step()
-    finally:
-        instruments.remove()
     assert instruments.problem == ""
     return instruments
 

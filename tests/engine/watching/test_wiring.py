@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from instrumented import instrumented
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -22,15 +23,11 @@ def watched(make: Callable[[], Step], steps: int = 60) -> dict[str, Verdict]:
     """The verdict "nothing learns" of each model that has one, by the model's name."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        instruments = Instruments(every=1)
-        instruments.install()
-        try:
+        with instrumented(every=1) as instruments:
             step = make()
             for _ in range(steps):
                 x = torch.randn(32, 12)
                 step(x, x[:, :4].argmax(1))
-        finally:
-            instruments.remove()
     assert instruments.problem == ""
     found = {}
     for training in instruments.trainings:
@@ -368,16 +365,12 @@ def test_parameters_that_are_left_alone_on_purpose(make: Callable[[], Step]) -> 
 def test_steps_of_a_second_optimizer_are_no_zero() -> None:
     """The update of a layer is that of its own optimizer, whichever is followed."""
     torch.manual_seed(0)
-    instruments = Instruments(every=1)
-    instruments.install()
-    try:
+    with instrumented(every=1) as instruments:
         model = Two()
         step = loop(model, [sgd(model.encoder), sgd(model.head)])
         for _ in range(12):
             x = torch.randn(32, 12)
             step(x, x[:, :4].argmax(1))
-    finally:
-        instruments.remove()
     (training,) = instruments.trainings
     assert training.history is not None
     assert training.history.layers == ("encoder.0", "encoder.2", "head")
@@ -388,16 +381,12 @@ def test_steps_of_a_second_optimizer_are_no_zero() -> None:
 def test_a_step_is_not_blamed_for_what_is_left_out_of_training() -> None:
     """The slow loss is an effect of the wiring: only that is more than a note."""
     torch.manual_seed(0)
-    instruments = Instruments(every=1)
-    instruments.install()
-    try:
+    with instrumented(every=1) as instruments:
         model = Two(Tensor.detach)
         step = loop(model, [torch.optim.SGD(model.parameters(), lr=1e-5)])
         for _ in range(60):
             x = torch.randn(32, 12)
             step(x, x[:, :4].argmax(1))
-    finally:
-        instruments.remove()
     (training,) = instruments.trainings
     severities = {v.caveat: v.severity for v in training.judge.verdicts}
     assert severities["nothing_learns"] != "note"
@@ -408,9 +397,7 @@ def test_a_step_is_not_blamed_for_what_is_left_out_of_training() -> None:
 def test_targets_are_those_of_the_last_network(apart: bool) -> None:
     """A tanh at the end of an encoder limits no output; behind the head it does."""
     torch.manual_seed(0)
-    instruments = Instruments(every=1)
-    instruments.install()
-    try:
+    with instrumented(every=1) as instruments:
         encoder = nn.Sequential(nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh())
         end = [] if apart else [nn.Tanh()]
         head = nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1), *end)
@@ -422,8 +409,6 @@ def test_targets_are_those_of_the_last_network(apart: bool) -> None:
             functional.mse_loss(head(encoder(x)), x[:, :1]).backward()
             for optimizer in pair:
                 optimizer.step()
-    finally:
-        instruments.remove()
     assert instruments.problem == ""
     limits = {"unscaled_data", "loss_misfit"}
     flagged = [bool(limits & t.judge.first_flagged.keys()) for t in instruments.trainings]
