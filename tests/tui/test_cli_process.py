@@ -98,9 +98,10 @@ def test_python_runs_the_package_as_the_command_does() -> None:
 def test_progress_is_drawn_on_a_terminal_and_taken_away_while_an_ascii_stdout_stays_pure(
     terminal: Terminal,
 ) -> None:
-    # A network whose verdict quotes a formula.
+    # A network whose verdict quotes a formula, and more steps than any machine makes between two
+    # updates of the line.
     program = subprocess.Popen(
-        [*PROGRAM, *SHORT, "--set", "network.init=zeros"],
+        [*PROGRAM, *SHORT, "--set", "network.init=zeros", "--set", "training.steps=5000"],
         stdout=subprocess.PIPE,
         stderr=terminal.stream,
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
@@ -112,7 +113,7 @@ def test_progress_is_drawn_on_a_terminal_and_taken_away_while_an_ascii_stdout_st
     assert program.returncode == 0
     assert "symmetry" in stdout.decode("ascii")
     assert max(map(len, stdout.splitlines())) <= 80
-    assert re.search(r"\r#*\.* step \d+/30  (\d+/s  )?loss ", terminal.seen)
+    assert re.search(r"\r#*\.* step [\d,]+/5,000  ([\d,]+/s  )?loss ", terminal.seen)
     assert "\x1b" not in terminal.seen
     *_, last, rest = terminal.seen.split("\r")
     assert (last.strip(), rest) == ("", "")
