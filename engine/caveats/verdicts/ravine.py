@@ -9,7 +9,7 @@ from caveats.verdicts.learning_rates import limit
 from caveats.verdicts.pace import falls_steadily, projected_gain
 from caveats.verdicts.sign import sign
 from caveats.verdicts.soundness import cut_off
-from caveats.verdicts.trial import no_step_helps, proof
+from caveats.verdicts.trial import other_step_helps, proof
 from caveats.verdicts.verdict import Finding
 
 __all__ = ["RAVINE"]
@@ -22,7 +22,8 @@ def rule(e: Evidence) -> Finding | None:
     if not plain_descent(e) or cut_off(e) or held_back(e) or not crawls_down(e):
         return None
     projected = projected_gain(e)
-    warns = p.late(e.thresholds.short) and not tiny(e) and not no_step_helps(e)
+    unproved = e.trial is not None and not other_step_helps(e)
+    warns = p.late(e.thresholds.short) and not tiny(e) and not unproved
     ends = end(e.loss, p.baseline - projected * p.span, e.facts.reachable)
     what = f"loss {e.loss:.3g} falls steadily but slowly: at this pace it ends at {ends:.3g}"
     if 0 < e.facts.steps <= e.step:

@@ -122,5 +122,7 @@ class Thresholds:
     shortest_walk: float = number(0.07, "lr·steps of Adam-like optimizers that does not either")
     # Trials of other steps, in shares of what can be learnt above a constant.
     trial_learns: float = number(0.5, "learnt in a trial: this step trains the network")
-    trial_nowhere: float = number(0.1, "learnt in a trial: the step carries nowhere")
-    trial_lead: float = number(0.25, "learnt more in a trial than with the run's own step")
+    trial_nowhere: float = number(0.1, "learnt in a short trial: the step carries nowhere")
+    trial_lead: float = number(
+        0.25, "learnt more in a trial than with the run's own step, or than with none"
+    )

@@ -14,7 +14,7 @@ from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.soundness import began_symmetric
 from caveats.verdicts.words import percent
 
-__all__ = ["Side", "contradicted", "no_step_helps", "proof", "proved"]
+__all__ = ["Side", "contradicted", "other_step_helps", "proof", "proved"]
 
 Side = Literal["smaller", "larger", "other"]  # a learning rate, or another kind of step
 
@@ -62,7 +62,7 @@ def ahead(e: Evidence, origin: Origin, side: Side, least: float, lead: float) ->
 
 def proved(e: Evidence, side: Side) -> bool:
     """Whether other steps alone make this network learn from its own start (unless its units are
-    copies there, which only rounding parts), or whether a sound network of its shape does not learn
+    copies there, which only rounding parts), or whether a sound network of its shape learns little
     with the run's step in as many steps as the run has (gets nowhere in fewer) and learns with
     other ones; unless the run itself comes near what the data allow when it goes on."""
     t = e.thresholds
@@ -71,8 +71,7 @@ def proved(e: Evidence, side: Side) -> bool:
         return False
     if ahead(e, "start", side, t.trial_learns, t.trial_lead) and not began_symmetric(e):
         return True
-    whole = e.trial is not None and e.trial.steps >= e.facts.steps > 0
-    least = t.trial_learns if whole else t.trial_nowhere
+    least = t.trial_lead if whole(e) else t.trial_nowhere
     fails = sound is not None and sound.learnt < least
     return fails and ahead(e, "sound", side, t.trial_learns, t.trial_lead)
 
@@ -92,14 +91,20 @@ def contradicted(e: Evidence, side: Side) -> bool:
     return not any(ahead(e, origin, side, 0.0, t.jump) for origin in OWN)
 
 
-def no_step_helps(e: Evidence) -> bool:
-    """Whether no other rate and no other kind of step does better than the run's own, though it
-    learns from the start of the run."""
-    sides: tuple[Side, ...] = ("smaller", "larger", "other")
-    started = own(e, "start")
-    if started is None or started.learnt < e.thresholds.jump:
-        return False
-    return not any(ahead(e, at, side, 0.0, e.thresholds.jump) for at in OWN for side in sides)
+def other_step_helps(e: Evidence) -> bool:
+    """Whether another kind of step, or a larger one, trains this network from its own start where
+    the run's own leaves it behind. A trial of fewer steps than the run has need only show a lead,
+    also from the run's present weights."""
+    t = e.thresholds
+    sides: tuple[Side, ...] = ("other", "larger")
+    if whole(e):
+        return any(ahead(e, "start", side, t.trial_learns, t.trial_lead) for side in sides)
+    return any(ahead(e, origin, side, 0.0, t.jump) for origin in OWN for side in sides)
+
+
+def whole(e: Evidence) -> bool:
+    """Whether the trial had as many steps as the run has."""
+    return e.trial is not None and e.trial.steps >= e.facts.steps > 0
 
 
 def proof(e: Evidence, *sides: Side) -> str:

@@ -149,6 +149,10 @@ def test_a_step_that_trains_no_sound_network_is_at_fault() -> None:
     whole = history(stuck, change=change, config=configured(0.01))
     with_trial(whole, flat, flat, {1.0: 0.2, 10.0: 0.7}, steps=whole.facts.steps)
     assert severities(whole)["step_too_small"] == "critical"
+    # But not where a sound network learns a good part with it: that is no reason for a dead one.
+    some = history(stuck, change=change, config=configured(0.01))
+    with_trial(some, flat, flat, {1.0: 0.4, 10.0: 0.7}, steps=some.facts.steps)
+    assert "step_too_small" not in severities(some)
 
 
 def test_a_run_that_comes_there_when_it_goes_on_needs_no_other_step() -> None:
@@ -171,6 +175,12 @@ def test_a_ravine_that_no_other_step_leaves_faster_is_a_note() -> None:
     assert "the loss falls 60% with momentum, and falls 20% with this step" in found.what
     alone = with_trial(ravine(), same, same, same, {"momentum": 0.2})
     assert severities(alone)["ravine"] == "note"
+    # In a trial as long as the run, a small lead is luck: the other step must train the network.
+    long = ravine().facts.steps
+    ahead = with_trial(ravine(), same, same, same, {"momentum": 0.4}, steps=long)
+    assert severities(ahead)["ravine"] == "note"
+    trained = with_trial(ravine(), same, same, same, {"momentum": 0.6}, steps=long)
+    assert severities(trained)["ravine"] == "warning"
 
 
 def test_an_overflow_is_not_the_steps_fault_where_no_step_trains_this_network() -> None:
