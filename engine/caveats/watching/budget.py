@@ -48,9 +48,9 @@ class Budget:
 
     @property
     def dear(self) -> bool:
-        """Whether steps without a sample take more than half of the share."""
+        """Whether steps without a sample take more than a quarter of the share."""
         plain = self._spent - self._sampling
-        return plain > self.share / 2 * (self._last - self._begin)
+        return plain > self.share / 4 * (self._last - self._begin)
 
     def free(self, step: int, most: int) -> int:
         """How many steps after ``step``, at most ``most``, have no sample whatever has been
