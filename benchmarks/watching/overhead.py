@@ -1,6 +1,7 @@
-"""What watching costs: the same training alone and watched, in turns, each in a process of its own
+"""What watching costs: the same training alone and watched, each in a process of its own
 (`benchmarks.watching.turn`), beside wandb.watch (offline), TensorBoard's histograms, torchmortem
-and TraceML, each at its customary settings.
+and TraceML, each at its customary settings. The processes take turns of a tenth of a second or a
+step, so that whatever else the machine does hits all of them alike.
 
 A watcher that is not installed, or that breaks the training, has no number.
 """
@@ -16,14 +17,16 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.watching.turn import NETWORKS, WATCHERS
+from benchmarks.watching.turn import READY, WATCHERS
 
 __all__ = ["TITLES", "TURNS", "overhead_table", "start_table"]
 
-STEPS = {"mlp": 6000, "resnet18": 60, "gpt": 60}
+# The network, the steps of a training, and those of a round.
+LENGTHS = (("mlp", 1000, 50), ("mlp", 4000, 50), ("resnet18", 30, 1), ("gpt", 30, 1))
 TURNS = 3
 TITLES = {
     "caveats": "caveats", "wandb": "wandb.watch offline", "tensorboard": "TensorBoard histograms",
@@ -51,18 +54,18 @@ def overhead_table(watchers: Sequence[str] = tuple(TITLES), turns: int = TURNS) 
     processor time of a step to that alone, and its range over the ``turns``."""
     names = list(watchers)
     lines = [
-        "| network | ms a step alone | MB alone "
+        "| network | steps | ms a step alone | MB alone "
         f"| {' | '.join(f'{TITLES[n]}: time' for n in names)} "
         f"| {' | '.join(f'{TITLES[n]}: memory' for n in names)} "
         "| caveats: first ten steps, s more |",
-        "|---|---|---|" + "---|" * (2 * len(names) + 1),
+        "|---|---|---|---|" + "---|" * (2 * len(names) + 1),
     ]
-    for network in NETWORKS:
+    there = [n for n in ["alone", *names] if find_spec(WATCHERS[n][0]) is not None]
+    for network, steps, some in LENGTHS:
         found: dict[str, list[Found | None]] = defaultdict(list)
         for _ in range(turns):
-            for name in ["alone", *names]:
-                if find_spec(WATCHERS[name][0]) is not None:
-                    found[name].append(one_turn(network, name))
+            for name, took in in_turns(network, there, steps, some).items():
+                found[name].append(took)
         alone = [turn for turn in found["alone"] if turn is not None]
         times = [told(alone, found[name], "ms") for name in names]
         sizes = [told(alone, found[name], "memory") for name in names]
@@ -72,23 +75,56 @@ def overhead_table(watchers: Sequence[str] = tuple(TITLES), turns: int = TURNS) 
             if ours is not None
         ]
         lines.append(
-            f"| {network} | {middle(alone, 'ms'):.2f} | {middle(alone, 'memory'):.0f} "
+            f"| {network} | {steps} | {middle(alone, 'ms'):.2f} | {middle(alone, 'memory'):.0f} "
             f"| {' | '.join(times)} | {' | '.join(sizes)} "
             f"| {f'{statistics.median(more):.2f}' if more else '–'} |"
         )
     return "\n".join(lines)
 
 
-def one_turn(network: str, watcher: str) -> Found | None:
-    """What `benchmarks.watching.turn` found, None where the watcher breaks the training."""
-    argv = [sys.executable, "-m", "benchmarks.watching.turn", network, watcher]
-    done = subprocess.run([*argv, str(STEPS[network])], capture_output=True, text=True)
-    if done.returncode != 0:
-        print(network, watcher, done.stderr[-2000:], file=sys.stderr)
-        return None
-    found: Found = json.loads(done.stdout.splitlines()[-1])
-    print(network, watcher, found, file=sys.stderr)
+def in_turns(
+    network: str, watchers: Sequence[str], steps: int, some: int
+) -> dict[str, Found | None]:
+    """What `benchmarks.watching.turn` found for each of the ``watchers``, which made ``some`` steps
+    in turns until each had made ``steps``; None where the watcher breaks the training."""
+    argv = [sys.executable, "-m", "benchmarks.watching.turn", network]
+    trainings = {name: Training([*argv, name]) for name in watchers}
+    for number in range(steps // some):
+        order = list(trainings.values())
+        for training in order if number % 2 else reversed(order):
+            training.make(some)
+    found = {name: training.end() for name, training in trainings.items()}
+    print(network, steps, found, file=sys.stderr, flush=True)
     return found
+
+
+class Training:
+    """A process that trains when it is told to; ready for its first round when it is made."""
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self._wait()
+
+    def make(self, steps: int) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):  # it has broken, and `end` says so
+            self._process.stdin.write(f"{steps}\n")
+        self._wait()
+
+    def end(self) -> Found | None:
+        rest, _ = self._process.communicate()
+        if self._process.returncode != 0:
+            return None
+        found: Found = json.loads(rest.splitlines()[-1])
+        return found
+
+    def _wait(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.strip() == READY:
+                return
 
 
 def middle(turns: Sequence[Found], what: str) -> float:

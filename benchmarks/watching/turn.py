@@ -1,9 +1,10 @@
-"""python -m benchmarks.watching.turn NETWORK WATCHER STEPS: one training in a process of its own,
-alone or beside a program that watches it; prints what it took as JSON.
+"""python -m benchmarks.watching.turn NETWORK WATCHER: one training in a process of its own, alone
+or beside a program that watches it. It makes as many steps as each line of its input says, so that
+several such processes can take turns, and prints what it took as JSON after the last line.
 
-"ms" is the processor time of a step, of all threads of this process; what a watcher does in other
-processes does not count. "first" is that of the first ten steps together, in seconds; "memory" the
-largest resident size of the process in MB.
+"ms" is the processor time of a step, of all threads of this process, also while it waits for its
+turn; what a watcher does in other processes does not count. "first" is that of the first ten steps
+together, in seconds; "memory" the largest resident size of the process in MB.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import atexit
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -28,12 +28,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-__all__ = ["FIRST", "NETWORKS", "WATCHERS", "turn"]
+__all__ = ["FIRST", "NETWORKS", "READY", "WATCHERS", "turn"]
 
 FIRST = (
     11  # steps before the timed ones: watching samples each of them, and its budget begins after
 )
 EVERY = 100  # steps between two histograms of TensorBoard
+READY = "ready for the next round"  # a line of the output
 
 LossOf: TypeAlias = Callable[[nn.Module], Tensor]
 After: TypeAlias = Callable[[float], object]
@@ -230,7 +231,7 @@ def traceml(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[Watc
             traceml_ai.init(on_missing_aggregator="raise", connect_timeout_sec=120.0)
             yield ignore, lambda: traceml_ai.trace_step(model)
         finally:
-            beside.send_signal(signal.SIGTERM)
+            beside.kill()  # its report is no part of the training
             beside.wait()
 
 
@@ -245,8 +246,23 @@ WATCHERS: dict[str, tuple[str, Watcher]] = {  # the package that each needs
 }
 
 
-def turn(network: str, watcher: str, steps: int) -> dict[str, float]:
-    """Train ``steps`` steps after the first ten."""
+def rounds() -> Iterator[int]:
+    """The steps to make, when they are to be made. Clocks that are made of `time.perf_counter` from
+    now on stand still meanwhile."""
+    clock, waited = time.perf_counter, 0.0
+    time.perf_counter = lambda: clock() - waited
+    while True:
+        print(f"\n{READY}", flush=True)
+        begin = clock()
+        line = sys.stdin.readline().strip()
+        waited += clock() - begin
+        if not line:
+            return
+        yield int(line)
+
+
+def turn(network: str, watcher: str, each: Iterator[int]) -> dict[str, float]:
+    """Train so many steps in ``each`` round, after the first ten."""
     torch.manual_seed(0)
     model, loss_of = NETWORKS[network]()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
@@ -265,9 +281,11 @@ def turn(network: str, watcher: str, steps: int) -> dict[str, float]:
         for _ in range(FIRST):
             step()
         first = time.process_time() - begin
-        begin = time.process_time()
-        for _ in range(steps):
-            step()
+        begin, steps = time.process_time(), 0
+        for some in each:
+            for _ in range(some):
+                step()
+            steps += some
         ms = 1e3 * (time.process_time() - begin) / steps
     return {"ms": ms, "first": first, "memory": largest_size()}
 
@@ -280,8 +298,8 @@ def largest_size() -> float:
 
 def main() -> None:
     torch.set_num_threads(1)
-    network, watcher, steps = sys.argv[1:]
-    found = turn(network, watcher, int(steps))
+    network, watcher = sys.argv[1:]
+    found = turn(network, watcher, rounds())
     print("\n" + json.dumps(found), flush=True)
     os._exit(0)  # what a watcher says at the end is no part of the training
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from caveats.config import RunConfig
 from caveats.errors import ConfigError
 
 if TYPE_CHECKING:
+    from caveats.config import RunConfig
     from caveats.data import Dataset, load
     from caveats.history import History, Snapshot
     from caveats.measuring.anatomy import anatomy
@@ -56,6 +56,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "config": ("RunConfig",),
     "data": ("Dataset", "load"),
     "history": ("History", "Snapshot"),
     "measuring.anatomy": ("anatomy",),

@@ -25,7 +25,8 @@ class Columns(dict[str, NDArray[np.float64]]):
     """One column for each layer measure, (layers,), which is NaN until it is filled in."""
 
     def __init__(self, layers: int) -> None:
-        super().__init__({name: np.full(layers, math.nan) for name in LAYER_MEASURES})
+        table = np.full((len(LAYER_MEASURES), layers), math.nan)
+        super().__init__(zip(LAYER_MEASURES, table, strict=True))
 
 
 class Norms:

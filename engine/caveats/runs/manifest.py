@@ -9,12 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
-from caveats.config import RunConfig
-from caveats.config.checking import MAX_LAYERS, MAX_WIDTH
 from caveats.errors import ConfigError, visible
 from caveats.facts import DataFacts, LayerFacts, LossFacts, OptimizerFacts
 from caveats.runs.facts_table import facts_from_toml, facts_to_toml
@@ -22,6 +20,9 @@ from caveats.runs.files import read_whole, replace_file
 from caveats.runs.loss_table import losses_from_toml, losses_to_toml
 from caveats.runs.section import Section
 from caveats.status import STATES, State
+
+if TYPE_CHECKING:
+    from caveats.config import RunConfig
 
 __all__ = [
     "COMMAND_FILES",
@@ -202,6 +203,9 @@ class Manifest:
                 f"{where}: format = {version} is of a newer caveats-tui: this one reads up to "
                 f"format {FORMAT}"
             )
+        # Only those who read a folder need the table of all settings: a watched training does not.
+        from caveats.config.checking import MAX_LAYERS, MAX_WIDTH
+
         kind = top.text("kind")
         layers = top.texts("layers", MAX_LAYERS + 1)
         units = top.wholes("units", MAX_LAYERS + 1, MAX_WIDTH)
@@ -262,6 +266,8 @@ def read_command(top: Section) -> Command:
 
 
 def read_config(top: Section) -> RunConfig:
+    from caveats.config import RunConfig
+
     try:
         return RunConfig.from_dict(top.section("config").tree, top.where)
     except (TypeError, OverflowError) as error:

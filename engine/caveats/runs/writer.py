@@ -11,6 +11,7 @@ import math
 import os
 import platform
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -88,14 +89,16 @@ class Writer:
         resumed: Manifest | None = None,
         command: Command | None = None,
     ) -> None:
-        from caveats.run import Run
-        from caveats.runs import checkpoint
-
         self.folder = folder
         self.problem = ""
         self._training = training
-        self._run = training if isinstance(training, Run) else None
-        self._checkpoints = checkpoint
+        # Loaded by whoever made a run; another training is spared some megabytes of modules.
+        lab = sys.modules.get("caveats.run")
+        self._run: Run | None = None
+        if lab is not None and isinstance(training, lab.Run):
+            from caveats.runs import checkpoint
+
+            self._run, self._checkpoints = training, checkpoint
         self._log = Log(folder)
         self._states: States | None = None
         self._written_step, self._written_events = -1, 0
@@ -122,7 +125,8 @@ class Writer:
                 self._log.cut(training.step, self._written_events)
             # Written first, so that every folder with a run.toml can be resumed.
             if self._run is not None:
-                checkpoint.write(folder, checkpoint.encode(checkpoint.take(self._run)))
+                first = self._checkpoints.encode(self._checkpoints.take(self._run))
+                self._checkpoints.write(folder, first)
             self._manifest.write(folder)
         except OSError as error:
             raise ConfigError(f"{visible(folder)} cannot be written: {error.strerror}") from None

@@ -25,8 +25,11 @@ def rule(e: Evidence) -> Finding | None:
     ratios = ratios[np.isfinite(ratios).any(axis=1)][-READINGS:]
     if len(ratios) < READINGS or ratios.shape[1] < LAYERS:
         return None
+    large = ratios > LARGE
+    if not large.all(axis=0).any():
+        return None
     middle = np.nanmedian(ratios, axis=1, keepdims=True)
-    off = np.all((ratios > LARGE) & (ratios > TIMES * middle), axis=0)
+    off = np.all(large & (ratios > TIMES * middle), axis=0)
     if not off.any() or e.blames("step_too_large", "exploding_gradient"):
         return None
     worst = int(np.where(off, ratios[-1], 0).argmax())

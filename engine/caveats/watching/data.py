@@ -19,7 +19,7 @@ from caveats.measuring.sites import Site, by_unit
 from caveats.watching.fitting import Fits
 from caveats.watching.losses import Losses
 from caveats.watching.models import Model
-from caveats.watching.numbers import WINDOW, middle
+from caveats.watching.numbers import WINDOW, median, middle, quartiles
 from caveats.watching.shown import FEWEST, Scale
 from caveats.watching.untrained import leaves
 
@@ -91,7 +91,7 @@ class Inputs:
     @property
     def facts(self) -> DataFacts:
         """NaN where nothing was seen."""
-        rows = int(np.median(self._rows)) if self._rows else 0
+        rows = int(median(self._rows)) if self._rows else 0
         found = DataFacts(rows=rows, from_network=self._from_network)
         if not self._seen:
             return found
@@ -125,9 +125,12 @@ def spread(rows: Tensor) -> float:
     rows."""
     if len(rows) < FEWEST:
         return math.nan
-    deviations = rows.std(0).cpu().numpy()
+    deviations = np.sort(rows.std(0).cpu().numpy())
     vary = deviations[deviations > 0]
-    return float(vary.max() / np.median(vary)) if len(vary) else math.nan
+    if not len(vary):
+        return math.nan
+    last = len(vary) - 1
+    return float(2 * vary[last] / (vary[last // 2] + vary[last - last // 2]))
 
 
 class Targets:
@@ -148,7 +151,7 @@ class Targets:
         known = [c for c in self._constants if math.isfinite(c)]
         if len(known) < FEW:
             return
-        low, half, high = np.quantile(known, (0.25, 0.5, 0.75))
+        low, half, high = quartiles(known)
         if math.isnan(self._first):
             self._first = half
         drifted = not self._first / 2 <= half <= 2 * self._first

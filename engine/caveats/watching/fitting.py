@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
@@ -31,7 +30,7 @@ from caveats.watching.graph import (
     terms,
     value_of,
 )
-from caveats.watching.numbers import WINDOW, middle
+from caveats.watching.numbers import WINDOW, median, middle
 from caveats.watching.untrained import leaves
 
 __all__ = ["FEWEST", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "mass", "targets_of"]
@@ -325,7 +324,7 @@ class Fits:
             seen[0],
             unreached=middle([facts.unreached for facts in seen]),
             mass=middle([facts.mass for facts in seen]),
-            passes=int(np.median([facts.passes for facts in seen])),
+            passes=int(median([facts.passes for facts in seen])),
             single=middle([self._single / self._taken]),
             classes=len(self._classes),
         )

@@ -350,7 +350,9 @@ class Instruments:
     def _add(self, model: Model, optimizer: Any) -> WatchedTraining:
         if optimizer is not None:
             self._optimizers.add(optimizer)
-        budget = Budget(self._every, self._share, clock=time.perf_counter)
+        budget = Budget(
+            self._every, self._share, clock=time.perf_counter, processor=time.process_time
+        )
         training = WatchedTraining(
             model, optimizer, self._losses, budget, self._owners, self._clipping
         )

@@ -157,6 +157,14 @@ class StepLosses:
             self._waiting = [mean]
         return loss if isinstance(loss, float) else None
 
+    def add_all(self, losses: Sequence[Loss | None]) -> list[float]:
+        """Keep the losses of several steps; NaN stands for those that are no numbers yet."""
+        known = [loss for loss in losses if isinstance(loss, float)]
+        if len(known) == len(losses) <= KEPT - len(self._waiting):
+            self._waiting.extend(known)
+            return known
+        return [math.nan if (loss := self.add(one)) is None else loss for one in losses]
+
     def read(self) -> list[float]:
         """All that were added since the last call. Waits for the device."""
         waiting, self._waiting = self._waiting, []

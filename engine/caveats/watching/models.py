@@ -150,7 +150,7 @@ def union(model: Model, other: Model) -> Model:
 
 
 def holds(root: nn.Module, parameter: Tensor) -> bool:
-    return any(p is parameter for p in root.parameters())
+    return any(p is parameter for m in walk(root) for p in m._parameters.values())
 
 
 def size(model: Model) -> int:

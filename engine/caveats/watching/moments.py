@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from caveats.watching.models import local
+from caveats.watching.stretches import LONGEST
 
 __all__ = ["LEAD", "Moments"]
 
@@ -18,6 +19,7 @@ EVERY = 4  # steps: two readings within the lead
 LEAD = 8  # steps by which a stale second moment is ahead of the loss (Wortsman et al. 2023)
 START = 52  # steps in which the average is young
 MOST = 8192  # numbers of the weight that are looked at
+NEWEST = LONGEST // LEAD + 3  # readings: losses are looked at after a stretch, the first one too
 KEPT, FEW = 512, 1024  # readings that wait for a device, and the numbers of each
 
 
@@ -46,7 +48,7 @@ class Moments:
             return  # gradients that are still multiplied by the loss scale
         average = state_of(optimizer, weight).get("exp_avg_sq")
         if self._readings is None:  # on the CPU a jump is seen at once
-            self._readings = deque(maxlen=LEAD if weight.is_cpu else KEPT)
+            self._readings = deque(maxlen=NEWEST if weight.is_cpu else KEPT)
         if isinstance(average, Tensor) and average.shape == grad.shape:
             stride = -(-weight.numel() // (MOST if weight.is_cpu else FEW))
             self._readings.append((step, some_of(grad, stride), some_of(average, stride)))
@@ -78,7 +80,8 @@ def rms(grad: Tensor, average: Tensor, beta: float, eps: float, steps: float) ->
 
 def some_of(tensor: Tensor, stride: int) -> Tensor:
     """A copy of every so many of its numbers."""
-    part = local(tensor).detach()
+    simple = type(tensor) is Tensor and not tensor.requires_grad
+    part = tensor if simple else local(tensor).detach()
     return (part if stride == 1 else part.reshape(-1)[::stride]).clone()
 
 

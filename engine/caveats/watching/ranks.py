@@ -24,14 +24,21 @@ PART = 0.99  # of the sum of the singular values
 def srank(features: Tensor) -> float:
     """The least k with Σ_{i≤k} σ ≥ .99 Σ σ, σ the singular values of features (rows, units), the
     largest first (Kumar et al. 2021); NaN where features are not finite, 0 where all are 0."""
-    if not bool(features.isfinite().all()):
-        return math.nan
     rows = features.double()
     gram = rows @ rows.mT if rows.shape[0] < rows.shape[1] else rows.mT @ rows
+    if not math.isfinite(gram.trace()):  # each number's square is in it
+        return math.nan
     # In half the time of the singular values, and to 1e-8 of the largest one.
-    values = torch.linalg.eigvalsh(gram).clamp_min_(0).sqrt_().flip(0)
-    reached = values.cumsum(0)
+    values = torch.linalg.eigvalsh(gram).cpu().numpy()
+    reached = np.sqrt(values.clip(0))[::-1].cumsum()
     return float((reached < PART * reached[-1]).sum() + 1) if reached[-1] > 0 else 0.0
+
+
+def spread(count: int) -> list[int]:
+    """At most `MOST_LAYERS` of so many, evenly spread, the first and the last one among them."""
+    if count <= MOST_LAYERS:
+        return list(range(count))
+    return [int(at) for at in np.linspace(0, count - 1, MOST_LAYERS)]
 
 
 def feature_ranks(sites: Sequence[Site]) -> NDArray[np.float64]:
@@ -39,7 +46,7 @@ def feature_ranks(sites: Sequence[Site]) -> NDArray[np.float64]:
     NaN for the others and where nothing was seen."""
     found = np.full(len(sites), math.nan)
     seen = [i for i, site in enumerate(sites) if site.x is not None and site.x.numel()]
-    for at in np.unique(np.linspace(0, len(seen) - 1, MOST_LAYERS).astype(int)) if seen else ():
+    for at in spread(len(seen)):
         site = sites[seen[at]]
         assert site.x is not None
         if site.x.is_floating_point() and site.x.ndim >= -site.axis:

@@ -5,7 +5,7 @@ gradients that it left, with the reductions of `caveats.measuring.probe`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from caveats.measuring.columns import Columns, Norms
 from caveats.measuring.probe import ForwardProbe
 from caveats.measuring.reductions import PART
-from caveats.measuring.sites import Site, by_unit
+from caveats.measuring.sites import NOTHING, Site, by_unit
 from caveats.watching.models import local
 from caveats.watching.ranks import feature_ranks
 
@@ -56,12 +56,19 @@ class StepProbe(ForwardProbe):
         self, sites: list[Site], grads: dict[Tensor, Tensor], rows: int, scale: float, deep: bool
     ) -> Reading:
         """The measures of ``sites``. ``rows`` is how many the loss is the mean of; deltas are
-        divided by ``scale``, the factor of a loss scaler."""
+        divided by ``scale``, the factor of a loss scaler. The tensors of the pass are let go of
+        before those of the weights are reduced, so that never all of them are there."""
         small = [cut(site) for site in sites]
         table = Columns(len(sites))
         table["units"][:] = [site.units or site.weight.shape[0] for site in sites]
         with torch.no_grad():
             self._norms(small, grads, rows / scale, table)
+            self._activations(small, table)
+            dead, saturated = self._slopes(small, table)
+            table["feature_rank"][:] = feature_ranks(small)
+            seen = rows_seen(small)
+            release(small)
+            release(sites)
             few = [
                 i for i, s in enumerate(small) if sum(w.numel() for w in s.weights) <= MOST_WEIGHTS
             ]
@@ -78,13 +85,10 @@ class StepProbe(ForwardProbe):
                 part["spread"][close] = spread["spread"]
             for name in ("distinct", "sign_coherence", "spread"):
                 table[name][few] = part[name]
-            self._activations(small, table)
-            dead, saturated = self._slopes(small, table)
-            table["feature_rank"][:] = feature_ranks(small)
         for index, site in enumerate(sites):
             for name, value in site.taken.items():
                 table[name][index] = value
-        dead = self._over_window(dead, table, rows_seen(small))
+        dead = self._over_window(dead, table, seen)
         states = self._states(table, dead, saturated, [])
         return Reading(dict(table), states)
 
@@ -153,6 +157,16 @@ def cut(site: Site) -> Site:
     )
 
 
+def release(sites: Iterable[Site]) -> None:
+    """Let go of what a pass left in ``sites``. The graph of its loss holds the lists of their
+    deltas, so these stay, empty."""
+    for site in sites:
+        site.x = site.pre = site.out = None
+        site.z, site.gates = NOTHING, ()
+        site.deltas[:] = [None] * len(site.deltas)
+        release(site.calls)
+
+
 def rows_seen(sites: Sequence[Site]) -> int:
     """The fewest rows (for a convolution, positions) that any observed activation saw."""
     seen = [by_unit(s.pre, s.axis).shape[0] for s in sites if s.pre is not None]
@@ -219,8 +233,10 @@ class Updates:
         where there are none. Waits for the device."""
         counts = []
         for (_, weight), before, had in zip(self._sites, self._before, self._had, strict=True):
+            if had is None:
+                continue
             now = sampled(local(weight))
-            if had is not None and had.shape == now.shape == before.shape:
+            if had.shape == now.shape == before.shape:
                 counts.append(torch.stack([((now == before) & had).sum(), had.sum()]))
         if not counts:
             return math.nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -52,6 +53,24 @@ class Spikes:
         if self._since >= RARELY:
             self._measure()
         return None
+
+    def add_all(self, losses: Sequence[float]) -> Iterator[tuple[int, float]]:
+        """As `add` of each in turn: where in ``losses`` a spike begins, and its score."""
+        at = 0
+        while at < len(losses):
+            part = losses[at : at + max(1, RARELY - self._since)]
+            if math.isfinite(sum(part)) and max(part) <= self._near and self._since < RARELY:
+                self._above = 0
+                self._losses.extend(part)
+                self._since += len(part)
+                if self._since >= RARELY:
+                    self._measure()
+            else:
+                for index, loss in enumerate(part, at):
+                    score = self.add(loss)
+                    if score is not None:
+                        yield index, score
+            at += len(part)
 
     def score(self, loss: float) -> float:
         return 0.6745 * (self._scale(loss) - self._middle) / self._spread

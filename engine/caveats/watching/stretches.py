@@ -7,7 +7,7 @@ from caveats.watching.losses import Loss
 
 __all__ = ["LONGEST", "Stretch"]
 
-LONGEST = 15  # steps: with the one after them, twice as far as a stale second moment leads
+LONGEST = 63  # steps: with the one after them, eight times as far as a stale second moment leads
 
 
 class Stretch:

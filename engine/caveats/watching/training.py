@@ -222,16 +222,15 @@ class WatchedTraining:
 
     def passed(self, losses: Sequence[Loss | None], inside: float, now: float) -> None:
         """Steps that needed only these losses have been made by ``now``."""
-        for loss in losses:
-            self._spike(self.step, self._waiting.add(loss))
-            self.step += 1
+        first, self.step = self.step, self.step + len(losses)
+        self._spike(first, self._waiting.add_all(losses))
         self.budget.passed(False, inside, now, len(losses))
 
     def _read(self, loss: Loss | None) -> None:
         """Take in the loss and, at a sampled step, the layers."""
         value = self._waiting.add(loss)
         broken = value is not None and not math.isfinite(value)
-        self._spike(self.step, value)
+        self._spike(self.step, () if value is None else (value,))
         found = list(self.wiring.look(self.step, self._losses.count))
         self.tell(found)
         if self.armed or (broken and not self.diverged):
@@ -269,14 +268,14 @@ class WatchedTraining:
         sites = self._layers.align(sites)
         grads = gradient_table(sites)
         unscale(grads, self._optimizer)
-        deep = self.step == 0 or self.step % DEEP_STEPS == 0
-        reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
-        if self._moved is not None and self._moved[0] == self.step:
-            reading.layers["update_ratio"][:] = self._moved[1]
         # Before the record, whose verdicts read them.
         if self._losses.scaler is not None:
             self.tell(self._precision.scaled(self.step, self._losses.scaler))
         self.tell(self.wiring.sample(self.step, sites, self._optimizer))
+        deep = self.step == 0 or self.step % DEEP_STEPS == 0
+        reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
+        if self._moved is not None and self._moved[0] == self.step:
+            reading.layers["update_ratio"][:] = self._moved[1]
         self._record(reading.layers, reading.states)
 
     def _passed_by(self, live: Live, unobserved: Mapping[str, str]) -> bool:
@@ -301,16 +300,13 @@ class WatchedTraining:
     def _refresh_facts(self) -> None:
         assert self.history is not None
         facts = self.history.facts
-        now = facts_now(facts, self._data, self._optimizer, self._kept)
-        if repr(now) != repr(facts):  # NaN is not equal to itself
-            self.history.facts = now
+        self.history.facts = facts_now(facts, self._data, self._optimizer, self._kept)
 
     def _record(self, layers: Any, states: Any) -> None:
         assert self.history is not None
         losses = self._waiting.read()
         if losses and self.device != "cpu":
-            for step, loss in enumerate(losses, self.step + 1 - len(losses)):
-                self._spike(step, loss)
+            self._spike(self.step + 1 - len(losses), losses)
         self._refresh_facts()
         self._between(losses)
         newest = losses[-newest_of(self.step) :]
@@ -357,9 +353,9 @@ class WatchedTraining:
                 said = {"caveat": verdict.caveat, "severity": verdict.severity}
                 self.note(Event(self.step, "verdict", text, said))
 
-    def _spike(self, step: int, loss: float | None) -> None:
-        score = None if loss is None else self._spikes.add(loss)
-        if score is not None:
+    def _spike(self, first: int, losses: Sequence[float]) -> None:
+        for at, score in self._spikes.add_all(losses):
+            step, loss = first + at, losses[at]
             text = (
                 f"the loss jumped to {loss:.4g}, {score:.0f} robust deviations above the last steps"
             )

@@ -17,7 +17,8 @@ import caveats
 from caveats.facts import DataFacts, RunFacts
 from caveats.history import History
 from caveats.verdicts import judge
-from caveats.watching.data import Targets
+from caveats.watching.data import Targets, spread
+from caveats.watching.numbers import quartiles
 from caveats.watching.shown import constant_loss, target_of
 from caveats.watching.training import WatchedTraining
 
@@ -360,3 +361,21 @@ def test_a_constant_that_moves_with_the_targets_stays_unknown() -> None:
     for step in range(40):
         steady.add(1.0 + 0.1 * (-1) ** step, None)
     assert 0.9 <= steady.constant <= 1.1
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_quartiles_are_those_of_numpy(count: int) -> None:
+    values = np.random.default_rng(count).normal(size=count)
+    assert quartiles(values.tolist()) == pytest.approx(np.quantile(values, (0.25, 0.5, 0.75)))
+    same = [math.log(10)] * count
+    assert quartiles(same)[2] - quartiles(same)[0] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 6])
+def test_the_spread_of_columns_is_that_of_numpy(columns: int) -> None:
+    torch.manual_seed(columns)
+    rows = torch.randn(64, columns) * torch.arange(1, columns + 1)
+    rows[:, :1] *= columns <= 2  # a column that does not vary does not count
+    deviations = rows.double().std(0).numpy()
+    vary = deviations[deviations > 0]
+    assert spread(rows) == pytest.approx(vary.max() / np.median(vary))

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from caveats.watching.instruments import Instruments
+from caveats.watching.spikes import Spikes
 from caveats.watching.training import WatchedTraining
 
 
@@ -57,3 +58,26 @@ def test_the_step_whose_loss_is_not_a_number_is_measured_itself() -> None:
     at = {e.kind: e.step for e in training.history.snapshot().events}
     assert at["diverged"] == 149
     assert 149 in training.history.snapshot().steps
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_losses_that_are_looked_at_together_show_the_spikes_that_they_show_one_by_one(
+    seed: int,
+) -> None:
+    torch.manual_seed(seed)
+    noise, jumps = torch.randn(3000).tolist(), torch.rand(3000).tolist()
+    levels = [4.0 if jump < 0.02 else 1.0 for jump in jumps]
+    losses = [
+        2.0 * 0.9995**i * a * math.exp(0.1 * b)
+        for i, (a, b) in enumerate(zip(levels, noise, strict=True))
+    ]
+    losses[1000], losses[2000:2030] = math.nan, [50.0] * 30
+    losses[2500] = math.inf
+    each, together = Spikes(), Spikes()
+    singly = [(i, score) for i, x in enumerate(losses) if (score := each.add(x)) is not None]
+    found, at = [], 0
+    for length in torch.randint(1, 64, (3000,)).tolist():
+        found += [(at + i, score) for i, score in together.add_all(losses[at : at + length])]
+        at += length
+    assert found == singly
+    assert len(singly) > 20

@@ -8,6 +8,7 @@ caveats until then.
 # mypy: ignore-errors
 # No annotations: a Python that is too old must be able to read this and say so.
 
+import gc
 import json
 import os
 import sys
@@ -109,6 +110,8 @@ def begin(owner_pid):
     if os.getpid() == owner_pid or not multiprocessing_worker():
         home = json.loads(os.environ[SETTINGS])["home"]
         sys.path.append(home)
+        collects = gc.isenabled()
+        gc.disable()  # all that torch has made would be looked through for the modules that come
         try:
             from caveats.watching.process import start
 
@@ -116,6 +119,8 @@ def begin(owner_pid):
         except Exception as error:
             tell("problem", f"{type(error).__name__}: {error}")
         finally:
+            if collects:
+                gc.enable()
             if sys.path[-1:] == [home]:
                 sys.path.pop()
 
