@@ -6,7 +6,13 @@ import math
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.held_back import EFFECTS, decayed_away, outdone, reasons
+from caveats.verdicts.held_back import (
+    EFFECTS,
+    decayed_away,
+    decayed_from_the_start,
+    outdone,
+    reasons,
+)
 from caveats.verdicts.learning_rates import drops_most
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
@@ -61,7 +67,8 @@ def without_an_end(e: Evidence) -> Finding | None:
     # Layers that a script keeps out of the model are named after some twenty steps.
     if e.blames("nothing_learns") or not p.late(e.thresholds.early) or not (straight or outdone(e)):
         return None
-    stands = (p.stuck or p.failing) and not explained(e)
+    stands = p.stuck or p.failing or (p.stalled and decayed_from_the_start(e))
+    stands = stands and not explained(e)
     if not stands and not straight:
         return None
     why = "What is taken away in every step does not come back by more steps."
