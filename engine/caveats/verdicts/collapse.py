@@ -35,8 +35,8 @@ def rule(e: Evidence) -> Finding | None:
 
 @sign
 def collapsed(e: Evidence) -> bool:
-    """Were the outputs of all rows the same at three sampled steps in a row, where once they were
-    not, and does the loss have no targets?"""
+    """Were the outputs of all rows the same at the newest sampled steps, where once they were not,
+    and does the loss have no targets?"""
     event = e.latest("collapse")
     return event is not None and not event.changes.get("over")
 
@@ -44,10 +44,10 @@ def collapsed(e: Evidence) -> bool:
 COLLAPSE = Caveat(
     "collapse",
     "collapsed outputs",
-    "The loss compares outputs with each other and with nothing else; from step 100 on, at three "
-    "sampled steps in a row, the directions of a minibatch's outputs are less than .12 apart and a "
-    "quarter of what they were, and do not part again, or their deviation is below 2 % of its "
-    "largest. Where they never were .2 apart, nothing is said.",
+    "The loss compares outputs with each other and with nothing else; from step 100 on, at all "
+    "sampled steps since a third of the run, the directions of a minibatch's outputs are less than "
+    ".2 apart and a quarter of what they were, and do not part again, or their deviation is below "
+    "2 % of its largest. Where they never were farther apart, nothing is said.",
     "√(1 - |mean u|²) → 0, u = z/|z|",
     "Chen & He 2021, Exploring Simple Siamese Representation Learning",
     "Outputs are those of the modules that the script calls, with four numbers a row or more. A "

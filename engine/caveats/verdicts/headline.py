@@ -70,7 +70,7 @@ def headlined(e: Evidence) -> dict[str, Finding]:
             hidden = (name for name in found.keys() & effects if not tried_out(e, name))
             found |= {name: noted(found[name]) for name in hidden}
     if e.blames("underfitting") and outdone(e):
-        found |= {name: noted(found[name]) for name in found.keys() & held_back.EFFECTS}
+        found |= {name: noted(found[name]) for name in found.keys() & held_back.effects(e)}
     if "dying_relu" in found and cuts(e):
         # Whatever killed it, behind a wholly dead layer nothing trains any more.
         found["dying_relu"] = e.findings["dying_relu"]

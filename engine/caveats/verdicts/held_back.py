@@ -22,6 +22,7 @@ __all__ = [
     "bend_is_missing",
     "decayed_away",
     "decayed_from_the_start",
+    "effects",
     "held_back",
     "outdone",
     "pulled",
@@ -109,6 +110,15 @@ EFFECTS = frozenset({
     "dying_relu", "vanishing_gradient", "saturation", "rank_loss", "plateau", "dormant",
     "memory_through_time",
 })  # fmt: skip
+STEPS = frozenset({"step_too_large", "step_too_small", "ravine"})
+
+
+def effects(e: Evidence) -> frozenset[str]:
+    """What follows from what holds the network back. Weights that a strong decay has made small
+    are changed by a large part of themselves in each step."""
+    if not outdone(e):
+        return frozenset()
+    return EFFECTS | STEPS if decayed_from_the_start(e) else EFFECTS
 
 
 @sign

@@ -8,7 +8,7 @@ from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.harm import held_up
 from caveats.verdicts.sign import sign
-from caveats.verdicts.verdict import Finding
+from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["EFFECTS", "ROWS_MIX"]
 
@@ -34,7 +34,7 @@ def rule(e: Evidence) -> Finding | None:
         "recurrent layers and attentions take (time, batch, features) if batch_first is False, "
         "and view() moves no numbers."
     )
-    severity = "warning" if meant_otherwise(e) or held_up(e) else "note"
+    severity: Severity = "warning" if meant_otherwise(e) or suffers(e) else "note"
     return Finding(severity, what, why, (), {"change": float(event.changes.get("change", 0.0))})
 
 
@@ -42,6 +42,12 @@ def rule(e: Evidence) -> Finding | None:
 def rows_mix(e: Evidence) -> bool:
     """Did the outputs of some rows change twice when other rows of the minibatch were replaced?"""
     return e.latest("checked", "rows") is not None
+
+
+@sign
+def suffers(e: Evidence) -> bool:
+    """Has a training that is past its first steps learned little?"""
+    return held_up(e) and e.progress.settled
 
 
 @sign

@@ -7,9 +7,9 @@ import math
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.held_back import (
-    EFFECTS,
     decayed_away,
     decayed_from_the_start,
+    effects,
     outdone,
     reasons,
 )
@@ -120,8 +120,7 @@ def fell_short(e: Evidence) -> bool:
 @sign
 def explained(e: Evidence) -> bool:
     """Does another caveat explain it, which is not an effect of what holds the network back?"""
-    effects = EFFECTS if outdone(e) else frozenset()
-    return e.blames(*(e.findings.keys() - effects))
+    return e.blames(*(e.findings.keys() - effects(e)))
 
 
 UNDERFITTING = Caveat(

@@ -22,7 +22,6 @@ from caveats.watching.untrained import some
 __all__ = ["CHECKED", "Checks"]
 
 CHECKED = "checked"  # the kind of the events about rows, words and parts
-FIRST = 2  # step from which a network is tried out: layers made lazily are there
 TWICE = 2  # passes that must agree, of minibatches that differ
 CALLS = 4  # of them in all, where nothing was found
 
@@ -33,7 +32,7 @@ class Checks:
     def __init__(self, model: Model) -> None:
         self._root = model.root
         self._parameters = [p for _, p in model.parameters]
-        self._next = FIRST
+        self._next = 0  # no look before this step
         self._target: Target | None = None
         self._compares = False  # whether the loss compares outputs with each other alone
         self._collapse, self._drowned = Collapse(), Drowned()
@@ -72,11 +71,14 @@ class Checks:
         self._next = 2 * step + 1
         yield from self._drowned.look(step)
         call, target, self._target = getattr(live, "call", None), self._target, None
-        if call is None or target is None or self._tried >= CALLS or not self._another(call):
+        root = self._root
+        if root is None or call is None or target is None or self._tried >= CALLS:
+            return
+        if not self._another(call):
             return
         self._tried += 1
         try:
-            found = mixed(self._root, call, target), sees_the_future(self._root, call, target)
+            found = mixed(root, call, target), sees_the_future(root, call, target)
         except Exception:  # a network that does not take these rows, or not once more
             self._tried = CALLS
             return
@@ -85,7 +87,7 @@ class Checks:
     def _another(self, call: Call) -> bool:
         """Whether it is a minibatch of its own: the rows of a whole graph stay the same."""
         tensors = call.tensors
-        if self._root is None or not tensors:
+        if not tensors:
             return False
         before, self._before = self._before, tensors[0].detach().reshape(-1)[:64].clone()
         return before is None or not torch.equal(before, self._before)
@@ -99,16 +101,16 @@ class Checks:
                 "several": found.several, "time_first": time_first(self._root),
             }  # fmt: skip
             text = (
-                "the rows of a minibatch mix: with the first half of the rows replaced, the "
-                f"outputs of the other half change by {found.change:.0%} of their deviation"
+                "with the first half of the rows replaced by others, the outputs of the other half "
+                f"change by {found.change:.0%} of their deviation"
             )
             yield Event(step, CHECKED, text, numbers)
         self._futures = [*self._futures, future] if future > 0 else []
         if len(self._futures) == TWICE:
             text = (
                 "the network sees the words that it is to predict: with the second half of each "
-                f"text replaced, the outputs of the first half change by {future:.0%} of their "
-                "deviation"
+                f"text replaced by another, the outputs of the first half change by {future:.0%} "
+                "of their deviation"
             )
             yield Event(step, CHECKED, text, {"finding": "future", "change": future})
 

@@ -20,9 +20,11 @@ from caveats.watching.graph import Term, before, children, factor_of, saved, sha
 __all__ = ["COLLAPSE", "Collapse", "compares"]
 
 COLLAPSE = "collapse"  # the kind of these events
-READINGS = 3  # in a row
+READINGS = 2  # at least, and all of them
+SINCE = 3.1  # since this part of the step: where steps are short, samples triple their distance
+KEPT = 16
 LATE = 100  # steps: sound trainings dip to 0.055 in their first 40, and come back
-SAME = 0.12  # how far the directions of the rows are apart, from 0 to 1
+SAME = 0.2  # how far the directions of the rows are apart, from 0 to 1
 RISEN = 1.05  # of the narrowest: from there on they part again
 FALLEN = 0.25  # of the widest they were
 SHRUNK = 0.02  # of the largest deviation over the rows
@@ -42,7 +44,7 @@ class Collapse:
     """Keeps, for each output of the passes of one training, how far its rows are apart."""
 
     def __init__(self) -> None:
-        self._seen: dict[Hashable, deque[tuple[float, float]]] = {}
+        self._seen: dict[Hashable, deque[tuple[int, float, float]]] = {}  # with the step
         self._most: dict[Hashable, tuple[float, float]] = {}
         self._said = False
 
@@ -56,35 +58,35 @@ class Collapse:
             found = apart(tensors)
             if found is None:
                 continue
-            seen = self._seen.setdefault(key, deque(maxlen=READINGS))
-            seen.append(found)
+            self._seen.setdefault(key, deque(maxlen=KEPT)).append((step, *found))
             most = self._most.get(key, (0.0, 0.0))
             self._most[key] = max(most[0], found[0]), max(most[1], found[1])
         # A predictor behind the representation may give one answer while that is sound.
-        now = [self._collapsed(key) for key in self._seen]
+        now = [self._collapsed(step, key) for key in self._seen]
         said = next(iter(now), None) if step >= LATE and all(now) else None
         if (said is not None) != self._said:
             self._said = said is not None
             text, numbers = said or ("", {"over": True})
             yield Event(step, COLLAPSE, text, numbers)
 
-    def _collapsed(self, key: Hashable) -> tuple[str, dict[str, Any]] | None:
-        seen, (widest, largest) = self._seen[key], self._most[key]
-        if len(seen) < READINGS or not widest >= APART:
+    def _collapsed(self, step: int, key: Hashable) -> tuple[str, dict[str, Any]] | None:
+        widest, largest = self._most[key]
+        newest = [entry for entry in self._seen[key] if entry[0] >= step / SINCE]
+        if len(newest) < READINGS or not widest >= APART:
             return None
-        angles = [angle for angle, _ in seen]
+        angles, sizes = [angle for _, angle, _ in newest], [size for *_, size in newest]
         if max(angles) < min(SAME, FALLEN * widest) and angles[-1] <= RISEN * min(angles):
             text = (
                 "the outputs of all rows point in one direction: they are "
-                f"{seen[-1][0]:.2g} apart, once {widest:.2g}, where 1 is all around"
+                f"{angles[-1]:.2g} apart, once {widest:.2g}, where 1 is all around"
             )
-            return text, {"apart": seen[-1][0], "once": widest}
-        if max(size for _, size in seen) < SHRUNK * largest:
+            return text, {"apart": angles[-1], "once": widest}
+        if max(sizes) < SHRUNK * largest:
             text = (
-                f"the outputs of all rows shrink to one point: they deviate by {seen[-1][1]:.2g} "
+                f"the outputs of all rows shrink to one point: they deviate by {sizes[-1]:.2g} "
                 f"from their mean, once by {largest:.2g}"
             )
-            return text, {"apart": seen[-1][1], "once": largest}
+            return text, {"apart": sizes[-1], "once": largest}
         return None
 
 

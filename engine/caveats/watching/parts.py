@@ -4,6 +4,7 @@ output would have, and how hard the other parts pull at the weights that both re
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch.nn import functional
 from caveats.history import Event
 from caveats.measuring import constants
 from caveats.watching.births import nodes
-from caveats.watching.fitting import NUMBERS, targets_of
+from caveats.watching.fitting import targets_of
 from caveats.watching.graph import Term, difference, saved, shape, signed, terms
 from caveats.watching.numbers import middle
 
@@ -26,7 +27,7 @@ __all__ = ["Drowned", "Part", "parts"]
 ACCUMULATE = "torch::autograd::AccumulateGrad"
 PARTS = "parts"  # the kind of these events
 LATE = 90  # steps from which a part that has learned nothing counts
-FIRST = 3  # looks, at which nothing was learned yet
+FIRST = 2  # looks, at which nothing was learned yet
 HARD = 5.0  # times as hard as a part pull the others at first
 FAR = 100.0  # the same, which hides it even where the others learn
 UNLEARNT = 0.95  # of the way from a constant's loss is still to go
@@ -56,12 +57,13 @@ def parts(loss: Any, parameters: Sequence[Tensor]) -> list[Part]:
         if len(found) < 2 or not known or not asked or not plain(loss, asked):
             return []
         lefts = [(t, left(t)) for t in known[:MOST]]
-        lefts = [(t, share) for t, share in lefts if share == share]
+        lefts = [(t, share) for t, share in lefts if math.isfinite(share)]
         if not lefts:
             return []
         whole = gradients(GradientEdge(loss.grad_fn, 0), torch.ones_like(loss), asked)
         return [Part(t.function, share, pull(t, whole, asked)) for t, share in lefts]
-    except (AttributeError, RuntimeError, TypeError, IndexError):  # freed, or overwritten since
+    except (ArithmeticError, AttributeError, RuntimeError, TypeError, IndexError):
+        # The graph was freed, or overwritten since.
         return []
 
 
@@ -91,7 +93,7 @@ def pull(term: Term, whole: Sequence[Tensor | None], asked: Sequence[Tensor]) ->
         here, rest = float(part.square().sum()), float((total - part).square().sum())
         if here > 0 and rest > 0:
             mine, others = mine + here, others + rest
-    return (others / mine) ** 0.5 if mine > 0 else float("nan")
+    return math.sqrt(others / mine) if mine > 0 else math.nan
 
 
 def gradients(
@@ -102,29 +104,29 @@ def gradients(
 
 def left(term: Term) -> float:
     """NaN where it is not known."""
-    nan, node, function = float("nan"), term.node, term.function
+    node, function = term.node, term.function
     if function == "cross_entropy" and not term.by_hand:
         logs, target = saved(node, "self").detach(), saved(node, "target")
-        axis = 1 if logs.ndim > 1 else 0
-        value = functional.nll_loss(logs, target, ignore_index=signed(node._saved_ignore_index))
-        constant, least = torch.log(torch.tensor(float(logs.shape[axis]))), 0.0
-        return float(value / constant)
+        classes = int(logs.shape[1 if logs.ndim > 1 else 0])
+        kept = signed(node._saved_ignore_index)
+        return float(functional.nll_loss(logs, target, ignore_index=kept)) / math.log(classes)
     y = targets_of(term)
-    if y is None or function not in (*NUMBERS, "bce", "bce_with_logits"):
-        return nan
+    if y is None:
+        return math.nan
     if function in ("bce", "bce_with_logits"):
-        outputs = saved(node, "self").detach().reshape(y.shape).float()
-        loss = functional.binary_cross_entropy_with_logits
-        loss = loss if function == "bce_with_logits" else functional.binary_cross_entropy
-        value, constant = float(loss(outputs, y)), constants.constant_loss(y, "bce")
-        least = float(functional.binary_cross_entropy(y, y))
-    else:
-        gap = gap_of(term)
-        if gap is None or function == "huber":
-            return nan
-        value = float(constants.distance(gap.reshape(y.shape).float(), function).mean())
-        constant, least = constants.constant_loss(y, function), 0.0
-    return (value - least) / (constant - least) if constant > least else nan
+        p = saved(node, "self").detach().reshape(y.shape).float()
+        p = p.sigmoid() if function == "bce_with_logits" else p
+        now, least = binary(p, y), binary(y, y)
+        return (now - least) / (constants.constant_loss(y, "bce") - least)
+    gap = gap_of(term) if function in ("mse", "l1") else None
+    constant = constants.constant_loss(y, function) if gap is not None else 0.0
+    if gap is None or not constant > 0:
+        return math.nan
+    return float(constants.distance(gap.reshape(y.shape).float(), function).mean()) / constant
+
+
+def binary(p: Tensor, y: Tensor) -> float:
+    return float(functional.binary_cross_entropy(p, y))
 
 
 def gap_of(term: Term) -> Tensor | None:
@@ -132,7 +134,9 @@ def gap_of(term: Term) -> Tensor | None:
     if term.by_hand or term.function == "l1":
         found = difference(term)
         return None if found is None else found[1]
-    return (saved(term.node, "self") - saved(term.node, "target")).detach()
+    outputs, targets = saved(term.node, "self"), saved(term.node, "target")
+    gap: Tensor = (outputs - targets).detach()
+    return gap
 
 
 class Drowned:
