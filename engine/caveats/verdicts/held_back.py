@@ -53,19 +53,23 @@ def bend_is_missing(e: Evidence) -> bool:
 
 @sign
 def decayed_away(e: Evidence) -> bool:
-    """Does weight decay pull at the weights with half the force of the loss's gradient or more, and
-    has it pulled them to half of their length at the start? In a run that learned little that is
-    what keeps them there. (Where the gradient has vanished any decay is stronger than it.)"""
-    shrunk = newest(e, "weight_norm") <= e.thresholds.most * e.first_weight
-    return shrunk and pulled(e) >= e.thresholds.most
+    """Does weight decay pull at the weights with half the force of the loss's gradient or more, now
+    or from the start, and has it pulled them to half of their length at the start? In a run that
+    learned little that is what keeps them there. (Where the gradient has vanished any decay is
+    stronger than it.)"""
+    return shrunk(e) and (pulled(e) >= e.thresholds.most or decayed_from_the_start(e))
 
 
 @sign
 def decayed_from_the_start(e: Evidence) -> bool:
-    """Did that decay pull with half the force of the loss's gradient or more in the first steps
-    already? At the end of any run with a weight decay the two are about equal; at its start a decay
-    that only keeps weights small is far weaker."""
-    return decayed_away(e) and pulled_first(e) >= e.thresholds.most
+    """Did the decay pull with half the force of the loss's gradient or more in the first steps, and
+    are the weights half as long since? At the end of any run with a weight decay the two are about
+    equal; at its start a decay that only keeps weights small is far weaker."""
+    return shrunk(e) and pulled_first(e) >= e.thresholds.most
+
+
+def shrunk(e: Evidence) -> bool:
+    return newest(e, "weight_norm") <= e.thresholds.most * e.first_weight
 
 
 def pulled(e: Evidence) -> float:
