@@ -9,9 +9,12 @@ from caveats.verdicts.attention_collapse import ATTENTION_COLLAPSE
 from caveats.verdicts.broadcast import BROADCAST
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.class_imbalance import CLASS_IMBALANCE
+from caveats.verdicts.collapse import COLLAPSE
 from caveats.verdicts.dormant import DORMANT
+from caveats.verdicts.drowned_part import DROWNED_PART
 from caveats.verdicts.dying_relu import DYING_RELU
 from caveats.verdicts.exploding_gradient import EXPLODING_GRADIENT
+from caveats.verdicts.future_seen import FUTURE_SEEN
 from caveats.verdicts.loss_misfit import LOSS_MISFIT
 from caveats.verdicts.loss_spike import LOSS_SPIKE
 from caveats.verdicts.memory_through_time import MEMORY_THROUGH_TIME
@@ -24,6 +27,7 @@ from caveats.verdicts.plateau import PLATEAU
 from caveats.verdicts.precision import PRECISION
 from caveats.verdicts.rank_loss import RANK_LOSS
 from caveats.verdicts.ravine import RAVINE
+from caveats.verdicts.rows_mix import ROWS_MIX
 from caveats.verdicts.saturated_gates import SATURATED_GATES
 from caveats.verdicts.saturation import SATURATION
 from caveats.verdicts.stale_second_moment import STALE_SECOND_MOMENT
@@ -73,6 +77,10 @@ CAVEATS: dict[str, Caveat] = {
         WRONG_SIGN,
         LOSS_MISFIT,
         BROADCAST,
+        COLLAPSE,
+        ROWS_MIX,
+        FUTURE_SEEN,
+        DROWNED_PART,
         UNSCALED_DATA,
     )
 }
@@ -82,5 +90,5 @@ ONLY_WATCHED = frozenset({
     "nothing_learns", "loss_spike", "stale_second_moment", "precision", "update_off_scale",
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
     "tiny_batch", "not_divided", "one_class", "undefined_number", "wrong_sign", "loss_misfit",
-    "broadcast_loss",
+    "broadcast_loss", "collapse", "rows_mix", "future_seen", "drowned_part",
 })  # fmt: skip

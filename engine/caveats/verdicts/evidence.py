@@ -21,7 +21,7 @@ from caveats.verdicts.progress import Progress, progress
 from caveats.verdicts.thresholds import Thresholds
 from caveats.verdicts.verdict import Finding
 
-__all__ = ["DEFAULT", "Evidence"]
+__all__ = ["DEFAULT", "Evidence", "length"]
 
 Floats = NDArray[np.float64]
 
@@ -178,6 +178,14 @@ class Evidence:
         """The event of a function at its pole that made the loss not finite."""
         for event in self.snapshot.events:
             if event.kind == "undefined" and event.step <= self.step:
+                return event
+        return None
+
+    def latest(self, kind: str, finding: str = "") -> Event | None:
+        """The newest event of a kind by this record; with ``finding``, of that finding."""
+        for event in reversed(self.snapshot.events):
+            asked = not finding or event.changes.get("finding") == finding
+            if event.kind == kind and event.step <= self.step and asked:
                 return event
         return None
 

@@ -16,6 +16,13 @@ from caveats.verdicts.words import times_constant
 
 __all__ = ["EXPLODING_GRADIENT"]
 
+THROUGH_TIME = (
+    "nn.init.orthogonal_(rnn.weight_hh_l0), whose steps keep lengths: products of larger weights "
+    "grow with each step of the sequence.",
+    "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) before each step.",
+    "nn.LSTM or nn.GRU in place of nn.RNN, or shorter sequences.",
+)
+
 # Batch normalization alone makes deltas grow by √(π/(π-1)) a ReLU layer (Yang et al. 2019). This
 # does no harm, because the loss then does not depend on the size of the weights.
 BATCH_NORM_FACTOR = math.sqrt(math.pi / (math.pi - 1))
@@ -109,14 +116,43 @@ def diverged(e: Evidence) -> Finding:
         "delta_ratio_at_start": e.first_delta_ratio,
         "activation_growth": forward_growth(e),
     }
+    through = growth_through_time(e)
+    advice: tuple[str, ...] = ()
+    what = f"no longer finite since step {step}: first in {where}"
+    if through is not None:
+        layer, factor, length = through
+        times = factor**length
+        evidence["factor_through_time"] = factor
+        what += (
+            f"; before, a gradient grew {factor:.3g} times at each step back in time in "
+            f"{e.layer(layer)}, {short(times)} times over {length:.0f} steps"
+        )
+        layers, advice = layers or (layer,), THROUGH_TIME
+    elif grows(e):
+        what += f"; at step 0 delta grew {short(e.first_delta_ratio)} times over the layers"
     return Finding(
         "critical",
-        f"no longer finite since step {step}: first in {where}",
+        what,
         "Each overshooting step makes the next gradient larger, and a product over layers "
         "δˡ = φ'(zˡ)·Wᵀδˡ⁺¹ has no upper limit: the numbers overflow (Pascanu et al. 2013).",
         layers,
         evidence,
+        advice,
     )
+
+
+def growth_through_time(e: Evidence) -> tuple[int, float, float] | None:
+    """The recurrent layer in which a gradient grew most over the sequence, a hundredfold or more,
+    in the newest record that shows any: the layer, the factor a step, and the steps."""
+    factors = e.snapshot.layers("memory")[: e.index + 1]
+    seen = np.flatnonzero(np.isfinite(factors).any(axis=1))
+    if not len(seen):
+        return None
+    factor, lengths = factors[seen[-1]], e.snapshot.layers("sequence")[seen[-1]]
+    grown = np.nan_to_num(lengths * np.log(factor), nan=0.0)
+    layer = int(grown.argmax())
+    far = grown[layer] >= math.log(e.thresholds.grown)
+    return (layer, float(factor[layer]), float(lengths[layer])) if far else None
 
 
 def forward_growth(e: Evidence) -> float:

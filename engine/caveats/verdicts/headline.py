@@ -9,11 +9,15 @@ from dataclasses import replace
 from caveats.verdicts import (
     broadcast,
     class_imbalance,
+    collapse,
+    drowned_part,
+    future_seen,
     held_back,
     loss_misfit,
     not_divided,
     nothing_learns,
     one_class,
+    rows_mix,
     tiny_batch,
     undefined_number,
 )
@@ -31,7 +35,8 @@ __all__ = ["EFFECTS", "headlined"]
 # mistakes of the script are no effects of each other.
 MISTAKES = frozenset({
     "symmetry", "nothing_learns", "wrong_sign", "loss_misfit", "broadcast_loss", "undefined_number",
-    "one_class", "not_divided", "tiny_batch",
+    "one_class", "not_divided", "tiny_batch", "collapse", "rows_mix", "future_seen",
+    "drowned_part",
 })  # fmt: skip
 EFFECTS = {
     "wrong_sign": CAVEATS.keys() - MISTAKES,
@@ -41,6 +46,10 @@ EFFECTS = {
     "tiny_batch": tiny_batch.EFFECTS,
     "loss_misfit": loss_misfit.EFFECTS,
     "broadcast_loss": broadcast.EFFECTS,
+    "rows_mix": rows_mix.EFFECTS,
+    "future_seen": future_seen.EFFECTS,
+    "collapse": collapse.EFFECTS,
+    "drowned_part": drowned_part.EFFECTS,
     "unscaled_data": CAVEATS.keys() - MISTAKES - {"unscaled_data"},
     "class_imbalance": class_imbalance.EFFECTS,
     # What is left out of training makes the rest slow.
@@ -61,7 +70,7 @@ def headlined(e: Evidence) -> dict[str, Finding]:
             hidden = (name for name in found.keys() & effects if not tried_out(e, name))
             found |= {name: noted(found[name]) for name in hidden}
     if e.blames("underfitting") and outdone(e):
-        found |= {name: noted(found[name]) for name in found.keys() & held_back.EFFECTS}
+        found |= {name: noted(found[name]) for name in found.keys() & held_back.effects(e)}
     if "dying_relu" in found and cuts(e):
         # Whatever killed it, behind a wholly dead layer nothing trains any more.
         found["dying_relu"] = e.findings["dying_relu"]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 
-from caveats.verdicts.evidence import Evidence
+import numpy as np
+
+from caveats.measuring.cadence import FIRST_STEPS
+from caveats.verdicts.evidence import Evidence, length
 from caveats.verdicts.learning_rates import DECOUPLED, drops_most
 from caveats.verdicts.sign import sign
 from caveats.verdicts.words import as_hard_as, percent
@@ -18,6 +21,8 @@ __all__ = [
     "as_good_as_linear",
     "bend_is_missing",
     "decayed_away",
+    "decayed_from_the_start",
+    "effects",
     "held_back",
     "outdone",
     "pulled",
@@ -48,27 +53,76 @@ def bend_is_missing(e: Evidence) -> bool:
 
 @sign
 def decayed_away(e: Evidence) -> bool:
-    """Does weight decay pull at the weights with half the force of the loss's gradient or more, and
-    has it pulled them to half of their length at the start? In a run that learned little that is
-    what keeps them there. (Where the gradient has vanished any decay is stronger than it.)"""
-    shrunk = e.weight <= e.thresholds.most * e.first_weight
-    return shrunk and pulled(e) >= e.thresholds.most
+    """Does weight decay pull at the weights with half the force of the loss's gradient or more, now
+    or from the start, and has it pulled them to half of their length at the start? In a run that
+    learned little that is what keeps them there. (Where the gradient has vanished any decay is
+    stronger than it.)"""
+    return shrunk(e) and (pulled(e) >= e.thresholds.most or decayed_from_the_start(e))
+
+
+@sign
+def decayed_from_the_start(e: Evidence) -> bool:
+    """Did the decay pull with half the force of the loss's gradient or more in the first steps, and
+    are the weights half as long since? At the end of any run with a weight decay the two are about
+    equal; at its start a decay that only keeps weights small is far weaker."""
+    return shrunk(e) and pulled_first(e) >= e.thresholds.most
+
+
+def shrunk(e: Evidence) -> bool:
+    return newest(e, "weight_norm") <= e.thresholds.most * e.first_weight
 
 
 def pulled(e: Evidence) -> float:
     """The force of the weight decay λ over that of the loss: λ·‖W‖/‖dL/dW‖ where λ·W is added to
     the gradient (at the minimum of L + λ·‖W‖²/2 it is 1), lr·λ/(‖ΔW‖/‖W‖) where it is not; NaN if
     unknown."""
+    return force(e, newest(e, "weight_norm"), newest(e, "grad_norm"), e.largest_update)
+
+
+def pulled_first(e: Evidence) -> float:
+    """The same in the first steps, the median of up to ten records."""
+    layers, rows = e.snapshot.layers, range(min(FIRST_STEPS, e.index + 1))
+    named = ("weight_norm", "grad_norm", "update_ratio")
+    weights, gradients, updates = (layers(name)[: len(rows)] for name in named)
+    forces = [
+        force(e, length(weights[i]), length(gradients[i]), float(np.nanmax(updates[i], initial=0)))
+        for i in rows
+    ]
+    known = sorted(f for f in forces if not math.isnan(f))
+    return known[len(known) // 2] if known else math.nan
+
+
+def newest(e: Evidence, measure: str) -> float:
+    """The length of all layers together in the newest record that shows it: some records of a
+    watched training hold its loss alone."""
+    rows = e.snapshot.layers(measure)[: e.index + 1]
+    seen = np.flatnonzero(np.isfinite(rows).any(axis=1))
+    return length(rows[seen[-1]]) if len(seen) else math.nan
+
+
+def force(e: Evidence, weight: float, gradient: float, update: float) -> float:
     o = e.optimizer
     if o is None or not o.weight_decay > 0:
         return math.nan
     if o.kind in DECOUPLED:
-        return o.lr * o.weight_decay / e.largest_update if e.largest_update > 0 else math.nan
-    return o.weight_decay * e.weight / e.gradient if e.gradient > 0 else math.nan
+        return o.lr * o.weight_decay / update if update > 0 else math.nan
+    return o.weight_decay * weight / gradient if gradient > 0 else math.nan
 
 
 # What else a run shows whose weights are pulled to 0, or whose layers are mostly switched off.
-EFFECTS = frozenset({"dying_relu", "vanishing_gradient", "saturation", "rank_loss", "plateau"})
+EFFECTS = frozenset({
+    "dying_relu", "vanishing_gradient", "saturation", "rank_loss", "plateau", "dormant",
+    "memory_through_time",
+})  # fmt: skip
+STEPS = frozenset({"step_too_large", "step_too_small", "ravine"})
+
+
+def effects(e: Evidence) -> frozenset[str]:
+    """What follows from what holds the network back. Weights that a strong decay has made small
+    are changed by a large part of themselves in each step."""
+    if not outdone(e):
+        return frozenset()
+    return EFFECTS | STEPS if decayed_from_the_start(e) else EFFECTS
 
 
 @sign

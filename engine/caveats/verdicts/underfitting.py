@@ -6,7 +6,13 @@ import math
 
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
-from caveats.verdicts.held_back import EFFECTS, decayed_away, outdone, reasons
+from caveats.verdicts.held_back import (
+    decayed_away,
+    decayed_from_the_start,
+    effects,
+    outdone,
+    reasons,
+)
 from caveats.verdicts.learning_rates import drops_most
 from caveats.verdicts.sign import sign
 from caveats.verdicts.verdict import Finding, Severity
@@ -61,7 +67,9 @@ def without_an_end(e: Evidence) -> Finding | None:
     # Layers that a script keeps out of the model are named after some twenty steps.
     if e.blames("nothing_learns") or not p.late(e.thresholds.early) or not (straight or outdone(e)):
         return None
-    stands = (p.stuck or p.failing) and not explained(e)
+    slow = p.stalled or (p.settled and p.gain < e.thresholds.little)
+    stands = p.stuck or p.failing or (slow and decayed_from_the_start(e))
+    stands = stands and not explained(e)
     if not stands and not straight:
         return None
     why = "What is taken away in every step does not come back by more steps."
@@ -113,8 +121,7 @@ def fell_short(e: Evidence) -> bool:
 @sign
 def explained(e: Evidence) -> bool:
     """Does another caveat explain it, which is not an effect of what holds the network back?"""
-    effects = EFFECTS if outdone(e) else frozenset()
-    return e.blames(*(e.findings.keys() - effects))
+    return e.blames(*(e.findings.keys() - effects(e)))
 
 
 UNDERFITTING = Caveat(
@@ -125,7 +132,8 @@ UNDERFITTING = Caveat(
     "explains it; from there up to 75 %, with less than 90 % of the accuracy, it is a note. The "
     "reason is named where it was observed: no activation between the layers, dropout of half of "
     "the units or more, or a weight decay that pulls at least half as hard as the loss and has "
-    "halved the weights. Of a watched training, whose data are not known, only these are told.",
+    "halved the weights, or has done so from the first steps. Of a watched training, whose data "
+    "are not known, only these are told.",
     "gain = (L_constant − L) / (L_constant − L_kernel) < 0.5",
     "Jacot et al. 2018; Goodfellow et al. 2016, Deep Learning, sections 5.2 and 7.1",
     "Kernel regression is a yardstick, not a proof: data that it learns easily may need another "

@@ -13,10 +13,23 @@ from caveats.history import Event
 from caveats.watching.graph import saved
 from caveats.watching.untrained import leaves
 
-__all__ = ["UNDEFINED", "birth", "broken"]
+__all__ = ["SLOPE", "UNDEFINED", "birth", "broken"]
 
 UNDEFINED = "undefined"  # the kind of the event
 MOST = 4096  # nodes that are looked at
+SLOPE = "the gradient of the step before was not finite, though its loss was"
+# By the node of torch: what has an infinite slope at a number that it gives a finite result for.
+STEEP = {
+    "SqrtBackward0": ("a square root, at 0", "torch.sqrt(x + 1e-8)"),
+    "PowBackward0": ("a power below 1, at 0", "(x + 1e-8).pow(a)"),
+    "AcosBackward0": ("acos, at -1 and 1", "x.clamp(-1 + 1e-6, 1 - 1e-6)"),
+    "AsinBackward0": ("asin, at -1 and 1", "x.clamp(-1 + 1e-6, 1 - 1e-6)"),
+    "Atan2Backward0": ("atan2, at (0, 0)", "torch.atan2(y, x + 1e-8)"),
+    "WhereBackward0": (
+        "torch.where, which multiplies the gradient of what it leaves out by 0",
+        "clamp what goes into the function inside it too",
+    ),
+}
 # By the node of torch: which of the numbers that it kept are a birth, and what to call them.
 POLES: dict[str, tuple[str, Callable[[Tensor], Tensor], str, str]] = {
     "LogBackward0": ("self", lambda x: x <= 0, "a logarithm of 0 or less", "log"),
@@ -42,7 +55,7 @@ def birth(root: Any) -> str:
     start = getattr(root, "grad_fn", None)
     try:
         if any(not bool(leaf.isfinite().all()) for leaf in leaves(root)):
-            return ""  # the weights were so before: a gradient made them so
+            return steep(start)  # the weights were so before: a gradient made them so
         found = [said for node in nodes(start) if (said := at_a_pole(node))]
     except (AttributeError, RuntimeError, TypeError):  # freed, or overwritten since
         return ""
@@ -53,7 +66,7 @@ def broken(step: int, born: str | None) -> Iterator[Event]:
     """The events of the first loss that is not finite, with what `birth` found."""
     yield Event(step, "diverged", "the loss of a minibatch")
     if born:
-        yield Event(step, UNDEFINED, born)
+        yield Event(step, UNDEFINED, born, {"slope": born.startswith(SLOPE)})
 
 
 def nodes(start: Any) -> Iterator[Any]:
@@ -67,6 +80,21 @@ def nodes(start: Any) -> Iterator[Any]:
             if child is not None and child not in seen:
                 seen.add(child)
                 waiting.append(child)
+
+
+def steep(start: Any) -> str:
+    """What in a graph may have made a gradient that is not finite; "" where there is no such
+    function."""
+    found = [node.name() for node in nodes(start) if node.name() in STEEP and bends(node)]
+    if not found:
+        return ""
+    name, cure = STEEP[found[-1]]
+    return f"{SLOPE}: the slope is infinite in {name}: {cure}"
+
+
+def bends(node: Any) -> bool:
+    """Whether it is no power with a slope that is finite everywhere."""
+    return node.name() != "PowBackward0" or 0 < float(node._saved_exponent) < 1
 
 
 def at_a_pole(node: Any) -> str:

@@ -33,7 +33,7 @@ from caveats.watching.graph import (
 from caveats.watching.numbers import WINDOW, median, middle
 from caveats.watching.untrained import leaves
 
-__all__ = ["FEWEST", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "mass", "targets_of"]
+__all__ = ["FEWEST", "LAYERS", "MEAN", "NUMBERS", "Fit", "Fits", "fits", "mass", "targets_of"]
 
 FEWEST = 16  # rows of a minibatch that are taken for all
 PAIRS = 16  # predictions and targets of which it is looked whether each meets each

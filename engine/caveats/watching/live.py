@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial, update_wrapper
 from typing import Any
 
@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from caveats.errors import sentence
+from caveats.measuring.capture import tensors_in
 from caveats.measuring.recognition import activation_facts
 from caveats.measuring.sites import Site, merged
 from caveats.models.activations import Activation
 from caveats.models.isolation import walk
 from caveats.watching.live_trace import LiveTrace
+from caveats.watching.mixing import Call
 
 __all__ = ["NO_PASS", "Hook", "Live", "without_hooks"]
 
@@ -47,6 +49,8 @@ class Live:
         self.reason = ""
         self.rows = 0  # of the first tensor that entered
         self.first: tuple[nn.Module, Any] | None = None  # the first layer called, and its input
+        self.call: Call | None = None  # of the whole network, the newest
+        self.outputs: list[tuple[Hashable, Tensor]] = []  # of what the script called
         self._network, self._backward, self._busy = network, backward, busy
         self._trace: LiveTrace | None = None
         self._began = -1  # how many backward passes there had been when the trace began
@@ -121,6 +125,7 @@ class Live:
             self._following = False
             assert self._trace is not None
             self._guarded(self._trace.leave_network, module, args, out)
+            self._guarded(self._given, module, args, kw, out)
             self._trace.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def _begin(self, module: nn.Module, args: Any, kw: Any) -> None:
@@ -130,9 +135,20 @@ class Live:
         if self._trace is None or self._began != now:
             self._trace, self._began = LiveTrace(self._network), now
             self.rows, self.first = rows_of([*args, *kw.values()]), None
+            self.outputs = []
         self._trace.__enter__()  # type: ignore[no-untyped-call]
         self._following = True
         self._guarded(self._trace.enter_network, module, args, kw)
+
+    def _given(self, module: nn.Module, args: Any, kw: Any, out: Any) -> None:
+        if module is self._network:
+            self.call = Call(args, kw)
+        if any(t.grad_fn is not None for t in (*args, *kw.values()) if isinstance(t, Tensor)):
+            return  # it goes on from what another network gives
+        self.outputs += [
+            ((id(module), place), tensor.detach()) for place, tensor in enumerate(tensors_in(out))
+            if tensor.is_floating_point() and tensor.ndim > 1 and tensor.requires_grad
+        ]  # fmt: skip
 
     def _enter(
         self, facts: Activation | None, kept: list[Tensor], module: nn.Module, args: Any, kw: Any

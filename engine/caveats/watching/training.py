@@ -25,6 +25,7 @@ from caveats.measuring.tracing import NO_PART
 from caveats.verdicts import Judge
 from caveats.watching.births import broken
 from caveats.watching.budget import Budget
+from caveats.watching.checks import Checks
 from caveats.watching.clipping import Clipping, Kept
 from caveats.watching.data import Data
 from caveats.watching.layers import Layers
@@ -90,10 +91,9 @@ class WatchedTraining:
         self._moments, self._precision = Moments(model.parameters), Precision()
         self._data, self._kept = Data(model), Kept()
         self._clipping = clipping or Clipping()
-        self.wiring = Wiring(model, owners)
+        self.wiring, self._checks = Wiring(model, owners), Checks(model)
         self.shared, self._ends_here = False, True
-        self._sampled = False
-        self.armed = False  # whether the step that is going on will be read
+        self._sampled = self.armed = False  # whether the step that is going on will be read
         self._lr = math.nan  # at the newest record
         self._speed_since, self.speed = (0, self.began), 0.0
         self._why_blind = ""
@@ -163,6 +163,7 @@ class WatchedTraining:
         if self.armed and self.model.root is not None:
             last = nearest_weight(loss)
             self._ends_here = last is None or holds(self.model.root, last)
+            self._checks.root(self.step, loss)
 
     def before(self, optimizer: Any = None, closure: bool = False, by_hand: bool = False) -> None:
         """The optimizer is about to step; with a ``closure`` it will compute the gradients. If the
@@ -272,6 +273,7 @@ class WatchedTraining:
         if self._losses.scaler is not None:
             self.tell(self._precision.scaled(self.step, self._losses.scaler))
         self.tell(self.wiring.sample(self.step, sites, self._optimizer))
+        self.tell(self._checks.sample(self.step, live))
         deep = self.step == 0 or self.step % DEEP_STEPS == 0
         reading = self._probe.read(sites, grads, rows, self._losses.factor(), deep)
         if self._moved is not None and self._moved[0] == self.step:
@@ -309,8 +311,7 @@ class WatchedTraining:
             self._spike(self.step + 1 - len(losses), losses)
         self._refresh_facts()
         self._between(losses)
-        newest = losses[-newest_of(self.step) :]
-        mean = float(np.mean(newest)) if losses else math.nan
+        mean = float(np.mean(losses[-newest_of(self.step) :])) if losses else math.nan
         groups = getattr(self._optimizer, "param_groups", ())
         self._lr = max((float(g["lr"]) for g in groups if "lr" in g), default=math.nan)
         self.history.append(
@@ -337,8 +338,7 @@ class WatchedTraining:
         first = self.step + 1 - len(losses)
         for step in range(max(first, self.history.version[0] + 1), self.step):
             if DUE.due(step, 0):
-                there = losses[: step - first + 1][-newest_of(step) :]
-                mean = float(np.mean(there))
+                mean = float(np.mean(losses[: step - first + 1][-newest_of(step) :]))
                 scalars = {"loss": mean, "batch_loss": mean, "lr": self._lr}
                 states = self.history.snapshot().states
                 self.history.append(step, scalars, {}, states[-1] if states else ())

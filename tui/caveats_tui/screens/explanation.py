@@ -154,8 +154,9 @@ class Explain(Window[None]):
             heading("what to try, the likeliest first"),
         ]
         for remedy in verdict.next:
-            change = changes_shown(remedy.change, case.config) if remedy.change else "no setting"
-            upper.append(indented(f"{change}: {remedy.reason}"))
+            # A script has no settings that could be changed: there the advice stands alone.
+            change = f"{changes_shown(remedy.change, case.config)}: " if remedy.change else ""
+            upper.append(indented(change + remedy.reason))
         if not verdict.next:
             upper.append(indented("nothing in the setup would help more than waiting"))
         lower: list[RenderableType] = [
