@@ -79,6 +79,19 @@ def test_before_the_end_nothing_is_marked_and_the_order_stays() -> None:
     assert not any(lane.wins for lane in shown.course.lanes)
 
 
+def test_a_race_that_ended_before_its_first_curve_keeps_no_room_for_one() -> None:
+    """Else "the race begins" stands beside "the race was stopped"."""
+    race = Race(CONFIG, VERDICT.caveat, Held(over=False), 200)
+    assert race.offer(VERDICT).draws
+    race.stop()
+    shown = race.offer(VERDICT)
+    assert shown.race == "the race was stopped, since something else began"
+    assert not shown.draws
+    raced = Race(CONFIG, VERDICT.caveat, Held(*FOUND, over=False), 200)
+    raced.stop()
+    assert raced.offer(VERDICT).draws
+
+
 def test_a_scaled_target_is_drawn_in_the_runs_own_unit() -> None:
     """Half of a constant's loss is half of it in every unit."""
     scaled = falling(SMALLER, math.log(2) / 100, 100, constant=1.0)

@@ -95,7 +95,7 @@ class RemedyList(Window[Remedy | None]):
         self._arrange()
 
     def _arrange(self) -> None:
-        self.set_class(bool(self._offer.race), "races")
+        self.set_class(self._offer.draws, "races")
         self.set_class(self.size.width >= BESIDE, "wide")
         self.set_class(self.size.height < LOW, "low")
 
@@ -141,7 +141,7 @@ class RemedyList(Window[Remedy | None]):
 
     def _head(self, number: int, remedy: Remedy) -> Text:
         change = Text(changes_shown(remedy.change, self._config), style="bold")
-        if not self._offer.race:
+        if not self._offer.draws:
             return change
         wins = number == self._offer.winner
         colour = lane_colour(number, wins, dark=self._look.dark)
