@@ -152,3 +152,25 @@ def drawn_in(window: RemedyList) -> list[str]:
     """The rows of the window's chart as text, none before it is there."""
     views = window.query(f"#{CHART}").results(RowsView)
     return ["".join(span[0] for span in row) for view in views for row in view.rows]
+
+
+def test_a_long_change_goes_on_below_itself_and_not_below_its_number(
+    drive: Callable[..., None],
+) -> None:
+    many = {"network.activation": "elu", "network.init": "xavier_normal", **BOTH.change}
+    long = Remedy({**many, "network.residual": True}, "all of it")
+    verdict = Verdict("step_too_large", "step too large", "critical", 3, (), "", {}, "", (long,))
+    shown = Race(CONFIG, VERDICT.caveat, Held(over=False), 200).offer(verdict)
+
+    async def scenario(lab: Any) -> None:
+        window = RemedyList(VERDICT.title, CONFIG, lambda: shown, lab.app.charts, Look(0, 0))
+        lab.app.push_screen(window)
+        await lab.until("residual")
+        first, *more = (row for row in lab.rows if "→" in row and "│" in row)
+        column = first.index("activation")
+        assert more
+        for row in more:
+            assert row[column - 5 : column].strip("│ ") == ""
+            assert row[column] != " "
+
+    drive(scenario, RunConfig().changed({"data.name": "moons", "network.widths": [4]}), (60, 16))
