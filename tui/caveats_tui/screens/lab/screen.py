@@ -136,6 +136,7 @@ class LabScreen(Leavable[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.frame()  # the first one had no sizes, and a held lab draws none from here on
         self.bench.begin()
         self.set_interval(TICK_SHARE / self.bench.frames, self._tick)
         if self.sweep is not None:
