@@ -162,7 +162,7 @@ def width_of(hint: Hint) -> int:
 
 HINTS = {
     "loading": "loading torch; everything can be set up meanwhile",
-    "starting": "the run is set up",
+    "starting": "the run is being set up",
     "paused": "space trains, a i o choose, ? shows all keys",
     "finished": "the run is over and nothing is wrong: r begins again",
 }
