@@ -256,8 +256,11 @@ class Hint:
 
 
 def hint(name: str, shown: str = "", label: str = "", action: str = "") -> Hint:
+    """The hint of a key; where two are ``shown``, as ``< >``, with the sentences of both."""
     key = next(key for key in KEYS if key.id == name)
-    return Hint(shown or key.shown, label or key.label, action or key.action, key.sentence)
+    by_shown = {key.shown: key.sentence for key in KEYS}
+    sentence = " ".join(by_shown[one] for one in (shown or key.shown).split())
+    return Hint(shown or key.shown, label or key.label, action or key.action, sentence)
 
 
 LAST = (hint("help"), hint("quit"))

@@ -15,6 +15,7 @@ from caveats.history import History
 from caveats_tui.charts.trace import Trace
 from caveats_tui.screens.lab.bars import ahead
 from caveats_tui.screens.lab.titles import beside_loss, ending, layer_names, told, whole, with_ghost
+from caveats_tui.text.numbers import brief
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,8 @@ def test_the_step_moves_between_two_records(
         (39, "2 gradient norm: layer 1 0.45 · out 2.3"),
         (38, "2 gradient: layer 1 0.45 · out 2.3"),
         (30, "2 gradient: 0.45 · out 2.3"),
+        (25, "2 gradient 0.45 · 2.3"),
+        (20, "2 gradient: out 2.3"),
     ],
 )
 def test_the_title_of_a_chart_is_never_cut_before_its_value(room: int, title: str) -> None:
@@ -82,6 +85,7 @@ def test_a_watched_layer_keeps_its_name_in_a_title_until_there_is_no_room() -> N
         (50, "3 train (log): loss 3.1e-5 · accuracy 99.9%"),
         (40, "3 train: loss 3.1e-5 · accuracy 99.9%"),
         (30, "3 train: 3.1e-5 · 99.9%"),
+        (20, "3 train: 3.1e-5"),
     ],
 )
 def test_the_title_of_the_loss_says_that_it_is_that_of_training(room: int, title: str) -> None:
@@ -126,6 +130,7 @@ def test_a_yardstick_off_the_chart_is_told_below_it(made: Callable[..., Trace]) 
 
 def test_a_narrow_chart_says_that_its_number_is_the_sharpness() -> None:
     assert whole("4 sharpness", " (log)", "3.23 · limit 127", 24) == "4 sharpness: 3.23"
+    assert whole("4 noise scale", " (log)", "21,500 · batch 64", 24) == "4 noise: 21,500"
 
 
 def test_a_narrow_chart_names_its_counts() -> None:
@@ -133,7 +138,18 @@ def test_a_narrow_chart_names_its_counts() -> None:
     assert whole("1 dead neurons by layer", "", "188 of 192", 20) == "1 dead: 188 of 192"
     assert whole("4 neurons", "", "188 of 1920 dead", 24) == "4 neurons: 188/1920 dead"
     values = "layer 1 0.00035 · out 0.0038"
-    assert whole("4 update/weight", " (log)", values, 24) == "4: 0.00035 · out 0.0038"
+    assert whole("4 update/weight", " (log)", values, 24) == "4 update: out 0.0038"
+
+
+@pytest.mark.parametrize("name", ["gradient norm", "delta", "update/weight"])
+def test_no_number_stands_in_a_title_without_what_it_is(name: str) -> None:
+    """The charts of the layers look alike: only the title tells which one it is."""
+    for first, last in ((0.45, 2.3), (0.000345, 0.00123), (1.23e-10, 4.56e-10)):
+        value = f"layer 1 {brief(first, 3)} · out {brief(last, 3)}"
+        said = whole(f"2 {name}", " (log)", value, 24)
+        assert len(said) <= 24
+        assert said.startswith(f"2 {name[:5]}")
+        assert brief(last, 3) in said
 
 
 def test_no_key_is_silent(drive: Callable[..., None], configured: Callable[..., RunConfig]) -> None:
@@ -173,3 +189,17 @@ def test_what_is_not_known_is_no_number_in_titles(made: Callable[..., Trace]) ->
     trace.snapshot.layers("dead")[0] = float("nan")
     assert told("neurons", "neurons", trace) == ("neurons", "not known")
     assert layer_names(trace, "dead", True, 60).plain == "1: ?  2: ?"
+
+
+def test_the_layers_of_a_deep_network_are_named_as_far_as_there_is_room(
+    made: Callable[..., Trace],
+) -> None:
+    """Never a part of a name: a number that is cut is another number."""
+    trace = made(20)
+    assert layer_names(trace, "dead", True, 40).plain == "layer 1 3 5 7 9 12 14 16 18 20"
+    for room in range(8, 40):
+        named = layer_names(trace, "dead", True, room).plain
+        assert len(named) <= room
+        assert named.startswith("layer 1")
+        assert {int(word) for word in named.split()[1:]} <= {1, 3, 5, 7, 9, 12, 14, 16, 18, 20}
+    assert layer_names(trace, "dead", True, 12).plain == "layer 1 9 20"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from caveats.config import RunConfig
+from caveats.facts import RunFacts
 from caveats.history import History
 from caveats.measures import LAYER_MEASURES
 from caveats.verdicts import CAVEATS, Verdict
@@ -59,6 +60,24 @@ def test_what_is_left_above_a_tenth_is_said(
 def test_other_caveats_count_no_units(monkeypatch: pytest.MonkeyPatch) -> None:
     said = settled("ravine", history("dead", (16,), 16, 0.5), monkeypatch)
     assert said == "cured: lr 0.3 → 0.003 ended vanilla SGD in a ravine (loss 2.5 → 0.5)"
+
+
+def test_losses_in_two_units_are_told_as_times_that_of_a_guess(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As where the cure standardizes the target: dollars² are not compared with 1."""
+    monkeypatch.setattr(cure, "outcome", lambda *args: "cured")
+    before, after = history("dead", (0,), 1, 600.0), history("dead", (0,), 1, 0.25)
+    before.facts, after.facts = RunFacts(baseline=400.0), RunFacts(baseline=1.0)
+    verdict = Verdict(
+        "unscaled_data", "unscaled data", "critical", 0, (), "", MappingProxyType({}), "", ()
+    )
+    tried = Cure(verdict, "standardize_target off → on", before, RunConfig())
+    tried.settle(after, ())
+    assert tried.outcome == (
+        "cured: standardize_target off → on ended unscaled data "
+        "(loss 1.5 → 0.25 times that of a guess)"
+    )
 
 
 def test_the_failed_run_is_explained_while_its_cure_runs() -> None:

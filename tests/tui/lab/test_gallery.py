@@ -13,13 +13,18 @@ from caveats.experiments import experiments
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.widget import RowsView
 from caveats_tui.screens.gallery import fitting
-from caveats_tui.screens.pictures import pictures, spark_lines
+from caveats_tui.screens.pictures import Bars, pictures, spark_lines
 
 BARS = "▁▂▃▄▅▆▇█×"  # × stands for a loss that is not finite
 CURED = [experiment.name for experiment in experiments().values() if experiment.cure]
 
 
-def told(name: str) -> list[str]:
+def bars(name: str, room: int = 100) -> list[str]:
+    lines = [line.renderable for line in spark_lines(name, plain=False)]
+    return [line.text(room).plain for line in lines if isinstance(line, Bars)]
+
+
+def words(name: str) -> list[str]:
     lines = [line.renderable for line in spark_lines(name, plain=False)]
     return [line.plain for line in lines if isinstance(line, Text)]
 
@@ -27,13 +32,20 @@ def told(name: str) -> list[str]:
 @pytest.mark.parametrize("name", CURED)
 def test_every_cure_ends_lower_than_the_run_that_it_cures(name: str) -> None:
     """Also where the cure measures the loss in another unit, or weighs classes anew."""
-    bad, good = ([BARS.index(c) for c in line if c in BARS][-1] for line in told(name))
+    bad, good = (BARS.index(line[-1]) for line in bars(name))
     assert good < bad
 
 
+@pytest.mark.parametrize("room", [5, 21, 30, 60])
+def test_small_pictures_fit_the_room_and_keep_first_and_last(room: int) -> None:
+    for whole, line in zip(bars("mass_extinction"), bars("mass_extinction", room), strict=True):
+        assert len(line) == min(room, len(whole))
+        assert (line[0], line[-1]) == (whole[0], whole[-1])
+
+
 def test_where_rows_are_held_out_the_loss_is_theirs() -> None:
-    assert all("held-out loss" in line for line in told("learnt_by_heart"))
-    assert not any("held-out" in line for line in told("one_in_twenty"))
+    assert all("held-out loss" in line for line in words("learnt_by_heart"))
+    assert not any("held-out" in line for line in words("one_in_twenty"))
 
 
 @pytest.mark.parametrize(
@@ -103,8 +115,15 @@ def test_charts_where_there_is_room_small_pictures_where_not(drive: Callable[...
         await lab.until("█▃▂▁▁")
         assert "dead units" not in lab.text
 
+    async def narrow(lab: Any) -> None:
+        await lab.press("e", *"mass")
+        await lab.until("█▆▆")
+        assert sum("▆▆" in row for row in lab.rows) == 1
+        assert "○ to observe · enter loads · escape leaves" in lab.text
+
     drive(roomy, size=(120, 40))
     drive(small, size=(80, 24), drawing=False)
+    drive(narrow, size=(60, 16), drawing=False)
 
 
 def test_a_click_looks_and_a_double_click_loads(drive: Callable[..., None]) -> None:

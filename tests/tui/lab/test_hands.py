@@ -285,3 +285,20 @@ def test_the_noise_scale_is_read_while_its_view_is_open(
         assert "noise scale: copied 2 rows" in lab.message
 
     drive(scenario, configured(SMALL), every=1)
+
+
+def test_minus_and_plus_go_through_slow_motion(
+    drive: Callable[..., None], small: RunConfig
+) -> None:
+    async def scenario(lab: Any) -> None:
+        await lab.opened()
+        said = []
+        for key in ("-",) * 6 + ("+",) * 6:
+            await lab.press({"-": "minus", "+": "plus"}[key])
+            said.append((lab.message.split(";")[0], lab.bench.limit))
+        down = [(f"slow motion: {n} steps a second", n) for n in (50, 20, 10, 5, 2)]
+        slowest = ("slow motion: 1 step a second", 1)
+        fastest = ("training as fast as possible", 0)
+        assert said == [*down, slowest, *reversed(down), fastest]
+
+    drive(scenario, small, drawing=False)

@@ -67,6 +67,19 @@ def test_a_ghost_lies_dim_dotted_and_unnamed_behind_the_run(name: str, made: Mad
         assert curves[half + layer].colour == network_colour(layer, 2)
 
 
+@pytest.mark.parametrize(("before", "times"), [(230.0, 0.01), (2.3, 1.0), (float("nan"), 1.0)])
+def test_a_ghosts_loss_is_compared_with_that_of_a_guess(
+    before: float, times: float, made: Made
+) -> None:
+    """A target in dollars and one that is standardized have no axis in common."""
+    run, ghost = (
+        replace(made(2, seed=seed), history=History(("1", "2"), facts=RunFacts(baseline=guess)))
+        for seed, guess in ((1, 2.3), (2, before))
+    )
+    behind = next(c for c in figure("loss", run, ghost).curves if c.style == "dots" and not c.label)
+    np.testing.assert_allclose(behind.y, ghost.snapshot.scalar("loss") * times)
+
+
 @pytest.mark.parametrize("name", OVER_STEPS)
 def test_every_number_lies_within_the_axis(name: str, made: Made) -> None:
     chart = figure(name, made(4, seed=3), made(2, 9, seed=4))

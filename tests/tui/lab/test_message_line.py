@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caveats.config import RunConfig
+from caveats.status import Status
 from caveats.verdicts import CAVEATS, Remedy, Verdict
 from caveats_tui.screens.explanation import MOST_LINES, numbers, verdict_lines
 from caveats_tui.screens.lab.bars import message_lines
@@ -86,3 +87,12 @@ def test_what_answers_a_key_bears_no_alarm_and_leaves_the_cure_on_the_screen(
     cure = verdict_lines(found, RunConfig(), 0, 80, plain=False).plain.splitlines()[1:]
     assert message_lines(bench, 80, plain=False).plain.splitlines() == [said, *cure]
     assert len(cure) == 2
+
+
+@pytest.mark.parametrize(("number", "loads"), [(1, True), (2, False)])
+def test_torch_is_loaded_once_and_a_later_run_does_not_say_so(number: int, loads: bool) -> None:
+    bench: Any = SimpleNamespace(
+        verdicts=lambda: (), cure=None, notice="", alarm="", hint="",
+        status=Status("loading", run_number=number),
+    )  # fmt: skip
+    assert ("torch" in message_lines(bench, 80, plain=False).plain) is loads

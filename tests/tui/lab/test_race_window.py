@@ -79,6 +79,19 @@ def test_before_the_end_nothing_is_marked_and_the_order_stays() -> None:
     assert not any(lane.wins for lane in shown.course.lanes)
 
 
+def test_a_race_that_ended_before_its_first_curve_keeps_no_room_for_one() -> None:
+    """Else "the race begins" stands beside "the race was stopped"."""
+    race = Race(CONFIG, VERDICT.caveat, Held(over=False), 200)
+    assert race.offer(VERDICT).draws
+    race.stop()
+    shown = race.offer(VERDICT)
+    assert shown.race == "the race was stopped, since something else began"
+    assert not shown.draws
+    raced = Race(CONFIG, VERDICT.caveat, Held(*FOUND, over=False), 200)
+    raced.stop()
+    assert raced.offer(VERDICT).draws
+
+
 def test_a_scaled_target_is_drawn_in_the_runs_own_unit() -> None:
     """Half of a constant's loss is half of it in every unit."""
     scaled = falling(SMALLER, math.log(2) / 100, 100, constant=1.0)
@@ -139,3 +152,25 @@ def drawn_in(window: RemedyList) -> list[str]:
     """The rows of the window's chart as text, none before it is there."""
     views = window.query(f"#{CHART}").results(RowsView)
     return ["".join(span[0] for span in row) for view in views for row in view.rows]
+
+
+def test_a_long_change_goes_on_below_itself_and_not_below_its_number(
+    drive: Callable[..., None],
+) -> None:
+    many = {"network.activation": "elu", "network.init": "xavier_normal", **BOTH.change}
+    long = Remedy({**many, "network.residual": True}, "all of it")
+    verdict = Verdict("step_too_large", "step too large", "critical", 3, (), "", {}, "", (long,))
+    shown = Race(CONFIG, VERDICT.caveat, Held(over=False), 200).offer(verdict)
+
+    async def scenario(lab: Any) -> None:
+        window = RemedyList(VERDICT.title, CONFIG, lambda: shown, lab.app.charts, Look(0, 0))
+        lab.app.push_screen(window)
+        await lab.until("residual")
+        first, *more = (row for row in lab.rows if "→" in row and "│" in row)
+        column = first.index("activation")
+        assert more
+        for row in more:
+            assert row[column - 5 : column].strip("│ ") == ""
+            assert row[column] != " "
+
+    drive(scenario, RunConfig().changed({"data.name": "moons", "network.widths": [4]}), (60, 16))

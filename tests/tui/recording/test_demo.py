@@ -262,3 +262,26 @@ def test_a_map_fills_in_a_recording_and_a_cell_opens_with_its_curve(tmp_path: Pa
     assert cell is not None
     last = next(screen for screen in reversed(screens) if "step 40/40" in screen)
     assert f"{cell[1]} ·" in last  # in the title of the chart
+
+
+def test_header_and_titles_are_there_before_the_first_record() -> None:
+    """Loading torch takes seconds, and a held lab draws no frame in them."""
+    script = parse_script("short", SHORT, "short.toml")
+    rows: list[str] = []
+
+    async def perform(pilot: Any) -> None:
+        while stage.session is None:
+            await pilot.pause(0)
+        strips = pilot.app.lab._compositor.render_strips()
+        rows.extend("".join(segment.text for segment in strip) for strip in strips)
+        pilot.app.exit()
+
+    driver = offscreen_driver(lambda text: None, (108, 28))
+    stage = Stage(LabOptions(script.config, every=2), 40.0, driver_class=driver)
+    stage.app.charts.start()
+    try:
+        asyncio.run(stage.app.run_async(auto_pilot=perform))
+    finally:
+        stage.app.charts.stop()
+    assert rows[0].startswith(" caveats  moons · 8-8")
+    assert "1 dead neurons by layer" in rows[1]

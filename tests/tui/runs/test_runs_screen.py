@@ -14,7 +14,7 @@ from caveats.runs.shelf import read_label
 from caveats_tui.bench.following import Following
 from caveats_tui.screens.runs.compare import Compare
 from caveats_tui.screens.runs.listing import heading
-from caveats_tui.screens.runs.screen import RunsScreen
+from caveats_tui.screens.runs.screen import RunsScreen, footer
 
 
 @pytest.fixture
@@ -284,3 +284,14 @@ def test_a_narrow_list_tells_the_end_of_its_place(drive: Callable[..., None], pl
         assert " in …" in lab.rows[0]
 
     drive(scenario, size=(60, 16), drawing=False, place=place)
+
+
+def test_the_keys_below_the_list_are_whole_in_every_width() -> None:
+    everything = footer(200).plain
+    for width in range(27, 200):
+        shown = footer(width).plain
+        assert len(shown) <= width
+        assert everything.startswith(shown)
+        assert f"{everything} "[len(shown)] == " "
+        assert shown.startswith(" enter open ? help q leave")
+    assert footer(60).plain.endswith(" c compare")

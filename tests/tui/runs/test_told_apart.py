@@ -43,6 +43,15 @@ def test_of_two_runs_each_says_its_own() -> None:
     assert told_apart([with_(optimizer__lr=0.3), START]) == ["lr 0.3", "lr 0.1"]
 
 
+def test_what_the_fewest_have_comes_first() -> None:
+    """Twenty cells of a narrow list must tell two runs of one pair apart."""
+    sine = {"data__name": "sine", "optimizer__name": "adam", "optimizer__lr": 0.01}
+    pair = [with_(**sine), with_(**sine, data__standardize_target=True)]
+    one, other, *_ = told_apart([*pair, *[START] * 4])
+    assert one == "sine · adam · lr 0.01"
+    assert other == "standardize_target on · sine · adam · lr 0.01"
+
+
 def test_alone_or_alike_nothing_is_said() -> None:
     assert told_apart([START]) == [""]
     assert told_apart([START, START, None]) == ["", "", ""]

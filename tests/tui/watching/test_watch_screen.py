@@ -341,3 +341,21 @@ def test_a_chart_that_comes_while_the_program_ends_is_left_alone(folder: Path) -
         assert wrong == []
 
     drive(folder, (80, 24), scenario)
+
+
+def test_nothing_is_waited_for_once_a_command_without_a_step_is_over(tmp_path: Path) -> None:
+    why = "nothing was watched: it did not import torch"
+    over = Child(lambda: 1, *(Ending(0).no,) * 2, lambda text: None, lambda: why)
+
+    async def scenario(seen: Watching) -> None:
+        await seen.until("waiting for the first step of an optimizer")
+        seen.app.watch_screen.child = over
+        await seen.until(why)
+        await seen.until("no record: see below why")
+        assert "exit code 1" in seen.text
+        assert "waiting" not in seen.text
+        await seen.pilot.press("v")
+        await seen.pilot.pause()
+        assert "waiting" not in seen.text
+
+    drive(tmp_path / "runs" / "none", (80, 24), scenario)

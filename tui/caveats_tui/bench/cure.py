@@ -15,6 +15,7 @@ from caveats.curing import outcome
 from caveats.documents import counted
 from caveats.history import History, Snapshot
 from caveats.verdicts import Verdict
+from caveats_tui.charts.yardsticks import unit_of_loss
 
 __all__ = ["Cure"]
 
@@ -55,7 +56,11 @@ class Cure:
         measure = "validation_loss" if apart else "loss"
         old = float(self.before.snapshot().scalar(measure)[-1])
         new = float(after.snapshot().scalar(measure)[-1])
-        losses = f"{'held-out ' * apart}loss {old:.3g} → {new:.3g}"
+        told = ""
+        if unit_of_loss(after, self.before) != 1:  # else two units would be compared
+            old, new = old / self.before.facts.baseline, new / after.facts.baseline
+            told = " times that of a guess"
+        losses = f"{'held-out ' * apart}loss {old:.3g} → {new:.3g}{told}"
         left = [verdict.title for verdict in verdicts if verdict.severity != "note"]
         still = still_left(self.verdict.caveat, after.snapshot())
         found = outcome(self.before, after, verdicts)

@@ -55,12 +55,14 @@ class Offer:
     """The remedies of a verdict in the order in which to try them, each with what the race found of
     it, "" for nothing. ``race`` is a sentence about the race, "" where there is none; ``course``
     holds its curves, None before the first, and ``winner`` the number of the winner among the
-    remedies, from 1 on, 0 while there is none."""
+    remedies, from 1 on, 0 while there is none. ``draws`` says whether there are curves, or some may
+    still come."""
 
     remedies: tuple[tuple[Remedy, str], ...]
     race: str = ""
     course: Course | None = None
     winner: int = 0
+    draws: bool = False
 
 
 def raceable(run: Run, verdicts: Sequence[Verdict]) -> Verdict | None:
@@ -153,7 +155,9 @@ class Race:
         listed = tuple((remedy, self._said(remedy)) for remedy in remedies)
         best = self.winner
         place = 0 if best is None else self._number(best, remedies) or 0
-        return Offer(listed, self._about(), self._course(remedies), place)
+        course = self._course(remedies)
+        draws = course is not None or not (self._process.over or self.stopped)
+        return Offer(listed, self._about(), course, place, draws)
 
     def _course(self, remedies: Sequence[Remedy]) -> Course | None:
         found = self._process.found

@@ -20,5 +20,5 @@ def next_limit(limit: float, speed: float, *, slower: bool) -> float:
 
 def told(limit: float) -> str:
     if limit:
-        return f"slow motion: {limit:g} steps a second; + is faster"
+        return f"slow motion: {limit:g} step{'s' * (limit != 1)} a second; + is faster"
     return "training as fast as possible; - is slow motion"

@@ -20,7 +20,12 @@ from caveats_tui.charts.palette import Series, network_colour, series_colour
 from caveats_tui.charts.series import Limits, limits, upper_step
 from caveats_tui.charts.spec import Band, Chart, Curve, Floats, Look, Mark, Style
 from caveats_tui.charts.trace import Trace
-from caveats_tui.charts.yardsticks import accuracy_ticks, laid_over, yardstick_lines
+from caveats_tui.charts.yardsticks import (
+    accuracy_ticks,
+    laid_over,
+    unit_of_loss,
+    yardstick_lines,
+)
 
 if TYPE_CHECKING:
     from caveats.views import FittedCurve
@@ -238,13 +243,13 @@ def layerwise(measure: str) -> Callable[[Trace, Trace | None, Look, Limits | Non
 def loss(trace: Trace, ghost: Trace | None, look: Look, previous: Limits | None) -> Chart:
     """The loss on the left axis, with the lines of guessing and of what the data allow; the
     accuracy on an axis of its own at the right, from 0 to 100 %; both also dim, of the rows that
-    are held out."""
+    are held out. The ghost's losses are drawn as many times that of a guess as they were in it."""
     losses = held_out(trace, "validation_loss", look)
     for one, dim in ((ghost, True), (trace, False)):
         if one is not None:
             colour = series_colour("loss_dim" if dim else "loss", dark=look.dark)
             x = one.snapshot.steps.astype(float)
-            values = one.snapshot.scalar("loss")
+            values = one.snapshot.scalar("loss") * unit_of_loss(trace.history, one.history)
             style: Style = "dots" if dim else "line"
             losses.append(Curve(x, values, colour, style, "" if dim else "loss"))
     newest = float(trace.snapshot.steps[-1]) if len(trace.snapshot) else 0.0

@@ -4,6 +4,7 @@ the accuracy's own axis at the right."""
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from caveats_tui.charts.series import Limits
 from caveats_tui.charts.spec import Curve, Floats, Look
 from caveats_tui.charts.trace import Trace
 
-__all__ = ["accuracy_ticks", "far_yardsticks", "laid_over", "yardstick_lines"]
+if TYPE_CHECKING:
+    from caveats.history import History
+
+__all__ = ["accuracy_ticks", "far_yardsticks", "laid_over", "unit_of_loss", "yardstick_lines"]
 
 NEAR = 10.0  # a line farther from every loss than this factor is not drawn
 SHARES = (0.0, 0.5, 1.0)  # of the accuracy's axis that are labelled
@@ -49,6 +53,16 @@ def known_yardsticks(trace: Trace) -> list[tuple[str, float, bool]]:
         for label, value in (("guess", facts.baseline), ("data allow", facts.reachable))
         if math.isfinite(value) and value > 0
     ]
+
+
+def unit_of_loss(history: History | None, other: History | None) -> float:
+    """By what the losses of ``other`` must be multiplied to compare them with those of ``history``:
+    a standardized target, weighted classes and another loss give a guess another loss. 1 where that
+    is not known."""
+    guesses = [math.nan if run is None else run.facts.baseline for run in (history, other)]
+    if not all(0 < guess < math.inf for guess in guesses) or math.isclose(*guesses, rel_tol=1e-6):
+        return 1.0
+    return guesses[0] / guesses[1]
 
 
 def accuracy_ticks(y: Limits, log: bool) -> tuple[tuple[float, str], ...]:

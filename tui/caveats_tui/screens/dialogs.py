@@ -182,10 +182,10 @@ class Filtered(Window[Result]):
 class Picker(Filtered[str | None]):
     """A table of choices; returns the name of one."""
 
-    def __init__(self, table: Table[Choice], current: str | None, hint: str = "") -> None:
-        """``hint`` is added to what the keys do."""
+    def __init__(self, table: Table[Choice], current: str | None, also: str = "") -> None:
+        """``also`` says in the empty line what else than a filter may be typed."""
         super().__init__(f"choose: {table.kind}")
-        self.hint += hint
+        self.placeholder += also
         self.nothing = f"no {table.kind} fits; ctrl+u clears the filter"
         self._table = table
         self._current = current

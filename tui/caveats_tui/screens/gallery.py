@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 __all__ = ["Gallery", "fitting"]
 
 ROOMY = 96, 32  # columns and rows of the terminal: from here on there is room for the charts
+NARROW = 76  # columns below which the longer of the two hints is cut
+HINTS = (
+    "to observe, not to cure · ↑ ↓ move · enter loads · escape leaves",
+    "to observe · enter loads · escape leaves",
+)
 
 
 def fitting(typed: str) -> list[Experiment]:
@@ -85,10 +90,7 @@ class Gallery(Window[Experiment | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "experiments"
-            mark = "o" if self._plain else "○"
-            box.border_subtitle = Content(
-                f"{mark} to observe, not to cure · ↑ ↓ move · enter loads · escape leaves"
-            )
+            box.border_subtitle = self._hint(self.app.size.width)
             yield Line(placeholder="type to filter")
             with Horizontal():
                 yield Browsed(markup=False)
@@ -147,7 +149,11 @@ class Gallery(Window[Experiment | None]):
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= ROOMY[0] and event.size.height >= ROOMY[1], "-roomy")
         if self.query("#story") and not self.has_left:  # else it is not there yet, or no more
+            self.query_one(Vertical).border_subtitle = self._hint(event.size.width)
             self._tell()
+
+    def _hint(self, columns: int) -> Content:
+        return Content(f"{'o' if self._plain else '○'} {HINTS[columns < NARROW]}")
 
     def _draw(self) -> None:
         """Ask for the charts of the highlighted experiment."""

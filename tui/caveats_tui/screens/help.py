@@ -28,7 +28,9 @@ COLOURS = (
     ("layers", "Coloured first to last from violet to yellow, the output in white or black. Curves "
      "that share cells take turns in them; 1=2 names two that end together, 1–7 all from the first "
      "to the seventh.", ""),
-    ("ghost", "An earlier run, dim and dotted; before: says what was otherwise in it.", ""),
+    ("ghost", "An earlier run, dim and dotted; before: says what was otherwise in it. If its loss "
+     "has another unit, as with a scaled target, it stands as many times above a guess as it did.",
+     ""),
     ("expected", "▸ marks on the axis what theory expects of each layer at step 0; across layers "
      "it is a dotted line, in a band that holds about 95 % of networks.", "theory"),
     ("chart 3", "train is the probe set, held out (dim) the rows kept apart. The accuracy belongs "

@@ -8,22 +8,24 @@ writes from real runs; nothing is trained here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.text import Text
 
+from caveats_tui.charts.lab_charts import evenly
 from caveats_tui.charts.palette import layer_colour, series_colour
 from caveats_tui.charts.series import limits
 from caveats_tui.charts.spec import Chart, Curve, Floats, Look
 from caveats_tui.text.numbers import number, spark
 
-__all__ = ["AS_IT_IS", "CURED", "Picture", "colour", "pictures", "spark_lines"]
+__all__ = ["AS_IT_IS", "CURED", "Bars", "Picture", "colour", "pictures", "spark_lines"]
 
 AS_IT_IS, CURED = "bad", "cured"  # as the file calls the two runs
 DECADES = 30.0  # a curve that goes over more than this factor gets a logarithmic axis
@@ -36,6 +38,24 @@ def recorded() -> dict[str, Any]:
     return loaded
 
 
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Losses as bars from 0 to ``top`` in one line: all of them, or as many evenly spaced ones as
+    there is room for."""
+
+    losses: Sequence[float | None]
+    top: float
+    plain: bool
+    style: str
+
+    def text(self, room: int) -> Text:
+        shown = [self.losses[i] for i in evenly(len(self.losses), room)]
+        return Text(spark(shown, self.top, self.plain), self.style)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.text(options.max_width)
+
+
 def spark_lines(name: str, plain: bool) -> list[Padding]:
     """The loss of the experiment, and below it the loss of its cure, each as a share of a
     constant's: standardized targets and weighted classes have another one."""
@@ -46,18 +66,16 @@ def spark_lines(name: str, plain: bool) -> list[Padding]:
     seen = [v for values in shares.values() for v in values if v is not None]
     # At most twice a constant's loss: a first loss of 800 would flatten all the rest.
     top = min(max(seen, default=1.0), 2.0) or 1.0
-    lines = []
-    for key, label in (("bad", "as it is "), ("cured", "with cure")):
+    lines: list[RenderableType] = []
+    for key, label in ((AS_IT_IS, "as it is"), (CURED, "with cure")):
         if key in picture:
             run = picture[key]
-            text = Text(f"{label} ", style="dim")
-            text.append(spark(shares[key], top, plain), style="bold" if key == "bad" else "")
             accuracy = run["accuracy"]
-            ending = "" if accuracy is None else f"  accuracy {accuracy:.0%}"
+            ending = "" if accuracy is None else f", accuracy {accuracy:.0%}"
             rows = "held-out " if run["held_out"] else ""
-            text.append(f"  {rows}loss{ending}", style="dim")
-            lines.append(Padding(text, (0, 0, 0, 2)))
-    return lines
+            lines.append(Text(f"{label}: {rows}loss{ending}", style="dim"))
+            lines.append(Bars(shares[key], top, plain, "bold" if key == AS_IT_IS else ""))
+    return [Padding(line, (0, 0, 0, 2)) for line in lines]
 
 
 def shares_of(losses: list[float | None], baseline: float) -> list[float | None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
@@ -95,7 +96,7 @@ class RemedyList(Window[Remedy | None]):
         self._arrange()
 
     def _arrange(self) -> None:
-        self.set_class(bool(self._offer.race), "races")
+        self.set_class(self._offer.draws, "races")
         self.set_class(self.size.width >= BESIDE, "wide")
         self.set_class(self.size.height < LOW, "low")
 
@@ -139,14 +140,18 @@ class RemedyList(Window[Remedy | None]):
             for number, (remedy, race) in enumerate(self._offer.remedies, 1)
         ]
 
-    def _head(self, number: int, remedy: Remedy) -> Text:
+    def _head(self, number: int, remedy: Remedy) -> Text | Table:
         change = Text(changes_shown(remedy.change, self._config), style="bold")
-        if not self._offer.race:
+        if not self._offer.draws:
             return change
         wins = number == self._offer.winner
         colour = lane_colour(number, wins, dark=self._look.dark)
         label = f"{number}{WINS if wins else ''}".ljust(4)
-        return Text.assemble((label, f"bold color({colour})"), change)
+        head = Table.grid()
+        head.add_column(width=len(label))
+        head.add_column()
+        head.add_row(Text(label, f"bold color({colour})"), change)
+        return head
 
     @on(OptionList.OptionSelected)
     def _took(self, event: OptionList.OptionSelected) -> None:

@@ -22,8 +22,9 @@ FIRST = ("data.name", "data.file", *SETTINGS)  # the order in which they are tol
 
 def told_apart(configs: Sequence[RunConfig | None]) -> list[str]:
     """For each config, the settings whose value at most half of the configs have: "adam · lr
-    0.003". It is empty for None (a watched run), and where nothing differs. The settings of a data
-    set, an initialiser or an optimizer count only where they are not the default ones."""
+    0.003". What the fewest have comes first, since a narrow list cuts the last. It is empty for
+    None (a watched run), and where nothing differs. The settings of a data set, an initialiser or
+    an optimizer count only where they are not the default ones."""
     known = [None if config is None else telling(config) for config in configs]
     flats = [flat for flat in known if flat is not None]
     counts = Counter(item for flat in flats for item in flat.items())
@@ -31,11 +32,11 @@ def told_apart(configs: Sequence[RunConfig | None]) -> list[str]:
     texts = []
     for flat in known:
         apart = [
-            (order.get(key, len(order)), key, value)
+            (counts[key, value], order.get(key, len(order)), key, value)
             for key, value in (flat or {}).items()
             if 2 * counts[key, value] <= len(flats) and len(flats) > 1
         ]
-        texts.append(" · ".join(word(key, value) for _, key, value in sorted(apart)))
+        texts.append(" · ".join(word(key, value) for *_, key, value in sorted(apart)))
     return texts
 
 

@@ -25,6 +25,7 @@ __all__ = ["Footer", "Header", "message_lines", "notes_text", "severity"]
 
 _STATE_WORDS: dict[str, tuple[str, str]] = {
     "loading": ("◌", "loading torch"),
+    "starting": ("◌", "starting"),
     "paused": ("‖", "paused"),
     "running": ("●", "running"),
     "finished": ("■", "finished"),
@@ -32,6 +33,12 @@ _STATE_WORDS: dict[str, tuple[str, str]] = {
     "failed": ("✖", "failed"),
     "stopped": ("■", "stopped"),
 }
+
+
+def stage(bench: Bench) -> str:
+    """The state of the run; a later one than the first starts without loading torch."""
+    status = bench.status
+    return "starting" if status.state == "loading" and status.run_number > 1 else status.state
 
 
 class Header(Static):
@@ -51,9 +58,7 @@ class Header(Static):
         if not self.size.width:  # before the first layout
             return
         status, config = bench.status, bench.shown
-        symbol, word = bench.mode or _STATE_WORDS[status.state]
-        if bench.mode is None and status.state == "loading" and status.run_number > 1:
-            word = "starting"
+        symbol, word = bench.mode or _STATE_WORDS[stage(bench)]
         if plain:
             symbol = "*"
         left = f"caveats  {describe(config, bench.outputs)}"
@@ -157,6 +162,7 @@ def width_of(hint: Hint) -> int:
 
 HINTS = {
     "loading": "loading torch; everything can be set up meanwhile",
+    "starting": "the run is being set up",
     "paused": "space trains, a i o choose, ? shows all keys",
     "finished": "the run is over and nothing is wrong: r begins again",
 }
@@ -186,7 +192,7 @@ def message_lines(bench: Bench, width: int, plain: bool) -> Text:
     elif bench.status.problem:
         said = folded(f"{'X' if plain else '✖'} {bench.status.problem}", "bold", width)
     else:
-        said = folded(bench.hint or HINTS.get(bench.status.state, ""), "dim", width)
+        said = folded(bench.hint or HINTS.get(stage(bench), ""), "dim", width)
     remedy = found.split("\n", allow_blank=True)[1:]
     if "\n" not in said.plain and remedy:
         return Text("\n").join([said, *remedy])

@@ -46,8 +46,8 @@ def pick(lab: LabScreen, key: str) -> None:
         elif name is not None:
             change(lab, {key: name})
 
-    hint = " · file: your own" if key == "data.name" else ""
-    lab.app.push_screen(Picker(table, value if isinstance(value, str) else None, hint), took)
+    also = "; file is one of your own" if key == "data.name" else ""
+    lab.app.push_screen(Picker(table, value if isinstance(value, str) else None, also), took)
 
 
 def nudge(lab: LabScreen, direction: int) -> None:

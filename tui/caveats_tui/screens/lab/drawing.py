@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from caveats_tui.bench.protocol import Bench
     from caveats_tui.charts.process import ChartProcess
 
-__all__ = ["Drawing"]
+__all__ = ["NO_RECORD", "Drawing"]
 
 # What a chart says before there is anything to draw.
 FIRST, NO_RECORD = "waiting for the first record", "no record: see below why"

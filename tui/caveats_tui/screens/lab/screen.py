@@ -70,7 +70,8 @@ class LabScreen(Leavable[None]):
     LabScreen #left { width: 30; }
     LabScreen #theory { height: auto; padding: 0 1; color: $text-muted; }
     LabScreen #charts { width: 1fr; layout: grid; grid-size: 2 2; }
-    LabScreen #notes { height: 6; border-top: solid $border-blurred; display: none; }
+    LabScreen #notes { height: 6; max-height: 25%; display: none;
+        border-top: solid $border-blurred; }
     LabScreen #message { height: auto; min-height: 1; max-height: 3; background: $surface; }
     LabScreen #story { height: auto; display: none; color: $text-muted; }
     LabScreen #message.-critical { color: $error; }
@@ -136,6 +137,7 @@ class LabScreen(Leavable[None]):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
+        self.frame()  # the first one had no sizes, and a held lab draws none from here on
         self.bench.begin()
         self.set_interval(TICK_SHARE / self.bench.frames, self._tick)
         if self.sweep is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from textual.content import Content
 
 from caveats.history import Snapshot
-from caveats_tui.charts.lab_charts import curves_drawn, short, steepest
+from caveats_tui.charts.lab_charts import curves_drawn, evenly, short, steepest
 from caveats_tui.charts.palette import network_colour, rgb, series_colour
 from caveats_tui.charts.spec import Floats
 from caveats_tui.charts.trace import Trace
@@ -30,8 +30,9 @@ LONGEST = 12  # characters of a layer's name in a title
 # What a name becomes where there is no room for it.
 BRIEFLY = {
     "gradient norm": "gradient", "update/weight": "update", "dead neurons": "dead",
-    "noise scale": "noise",
+    "noise scale": "noise", "saturated neurons": "saturated",
 }  # fmt: skip
+DRAWN = (" · accuracy", " · limit", " · batch")  # values that a line of the chart shows too
 
 
 def told(view: str, name: str, trace: Trace) -> tuple[str, str]:
@@ -88,8 +89,8 @@ def units_told(snapshot: Snapshot, measure: str) -> str:
 
 def whole(name: str, scale: str, value: str, room: int) -> str:
     """The title of a chart with its newest value. Where there is no room for all of it, it says
-    less of the layers, of the axis, of the name and of what the values are, but is never cut before
-    a value."""
+    less of the layers, of the axis, of the name and of the values, but is never cut before a value,
+    and never tells a value without its name."""
     layerless = name.removesuffix(" by layer")
     briefest = layerless
     for long, short_name in BRIEFLY.items():
@@ -105,15 +106,26 @@ def whole(name: str, scale: str, value: str, room: int) -> str:
         briefest + end,
         briefest + bare,
         briefest + bare.replace(" of ", "/"),
-        briefest + bare.partition(" · limit")[0],  # a line of the chart says it too
-        name.partition(" ")[0] + bare,
+        *alone(briefest, end),
     )
     return next((title for title in tried if len(title) <= room), tried[-1])
 
 
+def alone(name: str, end: str) -> tuple[str, ...]:
+    """Titles that leave out which layers the two values are of, or one of two values: the one that
+    a line of the chart shows too, else that of the first layer."""
+    for words in DRAWN:
+        if words in end:
+            return (name + end.partition(words)[0].replace("loss ", ""),)
+    first, dot, last = end.rpartition(" · ")
+    if not dot:
+        return (name + end,)
+    return f"{name} {first.split()[-1]} · {last.split()[-1]}", f"{name}: {last}"
+
+
 def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
-    """The layers that have a curve, each in its colour; at the cursor with their values there, if
-    there is room for all of them."""
+    """The layers that have a curve, or as many of them as there is room for, each in its colour; at
+    the cursor with their values there, if there is room for all of them."""
     layers = trace.layers
     drawn = curves_drawn(len(layers) - (view == "dead"))
     colours = [hexadecimal(network_colour(i, len(layers) - 1, dark=dark)) for i in drawn]
@@ -124,9 +136,13 @@ def layer_names(trace: Trace, view: str, dark: bool, room: int) -> Content:
             return Content("  ").join(
                 Content.assemble(part) for part in zip(told, colours, strict=True)
             )
-    parts = zip((short(layers[i]) for i in drawn), colours, strict=True)
-    names = [Content.assemble(" ", part) for part in parts]
-    return Content.assemble("layer", *names) if names else Content()
+    parts = list(zip((short(layers[i]) for i in drawn), colours, strict=True))
+    for count in range(len(parts), 0, -1):
+        names = [Content.assemble(" ", parts[i]) for i in evenly(len(parts), count)]
+        legend = Content.assemble("layer", *names)
+        if legend.cell_length <= room:
+            return legend
+    return Content()
 
 
 def at_cursor(value: float, trace: Trace) -> str:

@@ -66,10 +66,13 @@ KEYS = (
 )
 
 
-def footer() -> Text:
-    """Each key with its word; a click on either finds the action in the style of the cell."""
+def footer(width: int) -> Text:
+    """Each key with its word, as many as fit; a click on either finds the action in the style of
+    the cell."""
     text = Text(no_wrap=True, overflow="crop")
     for key, word, action, _ in KEYS:
+        if len(text) + len(key) + len(word) + 2 > width:
+            break
         meta = Style(meta={"action": action})
         text.append(f" {key}", style=Style(bold=True) + meta)
         text.append(f" {word}", style=meta)
@@ -136,7 +139,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
         yield Static("", id="columns", markup=False)
         yield Browsed(markup=False)
         yield Static("", id="said", markup=False)
-        yield Static(footer(), id="keys", markup=False)
+        yield Static(footer(self.app.size.width), id="keys", markup=False)
 
     def opened(self) -> None:
         self._program = self.app  # threads cannot ask for it
@@ -149,6 +152,7 @@ class RunsScreen(Leavable[Reader | Path | None]):
 
     def on_resize(self, event: Resize) -> None:
         self.query_one("#columns", Static).update(heading(self._width))
+        self.query_one("#keys", Static).update(footer(event.size.width))
         self._fill()
 
     # Showing

@@ -36,7 +36,7 @@ def header_line(
     and ``reader`` are None before the first step; ``exit_code`` is None while the command runs,
     ``budget`` where it is not known."""
     left = " caveats watch"
-    right = ["waiting"]
+    right = ["waiting"] if exit_code is None else []
     if bench is not None and reader is not None:
         command, status = reader.manifest.command, bench.status
         if command is not None:

@@ -33,7 +33,7 @@ from caveats_tui.screens.help import Help, numbers_and_marks
 from caveats_tui.screens.lab import taping
 from caveats_tui.screens.lab.bars import Footer, message_lines, notes_text, severity
 from caveats_tui.screens.lab.clipboard import copy
-from caveats_tui.screens.lab.drawing import Drawing
+from caveats_tui.screens.lab.drawing import NO_RECORD, Drawing
 from caveats_tui.screens.lab.panel import Panel
 from caveats_tui.screens.lab.tools import Tools
 from caveats_tui.screens.watch.header import header_line
@@ -178,10 +178,10 @@ class WatchScreen(Leavable[None]):
         if self._output.look() or self.noting or not self._output.kept:
             self._show_output()
         if bench is None:
-            why = (
-                self.child.why() if self.child is not None and self.child.over() is not None else ""
-            )
-            put(self, "#message", f" {self.said or why or NOT_YET}")
+            if self._over:
+                for panel in self.query(Panel):
+                    panel.wait(NO_RECORD)
+            put(self, "#message", f" {self.said or self._not_shown}")
             return
         bench.heed()
         bench.notice = self.said or bench.notice
@@ -215,6 +215,15 @@ class WatchScreen(Leavable[None]):
             return  # being written: at the next look
         self.bench = Following(self._reader)
         self.bench.begin()
+
+    @property
+    def _over(self) -> bool:
+        return self.child is not None and self.child.over() is not None
+
+    @property
+    def _not_shown(self) -> str:
+        """Why there is nothing to show."""
+        return (self.child.why() if self.child is not None and self._over else "") or NOT_YET
 
     def _head(self) -> None:
         code = None if self.child is None else self.child.over()
@@ -262,7 +271,7 @@ class WatchScreen(Leavable[None]):
 
     def action_view(self) -> None:
         if self.bench is None:
-            return self.notice(NOT_YET)
+            return self.notice(self._not_shown)
         available = self._drawing.available(self.bench)
         if len([view for view in self._panel.views if view in available]) < 2:
             return self.notice(f"chart {self._current} has only this view")
@@ -283,7 +292,7 @@ class WatchScreen(Leavable[None]):
     def action_explain(self) -> None:
         trace = None if self.bench is None else self.bench.trace()
         if self.bench is None or trace is None:
-            return self.notice(NOT_YET)
+            return self.notice(self._not_shown)
         if not (found := self.bench.verdicts()):
             return self.notice("nothing to explain: no caveat has been found")
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
