@@ -18,7 +18,8 @@ from caveats.training.memory import available
 
 __all__ = ["device_for", "most_members", "needed", "refuse_too_large"]
 
-FLOAT = 4
+FLOAT, INDEX = 4, 8  # bytes of a number
+LEFT_OF_HEAP = 6_000  # bytes a layer (measured)
 FIRST_RECORDS = 64  # room that a history begins with
 MOST = 2**16  # where it is not known what is free
 SHARE = 0.8  # of what is free; the rest is for other programs
@@ -56,14 +57,16 @@ def needed(shape: Shape, members: int) -> int:
     copies = 3 if shape.normalization == "none" else 5
     training = members * batch * (shape.features + copies * units + 3 * shape.outputs + widest)
     # The largest measuring pass is that of the sharpness, which keeps the graph of the gradient:
-    # about a dozen tensors for each layer's units, and as many of all parameters (measured).
+    # about six tensors for each layer's units, and eight of all parameters (measured).
     rows = min(PROBE_ROWS, shape.rows)
     at_once = min(members, max(1, PASS_NUMBERS // (rows * widest)))
-    measuring = at_once * (rows * (12 * units + 12 * shape.outputs) + 16 * every)
+    measuring = at_once * (6 * rows * (units + shape.outputs) + 8 * every)
     records = members * FIRST_RECORDS * 8
     records *= len(LAYER_MEASURES) * (len(shape.widths) + 1) + len(SCALARS) + 1
     data = 2 * shape.rows * (shape.features + shape.outputs)
-    return FLOAT * (kept + max(training, measuring) + data) + records
+    # The order of the batches, and what drawing the layers one by one leaves of the heap.
+    each = members * (INDEX * shape.rows + LEFT_OF_HEAP * (len(shape.widths) + 1))
+    return FLOAT * (kept + max(training, measuring) + data) + records + each
 
 
 def most_members(shape: Shape, device: torch.device) -> int:

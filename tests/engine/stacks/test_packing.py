@@ -72,7 +72,8 @@ def test_networks_that_cannot_fit_are_refused_with_what_they_need() -> None:
     with pytest.raises(ConfigError) as refused:
         most_members(wide, CPU)
     said = str(refused.value)
-    assert said.startswith("1 network of network.widths = [1000000, 1000000] would need 7")
+    # 10¹² weights of 4 bytes, three times, and eight such tensors while the sharpness is measured.
+    assert said.startswith("1 network of network.widths = [1000000, 1000000] would need 44,0")
     assert said.endswith(" are free: make widths or training.batch_size smaller")
     refuse_too_large(shape_of(SMALL, data), 10, CPU)
 
