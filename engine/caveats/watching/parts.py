@@ -18,7 +18,7 @@ from torch.nn import functional
 from caveats.history import Event
 from caveats.measuring import constants
 from caveats.watching.births import nodes
-from caveats.watching.fitting import targets_of
+from caveats.watching.fitting import MEAN, targets_of
 from caveats.watching.graph import Term, difference, saved, shape, signed, terms
 from caveats.watching.numbers import middle
 
@@ -28,9 +28,10 @@ ACCUMULATE = "torch::autograd::AccumulateGrad"
 PARTS = "parts"  # the kind of these events
 LATE = 90  # steps from which a part that has learned nothing counts
 FIRST = 2  # looks, at which nothing was learned yet
-HARD = 5.0  # times as hard as a part pull the others at first
+HARD = 10.0  # times as hard as a part pull the others at first
 FAR = 100.0  # the same, which hides it even where the others learn
 UNLEARNT = 0.95  # of the way from a constant's loss is still to go
+WEIGHTED = 0.99  # a part with a smaller weight is meant to count less
 MOST = 4  # parts of one loss that are looked at
 
 
@@ -52,7 +53,7 @@ def parts(loss: Any, parameters: Sequence[Tensor]) -> list[Part]:
     graph does not tell, or where a pass back could do more than compute."""
     try:
         found = terms(loss)
-        known = [t for t in found if t.function and t.factor > 0 and t.sign]
+        known = [t for t in found if t.function and t.sign and weight(t) > WEIGHTED]
         asked = [p for p in parameters if p.requires_grad]
         if len(found) < 2 or not known or not asked or not plain(loss, asked):
             return []
@@ -65,6 +66,12 @@ def parts(loss: Any, parameters: Sequence[Tensor]) -> list[Part]:
     except (ArithmeticError, AttributeError, RuntimeError, TypeError, IndexError):
         # The graph was freed, or overwritten since.
         return []
+
+
+def weight(term: Term) -> float:
+    """How often the mean of a part counts in the loss; NaN where its rows count otherwise."""
+    averaged = not term.by_hand and getattr(term.node, "_saved_reduction", None) == MEAN
+    return term.factor * (1 if averaged else math.prod(shape(term.outputs) or ()))
 
 
 def plain(loss: Any, asked: Sequence[Tensor]) -> bool:
