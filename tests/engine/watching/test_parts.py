@@ -79,6 +79,10 @@ def test_the_share_that_is_left_of_a_loss_on_numbers() -> None:
     assert next(p for p in found if p.function == "mse").left == pytest.approx(1.0, rel=1e-5)
 
 
+def with_a_hook(parameter: Tensor, called: list[int]) -> None:
+    parameter.register_hook(lambda grad: called.append(1))
+
+
 def test_graphs_that_would_do_more_than_compute_are_left_alone() -> None:
     network, x = Two(), torch.randn(N, 5)
     passes = []
@@ -92,9 +96,20 @@ def test_graphs_that_would_do_more_than_compute_are_left_alone() -> None:
     assert parts(loss, list(network.parameters())) == []
     assert len(passes) == 1
     c, r = network(x)
-    network.trunk.weight.register_hook(lambda g: passes.append(1))
+    with_a_hook(network.trunk.weight, passes)
     assert parts(fn.cross_entropy(c, Y) + fn.mse_loss(r, R), list(network.parameters())) == []
     assert len(passes) == 1
+
+
+def test_a_script_that_keeps_gradients_is_left_alone() -> None:
+    network = Two()
+    c, r = network(torch.randn(N, 5))
+    c.retain_grad()
+    loss = fn.cross_entropy(c, Y) + fn.mse_loss(r, R)
+    assert parts(loss, [*network.parameters()]) == []
+    loss.backward()
+    chances = c.detach().softmax(1) - fn.one_hot(Y, 3)
+    assert torch.allclose(c.grad, chances / N, atol=1e-7)
 
 
 def test_a_part_that_is_weighted_below_1_is_left_out() -> None:
