@@ -27,6 +27,7 @@ ORDER = (
     "attention_collapse", "saturated_gates", "memory_through_time", "rank_loss",
     "loss_misfit", "broadcast_loss", "wrong_sign", "undefined_number",
     "one_class", "not_divided", "tiny_batch",
+    "rows_mix", "future_seen", "drowned_part", "collapse",
 )  # fmt: skip
 
 # What to look at on the screen; all other words come from the caveat itself.
@@ -147,6 +148,21 @@ SEEN = {
     "wrong_sign": (
         "Only in a watched training. Chart 3 falls below 0 and ever faster, while the network "
         "forgets what it knew."
+    ),
+    "rows_mix": (
+        "Only in a watched training. Chart 3 falls less than it should, and no other chart says "
+        "why; the verdict says how much other rows change an answer."
+    ),
+    "future_seen": (
+        "Only in a watched training. Chart 3 falls far lower than it can on a text that is not "
+        "known in advance."
+    ),
+    "drowned_part": (
+        "Only in a watched training. Chart 3 falls, since the larger part of the loss does; the "
+        "verdict names the part that does not."
+    ),
+    "collapse": (
+        "Only in a watched training. Chart 3 comes down to the lowest loss there is, and stays."
     ),
 }
 FIGURES = {  # of caveats whose pictures have another name: a demo may have the caveat's name

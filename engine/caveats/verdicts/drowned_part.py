@@ -41,7 +41,7 @@ def rule(e: Evidence) -> Finding | None:
 @sign
 def drowned(e: Evidence) -> bool:
     """Has a part of the loss learned nothing at the two newest looks, though the others pull at
-    least five times as hard?"""
+    least ten times as hard?"""
     event = e.latest("parts")
     return event is not None and bool(event.text)
 
@@ -51,12 +51,12 @@ DROWNED_PART = Caveat(
     "one part of the loss drowns another",
     "The loss adds up several parts. One of known kind leaves more than 95 % of the way from a "
     "constant's loss, at two looks from step 90 on, while the gradient of the others at the "
-    "weights that both reach was five times as long at the start or as the median (a hundred times "
-    "where another known part learns).",
+    "weights that both reach was ten times as long at the start or as the median (a hundred times "
+    "where another known part learns). Parts that are multiplied by less than 1 are left out.",
     "‖∇(L - a)‖ ≫ ‖∇a‖",
     "Bowman et al. 2016, Generating Sentences from a Continuous Space; Chen et al. 2018, GradNorm",
     "Known parts are cross entropy, binary cross entropy, squared error and distance. A part whose "
-    "data hold nothing to learn stands at a constant's as well: five times as much pull is what "
+    "data hold nothing to learn stands at a constant's as well: ten times as much pull is what "
     "tells them apart, and can be meant.",
     rule,
     (

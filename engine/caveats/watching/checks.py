@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from caveats.history import Event
 from caveats.watching.collapse import Collapse, compares
 from caveats.watching.graph import saved, shape, terms
-from caveats.watching.mixing import Call, Mixed, Target, mixed, sees_the_future
+from caveats.watching.mixing import Call, Mixed, Target, calls, mixed, sees_the_future
 from caveats.watching.models import Model, named_modules
-from caveats.watching.parts import Drowned, parts
+from caveats.watching.parts import HOOKS, Drowned, parts
 from caveats.watching.untrained import some
 
 __all__ = ["CHECKED", "Checks"]
@@ -32,6 +32,7 @@ class Checks:
     def __init__(self, model: Model) -> None:
         self._root = model.root
         self._parameters = [p for _, p in model.parameters]
+        self._plain = model.root is None or not calls(model.root, HOOKS)
         self._next = 0  # no look before this step
         self._target: Target | None = None
         self._compares = False  # whether the loss compares outputs with each other alone
@@ -44,7 +45,7 @@ class Checks:
     def root(self, step: int, loss: Any) -> None:
         """A backward pass begins at ``loss``."""
         self._target = None
-        if step < self._next or getattr(loss, "grad_fn", None) is None:
+        if step < self._next or getattr(loss, "grad_fn", None) is None or distributed():
             return
         try:
             found = terms(loss)
@@ -59,7 +60,8 @@ class Checks:
                 self._target = Target(size[0], target if classes else None)
         except (AttributeError, RuntimeError, TypeError, IndexError):  # freed, or overwritten since
             return
-        self._drowned.add(parts(loss, self._parameters))
+        if self._plain:
+            self._drowned.add(parts(loss, self._parameters))
 
     def sample(self, step: int, live: Any) -> Iterator[Event]:
         """The sampled step, of which ``live`` has watched the passes."""
@@ -113,6 +115,11 @@ class Checks:
                 "of their deviation"
             )
             yield Event(step, CHECKED, text, {"finding": "future", "change": future})
+
+
+def distributed() -> bool:
+    """Whether several processes train together: a pass of one alone would wait for the others."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
 
 
 def time_first(network: nn.Module) -> str:

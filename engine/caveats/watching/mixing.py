@@ -23,7 +23,7 @@ from caveats.measuring.capture import tensors_in
 from caveats.measuring.passing import device_of
 from caveats.models.isolation import same_attributes, walk
 
-__all__ = ["Call", "Mixed", "Target", "mixed", "sees_the_future"]
+__all__ = ["Call", "Mixed", "Target", "calls", "mixed", "sees_the_future"]
 
 FEWEST = 8  # rows
 CHANGED = 0.01  # of the outputs' deviation over the rows: far more than rounding
@@ -170,16 +170,16 @@ def safe(network: nn.Module) -> bool:
             return False
         if isinstance(module, _BatchNorm) and module.running_mean is None:
             return False
-        if not type(module).__module__.startswith("torch.nn.") and tells(type(module)):
-            return False
-    return True
+    return not calls(network, TELLS)
 
 
-def tells(kind: type) -> bool:
-    """Whether a method of a class, once it is made, may write somewhere."""
-    methods = (v for name, v in vars(kind).items() if name != "__init__")
+def calls(network: nn.Module, names: frozenset[str]) -> bool:
+    """Whether a method of a script's modules, once they are made, uses one of these names."""
+    kinds = {type(module) for module in walk(network)}
+    foreign = (kind for kind in kinds if not kind.__module__.startswith("torch.nn."))
+    methods = (v for kind in foreign for name, v in vars(kind).items() if name != "__init__")
     codes = (getattr(method, "__code__", None) for method in methods)
-    return any(code is not None and not TELLS.isdisjoint(code.co_names) for code in codes)
+    return any(code is not None and not names.isdisjoint(code.co_names) for code in codes)
 
 
 @contextmanager

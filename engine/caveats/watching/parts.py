@@ -5,6 +5,7 @@ output would have, and how hard the other parts pull at the weights that both re
 from __future__ import annotations
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,19 +19,22 @@ from torch.nn import functional
 from caveats.history import Event
 from caveats.measuring import constants
 from caveats.watching.births import nodes
-from caveats.watching.fitting import targets_of
+from caveats.watching.fitting import MEAN, targets_of
 from caveats.watching.graph import Term, difference, saved, shape, signed, terms
 from caveats.watching.numbers import middle
 
-__all__ = ["Drowned", "Part", "parts"]
+__all__ = ["HOOKS", "Drowned", "Part", "parts"]
 
 ACCUMULATE = "torch::autograd::AccumulateGrad"
 PARTS = "parts"  # the kind of these events
 LATE = 90  # steps from which a part that has learned nothing counts
 FIRST = 2  # looks, at which nothing was learned yet
-HARD = 5.0  # times as hard as a part pull the others at first
+HARD = 10.0  # times as hard as a part pull the others at first
 FAR = 100.0  # the same, which hides it even where the others learn
 UNLEARNT = 0.95  # of the way from a constant's loss is still to go
+WEIGHTED = 0.99  # a part with a smaller weight is meant to count less
+HOOKS = frozenset({"register_hook", "retain_grad"})
+MOST_NUMBERS = 2**24  # of the parameters whose gradients are compared
 MOST = 4  # parts of one loss that are looked at
 
 
@@ -52,8 +56,8 @@ def parts(loss: Any, parameters: Sequence[Tensor]) -> list[Part]:
     graph does not tell, or where a pass back could do more than compute."""
     try:
         found = terms(loss)
-        known = [t for t in found if t.function and t.factor > 0 and t.sign]
-        asked = [p for p in parameters if p.requires_grad]
+        known = [t for t in found if t.function and t.sign and weight(t) > WEIGHTED]
+        asked = few(parameters)
         if len(found) < 2 or not known or not asked or not plain(loss, asked):
             return []
         lefts = [(t, left(t)) for t in known[:MOST]]
@@ -67,10 +71,16 @@ def parts(loss: Any, parameters: Sequence[Tensor]) -> list[Part]:
         return []
 
 
+def weight(term: Term) -> float:
+    """How often the mean of a part counts in the loss; NaN where its rows count otherwise."""
+    averaged = not term.by_hand and getattr(term.node, "_saved_reduction", None) == MEAN
+    return term.factor * (1 if averaged else math.prod(shape(term.outputs) or ()))
+
+
 def plain(loss: Any, asked: Sequence[Tensor]) -> bool:
     """Whether a pass back only computes: functions of a script, parts that are computed again
     (checkpoints) and hooks on parameters may do more."""
-    if any(p._backward_hooks for p in asked):
+    if any(p._backward_hooks for p in asked) or hooked():
         return False
     for node in nodes(loss.grad_fn):
         if type(node).__module__ != "builtins":
@@ -79,6 +89,27 @@ def plain(loss: Any, asked: Sequence[Tensor]) -> bool:
             if name.startswith("_saved_"):
                 saved(node, name[len("_saved_") :])  # raises where a hook brings it back
     return True
+
+
+def hooked() -> bool:
+    """Whether a function of the script that is running puts hooks on tensors, or keeps their
+    gradients: a pass back would call these, and add to those."""
+    frame = sys._getframe()
+    while frame is not None:
+        if not HOOKS.isdisjoint(frame.f_code.co_names):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def few(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Those of which the gradients take little memory."""
+    kept, numbers = [], 0
+    for parameter in parameters:
+        if parameter.requires_grad and numbers + parameter.numel() <= MOST_NUMBERS:
+            kept.append(parameter)
+            numbers += parameter.numel()
+    return kept
 
 
 def pull(term: Term, whole: Sequence[Tensor | None], asked: Sequence[Tensor]) -> float:

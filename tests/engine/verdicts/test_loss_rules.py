@@ -154,9 +154,91 @@ def test_a_logarithm_of_0_stands_before_what_follows_from_it() -> None:
     assert found["exploding_gradient"].severity == "note"
 
 
+ROWS = {"finding": "rows", "change": 0.3, "ordered": True, "several": True, "time_first": "lstm"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "curve", "severity"),
+    [
+        ({}, falling, "warning"),
+        ({"ordered": False}, falling, "warning"),  # an attention that takes the rows for time
+        ({"ordered": False, "time_first": ""}, falling, "note"),  # a normalization by hand
+        ({"ordered": False, "time_first": ""}, flat, "warning"),
+        ({"several": False}, falling, "note"),  # the rows may be the steps of one sequence
+    ],
+)
+def test_rows_that_mix(
+    changes: dict[str, Any], curve: Callable[[int], float], severity: str
+) -> None:
+    event = Event(5, "checked", "the outputs change by 30%", {**ROWS, **changes})
+    found = said(events=(event,), curve=curve)
+    verdict = found["rows_mix"]
+    assert ("warning" if verdict.severity == "critical" else verdict.severity) == severity
+    assert ("batch_first is False in lstm" in verdict.what) == ("time_first" not in changes)
+    if severity == "warning" and curve is flat:
+        assert {v.severity for name, v in found.items() if name != "rows_mix"} <= {"note"}
+
+
+def test_what_was_tried_out_is_told_and_taken_back() -> None:
+    future = Event(5, "checked", "the network sees the words", {"finding": "future", "change": 0.2})
+    assert said(events=(future,))["future_seen"].severity == "warning"
+    drowned = Event(95, "parts", "mse", {"part": "mse", "left": 1.02, "pull": 40.0})
+    verdict = said(events=(drowned,))["drowned_part"]
+    assert verdict.severity == "warning"
+    assert "the squared error in the loss stands at 102% of a constant's" in verdict.what
+    assert "40 times as hard" in verdict.what
+    assert "drowned_part" not in said(events=(drowned, Event(191, "parts", "")))
+    same = Event(110, "collapse", "the outputs of all rows", {"apart": 0.02, "once": 0.7})
+    assert said(events=(same,))["collapse"].severity == "warning"
+    assert "collapse" not in said(events=(same, Event(250, "collapse", "", {"over": True})))
+
+
+@pytest.mark.parametrize(("highest", "named"), [(2.0, True), (1e6, False)])
+def test_a_slope_that_is_infinite_is_named_unless_the_loss_ran_away(
+    highest: float, named: bool
+) -> None:
+    events = (
+        Event(200, "diverged", "the loss of a minibatch"),
+        Event(200, "undefined", "a square root, at 0", {"slope": True}),
+    )
+    curve = {**dict.fromkeys(STEPS, 1.0), 120: highest}
+    found = said(events=events, curve=lambda s: curve[s] if s < 200 else math.nan)
+    assert ("undefined_number" in found) == named
+    assert found["exploding_gradient"].severity == ("note" if named else "critical")
+
+
+def test_a_loss_that_is_not_finite_tells_of_a_gradient_that_grew_back_in_time() -> None:
+    made = History(("rnn", "last"), facts=RunFacts(baseline=1.0, optimizer=SGD))
+    for step in range(3):
+        measures = {"memory": [2.0, math.nan], "sequence": [10.0, math.nan]}
+        made.append(step, {"loss": 1.0 if step < 2 else math.nan}, measures, ())
+    made.note(Event(2, "diverged", "the loss of a minibatch"))
+    verdict = next(v for v in judge(made) if v.caveat == "exploding_gradient")
+    # 2¹⁰, to three digits.
+    assert "grew 2 times at each step back in time in rnn, 1,020 times over 10" in verdict.what
+    assert "clip_grad_norm_" in " ".join(remedy.reason for remedy in verdict.next)
+
+
+@pytest.mark.parametrize(("decay", "named"), [(0.3, True), (0.003, False)])
+def test_a_decay_that_was_as_strong_as_the_loss_from_the_start(decay: float, named: bool) -> None:
+    adam = replace(ADAM, weight_decay=decay)
+    made = History(("first", "last"), facts=RunFacts(baseline=1.0, optimizer=adam))
+    for step in STEPS:
+        weight = 5.0 * max(0.2, 0.97**step)
+        measures = {"weight_norm": [weight, 0.0], "grad_norm": [1.0, 0.0]}
+        made.append(step, {"loss": max(0.4, 0.99**step)}, measures, ())
+    found = {v.caveat: v for v in judge(made)}
+    # λ‖W‖/‖g‖ is 1.5 at first and 0.3 at the end, with a loss that stands at two fifths.
+    assert ("underfitting" in found) == named
+    if named:
+        assert found["underfitting"].severity == "warning"
+        assert "weight decay pulls" in found["underfitting"].what
+
+
 def test_every_caveat_of_the_loss_has_advice_and_a_source() -> None:
     for name in ("loss_misfit", "broadcast_loss", "wrong_sign", "one_class", "not_divided",
-                 "tiny_batch", "undefined_number"):  # fmt: skip
+                 "tiny_batch", "undefined_number", "rows_mix", "future_seen", "drowned_part",
+                 "collapse"):  # fmt: skip
         assert CAVEATS[name].advice
         assert CAVEATS[name].source
 

@@ -10,7 +10,7 @@ import torch
 from instrumented import instrumented
 from torch import Tensor, nn
 
-from caveats.watching.births import birth
+from caveats.watching.births import SLOPE, birth
 
 X = torch.tensor([0.0, 1.0, 40.0], requires_grad=True)
 
@@ -71,4 +71,19 @@ def test_weights_that_are_no_numbers_are_not_put_down_to_what_meets_them() -> No
     """The gradient of a root at 0 is infinite: the loss is sound, the weights of the next step are
     not, and of their products no root is below 0."""
     weight = nn.Parameter(torch.tensor([float("nan"), 1.0]))
-    assert birth((weight * 3).sqrt().sum()) == ""
+    assert birth((weight * 3).sqrt().sum()).startswith(SLOPE)
+    assert "a square root, at 0" in birth((weight * 3).sqrt().sum())
+    assert "a power below 1" in birth((weight * 3).pow(0.5).sum())
+    assert birth((weight * 3).pow(2).sum()) == ""
+
+
+def test_two_equal_rows_under_a_root() -> None:
+    """d/dx √x is infinite at 0: autograd says so, and the loss of the step after is NaN."""
+    rows = torch.zeros(3, requires_grad=True)
+    distance = rows.square().sum().sqrt()
+    assert distance == 0
+    assert bool(torch.autograd.grad(distance, rows)[0].isnan().all())
+
+    said = found(lambda z, y: ((z - z.detach()) ** 2).sqrt().mean() + (z - y).abs().mean(), lr=0.01)
+    assert said["undefined_number"] == "critical"
+    assert said["exploding_gradient"] == "note"

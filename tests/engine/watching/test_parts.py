@@ -39,10 +39,10 @@ class Two(nn.Module):
 Y, R = torch.arange(N) % 3, torch.randn(N, 2, generator=torch.Generator().manual_seed(1))
 LOSSES: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "mse": (lambda c: fn.cross_entropy(c, Y), lambda r: 50 * fn.mse_loss(r, R)),
-    "sum": (lambda c: fn.cross_entropy(c, Y) / 7, lambda r: fn.mse_loss(r, R, reduction="sum")),
+    "sum": (lambda c: 7 * fn.cross_entropy(c, Y), lambda r: fn.mse_loss(r, R, reduction="sum")),
     "by hand": (lambda c: fn.cross_entropy(c, Y), lambda r: ((r - R) ** 2).sum(1).mean()),
     "bce": (
-        lambda c: 0.1 * fn.cross_entropy(c, Y),
+        lambda c: 10 * fn.cross_entropy(c, Y),
         lambda r: fn.binary_cross_entropy_with_logits(r, (R > 0).float()),
     ),
 }
@@ -54,8 +54,7 @@ def test_the_pull_is_that_of_gradients_of_each_part_alone(name: str) -> None:
     network, x = Two(), torch.randn(N, 5)
     c, r = network(x)
     a, b = first(c), second(r)
-    apart = float(a.detach()) if name != "sum" else 7 * float(a.detach())
-    apart = 10 * apart if name == "bce" else apart
+    apart = float(a.detach()) / {"sum": 7, "bce": 10}.get(name, 1)
     shared = list(network.trunk.parameters())
     lengths = [
         torch.cat([g.flatten() for g in torch.autograd.grad(x, shared, retain_graph=True)]).norm()
@@ -80,6 +79,10 @@ def test_the_share_that_is_left_of_a_loss_on_numbers() -> None:
     assert next(p for p in found if p.function == "mse").left == pytest.approx(1.0, rel=1e-5)
 
 
+def with_a_hook(parameter: Tensor, called: list[int]) -> None:
+    parameter.register_hook(lambda grad: called.append(1))
+
+
 def test_graphs_that_would_do_more_than_compute_are_left_alone() -> None:
     network, x = Two(), torch.randn(N, 5)
     passes = []
@@ -93,9 +96,27 @@ def test_graphs_that_would_do_more_than_compute_are_left_alone() -> None:
     assert parts(loss, list(network.parameters())) == []
     assert len(passes) == 1
     c, r = network(x)
-    network.trunk.weight.register_hook(lambda g: passes.append(1))
+    with_a_hook(network.trunk.weight, passes)
     assert parts(fn.cross_entropy(c, Y) + fn.mse_loss(r, R), list(network.parameters())) == []
     assert len(passes) == 1
+
+
+def test_a_script_that_keeps_gradients_is_left_alone() -> None:
+    network = Two()
+    c, r = network(torch.randn(N, 5))
+    c.retain_grad()
+    loss = fn.cross_entropy(c, Y) + fn.mse_loss(r, R)
+    assert parts(loss, [*network.parameters()]) == []
+    loss.backward()
+    chances = c.detach().softmax(1) - fn.one_hot(Y, 3)
+    assert torch.allclose(c.grad, chances / N, atol=1e-7)
+
+
+def test_a_part_that_is_weighted_below_1_is_left_out() -> None:
+    network = Two()
+    c, r = network(torch.randn(N, 5))
+    found = parts(0.1 * fn.cross_entropy(c, Y) + fn.mse_loss(r, R), [*network.parameters()])
+    assert [part.function for part in found] == ["mse"]
 
 
 def test_one_part_alone_is_no_part() -> None:
