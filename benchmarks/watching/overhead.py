@@ -47,6 +47,7 @@ for step in range({steps}):
 WATCH = ["-c", "from caveats_tui.cli import main; main()", "watch", "--no-screen", "--out"]
 
 Found = dict[str, float]
+Pair = tuple[Found, Found | None]  # alone and watched; None where the watcher breaks the training
 
 
 def overhead_table(watchers: Sequence[str] = tuple(TITLES), turns: int = TURNS) -> str:
@@ -60,18 +61,18 @@ def overhead_table(watchers: Sequence[str] = tuple(TITLES), turns: int = TURNS) 
         "| caveats: first ten steps, s more |",
         "|---|---|---|---|" + "---|" * (2 * len(names) + 1),
     ]
-    there = [n for n in ["alone", *names] if find_spec(WATCHERS[n][0]) is not None]
+    there = [name for name in names if find_spec(WATCHERS[name][0]) is not None]
     for network, steps, some in LENGTHS:
-        found: dict[str, list[Found | None]] = defaultdict(list)
+        found: dict[str, list[Pair]] = {name: [] for name in names}
         for _ in range(turns):
-            for name, took in in_turns(network, there, steps, some).items():
-                found[name].append(took)
-        alone = [turn for turn in found["alone"] if turn is not None]
-        times = [told(alone, found[name], "ms") for name in names]
-        sizes = [told(alone, found[name], "memory") for name in names]
+            for name in there:
+                found[name].append(in_turns(network, name, steps, some))
+        alone = [plain for pairs in found.values() for plain, _ in pairs]
+        times = [told(found[name], "ms") for name in names]
+        sizes = [told(found[name], "memory") for name in names]
         more = [
             ours["first"] - plain["first"]
-            for ours, plain in zip(found["caveats"], alone, strict=False)
+            for plain, ours in found.get("caveats", ())
             if ours is not None
         ]
         lines.append(
@@ -82,20 +83,19 @@ def overhead_table(watchers: Sequence[str] = tuple(TITLES), turns: int = TURNS) 
     return "\n".join(lines)
 
 
-def in_turns(
-    network: str, watchers: Sequence[str], steps: int, some: int
-) -> dict[str, Found | None]:
-    """What `benchmarks.watching.turn` found for each of the ``watchers``, which made ``some`` steps
-    in turns until each had made ``steps``; None where the watcher breaks the training."""
+def in_turns(network: str, watcher: str, steps: int, some: int) -> Pair:
+    """What `benchmarks.watching.turn` found alone and for a ``watcher``: both make ``some`` steps
+    in turns until each has made ``steps``. There are two at a time, because threads that write
+    every second do so while they wait, too."""
     argv = [sys.executable, "-m", "benchmarks.watching.turn", network]
-    trainings = {name: Training([*argv, name]) for name in watchers}
+    alone, watched = Training([*argv, "alone"]), Training([*argv, watcher])
     for number in range(steps // some):
-        order = list(trainings.values())
-        for training in order if number % 2 else reversed(order):
+        for training in (alone, watched) if number % 2 else (watched, alone):
             training.make(some)
-    found = {name: training.end() for name, training in trainings.items()}
-    print(network, steps, found, file=sys.stderr, flush=True)
-    return found
+    plain, found = alone.end(), watched.end()
+    assert plain is not None
+    print(network, steps, watcher, plain, found, file=sys.stderr, flush=True)
+    return plain, found
 
 
 class Training:
@@ -131,14 +131,13 @@ def middle(turns: Sequence[Found], what: str) -> float:
     return statistics.median(turn[what] for turn in turns)
 
 
-def told(alone: Sequence[Found], watched: Sequence[Found | None], what: str) -> str:
-    """The ratios of ``watched`` to the turns alone beside them: median, and range."""
-    if not watched:
+def told(pairs: Sequence[Pair], what: str) -> str:
+    """The ratios of a watched training to the one alone beside it: median, and range."""
+    if not pairs:
         return "not installed"
-    known = [turn for turn in watched if turn is not None]
-    if len(known) < len(watched):
+    ratios = [watched[what] / plain[what] for plain, watched in pairs if watched is not None]
+    if len(ratios) < len(pairs):
         return "breaks the training"
-    ratios = [turn[what] / plain[what] for turn, plain in zip(known, alone, strict=True)]
     return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
 
 

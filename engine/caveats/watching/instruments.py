@@ -185,7 +185,7 @@ class Instruments:
             stretch.left = left = stretch.left - 1
             if left == 0:
                 self._calm = False  # the next step is looked at, and the time when this one is over
-            elif left % LEAD == LEAD - 1:
+            elif len(stretch.losses) % LEAD == 0:
                 self._guarded(self._look, optimizer)
         else:
             self._guarded(self._steps, optimizer, closure_of(args, kwargs))

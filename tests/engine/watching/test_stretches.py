@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from caveats.watching.instruments import Instruments
+from caveats.watching.moments import LEAD
 from caveats.watching.spikes import Spikes
 from caveats.watching.training import WatchedTraining
 
@@ -33,6 +34,13 @@ def trained(share: float, steps: int, *, broken: dict[int, float], pairs: int = 
     return instruments
 
 
+def leads(training: WatchedTraining) -> list[int]:
+    """How long before each spike the second moment was read."""
+    assert training.history is not None
+    events = training.history.snapshot().events
+    return [int(e.changes["lead"]) for e in events if e.kind == "spike"]
+
+
 def spikes(training: WatchedTraining) -> list[tuple[int, float]]:
     assert training.history is not None
     events = training.history.snapshot().events
@@ -48,6 +56,7 @@ def test_each_loss_counts_and_belongs_to_its_step(pairs: int) -> None:
         assert always.history is not None
         assert spikes(rarely) == spikes(always)
         assert [step for step, _ in spikes(rarely)] == [130, 141, 207]
+        assert all(1 <= lead <= LEAD for lead in leads(rarely))
         few, many = rarely.history.snapshot(), always.history.snapshot()
         assert few.steps.tolist() == many.steps.tolist()  # those without a sample hold their loss
 
