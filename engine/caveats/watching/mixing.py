@@ -28,6 +28,8 @@ __all__ = ["Call", "Mixed", "Target", "calls", "mixed", "sees_the_future"]
 FEWEST = 8  # rows
 CHANGED = 0.01  # of the outputs' deviation over the rows: far more than rounding
 SHIFTED = 0.9  # share of the targets that are the next word
+# A network's own generators, which a pass would move on.
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 TELLS = frozenset({"print", "open", "log", "info", "debug", "warning", "write", "add_scalar"})
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -161,10 +163,13 @@ def related(network: nn.Module, rows: int) -> bool:
 
 
 def safe(network: nn.Module) -> bool:
-    """Whether a pass does nothing but compute, as far as can be seen: nobody's hooks, no words on
-    the screen or in a file, no normalization over the rows that is meant."""
+    """Whether a pass does nothing but compute, as far as can be seen: nobody's hooks, no random
+    numbers of its own, no words on the screen or in a file, no normalization over the rows that is
+    meant."""
     for module in walk(network):
         if module._forward_hooks or module._forward_pre_hooks:
+            return False
+        if any(isinstance(value, GENERATORS) for value in vars(module).values()):
             return False
         if isinstance(module, torch.jit.ScriptModule):
             return False

@@ -153,6 +153,16 @@ def test_networks_that_do_more_than_compute_are_left_alone(capsys: Any) -> None:
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(
+    "generator", [torch.Generator(), np.random.default_rng(0), random.Random(0)]
+)
+def test_a_network_with_random_numbers_of_its_own_is_left_alone(generator: Any) -> None:
+    network = Last(nn.GRU(F, 8))
+    assert safe(network)
+    network.generator = generator
+    assert not safe(network)
+
+
 @pytest.mark.parametrize("shape", [(N, N), (2, 30)])
 def test_networks_that_are_given_edges_are_not_tried_out(shape: tuple[int, ...]) -> None:
     class Graph(nn.Module):
