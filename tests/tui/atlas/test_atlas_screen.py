@@ -104,7 +104,10 @@ def drive(
     return host
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=lambda s: f"{s[0]}x{s[1]}")
+SIZES = [(60, 16), (80, 24), (120, 40), (200, 55)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.parametrize("view", ["verdict", "loss"])
 def test_pictures(
     view: str, size: tuple[int, int], tmp_path: Path, snapshot: SnapshotAssertion

@@ -1,4 +1,4 @@
-"""Whole screens, cell by cell, at three sizes, compared with the text files beside this one.
+"""Whole screens, cell by cell, at four sizes, compared with the text files beside this one.
 
 ``pytest tests/tui/lab/test_lab_pictures.py --snapshot-update`` writes them anew; read the diff.
 They contain characters only: colours are tested where they are chosen.
@@ -14,6 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
 from caveats.config import RunConfig
+from caveats_tui.bench.elapsed import Elapsed
 
 
 class Picture(SingleFileSnapshotExtension):
@@ -103,10 +104,11 @@ SCENES: dict[str, tuple[Scene, dict[str, Any], str]] = {
 }
 
 
-SMALLEST, USUAL, WIDE = (60, 16), (80, 24), (120, 40)
+SMALLEST, USUAL, WIDE, LARGE = (60, 16), (80, 24), (120, 40), (200, 55)
 SHOWN = [
-    *((scene, size) for size in (USUAL, WIDE) for scene in SCENES),
-    *((scene, SMALLEST) for scene in ("trained", "choosing", "explained")),
+    *((scene, size) for size in (SMALLEST, USUAL, WIDE) for scene in SCENES if scene != "ascii"),
+    *(("ascii", size) for size in (USUAL, WIDE)),
+    *((scene, LARGE) for scene in ("trained", "explained")),
 ]
 
 
@@ -119,7 +121,9 @@ def test_the_screen_is_as_it_was(
     drive: Callable[..., None],
     configured: Callable[..., RunConfig],
     snapshot: SnapshotAssertion,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Elapsed, "count", lambda *args: None)  # a slow machine shows seconds
     play, changes, charset = SCENES[scene]
     seen: list[str] = []
 

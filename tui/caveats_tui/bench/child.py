@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Child"]
+__all__ = ["Child", "missing"]
+
+NOT_YET = "waiting for the first step of an optimizer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +23,9 @@ class Child:
     send: Callable[[str], None]
     why: Callable[[], str]
     budget: float | None = None
+
+
+def missing(child: Child | None) -> str:
+    """Why there is nothing to show of the command yet."""
+    over = child is not None and child.over() is not None
+    return (child.why() if child is not None and over else "") or NOT_YET

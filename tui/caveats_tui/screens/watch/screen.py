@@ -20,7 +20,7 @@ from caveats.runs.manifest import Manifest
 from caveats.runs.reader import Reader
 from caveats.status import LIVE
 from caveats.watching.folder import parts
-from caveats_tui.bench.child import Child
+from caveats_tui.bench.child import Child, missing
 from caveats_tui.bench.following import Following
 from caveats_tui.charts.spec import Look
 from caveats_tui.charts.widget import RowsView
@@ -54,7 +54,6 @@ __all__ = ["WatchScreen"]
 TICK = 0.5
 ENDING = 1.0  # seconds that a process may take to end after its training
 SOON = 0.05
-NOT_YET = "waiting for the first step of an optimizer"
 TYPE = "a line for the command; enter sends it, escape does not"
 LAYERS, LINES = "layers that hold; escape ends", "lines that hold; escape ends"
 MOST = 10_000  # layers of a chart
@@ -178,10 +177,10 @@ class WatchScreen(Leavable[None]):
         if self._output.look() or self.noting or not self._output.kept:
             self._show_output()
         if bench is None:
-            if self._over:
-                for panel in self.query(Panel):
-                    panel.wait(NO_RECORD)
-            put(self, "#message", f" {self.said or self._not_shown}")
+            over = self.child is not None and self.child.over() is not None
+            for panel in self.query(Panel) if over else ():
+                panel.wait(NO_RECORD)
+            put(self, "#message", f" {self.said or missing(self.child)}")
             return
         bench.heed()
         bench.notice = self.said or bench.notice
@@ -215,15 +214,6 @@ class WatchScreen(Leavable[None]):
             return  # being written: at the next look
         self.bench = Following(self._reader)
         self.bench.begin()
-
-    @property
-    def _over(self) -> bool:
-        return self.child is not None and self.child.over() is not None
-
-    @property
-    def _not_shown(self) -> str:
-        """Why there is nothing to show."""
-        return (self.child.why() if self.child is not None and self._over else "") or NOT_YET
 
     def _head(self) -> None:
         code = None if self.child is None else self.child.over()
@@ -271,7 +261,7 @@ class WatchScreen(Leavable[None]):
 
     def action_view(self) -> None:
         if self.bench is None:
-            return self.notice(self._not_shown)
+            return self.notice(missing(self.child))
         available = self._drawing.available(self.bench)
         if len([view for view in self._panel.views if view in available]) < 2:
             return self.notice(f"chart {self._current} has only this view")
@@ -292,7 +282,7 @@ class WatchScreen(Leavable[None]):
     def action_explain(self) -> None:
         trace = None if self.bench is None else self.bench.trace()
         if self.bench is None or trace is None:
-            return self.notice(self._not_shown)
+            return self.notice(missing(self.child))
         if not (found := self.bench.verdicts()):
             return self.notice("nothing to explain: no caveat has been found")
         look = Look(0, 0, self.app.current_theme.dark, False, self.options.charset)
