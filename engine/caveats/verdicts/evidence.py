@@ -281,10 +281,16 @@ class Evidence:
 
     @cached_property
     def largest_update(self) -> float:
-        """The largest ‖ΔW‖/‖W‖ of any layer, as the median over recent records."""
+        """The largest ‖ΔW‖/‖W‖ of any layer, as the median over recent records: at most eight,
+        none from before a quarter of the steps, whose learning rate may have been another; at least
+        the newest."""
         ratios = self.snapshot.layers("update_ratio")[self.rows]
-        ratios = ratios[np.isfinite(ratios).any(axis=1)][-8:]
-        return float(np.median(np.nanmax(ratios, axis=1))) if len(ratios) else math.nan
+        known = np.isfinite(ratios).any(axis=1)
+        if not known.any():
+            return math.nan
+        old = int(np.count_nonzero(4 * self.steps[known] < self.step))
+        recent = ratios[known][min(old, np.count_nonzero(known) - 1) :][-8:]
+        return float(np.median(np.nanmax(recent, axis=1)))
 
     @cached_property
     def peak_update(self) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from histories import LN10, history, severities, stuck
+from histories import LN10, history, learning, severities, stuck
 
 from caveats.config import RunConfig
 from caveats.history import Event
+from caveats.verdicts.evidence import Evidence
 
 
 def test_a_flat_loss_at_the_constants_is_a_plateau_and_below_it_is_not() -> None:
@@ -318,3 +319,26 @@ def test_dropout_of_most_units_is_not_a_step_too_small() -> None:
 
     assert "step_too_small" in found(0.1)
     assert found(0.7) == {"underfitting": "warning"}
+
+
+def test_the_first_steps_of_a_warm_up_do_not_stand_for_those_of_today() -> None:
+    """Where few steps are read, most readings are of the first ten."""
+
+    def updates(step: int) -> list[float]:
+        size = 0.0009 if step <= 10 else 0.006 if step in (85, 150) else math.nan
+        return [size] * 4
+
+    made = history(learning, change={"update_ratio": updates})
+    snapshot = made.snapshot()
+    last = Evidence(snapshot, len(snapshot) - 1, made.layers, made.facts)
+    assert last.largest_update == 0.006
+    early = Evidence(snapshot, 12, made.layers, made.facts)  # step 15: those of steps 4 to 10
+    assert early.largest_update == 0.0009
+
+    def unread(step: int) -> list[float]:
+        return [0.0009 if step < 5 else math.nan] * 4
+
+    quiet = history(learning, change={"update_ratio": unread})
+    snapshot = quiet.snapshot()
+    late = Evidence(snapshot, len(snapshot) - 1, quiet.layers, quiet.facts)
+    assert late.largest_update == 0.0009  # the newest there is
