@@ -29,6 +29,13 @@ from caveats.verdicts.verdict import Finding, Severity
 __all__ = ["VANISHING_GRADIENT"]
 
 SMALLEST = 1e-45  # of float32
+RELU = "nn.ReLU in place of nn.Sigmoid or nn.Tanh, with nn.init.kaiming_normal_."
+WEIGHTS = (
+    "Weights that suit the activation: nn.init.kaiming_normal_ for ReLU, "
+    "nn.init.xavier_normal_ for tanh."
+)
+NORMALIZE = "nn.LayerNorm between weights and activation, and x + layer(x) around every layer."
+ADAM = "torch.optim.Adam divides each gradient by its own size."
 
 
 def rule(e: Evidence) -> Finding | None:
@@ -58,7 +65,20 @@ def rule(e: Evidence) -> Finding | None:
         f"a factor of {factor:.2g} each, {r:.0e} of it is left after {counted(e.hidden, 'layer')} "
         "(Hochreiter 1991; Glorot & Bengio 2010)."
     )
-    return Finding(severity(e), what, why, tuple(map(int, layers)) or (0,), evidence)
+    return Finding(severity(e), what, why, tuple(map(int, layers)) or (0,), evidence, advice(e))
+
+
+def advice(e: Evidence) -> tuple[str, ...]:
+    """What is not there yet, the likeliest first."""
+    known, o = [a for a in e.activations if a is not None], e.optimizer
+    found = [WEIGHTS]
+    if not known or any(all(map(math.isfinite, a.tails)) for a in known):
+        found.insert(0, RELU)
+    if not e.normalized():
+        found.append(NORMALIZE)
+    if o is None or not o.adaptive:
+        found.append(ADAM)
+    return tuple(found)
 
 
 def severity(e: Evidence) -> Severity:
@@ -111,11 +131,5 @@ VANISHING_GRADIENT = Caveat(
     "A larger learning rate makes the last layers jump before the first ones move; more steps "
     "do not help where the forward signal has faded too.",
     rule,
-    (
-        "nn.ReLU in place of nn.Sigmoid or nn.Tanh, with nn.init.kaiming_normal_.",
-        "Weights that suit the activation: nn.init.kaiming_normal_ for ReLU, "
-        "nn.init.xavier_normal_ for tanh.",
-        "nn.LayerNorm between weights and activation, and x + layer(x) around every layer.",
-        "torch.optim.Adam divides each gradient by its own size.",
-    ),
+    (RELU, WEIGHTS, NORMALIZE, ADAM),
 )

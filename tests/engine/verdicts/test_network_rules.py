@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,24 @@ def test_vanishing_is_seen_where_the_weight_gradients_look_alike() -> None:
     made = history(stuck, change=change)
     assert severities(made)["vanishing_gradient"] == "critical"
     assert Judge().look(history(stuck, change=change, until=0))[0].caveat == "vanishing_gradient"
+
+
+def test_the_advice_for_a_script_names_what_is_not_there_yet() -> None:
+    def advice(network: dict[str, Any], optimizer: str) -> str:
+        config = RunConfig.from_dict(
+            {"network": {"widths": [64] * 3, **network}, "optimizer": {"name": optimizer}}
+        )
+        made = history(stuck, change={"delta_rms": [1e-6, 1e-4, 1e-2, 1]}, config=config)
+        made.facts = replace(made.facts, remedies=None)
+        (verdict,) = [v for v in judge(made) if v.caveat == "vanishing_gradient"]
+        return " ".join(remedy.reason for remedy in verdict.next)
+
+    plain = advice({"activation": "sigmoid"}, "sgd")
+    assert plain.startswith("nn.ReLU in place of nn.Sigmoid")
+    assert "Adam" in plain
+    rectified = advice({"activation": "relu", "normalization": "layer"}, "adam")
+    assert rectified.startswith("Weights that suit the activation")
+    assert not any(word in rectified for word in ("nn.ReLU in place", "LayerNorm", "Adam"))
 
 
 def test_small_deltas_at_the_bottom_of_a_network_that_learns_are_no_alarm() -> None:
