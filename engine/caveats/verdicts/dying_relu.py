@@ -15,6 +15,12 @@ from caveats.verdicts.verdict import Finding, Severity
 
 __all__ = ["DYING_RELU"]
 
+STEP = "A tenth of the learning rate, where units died in training."
+WEIGHTS = "Weights of nn.init.kaiming_normal_ and biases of 0, where units were born dead."
+LEAKY = "nn.LeakyReLU or nn.ELU, whose slope on the left is above 0."
+WIDER = "Wider layers: a layer of N units is silent for a row with probability 2⁻ᴺ."
+NORMALIZE = "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation."
+
 
 def rule(e: Evidence) -> Finding | None:
     if not e.finite or not e.hidden or not worth_saying(e):
@@ -47,7 +53,24 @@ def rule(e: Evidence) -> Finding | None:
         "dead_of_network": float((share * e.units).sum() / e.units.sum()),
     }
     words = why(born, flat, len(gone) > 0)
-    return Finding(severity(e), what, words, tuple(map(int, layers)), evidence)
+    found = advice(e, born, flat)
+    return Finding(severity(e), what, words, tuple(map(int, layers)), evidence, found)
+
+
+def advice(e: Evidence, born: int, flat: int) -> tuple[str, ...]:
+    """What fits units of which ``born`` were dead at step 0 and ``flat`` are now."""
+    if born >= flat:
+        found = [WEIGHTS]
+    elif not born:
+        found = [STEP]
+    else:
+        found = [STEP, WEIGHTS] if flat > 2 * born else [WEIGHTS, STEP]
+    found.append(LEAKY)
+    if e.narrowest < e.thresholds.few:
+        found.append(WIDER)
+    if not e.normalized():
+        found.append(NORMALIZE)
+    return tuple(found)
 
 
 def severity(e: Evidence) -> Severity:
@@ -142,11 +165,5 @@ DYING_RELU = Caveat(
     "Leaky ReLU cures neither a learning rate that is too large nor a bias of −3 within the same "
     "number of steps; narrow layers (at most 5 units) are often half dead and still learn.",
     rule,
-    (
-        "A tenth of the learning rate, if the units died in training; weights of "
-        "nn.init.kaiming_normal_ and biases of 0, if they were born dead.",
-        "nn.LeakyReLU or nn.ELU, whose slope on the left is above 0.",
-        "Wider layers: a layer of N units is silent for a row with probability 2⁻ᴺ.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
-    ),
+    (STEP, WEIGHTS, LEAKY, WIDER, NORMALIZE),
 )

@@ -45,6 +45,19 @@ def test_born_and_died_are_told_apart() -> None:
     assert "10 of them born dead, 50 died since" in verdict.what
 
 
+@pytest.mark.parametrize(
+    ("born", "first", "missing"),
+    [(64, "Weights of nn.init", "learning rate"), (0, "A tenth of the learning rate", "biases")],
+)
+def test_the_advice_for_dead_units_fits_when_they_died(born: int, first: str, missing: str) -> None:
+    made = history(stuck, change={"dead": [0, 64, 0, 0], "born_dead": [0, born, 0, 0]})
+    made.facts = replace(made.facts, remedies=None)
+    (verdict,) = [v for v in judge(made) if v.caveat == "dying_relu"]
+    reasons = [remedy.reason for remedy in verdict.next]
+    assert reasons[0].startswith(first)
+    assert not any(missing in reason or "Wider" in reason for reason in reasons)
+
+
 def test_vanishing_is_seen_where_the_weight_gradients_look_alike() -> None:
     """The delta ratio is 1e-8 and all ‖dW‖ are equal: the usual ratio shows nothing."""
     change = {"delta_rms": [1e-9, 1e-7, 1e-4, 0.1], "grad_norm": [0.1] * 4}
