@@ -121,11 +121,12 @@ def diverged(e: Evidence) -> Finding:
     what = f"no longer finite since step {step}: first in {where}"
     if through is not None:
         layer, factor, length = through
-        times = factor**length
+        times = float(np.float64(factor) ** length)
+        grown = short(times) if math.isfinite(times) else "more than 1e+308"
         evidence["factor_through_time"] = factor
         what += (
             f"; before, a gradient grew {factor:.3g} times at each step back in time in "
-            f"{e.layer(layer)}, {short(times)} times over {length:.0f} steps"
+            f"{e.layer(layer)}, {grown} times over {length:.0f} steps"
         )
         layers, advice = layers or (layer,), THROUGH_TIME
     elif grows(e):

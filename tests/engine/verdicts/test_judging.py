@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from histories import LN10, PLANNED, STEPS, facts_of, history, learning, severities, stuck
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from caveats.config import RunConfig
@@ -115,11 +115,14 @@ def test_without_facts_it_judges_and_its_advice_is_in_words() -> None:
     made.facts = RunFacts()
     worst = judge(made)[0]
     assert worst.caveat == "dying_relu"
-    assert [remedy.change for remedy in worst.next] == [{}] * len(CAVEATS["dying_relu"].advice)
-    assert [remedy.reason for remedy in worst.next] == list(CAVEATS["dying_relu"].advice)
+    reasons = [remedy.reason for remedy in worst.next]
+    assert not any(remedy.change for remedy in worst.next)
+    assert reasons[0] == "A tenth of the learning rate, where units died in training."
+    assert set(reasons) < set(CAVEATS["dying_relu"].advice)
 
 
 @settings(max_examples=150)
+@example(0, 4, False, 1)  # a growth through time beyond the largest number
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.booleans(), st.integers(0, 20))
 def test_no_history_makes_it_fail(seed: int, layers: int, known: bool, records: int) -> None:
     """Counts from 0 to the units, reals of any size, infinities and NaN anywhere."""

@@ -130,10 +130,12 @@ def test_a_new_number_in_a_title_repaints_the_frame_and_not_the_chart(
         await lab.opened()
         await lab.drawn()
         panel, written = lab.panel(3), lab.recorded()
-        panel._label("3 loss: 0.25", Content())
+        label = panel._label
+        panel._label = lambda *_: None  # a chart that comes late says nothing
+        label("3 loss: 0.25", Content())
         await lab.calm()
         written.clear()
-        panel._label("3 loss: 0.75 and more", Content.styled("two", "#ff0000"))
+        label("3 loss: 0.75 and more", Content.styled("two", "#ff0000"))
         await lab.calm()
         top, bottom = panel.region.y, panel.region.bottom - 1
         left, right = panel.region.x, panel.region.right

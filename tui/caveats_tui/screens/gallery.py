@@ -90,7 +90,7 @@ class Gallery(Window[Experiment | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = "experiments"
-            box.border_subtitle = self._hint(self.app.size.width)
+            box.border_subtitle = Content(self._hint(self.app.size.width))
             yield Line(placeholder="type to filter")
             with Horizontal():
                 yield Browsed(markup=False)
@@ -149,11 +149,11 @@ class Gallery(Window[Experiment | None]):
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= ROOMY[0] and event.size.height >= ROOMY[1], "-roomy")
         if self.query("#story") and not self.has_left:  # else it is not there yet, or no more
-            self.query_one(Vertical).border_subtitle = self._hint(event.size.width)
+            self.query_one(Vertical).border_subtitle = Content(self._hint(event.size.width))
             self._tell()
 
-    def _hint(self, columns: int) -> Content:
-        return Content(f"{'o' if self._plain else '○'} {HINTS[columns < NARROW]}")
+    def _hint(self, columns: int) -> str:
+        return f"{'o' if self._plain else '○'} {HINTS[columns < NARROW]}"
 
     def _draw(self) -> None:
         """Ask for the charts of the highlighted experiment."""
