@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -130,11 +131,19 @@ def by_unit(tensor: Tensor, axis: int) -> Tensor:
 
 def merged(sites: Sequence[Site]) -> list[Site]:
     """One site for each layer, in the order of the first calls. The rows of several calls (a layer
-    used twice, a cell at every step) are stacked."""
-    by_name: dict[str, list[Site]] = {}
+    used twice, a cell at every step) are stacked. Where one weight has calls of different widths
+    (the words of an embedding, and a head that multiplies by the same weight), each width is a
+    layer, and the later ones are numbered."""
+    by_layer: dict[tuple[str, int], list[Site]] = {}
     for site in sites:
-        by_name.setdefault(site.name, []).append(site)
-    return [calls[0] if len(calls) == 1 else together(calls) for calls in by_name.values()]
+        by_layer.setdefault((site.name, site.z.shape[site.axis]), []).append(site)
+    found = [calls[0] if len(calls) == 1 else together(calls) for calls in by_layer.values()]
+    seen: Counter[str] = Counter()
+    for place, site in enumerate(found):
+        seen[site.name] += 1
+        if seen[site.name] > 1:
+            found[place] = replace(site, name=f"{site.name} ({seen[site.name]})")
+    return found
 
 
 def together(calls: Sequence[Site]) -> Site:

@@ -75,9 +75,10 @@ class PartKeeper:
         if self.instruments.problem:
             tell("problem", self.instruments.problem)
         self.instruments.remove()
-        for training, writer in self._writers:
+        for training in self.instruments.trainings:
             if training.problem:
                 tell("problem", training.problem)
+        for training, writer in self._writers:
             writer.tell("diverged" if training.diverged else "finished")
             writer.close()
         for _, writer in self._writers:

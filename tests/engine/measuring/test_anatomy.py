@@ -222,6 +222,24 @@ def test_a_tied_embedding_and_head_are_two_layers() -> None:
     assert [(layer.name, layer.units) for layer in found] == [("0", 6), ("1", 11)]
 
 
+@pytest.mark.parametrize("words", [11, 7])  # all of them, or some, as where one is no answer
+def test_a_head_that_multiplies_by_the_embeddings_own_weight_is_a_layer_too(words: int) -> None:
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words, self.between = nn.Embedding(11, 6), nn.Linear(6, 6)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(self.between(self.words(x))) @ self.words.weight[:words].T
+
+    network = Network()
+    found = anatomy(network, lambda: network(torch.arange(11))).layers
+    assert [(layer.name, layer.units) for layer in found] == [
+        ("words", 6), ("between", 6), ("words (2)", words),
+    ]  # fmt: skip
+    assert [layer.output for layer in found] == [False, False, True]
+
+
 def test_weights_that_belong_to_no_known_layer_are_named_with_the_reason() -> None:
     class Network(nn.Module):
         def __init__(self) -> None:
