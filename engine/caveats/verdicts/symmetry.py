@@ -43,7 +43,7 @@ def rule(e: Evidence) -> Finding | None:
 
 
 def severity(e: Evidence) -> Severity:
-    if e.progress.close or parting(e):
+    if e.progress.close or parting(e) or may_part(e):
         return "note"
     if silent(e) or e.progress.stuck:
         return "critical"
@@ -55,6 +55,13 @@ def silent(e: Evidence) -> bool:
     """Are all gradients of the layers with copies exactly 0?"""
     found = np.flatnonzero(e.copies >= e.thresholds.most)
     return bool(np.all(e.now("grad_norm")[: e.hidden][found] == 0))
+
+
+@sign
+def may_part(e: Evidence) -> bool:
+    """Is this the start of a person's own network, whose units may have roles of their own after
+    this layer (a scale and a shift, both 0 at first)? Then they part at the first step."""
+    return e.step == 0 and not e.facts.steps
 
 
 @sign

@@ -45,6 +45,16 @@ def test_born_and_died_are_told_apart() -> None:
     assert "10 of them born dead, 50 died since" in verdict.what
 
 
+def test_copies_in_a_script_may_part_at_its_first_step() -> None:
+    def copies(until: int) -> str:
+        made = history(stuck, change={"distinct": [64, 2, 64, 10]}, until=until)
+        made.facts = replace(made.facts, steps=0, remedies=None)
+        return severities(made)["symmetry"]
+
+    assert copies(0) == "note"
+    assert copies(1) == "warning"
+
+
 @pytest.mark.parametrize(
     ("born", "first", "missing"),
     [(64, "Weights of nn.init", "learning rate"), (0, "A tenth of the learning rate", "biases")],
