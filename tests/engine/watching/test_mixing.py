@@ -208,7 +208,7 @@ def test_a_model_sees_the_future_where_an_early_word_has_a_derivative_by_a_late_
 
 def trained(network: nn.Module, steps: int = 8) -> dict[str, Verdict]:
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    with instrumented() as instruments:
+    with instrumented(every=1) as instruments:
         for _ in range(steps):
             x, y = torch.randn(N, T, F), torch.randint(2, (N,))
             optimizer.zero_grad()

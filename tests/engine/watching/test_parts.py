@@ -143,7 +143,7 @@ def vae(summed: bool, steps: int = 140) -> dict[str, Verdict]:
     network = nn.ModuleList([encoder, decoder])
     optimizer = torch.optim.Adam(network.parameters(), 3e-3)
     data = torch.randn(256, 2) @ torch.randn(2, 16)
-    with instrumented() as instruments:
+    with instrumented(every=1) as instruments:
         for step in range(steps):
             x = data[step % 8 :: 8]
             mean, log = encoder(x).chunk(2, 1)
