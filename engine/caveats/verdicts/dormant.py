@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from caveats.documents import counted
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.soundness import cut_off
@@ -51,7 +52,7 @@ DORMANT = Caveat(
     rule,
     (
         "A tenth of the learning rate keeps units in use.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
         "nn.ELU passes means below zero and has no dormant units.",
     ),
 )

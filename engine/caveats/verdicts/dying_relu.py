@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caveats.documents import counted
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -19,7 +20,6 @@ STEP = "A tenth of the learning rate, where units died in training."
 WEIGHTS = "Weights of nn.init.kaiming_normal_ and biases of 0, where units were born dead."
 LEAKY = "nn.LeakyReLU or nn.ELU, whose slope on the left is above 0."
 WIDER = "Wider layers: a layer of N units is silent for a row with probability 2⁻ᴺ."
-NORMALIZE = "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation."
 
 
 def rule(e: Evidence) -> Finding | None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from caveats.documents import short
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -185,7 +186,7 @@ EXPLODING_GRADIENT = Caveat(
     (
         "Draw smaller weights: nn.init.kaiming_normal_ for ReLU, nn.init.xavier_normal_ for tanh.",
         "A learning rate of a tenth.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
         "torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0) before each step.",
     ),
 )

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.learning_rates import leads_nowhere, lr_is_far_above
@@ -122,7 +123,7 @@ NOT_ZERO_CENTRED = Caveat(
     (
         "Inputs of mean 0 and variance 1; nn.Tanh in place of nn.Sigmoid.",
         "Weights of nn.init.xavier_normal_.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
         "torch.optim.Adam softens the one large eigenvalue.",
     ),
 )

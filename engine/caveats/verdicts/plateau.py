@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.held_back import held_back
@@ -83,6 +84,6 @@ PLATEAU = Caveat(
         "torch.optim.Adam leaves a saddle sooner than plain SGD.",
         "nn.ReLU in place of nn.Sigmoid, with nn.init.kaiming_normal_.",
         "A learning rate ten times as large.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
     ),
 )

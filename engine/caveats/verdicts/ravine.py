@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.held_back import held_back
@@ -87,6 +88,6 @@ RAVINE = Caveat(
     (
         "torch.optim.SGD with momentum=0.9.",
         "torch.optim.Adam.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
     ),
 )

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from caveats.documents import counted
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -124,7 +125,7 @@ SATURATION = Caveat(
     (
         "Draw smaller weights: nn.init.xavier_normal_ suits bounded activations; standardize the "
         "inputs.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
         "A tenth of the learning rate keeps the units out of their tails.",
         "nn.ReLU has no upper end to saturate at.",
     ),

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from caveats.training.stability import LIMITS
+from caveats.verdicts.advice import NORMALIZE, SUITED
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.learning_rates import limit, lr_is_far_above, lr_is_high, lr_is_unbearable
@@ -276,9 +277,8 @@ STEP_TOO_LARGE = Caveat(
     rule,
     (
         "A tenth of the learning rate.",
-        "Weights that suit the activation: nn.init.kaiming_normal_ for ReLU, "
-        "nn.init.xavier_normal_ for tanh.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        SUITED,
+        NORMALIZE,
         "A hundredth of the learning rate.",
     ),
 )

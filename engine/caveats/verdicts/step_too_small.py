@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from caveats.documents import short
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.held_back import as_good_as_linear, held_back
@@ -34,7 +35,6 @@ __all__ = ["STEP_TOO_SMALL"]
 
 STEP = "A learning rate ten times as large, or more steps."
 ADAM = "torch.optim.Adam, whose steps do not shrink with the gradient."
-NORMALIZE = "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation."
 
 
 def rule(e: Evidence) -> Finding | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from caveats.verdicts.advice import NORMALIZE
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.held_back import (
@@ -142,6 +143,6 @@ UNDERFITTING = Caveat(
     (
         "More steps, wider layers, or less dropout.",
         "A learning rate ten times as large.",
-        "Put a normalization (nn.BatchNorm1d, nn.LayerNorm) between weights and activation.",
+        NORMALIZE,
     ),
 )

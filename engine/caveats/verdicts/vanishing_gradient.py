@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from caveats.documents import counted
+from caveats.verdicts.advice import SUITED
 from caveats.verdicts.caveat import Caveat
 from caveats.verdicts.evidence import Evidence
 from caveats.verdicts.pace import too_slow
@@ -30,11 +31,7 @@ __all__ = ["VANISHING_GRADIENT"]
 
 SMALLEST = 1e-45  # of float32
 RELU = "nn.ReLU in place of nn.Sigmoid or nn.Tanh, with nn.init.kaiming_normal_."
-WEIGHTS = (
-    "Weights that suit the activation: nn.init.kaiming_normal_ for ReLU, "
-    "nn.init.xavier_normal_ for tanh."
-)
-NORMALIZE = "nn.LayerNorm between weights and activation, and x + layer(x) around every layer."
+SHORTCUTS = "nn.LayerNorm between weights and activation, and x + layer(x) around every layer."
 ADAM = "torch.optim.Adam divides each gradient by its own size."
 
 
@@ -71,11 +68,11 @@ def rule(e: Evidence) -> Finding | None:
 def advice(e: Evidence) -> tuple[str, ...]:
     """What is not there yet, the likeliest first."""
     known, o = [a for a in e.activations if a is not None], e.optimizer
-    found = [WEIGHTS]
+    found = [SUITED]
     if not known or any(all(map(math.isfinite, a.tails)) for a in known):
         found.insert(0, RELU)
     if not e.normalized():
-        found.append(NORMALIZE)
+        found.append(SHORTCUTS)
     if o is None or not o.adaptive:
         found.append(ADAM)
     return tuple(found)
@@ -131,5 +128,5 @@ VANISHING_GRADIENT = Caveat(
     "A larger learning rate makes the last layers jump before the first ones move; more steps "
     "do not help where the forward signal has faded too.",
     rule,
-    (RELU, WEIGHTS, NORMALIZE, ADAM),
+    (RELU, SUITED, SHORTCUTS, ADAM),
 )
